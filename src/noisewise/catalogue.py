@@ -1,0 +1,68 @@
+"""One catalogue type for everything that has a name: methods, corruptions, detectors, models, sources.
+
+A catalogue is a mapping from a name to `"module:attribute"`. Nothing is imported before it is asked for, so a broken or
+heavy entry costs nobody who does not use it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from noisewise.errors import BadInput, nearest
+
+
+class Catalogue(Mapping[str, Any]):
+    """Names and what they stand for; looking one up imports it.
+
+    Args:
+        kind: what the entries are, in the singular, for error messages ("method").
+        entries: name to "package.module:attribute".
+    """
+
+    def __init__(self, kind: str, entries: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> Any:
+        return load(self._entries[self.check(name)])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def check(self, name: str, where: str = "") -> str:
+        """Return `name` when it is known.
+
+        Raises:
+            BadInput: unknown name; the message suggests the nearest one.
+        """
+        if name not in self._entries:
+            hint = nearest(name, self._entries) or f"; known: {', '.join(sorted(self._entries))}"
+            raise BadInput(f"unknown {self.kind} {name!r}{where}{hint}")
+        return name
+
+
+def load(target: str) -> Any:
+    """The object that `"module:attribute"` names.
+
+    Raises:
+        BadInput: the string has no colon, the module cannot be imported, or it has no such attribute.
+    """
+    module_name, colon, attribute = target.partition(":")
+    if not colon or not module_name or not attribute:
+        raise BadInput(f"{target!r} is not of the form 'module:attribute'")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        if error.name and module_name.startswith(error.name):
+            raise BadInput(f"there is no module {error.name!r} (from {target!r})") from error
+        raise
+    except AttributeError as error:
+        raise BadInput(f"module {module_name!r} has no attribute {attribute!r}") from error

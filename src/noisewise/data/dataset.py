@@ -1,0 +1,141 @@
+"""The Dataset: inputs, given labels, and, kept apart, the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from noisewise.errors import BadInput
+
+Kind = Literal["image", "table", "vector"]
+
+
+class Inputs(Protocol):
+    """What a Dataset may hold as inputs: an array, or something that reads rows when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, positions: Any, /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A labelled data set. Immutable: every change makes a new one that shares the arrays.
+
+    Axis letters: n rows, K classes.
+
+    Attributes:
+        inputs: (n, H, W, C) uint8 images, or (n, d) float32 vectors; an array or a lazy reader with the same indexing.
+        given: (n,) int64, the labels as they are in the data set; what training and audit see.
+        classes: K class names; label k means `classes[k]`.
+        kind: "image", "table" (d encoded columns of a table) or "vector" (features, flattened or computed).
+        index: (n,) int64, the row's position in the source; it stays with the row through every split and selection
+            and is the key of every per-row memory.
+        truth: (n,) int64 or None, the correct labels, known only where noise was injected or experts checked. No
+            method and no detector sees it: they are handed `blind()` data.
+        test, validation, trusted: further splits, or None. `trusted` is a small set whose given labels are correct.
+        name: where it came from, for people.
+        provenance: what was done to it, oldest first; plain data.
+        described: (n rows) the rows as a person knows them (file names, table columns), for reports; or None.
+    """
+
+    inputs: Inputs
+    given: np.ndarray
+    classes: tuple[str, ...]
+    kind: Kind = "vector"
+    index: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    truth: np.ndarray | None = None
+    test: Dataset | None = None
+    validation: Dataset | None = None
+    trusted: Dataset | None = None
+    name: str = "data"
+    provenance: tuple[dict[str, Any], ...] = ()
+    described: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        n, k = len(self.inputs), len(self.classes)
+        put = object.__setattr__
+        put(self, "given", _labels("given", self.given, n, k))
+        if self.truth is not None:
+            put(self, "truth", _labels("truth", self.truth, n, k))
+        if len(self.index) == 0:
+            put(self, "index", np.arange(n, dtype=np.int64))
+        elif len(self.index) != n:
+            raise BadInput(f"index has {len(self.index)} rows, inputs have {n}")
+        put(self, "index", np.asarray(self.index, dtype=np.int64))
+        put(self, "classes", tuple(str(name) for name in self.classes))
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def __repr__(self) -> str:
+        known = "" if self.truth is None else f", {self.noise_rate:.1%} wrong"
+        splits = [f"{s}={len(d)}" for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None]
+        return f"Dataset({self.name}: {len(self)} rows, {len(self.classes)} classes{known}{''.join(', ' + s for s in splits)})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input: (H, W, C) for images, (d,) for vectors and tables."""
+        return tuple(self.inputs.shape[1:])
+
+    @property
+    def capacity(self) -> int:
+        """One more than the largest index: the number of rows that a per-row memory must hold."""
+        return int(self.index.max()) + 1 if len(self) else 0
+
+    @property
+    def noise_rate(self) -> float | None:
+        """Realised share of wrong given labels; None where the truth is not known."""
+        return None if self.truth is None else float(np.mean(self.given != self.truth))
+
+    @property
+    def transition(self) -> np.ndarray | None:
+        """(K, K) realised P(given = j | truth = i), NaN rows for classes that do not occur; None without truth."""
+        if self.truth is None:
+            return None
+        k = len(self.classes)
+        counts = np.bincount(self.truth * k + self.given, minlength=k * k).reshape(k, k).astype(float)
+        total = counts.sum(axis=1, keepdims=True)
+        return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+
+    def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
+        """The rows at `positions` (integers or a mask over rows); the other splits stay as they are."""
+        chosen = np.asarray(positions)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        return replace(
+            self,
+            inputs=self.inputs[chosen],
+            given=self.given[chosen],
+            index=self.index[chosen],
+            truth=None if self.truth is None else self.truth[chosen],
+            described=None if self.described is None else self.described.iloc[chosen].reset_index(drop=True),
+        )
+
+    def relabelled(self, given: np.ndarray, record: dict[str, Any]) -> Dataset:
+        """The same rows with other given labels; labels known before become the truth if there was none."""
+        truth = self.given if self.truth is None else self.truth
+        return replace(self, given=given, truth=truth, provenance=(*self.provenance, record))
+
+    def blind(self) -> Dataset:
+        """The same data set without the truth, in all splits: what methods and detectors are handed."""
+        hidden = {s: d.blind() for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None}
+        return replace(self, truth=None, **hidden)
+
+
+def _labels(name: str, values: np.ndarray, n: int, k: int) -> np.ndarray:
+    labels = np.asarray(values)
+    if labels.shape != (n,):
+        raise BadInput(f"{name} labels have shape {labels.shape}, but there are {n} rows of inputs")
+    if labels.dtype.kind not in "iub":
+        raise BadInput(f"{name} labels must be integers from 0 to {k - 1}, not {labels.dtype}")
+    if n and (labels.min() < 0 or labels.max() >= k):
+        bad = labels[(labels < 0) | (labels >= k)][0]
+        raise BadInput(f"{name} labels must lie in 0..{k - 1} ({k} classes), but {int(bad)} occurs")
+    return labels.astype(np.int64, copy=False)
