@@ -3,6 +3,7 @@
     symmetric:0.4                 one term with one positional argument
     pair:0.45+longtail:100        two terms, applied in this order
     cdr:tau=0.4+gce:q=0.7         named arguments
+    matrix:"a+b, c.npy"           text in double quotes is taken as it is
 
 A value is read as an integer, a float, `true`, `false`, `none`, or else as text.
 """
@@ -10,12 +11,14 @@ A value is read as an integer, a float, `true`, `false`, `none`, or else as text
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from noisewise.catalogue import Catalogue
 from noisewise.errors import BadInput, nearest
+
+QUOTE = '"'
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Term:
         }
         names = list(parameters)
         if len(self.args) > len(names):
-            raise BadInput(f"{self.text!r}: {self.name} takes at most {len(names)} argument(s) ({', '.join(names)})")
+            takes = f"at most {len(names)} argument(s) ({', '.join(names)})" if names else "no arguments"
+            raise BadInput(f"{self.text!r}: {self.name} takes {takes}")
         bound = dict(zip(names, self.args, strict=False))
         for key, value in self.options.items():
             if key not in parameters:
@@ -61,29 +65,40 @@ def parse(text: str, catalogue: Catalogue) -> list[Term]:
     """Read a spec into its terms.
 
     Raises:
-        BadInput: an empty term or an unknown name; the message says at which character.
+        BadInput: not text, an open quote, an empty term, an unknown name, or a missing, misplaced or repeated value;
+            the message says at which character.
     """
-    terms, position = [], 0
-    for piece in text.split("+"):
-        stripped = piece.strip()
-        where = f" at character {position + 1} of {text!r}"
-        if not stripped:
-            raise BadInput(f"a {catalogue.kind} is missing{where}")
-        name, _, rest = stripped.partition(":")
-        catalogue.check(name.strip(), where)
-        args, options = _arguments(rest, f"{where}, in {stripped!r}")
-        terms.append(Term(name.strip(), args, options, stripped))
-        position += len(piece) + 1
-    return terms
+    if not isinstance(text, str):
+        raise BadInput(f"a {catalogue.kind} spec is text such as 'name:value', not {text!r}")
+    if text.count(QUOTE) % 2:
+        raise BadInput(f"a quote is not closed{_where(text, text.rindex(QUOTE))}")
+    return [_term(piece, position, text, catalogue) for position, piece in _split(text, "+", 0)]
 
 
-def _arguments(text: str, where: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _term(piece: str, position: int, text: str, catalogue: Catalogue) -> Term:
+    where = _where(text, position)
+    if not piece:
+        raise BadInput(f"a {catalogue.kind} is missing{where}")
+    name, colon, rest = piece.partition(":")
+    catalogue.check(name.strip(), where)
+    parts = list(_split(rest, ",", position + len(name) + 1)) if colon else []
+    args, options = _arguments(parts, text)
+    return Term(name.strip(), args, options, piece)
+
+
+def _arguments(parts: list[tuple[int, str]], text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     args: list[Any] = []
     options: dict[str, Any] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        key, equals, value = part.partition("=")
-        if equals and key.strip().isidentifier():
-            options[key.strip()] = _value(value.strip())
+    for position, part in parts:
+        where = _where(text, position)
+        key, equals, value = (side.strip() for side in part.partition("="))
+        named = bool(equals) and key.isidentifier()
+        if not (value if named else part):
+            raise BadInput(f"a value is missing{where}")
+        if named and key in options:
+            raise BadInput(f"{key!r} is given twice{where}")
+        if named:
+            options[key] = _value(value)
         elif options:
             raise BadInput(f"the positional value {part!r} follows a named one{where}")
         else:
@@ -91,7 +106,25 @@ def _arguments(text: str, where: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return tuple(args), options
 
 
+def _split(text: str, separator: str, start: int) -> Iterator[tuple[int, str]]:
+    """The stripped pieces between separators outside quotes, each with its position, counted from `start`."""
+    begin, quoted = 0, False
+    for end, character in enumerate(text + separator):
+        if character == QUOTE:
+            quoted = not quoted
+        elif character == separator and not quoted:
+            piece = text[begin:end]
+            yield start + begin + len(piece) - len(piece.lstrip()), piece.strip()
+            begin = end + 1
+
+
+def _where(text: str, position: int) -> str:
+    return f" at character {position + 1} of {text!r}"
+
+
 def _value(text: str) -> Any:
+    if len(text) > 1 and text[0] == text[-1] == QUOTE:
+        return text[1:-1]
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]

@@ -1,1 +1,7 @@
+"""Grids of runs with seeds: expanded from a TOML spec, run by an engine, resumable, reported with spread and cost."""
 
+from __future__ import annotations
+
+from noisewise.bench.bench import bench
+
+__all__ = ["bench"]

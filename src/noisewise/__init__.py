@@ -1,0 +1,71 @@
+"""noisewise: train on, audit, corrupt and understand data whose labels you do not fully trust.
+
+    import noisewise as nw
+
+    data  = nw.load("fashion-mnist")
+    noisy = nw.corrupt(data, "symmetric:0.4", seed=0)
+    run   = nw.train(noisy, method="elr", model="lenet", epochs=20, seed=0)
+    found = nw.audit(noisy)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Dataset": "noisewise.data",
+    "load": "noisewise.data",
+    "save": "noisewise.data",
+    "split": "noisewise.data",
+    "subset": "noisewise.data",
+    "corrupt": "noisewise.noise",
+    "train": "noisewise.run",
+    "Run": "noisewise.run",
+    "Config": "noisewise.training",
+    "audit": "noisewise.audit.pipeline",
+    "Findings": "noisewise.audit.findings",
+    "decide": "noisewise.audit.decide",
+    "NoisyClassifier": "noisewise.estimator",
+    "BadInput": "noisewise.errors",
+    "Diverged": "noisewise.errors",
+    "METHODS": "noisewise.methods",
+    "CORRUPTIONS": "noisewise.noise",
+    "DETECTORS": "noisewise.audit.catalogue",
+    "MODELS": "noisewise.models",
+    "SOURCES": "noisewise.data.catalogue",
+}
+
+__all__ = [*_PLACES, "__version__"]
+
+if TYPE_CHECKING:
+    from noisewise.audit.catalogue import DETECTORS
+    from noisewise.audit.decide import decide
+    from noisewise.audit.findings import Findings
+    from noisewise.audit.pipeline import audit
+    from noisewise.data import Dataset, load, save, split, subset
+    from noisewise.data.catalogue import SOURCES
+    from noisewise.errors import BadInput, Diverged
+    from noisewise.estimator import NoisyClassifier
+    from noisewise.methods import METHODS
+    from noisewise.models import MODELS
+    from noisewise.noise import CORRUPTIONS, corrupt
+    from noisewise.run import Run, train
+    from noisewise.training import Config
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import noisewise` is quick."""
+    import importlib
+    import sys
+
+    if name not in _PLACES:
+        raise AttributeError(f"module 'noisewise' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PLACES[name]), name)
+    setattr(sys.modules[__name__], name, value)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,185 @@
+"""The audit from source to findings: evidence by cross-fitting (or from files), one judgement, findings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from noisewise.audit.evidence import Evidence
+from noisewise.audit.findings import Findings
+from noisewise.audit.judge import judge
+from noisewise.audit.metrics import score_against_truth
+from noisewise.data import Dataset, folds, load, subset
+from noisewise.errors import BadInput
+from noisewise.methods import build
+from noisewise.noise import corrupt as apply_corruption
+from noisewise.training import Config, Method, Training
+from noisewise.training.config import seeded
+
+DEFAULT_MODELS = {"image": "fast", "table": "mlp", "vector": "mlp"}
+DEFAULT_FOLDS = 3
+DEFAULT_EPOCHS = 10
+
+
+def audit(
+    data: Dataset | str | Path,
+    *,
+    labels: str | None = None,
+    corrupt: str | None = None,
+    model: str | nn.Module | Callable[..., nn.Module] | None = None,
+    method: str | Method = "ce",
+    epochs: int = DEFAULT_EPOCHS,
+    folds: int = DEFAULT_FOLDS,
+    probs: np.ndarray | None = None,
+    features: np.ndarray | None = None,
+    rows: int | None = None,
+    seed: int = 0,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    on_progress: Callable[[float], None] | None = None,
+    **settings: Any,
+) -> Findings:
+    """Find the wrong labels of a data set.
+
+    Without `probs` and `features` the model is cross-fitted: the rows are split into folds, and each fold is predicted by a
+    network that did not train on it. In-training statistics of the other folds' networks are used beside.
+
+    Args:
+        data: a Dataset, or a source (a name, a path, "hf:NAME").
+        labels: label column of a table.
+        corrupt: a corruption spec to inject first; the findings are then measured against the injected truth.
+        model: as for `train`; by default one that fits the kind of data.
+        method: how each network trains.
+        epochs, folds: of the cross-fitting.
+        probs: (n, K) out-of-sample probabilities from any other tool; nothing is trained.
+        features: (n, d) embeddings; nothing is trained.
+        rows: audit a stratified random subset of so many rows.
+        seed: of everything random. data_dir: a folder to look for named sources in.
+        out: a folder to save the findings in.
+        on_progress: told the share of the work that is done.
+        settings: further fields of `Config`.
+
+    Raises:
+        BadInput: whatever cannot be done as asked. Diverged: a training became infinite or NaN.
+    """
+    began = time.perf_counter()
+    source = data if isinstance(data, Dataset) else load(data, labels=labels, data_dir=data_dir)
+    if rows is not None:
+        source = subset(source, rows, seed)
+    if corrupt:
+        source = apply_corruption(source, corrupt, seed=seed)
+    if probs is not None or features is not None:
+        evidence = Evidence(source.given, len(source.classes), probabilities=probs, features=features)
+    else:
+        config = Config(**{"epochs": epochs, "seed": seed, **settings})
+        chosen = model if model is not None else DEFAULT_MODELS[source.kind]
+        evidence = cross_fit(source.blind(), chosen, method, config, folds, on_progress)
+    found = judge(evidence, seed=seed)
+    metrics = {}
+    if source.truth is not None:
+        metrics = score_against_truth(found.suspicion, found.is_issue, found.suggested, source.given, source.truth)
+    findings = Findings(
+        source,
+        suspicion=found.suspicion,
+        suggested=found.suggested,
+        is_issue=found.is_issue,
+        noise_rate=found.noise_rate,
+        interval=found.interval,
+        transition=found.transition,
+        threshold=found.threshold,
+        scores=found.scores,
+        probabilities=evidence.probabilities,
+        explanation=found.explanation,
+        seconds=time.perf_counter() - began,
+        metrics=metrics,
+    )
+    if out is not None:
+        findings.save(out)
+    return findings
+
+
+def cross_fit(
+    data: Dataset,
+    model: str | nn.Module | Callable[..., nn.Module],
+    method: str | Method,
+    config: Config,
+    count: int,
+    on_progress: Callable[[float], None] | None = None,
+) -> Evidence:
+    """Out-of-fold probabilities and in-training statistics of every row.
+
+    Row i's probability is predicted by the network of its fold, which never trained on it, averaged over the epochs of the
+    second half of the training; its statistics are averaged over the other folds' trainings.
+
+    Raises:
+        BadInput: fewer than 2 folds, or fewer rows than folds.
+    """
+    if not 2 <= count <= len(data):
+        raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
+    numbers = folds(data.given, count, config.seed)
+    probabilities = np.zeros((len(data), len(data.classes)))
+    collected: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
+    for fold in range(count):
+        held = numbers == fold
+        parts = replace(data.take(~held), validation=data.take(held), test=None, trusted=None)
+        training = _fit(parts, model, method, replace(config, seed=seeded(config.seed, fold) % 2**31), fold, count, on_progress)
+        probabilities[held] = training.held_out
+        collected.append((data.index[~held], training.statistics))
+    return Evidence(data.given, len(data.classes), probabilities=probabilities, ledger=_average(data, collected))
+
+
+class _fit:
+    """One fold: trains, and keeps the held-out predictions averaged over the later half of the epochs."""
+
+    def __init__(
+        self,
+        parts: Dataset,
+        model: Any,
+        method: str | Method,
+        config: Config,
+        fold: int,
+        count: int,
+        on_progress: Callable[[float], None] | None,
+    ) -> None:
+        self.sum: torch.Tensor | None = None
+        self.epochs = 0
+
+        def keep(training: Training, method: Method) -> dict[str, Any]:
+            done = len(training.history) + 1
+            if 2 * done > config.epochs and training.predictor is not None:
+                found = training.probabilities(training.predictor, "validation").double()
+                self.sum = found if self.sum is None else self.sum + found
+                self.epochs += 1
+            return {}
+
+        def progress(share: float) -> None:
+            if on_progress:
+                done = min(len(training.history) + share, config.epochs) / config.epochs
+                on_progress((fold + done) / count)
+
+        training = Training(parts, model, config, witness=keep, on_progress=progress)
+        build(method)(training)
+        assert self.sum is not None
+        self.held_out = (self.sum / self.epochs).cpu().numpy()
+        self.statistics = training.ledger.statistics()
+
+
+def _average(data: Dataset, collected: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
+    names = collected[0][1]
+    found: dict[str, np.ndarray] = {}
+    for name in names:
+        shape = (len(data), *names[name].shape[1:])
+        total, count = np.zeros(shape), np.zeros(len(data))
+        for index, statistics in collected:
+            at = np.searchsorted(data.index, index)
+            total[at] += statistics[name][index]
+            count[at] += 1
+        found[name] = total / count.reshape(-1, *[1] * (len(shape) - 1))
+    return found

@@ -1,0 +1,55 @@
+"""A bench: expand, run, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from noisewise.bench.engine import Done, Engine, LocalEngine
+from noisewise.bench.grid import expand, read_spec
+from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown
+from noisewise.files import whole_folder
+
+
+def bench(
+    spec: dict[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    engine: Engine | None = None,
+    on_done: Callable[[Done], None] | None = None,
+) -> pd.DataFrame:
+    """Run a grid and write `results.parquet`, `leaderboard.md` and `leaderboard.html`; runs that are done are not repeated.
+
+    Args:
+        spec: a TOML file, or its content as plain data (see `bench.grid`).
+        out: the folder; runs lie in `out/runs/<hash of their arguments>`.
+        engine: what executes the runs; by default one process per core of this machine.
+        on_done: told of every run that ended.
+
+    Returns:
+        One row per finished run.
+
+    Raises:
+        BadInput: a spec that cannot be expanded; an unwritable folder.
+    """
+    plain = spec if isinstance(spec, dict) else read_spec(spec)
+    jobs, folder = expand(plain), Path(out)
+    for done in (engine or LocalEngine()).run(jobs, folder / "runs"):
+        if on_done:
+            on_done(done)
+        report(str(plain.get("name", "bench")), collect(jobs, folder / "runs"), folder)
+    return collect(jobs, folder / "runs")
+
+
+def report(name: str, results: pd.DataFrame, folder: Path) -> None:
+    """Write the three result files from what is finished so far; nothing when nothing is."""
+    if results.empty:
+        return
+    found = tables(results)
+    with whole_folder(folder) as temporary:
+        results.to_parquet(temporary / "results.parquet", index=False)
+        (temporary / "leaderboard.md").write_text(to_markdown(name, found), encoding="utf-8")
+        (temporary / "leaderboard.html").write_text(to_html(name, found), encoding="utf-8")

@@ -1,0 +1,93 @@
+"""From results to a table that is honest: best and last epoch, spread over seeds, cost relative to cross entropy."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from noisewise.bench.grid import Job
+
+GROUP = ["source", "corrupt", "model"]
+ACCURACIES = {"best": "test_accuracy_best", "last": "test_accuracy_last", "last 10": "test_accuracy_last10", "selected": "test_accuracy_selected"}
+
+
+def collect(jobs: list[Job], folder: Path) -> pd.DataFrame:
+    """One row per finished job: its arguments and what `run.json` says."""
+    rows = []
+    for job in jobs:
+        path = folder / job.key / "run.json"
+        if path.exists():
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+            plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in job.arguments}
+            rows.append({"key": job.key, **job.arguments, **plain})
+    return pd.DataFrame(rows)
+
+
+def tables(results: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Per (source, corruption, model) one table with a row per method, best last-epoch accuracy first."""
+    frame = results.copy()
+    for column, default in (("corrupt", "none"), ("model", "default")):
+        frame[column] = frame[column].fillna(default) if column in frame else default
+    found = []
+    for key, group in frame.groupby(GROUP, sort=False):
+        base = group.loc[group["method"] == "ce", "seconds"].mean()
+        lines = [_line(str(method), part, base) for method, part in group.groupby("method", sort=False)]
+        table = pd.DataFrame(lines).sort_values("order", ascending=False, ignore_index=True).drop(columns="order")
+        found.append((" · ".join(str(part) for part in key), table))
+    return found
+
+
+def _line(method: str, part: pd.DataFrame, base: float) -> dict[str, object]:
+    line: dict[str, object] = {"method": method, "seeds": len(part)}
+    for title, column in ACCURACIES.items():
+        line[title] = _spread(part[column]) if column in part else ""
+    for title, column in (("label precision", "label_precision"), ("label recall", "label_recall"), ("noise fitted", "noisy_fit")):
+        known = column in part and part[column].notna().any()
+        line[title] = f"{100 * part[column].mean():.1f}" if known else ""
+    line["seconds"] = f"{part['seconds'].mean():.0f}"
+    line["cost"] = f"{part['seconds'].mean() / base:.2f}" if np.isfinite(base) else ""
+    line["order"] = part["test_accuracy_last"].mean() if "test_accuracy_last" in part else 0.0
+    return line
+
+
+def _spread(values: pd.Series) -> str:
+    values = 100 * values.dropna().astype(float)
+    if values.empty:
+        return ""
+    return f"{values.mean():.2f}" if len(values) == 1 else f"{values.mean():.2f} ± {values.std(ddof=1):.2f}"
+
+
+def to_markdown(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
+    """The leaderboard as Markdown."""
+    parts = [f"# {name}\n", _LEGEND + "\n"]
+    for title, table in found:
+        head = "| " + " | ".join(table.columns) + " |"
+        rule = "|" + "---|" * len(table.columns)
+        body = ["| " + " | ".join(str(v).replace("|", "\\|") for v in row) + " |" for row in table.itertuples(index=False)]
+        parts.append("\n".join([f"\n## {title}\n", head, rule, *body]) + "\n")
+    return "\n".join(parts)
+
+
+def to_html(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
+    """The leaderboard as one self-contained page; everything from data is escaped."""
+    body = "".join(f"<h2>{html.escape(title)}</h2>{table.to_html(index=False, border=0)}" for title, table in found)
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(name)}</title><style>{_STYLE}</style>"
+        f"<h1>{html.escape(name)}</h1><p>{_LEGEND}</p>{body}</html>\n"
+    )
+
+
+_LEGEND = (
+    "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epoch selected on noisy validation "
+    "labels. Label precision and recall of the rows a method keeps; share of wrong labels fitted at the end; training "
+    "seconds, and relative to ce."
+)
+_STYLE = (
+    "body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.3rem .8rem;text-align:right;"
+    "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}"
+)

@@ -1,0 +1,49 @@
+"""Bootstrapping (Reed et al., ICLR 2015 workshop, arXiv 1412.6596), equation 6 (soft).
+
+    L = -sum_k (beta y_k + (1 - beta) p_k) log p_k
+
+The prediction p inside the target is part of the objective, as in the paper, so the gradient flows through it: soft
+bootstrapping is cross entropy with a minimum-entropy regulariser. `detach=true` holds it fixed.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+
+def soft_target(y: Tensor, p: Tensor, beta: float) -> Tensor:
+    """beta y + (1 - beta) p for (..., B, K) distributions."""
+    return beta * y + (1 - beta) * p
+
+
+class BootstrapSoft(Method):
+    """Target station: the given label mixed with the network's own prediction.
+
+    Args:
+        beta: weight of the given label; the paper's 0.95.
+        detach: hold the prediction in the target fixed instead of differentiating through it.
+
+    Raises:
+        BadInput: beta outside [0, 1].
+    """
+
+    card = Card(
+        "bootstrap-soft",
+        "Train on a mixture of the given label and the network's own prediction. A consistent network can so overrule a wrong label.",
+        "Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, Training Deep Neural Networks on Noisy Labels with Bootstrapping, ICLR 2015 workshop",
+        2015,
+        "target = beta y + (1 - beta) p",
+    )
+
+    def __init__(self, beta: float = 0.95, detach: bool = False) -> None:
+        super().__init__()
+        within("bootstrap-soft", "beta", beta, 0, 1)
+        self.beta, self.detach = beta, detach
+
+    def target(self, batch: Batch) -> Tensor:
+        p = batch.scores.softmax(dim=-1)
+        return soft_target(batch.y, p.detach() if self.detach else p, self.beta)

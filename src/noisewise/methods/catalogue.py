@@ -1,0 +1,26 @@
+"""The methods by name: one line each."""
+
+from __future__ import annotations
+
+from noisewise.catalogue import Catalogue
+
+METHODS = Catalogue(
+    "method",
+    {
+        "ce": "noisewise.methods.ce:CrossEntropy",
+        "gce": "noisewise.methods.gce:GCE",
+        "bootstrap-soft": "noisewise.methods.bootstrap:BootstrapSoft",
+        "elr": "noisewise.methods.elr:ELR",
+        "forward": "noisewise.methods.forward:forward",
+        "self-paced": "noisewise.methods.self_paced:SelfPaced",
+        "coteaching": "noisewise.methods.coteaching:CoTeaching",
+        "cdr": "noisewise.methods.cdr:CDR",
+        "sam": "noisewise.methods.sam:SAM",
+        "meta-weight-net": "noisewise.methods.meta_weight_net:MetaWeightNet",
+        "l2rw": "noisewise.methods.l2rw:L2RW",
+        "glc": "noisewise.methods.glc:glc",
+        "dividemix": "noisewise.methods.dividemix:dividemix",
+        "mixup": "noisewise.methods.mixup:Mixup",
+        "pgd-training": "noisewise.methods.pgd_training:PGDTraining",
+    },
+)

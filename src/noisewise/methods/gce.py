@@ -1,0 +1,49 @@
+"""Generalised cross entropy (Zhang and Sabuncu, NeurIPS 2018, arXiv 1805.07836), equation 6.
+
+    L_q = (1 - p_y^q) / q,    q in (0, 1]
+
+q -> 0 is cross entropy, q = 1 is the mean absolute error 1 - p_y, which is robust to symmetric noise but learns slowly.
+With soft targets the loss is the mean of L_q over the target distribution.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+
+def generalized_cross_entropy(logits: Tensor, targets: Tensor, q: float) -> Tensor:
+    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them."""
+    log_p = torch.log_softmax(logits, dim=-1)
+    return (targets * -torch.expm1(q * log_p) / q).sum(dim=-1)
+
+
+class GCE(Method):
+    """Loss station: L_q in place of cross entropy.
+
+    Args:
+        q: in (0, 1]; the paper uses 0.7 everywhere.
+
+    Raises:
+        BadInput: q outside (0, 1].
+    """
+
+    card = Card(
+        "gce",
+        "A loss between cross entropy and the mean absolute error. Rows the network disagrees with pull less than under cross entropy.",
+        "Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, NeurIPS 2018",
+        2018,
+        "L_q = (1 - p_y^q) / q",
+    )
+
+    def __init__(self, q: float = 0.7) -> None:
+        super().__init__()
+        within("gce", "q", q, 1e-6, 1.0)
+        self.q = q
+
+    def loss(self, batch: Batch) -> Tensor:
+        return generalized_cross_entropy(batch.scores, batch.y, self.q)

@@ -1,0 +1,62 @@
+"""mixup (Zhang et al., ICLR 2018, arXiv 1710.09412), equation 1.
+
+    x = l x_i + (1 - l) x_j,   y = l y_i + (1 - l) y_j,   l ~ Beta(alpha, alpha)
+
+One l per batch and a random permutation for j, as in the authors' code. Cross entropy is linear in the target, so that mixing
+targets equals mixing the two losses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+from noisewise.training.networks import Networks
+
+
+def mix(values: Tensor, partner: Tensor, share: float) -> Tensor:
+    """share * values + (1 - share) * values[partner] along the first axis."""
+    return share * values + (1 - share) * values[partner]
+
+
+def draw_share(alpha: float, rng: torch.Generator) -> float:
+    """One draw from Beta(alpha, alpha), driven by the torch generator."""
+    seed = int(torch.randint(2**62, (1,), generator=rng))
+    return float(np.random.default_rng(seed).beta(alpha, alpha))
+
+
+class Mixup(Method):
+    """Edit station: rows become mixtures of two rows; the index is removed.
+
+    Args:
+        alpha: of the Beta distribution; 1 in the paper's CIFAR runs, larger mixes more evenly.
+
+    Raises:
+        BadInput: alpha not positive.
+    """
+
+    card = Card(
+        "mixup",
+        "Train on convex combinations of pairs of rows and their labels. The network becomes linear between rows and memorises single labels less.",
+        "Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, ICLR 2018",
+        2018,
+        "x = l x_i + (1 - l) x_j,  y = l y_i + (1 - l) y_j,  l ~ Beta(alpha, alpha)",
+    )
+    mixes_rows = True
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        within("mixup", "alpha", alpha, 1e-3, 1e3)
+        self.alpha = alpha
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        share = draw_share(self.alpha, rng)
+        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device)
+        x, y, w = mix(batch.x, partner, share), mix(batch.y, partner, share), mix(batch.w, partner, share)
+        return replace(batch, x=x, y=y, w=w, index=None)

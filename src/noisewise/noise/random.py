@@ -1,0 +1,31 @@
+"""Random labels: nothing left to learn but the rows themselves.
+
+Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017. One
+label in K is right by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.noise.corruption import Card, relabel
+
+
+@dataclass(frozen=True)
+class Random:
+    """Every label is drawn anew, all classes equally likely."""
+
+    card: ClassVar[Card] = Card(
+        name="random",
+        does="every label is drawn anew, all classes equally likely",
+        paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",
+        example="random",
+    )
+
+    def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
+        """The data set with labels that are independent of its rows."""
+        return relabel(data, rng.integers(len(data.classes), size=len(data)))

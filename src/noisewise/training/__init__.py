@@ -1,0 +1,28 @@
+"""Training: batches through stations, the ledger, and one training from start to checkpoint. Knows no method."""
+
+from __future__ import annotations
+
+from noisewise.training.batch import Batch, Clock
+from noisewise.training.config import Config
+from noisewise.training.ledger import Ledger
+from noisewise.training.method import Card, Chain, Method, Sight, Task
+from noisewise.training.networks import Networks, Predictor
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Learner, Training
+
+__all__ = [
+    "Batch",
+    "Card",
+    "Chain",
+    "Clock",
+    "Config",
+    "Learner",
+    "Ledger",
+    "Method",
+    "Networks",
+    "Predictor",
+    "Sight",
+    "Task",
+    "Training",
+    "recipe",
+]

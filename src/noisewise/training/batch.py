@@ -1,0 +1,102 @@
+"""The Batch: what travels through the stations of one training step, gaining fields as it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_EMPTY: Mapping = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where in training a step is.
+
+    Attributes:
+        epoch: 0-based epoch of the learner. epochs: how many it will train in all.
+        step: 0-based step within the epoch. steps: how many this epoch has.
+        lr: learning rate of the networks at this step.
+    """
+
+    epoch: int = 0
+    epochs: int = 1
+    step: int = 0
+    steps: int = 1
+    lr: float = 0.1
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that lies behind this step, in [0, 1)."""
+        return (self.epoch + self.step / self.steps) / self.epochs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """B rows on their way through a step. Stations return changed copies (`dataclasses.replace`).
+
+    Attributes:
+        x: (B, ...) inputs, ready for the network.
+        y: (B, K) or (N, B, K) targets as distributions; at first the given labels, one-hot.
+        index: (B,) row in the data set, the key of every memory; None once an edit has mixed rows.
+        w: (B,) or (N, B) weights, at first ones.
+        clock: where in training this step is.
+        view: draws another augmented view of the same rows, (B, ...); None where there is no augmentation to draw.
+        beside: batches drawn along with this one, by name ("trusted", "unlabelled").
+        info: what an edit hands to later stations of the same method, by name.
+        logits: (N, B, K), set by the forward pass.
+        loss: (N, B), per sample, set after the loss station.
+    """
+
+    x: Tensor
+    y: Tensor
+    index: Tensor | None
+    w: Tensor
+    clock: Clock = field(default_factory=Clock)
+    view: Callable[[torch.Generator], Tensor] | None = None
+    beside: Mapping[str, Batch] = _EMPTY
+    info: Mapping[str, Tensor] = _EMPTY
+    logits: Tensor | None = None
+    loss: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.y.shape[-2]
+
+    @property
+    def rows(self) -> Tensor:
+        """(B,) the index, for a memory.
+
+        Raises:
+            RuntimeError: an edit has mixed rows, so that no memory per row may be read or written.
+        """
+        if self.index is None:
+            raise RuntimeError("an edit before this station mixed rows: there is no row a memory could belong to")
+        return self.index
+
+    @property
+    def scores(self) -> Tensor:
+        """(N, B, K) the logits, for stations after the forward pass."""
+        if self.logits is None:
+            raise RuntimeError("the forward pass has not happened yet at this station")
+        return self.logits
+
+    @property
+    def losses(self) -> Tensor:
+        """(N, B) the per-sample losses, for stations after the loss."""
+        if self.loss is None:
+            raise RuntimeError("the loss has not been computed yet at this station")
+        return self.loss
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """(B,) labels as (B, K) float distributions."""
+    return functional.one_hot(labels, classes).to(torch.float32)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Per-sample cross entropy -sum_k y_k log p_k of (..., B, K) logits with distributions that broadcast to them."""
+    return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)

@@ -1,0 +1,103 @@
+"""The Ledger: what training saw of every row, in running form, O(rows x classes) memory.
+
+It is a method with only `observe` (and a `refit` that looks at rows the epoch did not show it, because an edit had mixed
+them or because they were not drawn). Methods read it, probes plot it, detectors score it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method, Sight, Task
+
+
+class Ledger(Method):
+    """Running statistics per row, keyed by index; with N networks, of their mean prediction.
+
+    Buffers, (rows,) unless said: `seen` observations; `loss_last` and `loss_sum` cross entropy with the given label;
+    `margin_sum` of z_given - max other z (Pleiss et al. 2020, area under the margin); `wrong_events` observations in
+    which the prediction was not the given label; `forgetting` changes from right to wrong between observations (Toneva
+    et al. 2019); `was_right`; `learned_at` observation number from which it was first right (0: never);
+    `probability_sum` (rows, K).
+    """
+
+    card = Card("ledger", "Records what training saw of every row.", "-", 2026, forwards=0, backwards=0)
+    remembers_rows = False
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the buffers; rows with a given label of -1 are never looked at by `refit`."""
+        rows = task.rows
+        self.register_buffer("given", task.given.clone())
+        for name in ("seen", "wrong_events", "forgetting", "learned_at"):
+            self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=task.given.device))
+        for name in ("loss_last", "loss_sum", "margin_sum"):
+            self.register_buffer(name, torch.zeros(rows, device=task.given.device))
+        for name in ("was_right", "fresh"):
+            self.register_buffer(name, torch.zeros(rows, dtype=torch.bool, device=task.given.device))
+        self.register_buffer("probability_sum", torch.zeros(rows, task.classes, device=task.given.device))
+
+    def observe(self, batch: Batch) -> None:
+        if batch.index is None:
+            return
+        training = self.given[batch.index] >= 0
+        self.record(batch.index[training], batch.scores[:, training])
+
+    def refit(self, sight: Sight) -> None:
+        """Look at the training rows that this epoch has not shown, in evaluation mode."""
+        missing = (self.given >= 0) & ~self.fresh
+        if missing.any():
+            for batch in sight.passes(missing):
+                self.record(batch.rows, batch.scores)
+        self.fresh.zero_()
+
+    @torch.no_grad()
+    def record(self, index: Tensor, logits: Tensor, labels: Tensor | None = None) -> None:
+        """Enter one observation of the rows `index` (B,) with logits (N, B, K).
+
+        `labels` (B,) are needed for rows outside the training split, whose given label the ledger does not hold.
+        """
+        given = self.given[index] if labels is None else labels
+        mean = logits.mean(dim=0).float()
+        log_p = functional.log_softmax(mean, dim=-1)
+        at_given = mean.gather(1, given[:, None])[:, 0]
+        others = mean.scatter(1, given[:, None], -torch.inf).amax(dim=1)
+        loss = -log_p.gather(1, given[:, None])[:, 0]
+        right = at_given > others
+        self.forgetting[index] += (self.was_right[index] & ~right).int()
+        self.wrong_events[index] += (~right).int()
+        self.seen[index] += 1
+        first = right & (self.learned_at[index] == 0)
+        self.learned_at[index] = torch.where(first, self.seen[index], self.learned_at[index])
+        self.was_right[index] = right
+        self.loss_last[index] = loss
+        self.loss_sum[index] += loss
+        self.margin_sum[index] += at_given - others
+        self.probability_sum[index] += log_p.exp()
+        self.fresh[index] = True
+
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Per row, by index: `seen`, `loss_mean`, `loss_last`, `margin_mean`, `wrong_events`, `forgetting`, `agreement`,
+        `learned_at` (rows,), `probability_mean` (rows, K). Means over observations; NaN for rows never seen.
+        """
+        count = torch.where(self.seen > 0, self.seen, torch.nan).float()
+        found = {
+            "seen": self.seen,
+            "loss_mean": self.loss_sum / count,
+            "loss_last": torch.where(self.seen > 0, self.loss_last, torch.nan),
+            "margin_mean": self.margin_sum / count,
+            "wrong_events": self.wrong_events,
+            "forgetting": self.forgetting,
+            "agreement": 1 - self.wrong_events / count,
+            "learned_at": self.learned_at,
+            "probability_mean": self.probability_sum / count[:, None],
+        }
+        return {name: value.cpu().numpy() for name, value in found.items()}
+
+    @property
+    def mean_loss(self) -> Tensor:
+        """(rows,) mean over observations of the loss; NaN for rows never seen."""
+        return self.loss_sum / torch.where(self.seen > 0, self.seen, torch.nan)

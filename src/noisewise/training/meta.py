@@ -1,0 +1,172 @@
+"""Learning a station: bilevel meta-learning as a wrapper around a chain.
+
+The parameters Theta of the wrapped methods are improved on trusted rows through one virtual step of the networks,
+w'(Theta) = w - a grad_w L(w, Theta), before the real step uses them (Shu et al. 2019, equations 5 to 7).
+
+The meta-gradient is exact and needs no second backward pass through the networks. With v = grad L_trusted(w') held fixed,
+
+    d L_trusted(w'(Theta)) / d Theta = -a d/dTheta <grad_w L(w, Theta), v> = -a d/dTheta [ d/de L(w + e v, Theta) ]
+
+and the directional derivative splits at the logits z(w): it is <dL/dz(z, Theta), dz>, with dz = d/de z(w + e v), one forward-mode
+derivative of the networks. Theta acts only behind the logits, so that differentiating by Theta touches the small head alone.
+Cost beyond the ordinary step: one forward and backward pass for the virtual step, one on the trusted batch, and one
+forward-mode pass (about two forward passes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, jvp
+
+from noisewise.errors import BadInput
+from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.method import Chain, Gradients, Method
+from noisewise.training.networks import Networks, no_trace
+from noisewise.training.step import judge_logits
+
+TRUSTED = "trusted"
+
+
+class LookAhead(Chain):
+    """A chain with a virtual step ahead of the real one: the base of whatever learns from trusted rows.
+
+    In a spec it takes the other terms inside, so that `meta-weight-net+gce` learns weights for the GCE loss.
+    """
+
+    beside = (TRUSTED,)
+
+    def enclose(self, methods: Iterable[Method]) -> LookAhead:
+        """Take further methods into the chain, behind its own.
+
+        Raises:
+            BadInput: what cannot be combined; two learners of stations.
+        """
+        others = list(methods)
+        if any(isinstance(m, LookAhead) for m in others):
+            raise BadInput("two methods that each learn a station on trusted rows cannot share a step: choose one")
+        own = self.parts
+        Chain.__init__(self, [*own, *others])
+        self.beside = tuple(dict.fromkeys((TRUSTED, *self.beside)))
+        return self
+
+
+class Learned(LookAhead):
+    """Learn the parameters of the wrapped methods on trusted rows, one step of their own optimiser per training step.
+
+    Args:
+        methods: the chain whose parameters are learned.
+        lr: learning rate of the method's parameters.
+        weight_decay: of the method's parameters.
+        optimizer: "adam" or "sgd" (momentum 0.9).
+
+    Raises:
+        BadInput: the chain has no parameters; an unknown optimiser.
+    """
+
+    def __init__(
+        self, methods: Iterable[Method], lr: float = 1e-3, weight_decay: float = 0.0, optimizer: str = "adam"
+    ) -> None:
+        super().__init__(methods)
+        self.beside = tuple(dict.fromkeys((TRUSTED, *self.beside)))
+        self.lr, self.weight_decay, self.optimizer = lr, weight_decay, optimizer
+        if optimizer not in ("adam", "sgd"):
+            raise BadInput(f"optimizer={optimizer!r} is not one of 'adam', 'sgd'")
+        if not any(True for _ in self.parameters()):
+            raise BadInput("there is nothing to learn: none of the wrapped methods has parameters")
+        self._moves: torch.optim.Optimizer | None = None
+
+    @property
+    def moves(self) -> torch.optim.Optimizer:
+        """The optimiser of the method's parameters."""
+        if self._moves is None:
+            if self.optimizer == "adam":
+                self._moves = torch.optim.Adam(self.parameters(), self.lr, weight_decay=self.weight_decay)
+            else:
+                self._moves = torch.optim.SGD(self.parameters(), self.lr, momentum=0.9, weight_decay=self.weight_decay)
+        return self._moves
+
+    def joint_parameters(self) -> list[Tensor]:
+        return []
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        batch = super().edit(batch, nets, rng)
+        knobs = [p for p in self.parameters() if p.requires_grad]
+        for knob, gradient in zip(knobs, self.meta_gradient(batch, nets, knobs), strict=True):
+            knob.grad = gradient
+        self.moves.step()
+        return batch
+
+    def meta_gradient(self, batch: Batch, nets: Networks, knobs: list[Tensor]) -> tuple[Tensor, ...]:
+        """The gradient of the trusted loss after one virtual step, by each of `knobs`; exact."""
+        params = {name: p.detach() for name, p in nets.trainable().items()}
+        inner = _pull(nets, params, lambda z: judge_logits(self, batch, z)[1], batch.x)
+        virtual = {name: p - batch.clock.lr * inner[name] for name, p in params.items()}
+        direction = trusted_gradient(nets, virtual, batch.beside[TRUSTED])
+        logits, tangent = directional(nets, params, direction, batch.x)
+        with torch.enable_grad():
+            z = logits.detach().requires_grad_()
+            _, objective = judge_logits(self, batch, z)
+            (by_logits,) = torch.autograd.grad(objective, z, create_graph=True)
+            along = (by_logits * tangent.detach()).sum()
+            found = torch.autograd.grad(along, knobs, allow_unused=True, materialize_grads=True)
+        return tuple(-batch.clock.lr * gradient for gradient in found)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The optimiser of the method's parameters, so that a resumed training goes on exactly."""
+        return {"moves": self.moves.state_dict()}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what `get_extra_state` gave."""
+        self.moves.load_state_dict(dict(state["moves"]))
+
+
+def trusted_gradient(nets: Networks, params: Gradients, trusted: Batch) -> Gradients:
+    """Gradient by `params` of the mean cross entropy on a trusted batch, summed over networks; leaves no trace."""
+    return _pull(nets, params, lambda z: cross_entropy(z, trusted.y).mean(dim=-1).sum(), trusted.x)
+
+
+def _pull(nets: Networks, params: Gradients, objective: Any, x: Tensor) -> Gradients:
+    here = {name: p.detach().requires_grad_() for name, p in params.items()}
+    with torch.enable_grad(), no_trace(nets) as buffers:
+        value = objective(functional_call(nets, {**here, **buffers}, (x,)))
+        found = torch.autograd.grad(value, list(here.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(here, found, strict=True))
+
+
+def directional(nets: Networks, params: Gradients, direction: Gradients, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (N, B, K) at `params` and their derivative along `direction`, by forward-mode differentiation; no trace.
+
+    A network with an operation that has no forward-mode derivative is differentiated backwards twice instead.
+    """
+    point = {name: p.detach() for name, p in params.items()}
+    with no_trace(nets) as buffers:
+
+        def outputs(p: Gradients) -> Tensor:
+            return functional_call(nets, {**p, **buffers}, (x,))
+
+        try:
+            with torch.random.fork_rng(devices=[]):
+                return jvp(outputs, (point,), (direction,))
+        except NotImplementedError:
+            return _twice_backwards(outputs, point, direction)
+
+
+def _twice_backwards(outputs: Any, params: Gradients, direction: Gradients) -> tuple[Tensor, Tensor]:
+    with torch.enable_grad():
+        here = {name: p.requires_grad_() for name, p in params.items()}
+        logits = outputs(here)
+        seed = torch.zeros_like(logits, requires_grad=True)
+        pulled = torch.autograd.grad(logits, list(here.values()), seed, create_graph=True, allow_unused=True, materialize_grads=True)
+        along = sum((g * direction[name]).sum() for name, g in zip(here, pulled, strict=True))
+        (tangent,) = torch.autograd.grad(along, seed)
+    return logits.detach(), tangent
+
+
+def replace_weights(batch: Batch, weights: Tensor) -> Batch:
+    """The batch with each weight multiplied by `weights`, (B,) or (N, B)."""
+    return replace(batch, w=batch.w * weights)

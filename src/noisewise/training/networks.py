@@ -1,0 +1,122 @@
+"""N networks as one module, and the ways of asking them something without leaving a trace."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _NormBase
+
+
+class Networks(nn.Module):
+    """N networks on an axis: (B, ...) inputs become (N, B, K) float32 logits.
+
+    Args:
+        modules: the networks; shared, not copied.
+        precision: "fp32", or "bf16" to run the forward pass under autocast.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], precision: str = "fp32") -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(modules)
+        self.precision = precision
+
+    def __len__(self) -> int:
+        return len(self.nets)
+
+    def __getitem__(self, position: int) -> nn.Module:
+        return self.nets[position]
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+            outputs = [net(x) for net in self.nets]
+        logits = outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+    def trainable(self) -> dict[str, Tensor]:
+        """The parameters a step moves, by name."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+
+def ask(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor] | None = None) -> Tensor:
+    """(N, B, K) logits in the networks' present mode, leaving no trace: no buffer moves, no random number is spent.
+
+    Asked within one step, dropout draws the masks that the step's own forward pass draws.
+
+    Args:
+        nets: the networks. x: (B, ...) inputs.
+        params: parameters to use instead of the networks' own, by name.
+    """
+    with no_trace(nets) as buffers:
+        return functional_call(nets, {**(params or {}), **buffers}, (x,))
+
+
+def ask_eval(nets: Networks, x: Tensor) -> Tensor:
+    """(N, B, K) logits in evaluation mode; the mode is put back afterwards."""
+    with evaluating(nets):
+        return nets(x)
+
+
+@contextlib.contextmanager
+def no_trace(nets: Networks) -> Iterator[dict[str, Tensor]]:
+    """Within the block normalisation layers use, but do not move, their statistics, and the random state is put back.
+
+    Yields copies of the buffers of all other layers, by name, to be used in place of the real ones.
+    """
+    norms = {name: module for name, module in nets.named_modules() if isinstance(module, _NormBase)}
+    moving = [m for m in norms.values() if m.training and m.track_running_stats]
+    copies = {
+        name: buffer.clone() for name, buffer in nets.named_buffers() if name.rpartition(".")[0] not in norms
+    }
+    devices = {p.device for p in nets.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng([d.index for d in devices if d.index is not None]):
+        for module in moving:
+            module.track_running_stats = False
+        try:
+            yield copies
+        finally:
+            for module in moving:
+                module.track_running_stats = True
+
+
+@contextlib.contextmanager
+def evaluating(nets: nn.Module) -> Iterator[None]:
+    """Evaluation mode within the block; every submodule's own mode is put back afterwards."""
+    modes = [(module, module.training) for module in nets.modules()]
+    nets.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+class Predictor(nn.Module):
+    """What a training hands over: networks and the rule that makes one prediction of them.
+
+    Args:
+        nets: the networks.
+        combine: (N, B, K) logits to (B, K) probabilities; by default the softmax of the first network.
+    """
+
+    def __init__(self, nets: Networks, combine: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__()
+        self.nets = nets
+        self.combine = combine or first_network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, K) probabilities of (B, ...) prepared inputs."""
+        return self.combine(self.nets(x))
+
+
+def first_network(logits: Tensor) -> Tensor:
+    """(B, K) softmax of the first of (N, B, K) logits: the cost of one network at inference."""
+    return logits[0].softmax(dim=-1)
+
+
+def mean_of_logits(logits: Tensor) -> Tensor:
+    """(B, K) softmax of the mean over networks of (N, B, K) logits."""
+    return logits.mean(dim=0).softmax(dim=-1)

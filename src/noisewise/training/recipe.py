@@ -1,0 +1,26 @@
+"""Recipes: plain functions over trainings, for what is longer than an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from noisewise.training.method import Card, Method
+from noisewise.training.trainer import Training
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def recipe(card: Card) -> Callable[[Function], Function]:
+    """Mark a function `(training, **options) -> None` as a recipe with a catalogue card."""
+
+    def mark(function: Function) -> Function:
+        function.card = card  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def single(training: Training, method: Method) -> None:
+    """The recipe of every method that is no longer than an epoch: one learner, trained to the end."""
+    training.fit(training.learner(networks=method.networks or 1), method)

@@ -1,0 +1,121 @@
+"""One training step. Whatever moves in training, networks, memories, statistics, moves here or in `refit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from noisewise.errors import Diverged
+from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.method import Gradients, Method, changes
+from noisewise.training.networks import Networks, ask
+
+
+def judge(nets: Networks, method: Method, batch: Batch, params: Mapping[str, Tensor] | None = None) -> tuple[Batch, Tensor]:
+    """Forward pass and the pure stations: target, loss, weight, penalty.
+
+    With `params` the networks are asked at those parameters and without a trace; without, it is the step's own forward
+    pass, the one that moves normalisation statistics and spends random numbers.
+
+    Returns:
+        The batch with logits (N, B, K), targets, loss (N, B) and weights; and the objective, a scalar: the mean over the
+        batch of weight times loss, summed over networks, plus penalties.
+    """
+    return judge_logits(method, batch, nets(batch.x) if params is None else ask(nets, batch.x, params=params))
+
+
+def judge_logits(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, Tensor]:
+    """The pure stations on given (N, B, K) logits; returns what `judge` returns."""
+    batch = replace(batch, logits=logits)
+    batch = replace(batch, y=method.target(batch))
+    loss = method.loss(batch) if changes(method, "loss") else cross_entropy(logits, batch.y)
+    batch = replace(batch, loss=loss)
+    batch = replace(batch, w=method.weight(batch))
+    return batch, (batch.w * loss).mean(dim=-1).sum() + method.penalty(batch)
+
+
+def step(
+    nets: Networks,
+    method: Method,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    rng: torch.Generator,
+    *,
+    clip_norm: float | None = None,
+) -> Batch:
+    """Train on one batch.
+
+    Args:
+        nets: the networks, in training mode.
+        method: the method or chain.
+        optimizer: over the networks' trainable parameters and the method's joint ones.
+        batch: as drawn.
+        rng: the random numbers of edits.
+        clip_norm: largest norm of the networks' gradient, or None.
+
+    Returns:
+        The judged batch, detached, as `observe` saw it.
+
+    Raises:
+        Diverged: the objective is not finite; nothing has been moved by the optimiser.
+    """
+    draws = _random_state(batch.x.device)
+    with torch.no_grad():
+        batch = method.edit(batch, nets, rng)
+    params, joint = nets.trainable(), method.joint_parameters()
+    judged, objective = judge(nets, method, batch)
+    pulled = _gradients(objective, [*params.values(), *joint])
+    gradients = dict(zip(params, pulled, strict=False))
+
+    def again(at: Gradients) -> Gradients:
+        here = {name: p.detach().requires_grad_() for name, p in at.items()}
+        with torch.random.fork_rng(_cuda(batch.x.device)), torch.enable_grad():
+            _set_random_state(draws, batch.x.device)
+            _, elsewhere = judge(nets, method, batch, here)
+        return dict(zip(here, _gradients(elsewhere, list(here.values())), strict=True))
+
+    if not torch.isfinite(objective):
+        raise Diverged(
+            f"the loss became {objective.item()} in epoch {batch.clock.epoch + 1}, step {batch.clock.step + 1}: "
+            "a smaller learning rate usually helps"
+        )
+    judged = replace(judged, y=judged.y.detach(), w=judged.w.detach(), logits=judged.scores.detach(), loss=judged.losses.detach())
+    with torch.no_grad():
+        gradients = method.gradient(gradients, params, again, judged)
+        if clip_norm is not None:
+            _clip(list(gradients.values()), clip_norm)
+        for name, parameter in params.items():
+            parameter.grad = gradients[name]
+        for parameter, gradient in zip(joint, pulled[len(params) :], strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        method.observe(judged)
+    return judged
+
+
+def _gradients(objective: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(objective, wanted, allow_unused=True, materialize_grads=True)
+
+
+def _clip(gradients: list[Tensor], largest: float) -> None:
+    norm = get_total_norm(gradients)
+    torch._foreach_mul_(gradients, torch.clamp(largest / (norm + 1e-6), max=1.0))
+
+
+def _cuda(device: torch.device) -> list[int]:
+    return [device.index or 0] if device.type == "cuda" else []
+
+
+def _random_state(device: torch.device) -> Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _set_random_state(state: Tensor, device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)

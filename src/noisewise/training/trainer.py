@@ -1,0 +1,390 @@
+"""Training: devices, batches, epochs, evaluation, checkpoints. It knows nothing about any method.
+
+What is longer than an epoch is a recipe: a plain function that is handed a Training and calls `fit` as often as it needs.
+An interrupted recipe is simply called again: fits that were finished return at once, the one that was under way goes on
+from its last epoch, and `remember` gives back what the recipe computed in between.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from noisewise import models
+from noisewise.data.augment import default_augment
+from noisewise.data.dataset import Dataset
+from noisewise.data.rows import Rows
+from noisewise.errors import BadInput, Diverged
+from noisewise.training import checkpoint
+from noisewise.training.batch import Batch, Clock
+from noisewise.training.config import Config, digest, seeded
+from noisewise.training.ledger import Ledger
+from noisewise.training.method import Chain, Method, Sight, Task
+from noisewise.training.networks import Networks, Predictor, evaluating
+from noisewise.training.optim import build_optimizer, learning_rate
+from noisewise.training.step import step
+from noisewise.training.streams import Passes, Streams, batches, replace_logits
+
+Row = dict[str, Any]
+Witness = Callable[["Training", Method], Row]
+
+_CHECKPOINT_SECONDS = 10.0
+
+
+@dataclass(eq=False)
+class Learner:
+    """Networks with their optimiser, and how long they have trained."""
+
+    name: str
+    nets: Networks
+    optimizer: torch.optim.Optimizer
+    epochs_done: int = 0
+
+
+class Training:
+    """One run's machinery; what a recipe is handed.
+
+    Args:
+        data: the split data set; it is blinded here, so that nothing behind this point can see a truth.
+        model: a catalogue name, "module:function", a callable or a module (see `models.build`).
+        config: the settings.
+        folder: where checkpoints go; None keeps none.
+        resume: go on from the checkpoint in `folder`, if there is one.
+        witness: called after every recorded epoch, outside the training's knowledge, for measurements that need the truth.
+        on_epoch: told every history row. on_progress: told the share of the present epoch that is done.
+        noise_rate: the noise rate, where the user states it.
+
+    Raises:
+        BadInput: data that cannot be trained on; a checkpoint that is damaged or of another configuration.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        model: str | nn.Module | Callable[..., nn.Module],
+        config: Config,
+        *,
+        folder: Path | None = None,
+        resume: bool = False,
+        witness: Witness | None = None,
+        on_epoch: Callable[[Row], None] | None = None,
+        on_progress: Callable[[float], None] | None = None,
+        noise_rate: float | None = None,
+    ) -> None:
+        if len(data) < 2:
+            raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
+        self.data = data.blind()
+        self.config = config
+        self.device = config.torch_device
+        self.classes = len(data.classes)
+        self.model = model
+        augment = default_augment(data) if config.augment == "auto" else None
+        self.rows = Rows(self.data, self.device, augment=augment)
+        self.splits = {
+            name: Rows(split, self.device, augment=augment, normalise=self.rows.normalise)
+            for name in ("validation", "test", "trusted")
+            if (split := getattr(self.data, name)) is not None and len(split)
+        }
+        self.task = self._task(noise_rate)
+        self.ledger = Ledger()
+        self.ledger.prepare(self.task)
+        self.history: list[Row] = []
+        self.selected: dict[str, Tensor] = {}
+        self.predictor: Predictor | None = None
+        self._witness, self._on_epoch, self._on_progress = witness, on_epoch, on_progress
+        self._folder = folder
+        self._learners: dict[str, Learner] = {}
+        self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []
+        self._remembered: dict[str, tuple[int, Any]] = {}
+        self._calls = 0
+        self._saved_at = time.monotonic()
+        self._seconds = 0.0
+        self._examples = 0
+        self._state = self._read() if resume else {}
+
+    def _task(self, noise_rate: float | None) -> Task:
+        splits = [d for d in (self.data, self.data.validation, self.data.trusted) if d is not None]
+        rows = max(d.capacity for d in splits)
+        given = torch.full((rows,), -1, dtype=torch.int64, device=self.device)
+        given[self.rows.index] = self.rows.given
+        return Task(rows, self.classes, given, self.config.epochs, noise_rate, box=self._box())
+
+    def _box(self) -> tuple[Tensor, Tensor] | None:
+        if self.data.kind != "image":
+            return None
+        mean, std = (v.reshape(-1, 1, 1).to(self.device) for v in (self.rows.normalise.mean, self.rows.normalise.std))
+        return -mean / std, (1 - mean) / std
+
+    def learner(self, name: str = "main", networks: int = 1) -> Learner:
+        """Fresh networks under a name, initialised from the seed and the name; a known name gives the same learner again."""
+        if name not in self._learners:
+            built = [
+                models.build(self.model, self.data.shape, self.classes, seed=seeded(self.config.seed, name, i) % 2**31)
+                for i in range(networks)
+            ]
+            nets = Networks(built, self.config.torch_precision).to(self.device)
+            if self.data.kind == "image":
+                nets = nets.to(memory_format=torch.channels_last)
+            learner = Learner(name, nets, build_optimizer(self.config, nets.trainable().values()))
+            self._restore_learner(learner)
+            self._learners[name] = learner
+        return self._learners[name]
+
+    def fit(
+        self,
+        learner: Learner,
+        method: Method,
+        epochs: int | None = None,
+        *,
+        rows: Tensor | None = None,
+        beside: Mapping[str, Tensor] | None = None,
+        predictor: Predictor | None = None,
+        record: bool = True,
+    ) -> Learner:
+        """Train a learner for some epochs.
+
+        Args:
+            learner: from `learner`. method: a method or chain; prepared when first seen.
+            epochs: how many; by default the config's.
+            rows: (task.rows,) mask by index of the training rows to draw; default all.
+            beside: masks by index of further rows to draw a batch of along with every batch, by name.
+            predictor: what is evaluated after each epoch; by default the learner's networks with the method's `predict`.
+            record: whether epochs are evaluated, written to the history and considered for selection.
+
+        Raises:
+            Diverged: a loss or weight that is not finite; the last good checkpoint is kept.
+            BadInput: the method needs trusted rows and there are none; no rows to train on.
+        """
+        number = self._enter(method)
+        predictor = predictor or Predictor(learner.nets, method.predict)
+        if record:
+            self.predictor = predictor
+        call, self._calls = self._calls, self._calls + 1
+        if call < self._state.get("calls", 0):
+            return learner
+        started = self._state.get("epoch", 0) if call == self._state.get("calls") else 0
+        joint = self._methods[number][1]
+        streams = Streams(self, method, rows, beside or {})
+        for epoch in range(started, epochs or self.config.epochs):
+            if record and self._stopped():
+                break
+            self._epoch(learner, method, joint, streams)
+            if record:
+                self._record(learner, method, predictor)
+            self._write(call, epoch + 1)
+        return learner
+
+    def split(self, name: str) -> Rows:
+        """The rows of "validation", "test" or "trusted".
+
+        Raises:
+            BadInput: there are none.
+        """
+        if name not in self.splits:
+            hint = ": ask for some (--trusted N)" if name == "trusted" else ""
+            raise BadInput(f"this training needs {name} rows and the data set has none{hint}")
+        return self.splits[name]
+
+    def remember(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives, computed once: an interrupted recipe that comes here again gets the stored value.
+
+        Values are tensors or plain data. Whatever a recipe derives from a learner or a method between fits goes through here.
+        """
+        at, value = self._remembered.get(name, (-1, None))
+        if at < self._calls:
+            value = compute()
+            at = self._calls
+        self._remembered[name] = (at, value)
+        return value
+
+    def finish(self) -> None:
+        """Write the last checkpoint."""
+        self._write(self._calls, 0, force=True)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in training steps and between epochs, evaluation excluded, over all sessions of this run."""
+        return self._seconds
+
+    @property
+    def examples_per_second(self) -> float:
+        """Rows trained on per second of `seconds`."""
+        return self._examples / self._seconds if self._seconds else 0.0
+
+    def passes(self, nets: Networks, mask: Tensor | None = None) -> Iterator[Batch]:
+        """Training rows, not augmented, as batches with logits in evaluation mode; `mask` (task.rows,) selects by index."""
+        positions = torch.arange(len(self.rows)) if mask is None else torch.nonzero(mask[self.rows.index])[:, 0].cpu()
+        with torch.no_grad(), evaluating(nets):
+            for batch in batches(self.rows, positions, 4 * self.config.batch_size, self.classes):
+                yield replace_logits(batch, nets)
+
+    def probabilities(self, predictor: Predictor, split: str) -> Tensor:
+        """(rows of the split, K) predicted probabilities, in the order of the split ("train", "test", ...)."""
+        rows = self.rows if split == "train" else self.splits[split]
+        with torch.no_grad(), evaluating(predictor):
+            found = [predictor(b.x) for b in batches(rows, torch.arange(len(rows)), 4 * self.config.batch_size, self.classes)]
+        return torch.cat(found)
+
+    def _epoch(self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams) -> None:
+        began = time.perf_counter()
+        seed = seeded(self.config.seed, learner.name, learner.epochs_done)
+        torch.manual_seed(seed)
+        order_rng, edit_rng = torch.Generator().manual_seed(seed + 1), torch.Generator().manual_seed(seed + 2)
+        chain = Chain([method, self.ledger])
+        optimizer = _Both(learner.optimizer, joint) if joint else learner.optimizer
+        learner.nets.train()
+        method.train()
+        epochs = max(self.config.epochs, learner.epochs_done + 1)
+        for number, batch in enumerate(streams.epoch(order_rng)):
+            progress = (learner.epochs_done + number / streams.steps) / epochs
+            lr = learning_rate(self.config, progress, epochs)
+            for group in learner.optimizer.param_groups:
+                group["lr"] = lr
+            clock = Clock(learner.epochs_done, epochs, number, streams.steps, lr)
+            step(learner.nets, chain, optimizer, batch(clock), edit_rng, clip_norm=self.config.clip_norm)
+            if self._on_progress:
+                self._on_progress((number + 1) / streams.steps)
+        if not all(torch.isfinite(p).all() for p in learner.nets.parameters()):
+            raise Diverged(f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate")
+        cache = Passes(self, learner.nets)
+        sight = Sight(learner.nets, learner.epochs_done, epochs, cache, self.ledger)
+        with torch.no_grad():
+            self.ledger.refit(sight)
+            method.refit(sight)
+        learner.epochs_done += 1
+        self._seconds += time.perf_counter() - began
+        self._examples += streams.rows
+
+    def _record(self, learner: Learner, method: Method, predictor: Predictor) -> None:
+        training = self.ledger.given >= 0
+        row: Row = {
+            "epoch": len(self.history) + 1,
+            "stage": learner.name,
+            "lr": learner.optimizer.param_groups[0]["lr"],
+            "train_loss": float(self.ledger.loss_last[training].mean()),
+            "train_accuracy": float(self.ledger.was_right[training].float().mean()),
+        }
+        for name in ("validation", "test"):
+            if name in self.splits:
+                row[f"{name}_accuracy"], row[f"{name}_loss"] = self._evaluate(predictor, name)
+        row["seconds"] = self._seconds
+        if self._witness:
+            row.update(self._witness(self, method))
+        best = max((r["validation_accuracy"] for r in self.history if "validation_accuracy" in r), default=-1.0)
+        if row.get("validation_accuracy", 2.0) > best:
+            self.selected = {k: v.detach().cpu().clone() for k, v in predictor.nets.state_dict().items()}
+            row["selected"] = True
+        else:
+            row["selected"] = False
+        self.history.append(row)
+        if self._on_epoch:
+            self._on_epoch(row)
+
+    def _evaluate(self, predictor: Predictor, split: str) -> tuple[float, float]:
+        rows = self.splits[split]
+        probabilities = self.probabilities(predictor, split).clamp_min(1e-12)
+        if split == "validation":
+            self.ledger.record(rows.index, probabilities.log()[None], rows.given)
+        right = (probabilities.argmax(dim=1) == rows.given).float().mean()
+        loss = -probabilities.gather(1, rows.given[:, None]).log().mean()
+        return float(right), float(loss)
+
+    def _stopped(self) -> bool:
+        patience = self.config.patience
+        if patience is None or "validation" not in self.splits or not self.history:
+            return False
+        last_rise = max(i for i, row in enumerate(self.history) if row["selected"])
+        return len(self.history) - 1 - last_rise >= patience
+
+    def _enter(self, method: Method) -> int:
+        """Register a method when first seen: check, prepare, restore. Returns its number."""
+        for number, (known, _) in enumerate(self._methods):
+            if known is method:
+                return number
+        if "trusted" in method.beside:
+            self.split("trusted")
+        method.prepare(replace(self.task, networks=method.networks or 1))
+        method.to(self.device)
+        learned = method.joint_parameters()
+        joint = build_optimizer(self.config, learned) if learned else None
+        number = len(self._methods)
+        stored = self._state.get("methods", [])
+        if number < len(stored):
+            method.load_state_dict(stored[number]["method"])
+            if joint is not None:
+                joint.load_state_dict(stored[number]["joint"])
+        self._methods.append((method, joint))
+        return number
+
+    def _restore_learner(self, learner: Learner) -> None:
+        stored = self._state.get("learners", {}).get(learner.name)
+        if stored:
+            learner.nets.load_state_dict(stored["nets"])
+            learner.optimizer.load_state_dict(stored["optimizer"])
+            learner.epochs_done = stored["epochs_done"]
+
+    @property
+    def _identity(self) -> str:
+        """What a checkpoint must agree with: settings, labels and model."""
+        given = self.task.given.cpu().numpy().tobytes()
+        model = self.model if isinstance(self.model, str) else type(self.model).__name__
+        return digest([{**self.config.plain(), "device": None}, model, digest(given.hex())])
+
+    def _write(self, calls: int, epoch: int, force: bool = False) -> None:
+        if self._folder is None or not (force or time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS):
+            return
+        state = {
+            "identity": self._identity,
+            "calls": calls,
+            "epoch": epoch,
+            "history": copy.deepcopy(self.history),
+            "selected": self.selected,
+            "ledger": self.ledger.state_dict(),
+            "remembered": dict(self._remembered),
+            "seconds": self._seconds,
+            "examples": self._examples,
+            "learners": {
+                name: {
+                    "nets": learner.nets.state_dict(),
+                    "optimizer": learner.optimizer.state_dict(),
+                    "epochs_done": learner.epochs_done,
+                }
+                for name, learner in self._learners.items()
+            },
+            "methods": [
+                {"method": method.state_dict(), "joint": joint.state_dict() if joint else {}}
+                for method, joint in self._methods
+            ],
+        }
+        checkpoint.write(self._folder, state)
+        self._saved_at = time.monotonic()
+
+    def _read(self) -> Row:
+        state = checkpoint.read(self._folder) if self._folder else None
+        if state is None:
+            return {}
+        if state["identity"] != self._identity:
+            raise BadInput(f"the checkpoint in {self._folder} is of another data set, model or configuration")
+        self.history, self.selected = state["history"], state["selected"]
+        self.ledger.load_state_dict(state["ledger"])
+        self._seconds, self._examples = state["seconds"], state["examples"]
+        self._remembered = {name: (at, value) for name, (at, value) in state["remembered"].items()}
+        return state
+
+
+class _Both:
+    """The networks' optimiser and that of a method's own parameters, moved together."""
+
+    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
+        self.optimizers = optimizers
+
+    def step(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.step()

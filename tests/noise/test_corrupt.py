@@ -1,0 +1,204 @@
+"""What holds for every corruption, and for chains of them."""
+
+import dataclasses
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+from noisewise.noise import CORRUPTIONS, Card, corrupt
+
+every = pytest.mark.parametrize("name", list(CORRUPTIONS))
+RATED = {"symmetric": 0.4, "uniform": 0.4, "pair": 0.45, "asymmetric": 0.4, "instance": 0.4}
+
+
+@every
+def test_the_card_is_complete_and_its_example_works(name, fashion, here):
+    card = CORRUPTIONS[name].card
+    assert isinstance(card, Card)
+    assert card.name == name
+    assert card.example.partition(":")[0] == name
+    assert card.changes == "labels"
+    assert card.does
+    assert card.paper[-4:].isdigit()
+    assert 0 < corrupt(fashion, card.example).noise_rate < 1
+
+
+@every
+def test_only_the_given_labels_of_the_training_split_change(name, fashion, here):
+    given_before, inputs_before = fashion.given.copy(), fashion.inputs.copy()
+    noisy = corrupt(fashion, CORRUPTIONS[name].card.example)
+    for field in dataclasses.fields(Dataset):
+        if field.name not in ("given", "truth", "provenance", "classes"):
+            assert getattr(noisy, field.name) is getattr(fashion, field.name), field.name
+    assert noisy.classes == fashion.classes
+    np.testing.assert_array_equal(noisy.truth, given_before)
+    np.testing.assert_array_equal(fashion.given, given_before)
+    np.testing.assert_array_equal(fashion.inputs, inputs_before)
+    assert fashion.truth is None
+    assert noisy.given.dtype == np.int64
+
+
+@every
+def test_the_seed_decides_and_the_global_generator_does_not(name, fashion, here):
+    example = CORRUPTIONS[name].card.example
+    np.random.seed(1)
+    first = corrupt(fashion, example, seed=7)
+    state = np.random.get_state()[1].copy()
+    np.random.seed(2)
+    np.testing.assert_array_equal(first.given, corrupt(fashion, example, seed=7).given)
+    np.random.seed(1)
+    np.testing.assert_array_equal(state, np.random.get_state()[1])
+    assert (first.given != corrupt(fashion, example, seed=8).given).mean() > 0.1
+
+
+@every
+def test_the_record_is_plain_data_and_says_what_happened(name, fashion, here):
+    example = CORRUPTIONS[name].card.example
+    noisy = corrupt(fashion, example, seed=4)
+    (record,) = noisy.provenance
+    assert {key: record[key] for key in ("step", "spec", "seed", "term")} == {
+        "step": "corrupt",
+        "spec": example,
+        "seed": 4,
+        "term": 0,
+    }
+    assert record["changed"] == noisy.noise_rate
+    np.testing.assert_array_equal(record["transition"], noisy.transition)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    copy = pickle.loads(pickle.dumps(noisy))
+    assert copy.provenance == noisy.provenance
+    np.testing.assert_array_equal(copy.given, noisy.given)
+
+
+@every
+def test_instances_are_frozen_and_equal_by_their_parameters(name):
+    kind = CORRUPTIONS[name]
+    arguments = {"matrix": ("t.npy",)}.get(name, (RATED[name],) if name in RATED else ())
+    assert kind(*arguments) == kind(*arguments)
+    assert pickle.loads(pickle.dumps(kind(*arguments))) == kind(*arguments)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        kind(*arguments).new = 1
+
+
+@pytest.mark.parametrize("name", RATED)
+@pytest.mark.parametrize("bad", ["1.01", "-0.1", "40", "nan", "inf", "true", "none", "much", "9" * 400])
+def test_a_rate_lies_between_0_and_1(name, bad, fashion):
+    with pytest.raises(BadInput, match=f"of '{name}' must be a number from 0 to 1, not"):
+        corrupt(fashion, f"{name}:{bad}")
+
+
+@pytest.mark.parametrize("name", RATED)
+@pytest.mark.parametrize("exact", ["true", "false"])
+def test_a_rate_of_0_changes_nothing(name, exact, fashion):
+    assert corrupt(fashion, f"{name}:0,exact={exact}").noise_rate == 0
+
+
+@pytest.mark.parametrize("name", RATED)
+def test_exact_is_true_or_false(name, fashion):
+    with pytest.raises(BadInput, match=r"'exact' of .* must be true or false, not 1"):
+        corrupt(fashion, f"{name}:0.4,exact=1")
+
+
+@pytest.mark.parametrize("name", RATED)
+def test_under_one_seed_a_lower_rate_changes_some_of_what_a_higher_one_does(name, fashion):
+    low, high = (corrupt(fashion, f"{name}:{rate}") for rate in (0.2, 0.5))
+    changed = low.given != low.truth
+    assert changed.sum() > 200
+    np.testing.assert_array_equal(low.given[changed], high.given[changed])
+
+
+def test_terms_apply_in_order_and_the_truth_is_from_before_the_first(fashion):
+    noisy = corrupt(fashion, "pair:1+permute", seed=3)
+    first, second = noisy.provenance
+    assert (first["spec"], first["term"], first["changed"]) == ("pair:1", 0, 1.0)
+    assert (second["spec"], second["term"], second["seed"]) == ("permute", 1, 3)
+    np.testing.assert_array_equal(noisy.truth, fashion.given)
+    shifted = np.bincount((fashion.given + 1) % 10, minlength=10)
+    np.testing.assert_array_equal(np.bincount(noisy.given, minlength=10), shifted)
+
+
+def test_two_certain_shifts_make_a_shift_by_two(fashion):
+    noisy = corrupt(fashion, "pair:1+pair:1")
+    np.testing.assert_array_equal(noisy.given, (fashion.given + 2) % 10)
+
+
+def test_a_term_draws_by_its_place_and_name_and_not_by_what_follows(fashion):
+    alone = corrupt(fashion, "symmetric:0.4", seed=5)
+    chained = corrupt(fashion, "symmetric:0.4+pair:0", seed=5)
+    np.testing.assert_array_equal(alone.given, chained.given)
+    later = corrupt(fashion, "pair:0+symmetric:0.4", seed=5)
+    assert (later.given != alone.given).mean() > 0.1
+
+
+def test_a_second_call_goes_on_from_the_first(fashion):
+    once = corrupt(fashion, "symmetric:0.3", seed=1)
+    twice = corrupt(once, "pair:0.3", seed=2)
+    np.testing.assert_array_equal(twice.truth, fashion.given)
+    assert twice.provenance[0] == once.provenance[0]
+    assert twice.provenance[1]["changed"] == np.mean(twice.given != once.given)
+
+
+def test_another_process_draws_the_same(vectors):
+    program = (
+        "import numpy as np; from noisewise.data.dataset import Dataset; from noisewise.noise import corrupt;"
+        "data = Dataset(np.zeros((30, 1)), np.arange(30) % 3, ('a', 'b', 'c'));"
+        "print(''.join(map(str, corrupt(data, 'symmetric:0.5', seed=9).given)))"
+    )
+    data = Dataset(np.zeros((30, 1)), np.arange(30) % 3, ("a", "b", "c"))
+    here = "".join(map(str, corrupt(data, "symmetric:0.5", seed=9).given))
+    there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == here
+
+
+def test_a_class_without_rows_has_no_transition():
+    data = Dataset(np.zeros((4, 1)), np.array([0, 0, 2, 2]), ("a", "b", "c"))
+    (record,) = corrupt(data, "pair:1").provenance
+    assert record["transition"] == [[0.0, 1.0, 0.0], [None, None, None], [1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1", None, True])
+def test_a_seed_is_a_whole_number(seed, fashion):
+    with pytest.raises(BadInput, match="seed must be a whole number from 0"):
+        corrupt(fashion, "random", seed=seed)
+
+
+def test_a_seed_may_be_large_or_a_numpy_integer(fashion):
+    assert corrupt(fashion, "random", seed=2**200).provenance[0]["seed"] == 2**200
+    assert type(corrupt(fashion, "random", seed=np.int64(3)).provenance[0]["seed"]) is int
+
+
+@every
+def test_one_class_or_no_rows_are_refused(name, here):
+    example = CORRUPTIONS[name].card.example
+    with pytest.raises(BadInput, match="needs at least 2"):
+        corrupt(Dataset(np.zeros((3, 1)), np.zeros(3, int), ("only",)), example)
+    with pytest.raises(BadInput, match="no rows"):
+        corrupt(Dataset(np.zeros((0, 1)), np.zeros(0, int), ("a", "b")), example)
+
+
+ANY = st.sampled_from(["0", "1", "0.3", "-1", "2", "true", "x", '"y"', "", "none", "1e-320", "9" * 400, "nan"])
+OPTION = st.sampled_from(["exact", "rate", "p", "scale", "source", "variant", "compat_blocks", "file", "zzz"])
+ARGUMENT = ANY | st.builds("{}={}".format, OPTION, ANY)
+TERM = st.builds(
+    "{}:{}".format, st.sampled_from(list(CORRUPTIONS)), st.lists(ARGUMENT, max_size=3).map(",".join)
+) | st.sampled_from(["random", "permute", "pear", ""])
+
+
+@given(spec=st.lists(TERM, min_size=1, max_size=3).map("+".join), seed=st.integers(0, 2**70))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_spec_is_carried_out_or_refused(spec, seed, fashion, here):
+    data = fashion.take(np.arange(60))
+    try:
+        noisy = corrupt(data, spec, seed)
+    except BadInput:
+        return
+    np.testing.assert_array_equal(noisy.truth, data.given)
+    assert len(noisy.provenance) == spec.count("+") + 1
