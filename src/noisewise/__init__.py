@@ -1,11 +1,11 @@
 """noisewise: train on, audit, corrupt and understand data whose labels you do not fully trust.
 
-    import noisewise as nw
+import noisewise as nw
 
-    data  = nw.load("fashion-mnist")
-    noisy = nw.corrupt(data, "symmetric:0.4", seed=0)
-    run   = nw.train(noisy, method="elr", model="lenet", epochs=20, seed=0)
-    found = nw.audit(noisy)
+data  = nw.load("fashion-mnist")
+noisy = nw.corrupt(data, "symmetric:0.4", seed=0)
+run   = nw.train(noisy, method="elr", model="lenet", epochs=20, seed=0)
+found = nw.audit(noisy)
 """
 
 from __future__ import annotations

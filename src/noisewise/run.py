@@ -127,7 +127,9 @@ def train(
     if corrupt:
         source = apply_corruption(source, corrupt, seed=seed)
     config = _config(epochs, seed, settings)
-    parts = split(source, validation=config.validation if source.validation is None else 0.0, trusted=trusted, seed=seed)
+    parts = split(
+        source, validation=config.validation if source.validation is None else 0.0, trusted=trusted, seed=seed
+    )
     chosen = model if model is not None else DEFAULT_MODELS[source.kind]
     trains = build(method)
     folder = None if out is None else Path(out)
@@ -161,7 +163,8 @@ def _config(epochs: int, seed: int, settings: dict[str, Any]) -> Config:
 class Witness:
     """Measures, after each epoch and outside the training, what needs the truth.
 
-    `clean_fit`, `noisy_fit`: share of the correctly and wrongly labelled training rows whose prediction is the given label;
+    `clean_fit`, `noisy_fit`: share of the correctly and wrongly labelled training rows whose prediction is the given
+        label;
     `noisy_recovered`: share of the wrongly labelled rows predicted as their true class by the averaged prediction;
     `label_precision`, `label_recall`: of the method's selection, when it selects. Empty where the truth is not known.
     """
@@ -199,9 +202,12 @@ def _mean(values: np.ndarray) -> float:
 
 
 def samples(training: Training, data: Dataset) -> pd.DataFrame:
-    """One row per row of the data set: `index`, `split`, `given`, `suggested`, `suspicion`, `is_issue`, and the ledger's statistics."""
-    seen = [("train", data), ("validation", data.validation)]
-    present = [(name, part) for name, part in seen if part is not None and len(part)]
+    """One row per training and validation row, by index.
+
+    Columns: `index`, `split`, `given`, `suggested`, `suspicion`, `is_issue`, and the ledger's statistics.
+    """
+    splits = [("train", data), ("validation", data.validation)]
+    present = [(name, part) for name, part in splits if part is not None and len(part)]
     index = np.concatenate([part.index for _, part in present])
     given = np.concatenate([part.given for _, part in present])
     statistics = {name: values[index] for name, values in training.ledger.statistics().items()}

@@ -41,7 +41,7 @@ class Term:
         parameters = {
             name: parameter
             for name, parameter in inspect.signature(function).parameters.items()
-            if name not in (*given, "self") and parameter.kind is not parameter.VAR_KEYWORD
+            if name not in (*given, "self") and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
         }
         names = list(parameters)
         if len(self.args) > len(names):

@@ -48,8 +48,9 @@ def audit(
 ) -> Findings:
     """Find the wrong labels of a data set.
 
-    Without `probs` and `features` the model is cross-fitted: the rows are split into folds, and each fold is predicted by a
-    network that did not train on it. In-training statistics of the other folds' networks are used beside.
+    Without `probs` and `features` the model is cross-fitted: the rows are split into folds, and each fold is
+    predicted by a network that did not train on it. In-training statistics of the other folds' networks are used
+    beside.
 
     Args:
         data: a Dataset, or a source (a name, a path, "hf:NAME").
@@ -115,8 +116,8 @@ def cross_fit(
 ) -> Evidence:
     """Out-of-fold probabilities and in-training statistics of every row.
 
-    Row i's probability is predicted by the network of its fold, which never trained on it, averaged over the epochs of the
-    second half of the training; its statistics are averaged over the other folds' trainings.
+    Row i's probability is predicted by the network of its fold, which never trained on it, averaged over the epochs
+    of the second half of the training; its statistics are averaged over the other folds' trainings.
 
     Raises:
         BadInput: fewer than 2 folds, or fewer rows than folds.
@@ -129,7 +130,9 @@ def cross_fit(
     for fold in range(count):
         held = numbers == fold
         parts = replace(data.take(~held), validation=data.take(held), test=None, trusted=None)
-        training = _fit(parts, model, method, replace(config, seed=seeded(config.seed, fold) % 2**31), fold, count, on_progress)
+        training = _fit(
+            parts, model, method, replace(config, seed=seeded(config.seed, fold) % 2**31), fold, count, on_progress
+        )
         probabilities[held] = training.held_out
         collected.append((data.index[~held], training.statistics))
     return Evidence(data.given, len(data.classes), probabilities=probabilities, ledger=_average(data, collected))

@@ -21,7 +21,8 @@ def bench(
     engine: Engine | None = None,
     on_done: Callable[[Done], None] | None = None,
 ) -> pd.DataFrame:
-    """Run a grid and write `results.parquet`, `leaderboard.md` and `leaderboard.html`; runs that are done are not repeated.
+    """Run a grid and write `results.parquet`, `leaderboard.md` and `leaderboard.html`; runs that are done are not
+    repeated.
 
     Args:
         spec: a TOML file, or its content as plain data (see `bench.grid`).

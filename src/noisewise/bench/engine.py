@@ -28,7 +28,8 @@ class Done:
 
 
 class Engine(Protocol):
-    """Runs jobs, each into `folder / job.key`, and reports each as it ends; a job whose `run.json` is there is not run again."""
+    """Runs jobs, each into `folder / job.key`, and reports each as it ends; a job whose `run.json` is there is not
+    run again."""
 
     def run(self, jobs: Sequence[Job], folder: Path) -> Iterator[Done]: ...
 
@@ -68,7 +69,10 @@ class LocalEngine:
 
 
 def execute(arguments: dict[str, Any], folder: Path) -> None:
-    """One job in this process: train into `folder`, resuming; a second writer on the folder waits, then finds it done."""
+    """One job in this process: train into `folder`, resuming.
+
+    A second writer on the folder waits, and then finds the run done.
+    """
     from noisewise.run import train
 
     folder.mkdir(parents=True, exist_ok=True)

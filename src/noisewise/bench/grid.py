@@ -8,9 +8,11 @@
     epochs = 20
     trusted = 1000                                     # set aside only for methods that need trusted rows
 
-    [[for]]                                            # exceptions: runs whose settings match `method` (and others) change
+    [[for]]                                            # runs that match `method` (and others) change
     method = "glc"
     lr = 0.05
+
+A list is an axis, the last one fastest; `milestones` stays a list.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ class Job:
     @property
     def title(self) -> str:
         """For progress lines."""
-        return " ".join(str(self.arguments[k]) for k in ("source", "corrupt", "method", "model", "seed") if k in self.arguments)
+        return " ".join(
+            str(self.arguments[k]) for k in ("source", "corrupt", "method", "model", "seed") if k in self.arguments
+        )
 
 
 def read_spec(path: str | Path) -> dict[str, Any]:
@@ -75,8 +79,14 @@ def expand(spec: dict[str, Any]) -> list[Job]:
     for key in ("source", "method"):
         if key not in spec:
             raise BadInput(f"the bench spec lacks {key!r}")
-    axes = {key: value if isinstance(value, list) and key != "milestones" else [value] for key, value in spec.items() if key in known}
-    jobs = [_job(dict(zip(axes, values, strict=True)), spec.get("for", [])) for values in itertools.product(*axes.values())]
+    axes = {
+        key: value if isinstance(value, list) and key != "milestones" else [value]
+        for key, value in spec.items()
+        if key in known
+    }
+    jobs = [
+        _job(dict(zip(axes, values, strict=True)), spec.get("for", [])) for values in itertools.product(*axes.values())
+    ]
     return list({job.key: job for job in jobs}.values())
 
 

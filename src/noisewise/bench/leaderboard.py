@@ -12,7 +12,12 @@ import pandas as pd
 from noisewise.bench.grid import Job
 
 GROUP = ["source", "corrupt", "model"]
-ACCURACIES = {"best": "test_accuracy_best", "last": "test_accuracy_last", "last 10": "test_accuracy_last10", "selected": "test_accuracy_selected"}
+ACCURACIES = {
+    "best": "test_accuracy_best",
+    "last": "test_accuracy_last",
+    "last 10": "test_accuracy_last10",
+    "selected": "test_accuracy_selected",
+}
 
 
 def collect(jobs: list[Job], folder: Path) -> pd.DataFrame:
@@ -45,7 +50,11 @@ def _line(method: str, part: pd.DataFrame, base: float) -> dict[str, object]:
     line: dict[str, object] = {"method": method, "seeds": len(part)}
     for title, column in ACCURACIES.items():
         line[title] = _spread(part[column]) if column in part else ""
-    for title, column in (("label precision", "label_precision"), ("label recall", "label_recall"), ("noise fitted", "noisy_fit")):
+    for title, column in (
+        ("label precision", "label_precision"),
+        ("label recall", "label_recall"),
+        ("noise fitted", "noisy_fit"),
+    ):
         known = column in part and part[column].notna().any()
         line[title] = f"{100 * part[column].mean():.1f}" if known else ""
     line["seconds"] = f"{part['seconds'].mean():.0f}"
@@ -67,7 +76,9 @@ def to_markdown(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
     for title, table in found:
         head = "| " + " | ".join(table.columns) + " |"
         rule = "|" + "---|" * len(table.columns)
-        body = ["| " + " | ".join(str(v).replace("|", "\\|") for v in row) + " |" for row in table.itertuples(index=False)]
+        body = [
+            "| " + " | ".join(str(v).replace("|", "\\|") for v in row) + " |" for row in table.itertuples(index=False)
+        ]
         parts.append("\n".join([f"\n## {title}\n", head, rule, *body]) + "\n")
     return "\n".join(parts)
 
@@ -82,7 +93,8 @@ def to_html(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
 
 
 _LEGEND = (
-    "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epoch selected on noisy validation "
+    "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epoch selected on "
+    "noisy validation "
     "labels. Label precision and recall of the rows a method keeps; share of wrong labels fitted at the end; training "
     "seconds, and relative to ce."
 )

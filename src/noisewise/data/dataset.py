@@ -25,6 +25,43 @@ class Inputs(Protocol):
     def __getitem__(self, positions: Any, /) -> np.ndarray: ...
 
 
+class Selection:
+    """Some rows of lazy inputs, in an order of their own; nothing is read before it is asked for.
+
+    Args:
+        base: the inputs that are selected from.
+        positions: (n,) which of its rows, in which order.
+    """
+
+    def __init__(self, base: Inputs, positions: np.ndarray) -> None:
+        self.base, self.positions = base, positions
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...) of the selected rows."""
+        return (len(self.positions), *self.base.shape[1:])
+
+    @property
+    def dtype(self) -> Any:
+        """The type of one number."""
+        return self.base.dtype
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, positions: Any, /) -> np.ndarray:
+        return self.base[self.positions[positions]]
+
+
+def select(inputs: Inputs, positions: np.ndarray) -> Inputs:
+    """The rows of `inputs` at (n,) integer positions: copied from an array, still to be read from anything lazy."""
+    if isinstance(inputs, np.ndarray):
+        return inputs[positions]
+    if isinstance(inputs, Selection):
+        return Selection(inputs.base, inputs.positions[positions])
+    return Selection(inputs, positions)
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A labelled data set. Immutable: every change makes a new one that shares the arrays.
@@ -43,7 +80,8 @@ class Dataset:
         test, validation, trusted: further splits, or None. `trusted` is a small set whose given labels are correct.
         name: where it came from, for people.
         provenance: what was done to it, oldest first; plain data.
-        described: (n rows) the rows as a person knows them (file names, table columns), for reports; or None.
+        described: (n rows) the rows as a person knows them (file names, columns of a table less its labels), for
+            reports; or None.
     """
 
     inputs: Inputs
@@ -106,12 +144,12 @@ class Dataset:
         return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
 
     def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
-        """The rows at `positions` (integers or a mask over rows); the other splits stay as they are."""
+        """The rows at `positions` (integers or a mask over rows); other splits stay as they are, lazy inputs stay lazy."""
         chosen = np.asarray(positions)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(
             self,
-            inputs=self.inputs[chosen],
+            inputs=select(self.inputs, chosen),
             given=self.given[chosen],
             index=self.index[chosen],
             truth=None if self.truth is None else self.truth[chosen],

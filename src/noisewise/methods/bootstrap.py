@@ -16,7 +16,7 @@ from noisewise.training.method import Card, Method
 
 
 def soft_target(y: Tensor, p: Tensor, beta: float) -> Tensor:
-    """beta y + (1 - beta) p for (..., B, K) distributions."""
+    """Beta y + (1 - beta) p for (..., B, K) distributions."""
     return beta * y + (1 - beta) * p
 
 
@@ -33,8 +33,10 @@ class BootstrapSoft(Method):
 
     card = Card(
         "bootstrap-soft",
-        "Train on a mixture of the given label and the network's own prediction. A consistent network can so overrule a wrong label.",
-        "Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, Training Deep Neural Networks on Noisy Labels with Bootstrapping, ICLR 2015 workshop",
+        "Train on a mixture of the given label and the network's own prediction. A consistent network can so "
+        "overrule a wrong label.",
+        "Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, Training Deep Neural Networks on Noisy Labels with "
+        "Bootstrapping, ICLR 2015 workshop",
         2015,
         "target = beta y + (1 - beta) p",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from noisewise.errors import BadInput
@@ -60,8 +61,4 @@ def card(name: str) -> Card:
         BadInput: an unknown name.
     """
     entry = METHODS[name]
-    if isinstance(entry, type):
-        from dataclasses import replace
-
-        return replace(entry.card, stations=stations(entry))
-    return entry.card
+    return entry.card if entry.card.stations else replace(entry.card, stations=stations(entry))

@@ -4,9 +4,11 @@
     critical:      w <- w - eta ((1 - tau) dL/dw + decay)
     non-critical:  w <- w - eta decay
 
-The gradient of the rest is zeroed, so that only the decay moves it. As in the authors' code the ordering is global over all
-weight matrices and convolutions, biases and normalisation are left alone, and the decay is the optimiser's L2 (the paper
-writes L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a threshold would keep or drop all of them.
+The gradient of the rest is zeroed, so that only the decay moves it. As in the authors' code the ordering is global
+over all weight matrices and convolutions, biases and normalisation are left alone, and the decay is the optimiser's
+L2 (the paper
+writes L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a threshold would keep or drop all
+of them.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ class CDR(Method):
     """Gradient station: only critical parameters follow the gradient.
 
     Args:
-        tau: share of non-critical parameters, the noise rate in the paper; None takes the stated noise rate, or estimates
-            it from the ledger after every epoch.
+        tau: share of non-critical parameters, the noise rate in the paper; None takes the stated noise rate, or
+            estimates it from the ledger after every epoch.
         ordering: "global" over all weights (authors' code) or "tensor" by tensor.
         scale: multiply the critical gradient by 1 - tau (equation 5).
         l1: lambda of an L1 decay lambda sign(w) added to the gradient of all weights.
@@ -45,12 +47,17 @@ class CDR(Method):
 
     card = Card(
         "cdr",
-        "Only the parameters that matter for the clean part, those with a large gradient times weight, follow the gradient; the others decay. Memorising noise needs the others.",
-        "Xia, Liu, Han, Gong, Wang, Ge and Chang, Robust Early-Learning: Hindering the Memorization of Noisy Labels, ICLR 2021",
+        "Only the parameters that matter for the clean part, those with a large gradient times weight, follow the "
+        "gradient; the others decay. Memorising noise needs the others.",
+        "Xia, Liu, Han, Gong, Wang, Ge and Chang, Robust Early-Learning: Hindering the Memorization of Noisy Labels, "
+        "ICLR 2021",
         2021,
         "g <- (1 - tau) g where |w g| is among the (1 - tau) m largest, else 0",
-        departures="L2 decay by the optimiser as in the authors' code, L1 as an option; the accuracy pass that moves BatchNorm twice is left out",
+        departures="L2 decay by the optimiser as in the authors' code, L1 as an option; the accuracy pass "
+        "that moves BatchNorm twice is left out",
     )
+
+    share: Tensor
 
     def __init__(self, tau: float | None = None, ordering: str = "global", scale: bool = True, l1: float = 0.0) -> None:
         super().__init__()

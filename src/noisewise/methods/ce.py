@@ -15,7 +15,8 @@ class CrossEntropy(Method):
 
     card = Card(
         "ce",
-        "Train on the given labels as if they were right. The baseline; it learns the clean part first and then memorises the noise.",
+        "Train on the given labels as if they were right. The baseline; it learns the clean part first and then "
+        "memorises the noise.",
         "-",
         1948,
         "L = -log p_y",

@@ -3,8 +3,8 @@
     each network picks the R(T) share of the batch with its smallest losses; the other network trains on it
     R(T) = 1 - min(T / T_k, 1) tau
 
-On the network axis the exchange is a flip of the picks. Each network's objective is the mean over the rows picked for it; the
-authors' code divides that mean by the number of picks once more, which Adam hides, and which is not done here.
+On the network axis the exchange is a flip of the picks. Each network's objective is the mean over the rows picked for
+it; the authors' code divides that mean by the number of picks once more, which Adam hides, and which is not done here.
 """
 
 from __future__ import annotations
@@ -39,16 +39,21 @@ class CoTeaching(Method):
 
     card = Card(
         "coteaching",
-        "Two networks train side by side, and each teaches the other the rows it finds easy. Errors of selection do not feed back into the network that made them.",
-        "Han, Yao, Yu, Niu, Xu, Hu, Tsang and Sugiyama, Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018",
+        "Two networks train side by side, and each teaches the other the rows it finds easy. Errors of selection do "
+        "not feed back into the network that made them.",
+        "Han, Yao, Yu, Niu, Xu, Hu, Tsang and Sugiyama, Co-teaching: Robust Training of Deep Neural Networks with "
+        "Extremely Noisy Labels, NeurIPS 2018",
         2018,
         "w = flip(small-loss picks of each network)",
         forwards=2,
         backwards=2,
         networks=2,
-        departures="no second division by the number of picks; the paper's T_k of 10 epochs is capped at a quarter of the training",
+        departures="no second division by the number of picks; the paper's T_k of 10 epochs is capped at a "
+        "quarter of the training",
     )
     networks = 2
+    tau: Tensor
+    picked: Tensor
 
     def __init__(self, rate: float | None = None, gradual: int = 10, exponent: float = 1.0) -> None:
         super().__init__()
@@ -59,15 +64,15 @@ class CoTeaching(Method):
 
     def prepare(self, task: Task) -> None:
         """Allocate the forget rate and the share of picks of every row (rows,)."""
-        stated = self.rate if self.rate is not None else task.noise_rate
-        self.estimates = stated is None
+        self.stated = self.rate if self.rate is not None else task.noise_rate
         self.ramp = max(1, min(self.gradual, task.epochs // 4))
-        self.register_buffer("tau", torch.tensor(float(stated or 0.0), device=task.given.device))
+        self.register_buffer("tau", torch.tensor(float(self.stated or 0.0), device=task.given.device))
         self.register_buffer("picked", torch.ones(task.rows, device=task.given.device))
 
     def forget_rate(self, epoch: int) -> float:
         """1 - R(T) in the 0-based epoch."""
-        return float(self.tau) * min(((epoch + 1) / self.ramp) ** self.exponent, 1.0)
+        rate = float(self.tau) if self.stated is None else self.stated
+        return rate * min(((epoch + 1) / self.ramp) ** self.exponent, 1.0)
 
     def weight(self, batch: Batch) -> Tensor:
         rows = batch.losses.shape[-1]
@@ -80,7 +85,7 @@ class CoTeaching(Method):
             self.picked[batch.index] = (batch.w > 0).float().mean(dim=0)
 
     def refit(self, sight: Sight) -> None:
-        if self.estimates:
+        if self.stated is None:
             self.tau.fill_(estimated_noise_rate(sight.ledger))
 
     def selection(self) -> Tensor:

@@ -1,15 +1,17 @@
 """DivideMix (Li, Socher and Hoi, ICLR 2020, arXiv 2002.07394), algorithm 1.
 
-Two networks. After a warm-up with cross entropy, before every epoch a two-component mixture of each network's losses on all
-rows divides the data for the *other* network: rows whose clean probability w exceeds a threshold stay labelled, the labels of the
-others are thrown away. Then, network by network, an epoch of MixMatch on two views of each row:
+Two networks. After a warm-up with cross entropy, before every epoch a two-component mixture of each network's losses
+on all rows divides the data for the *other* network: rows whose clean probability w exceeds a threshold stay
+labelled, the labels of the others are thrown away. Then, network by network, an epoch of MixMatch on two views of
+each row:
 
     co-refinement  y <- sharpen(w y + (1 - w) mean_views p)                      labelled rows, own predictions
     co-guessing    y <- sharpen(mean over views and both networks of p)          unlabelled rows
     mixing         l <- max(l, 1 - l), l ~ Beta(4, 4), over all rows and views
     L = CE on labelled + lambda_u ramp(e) MSE on unlabelled + KL(uniform || mean prediction)
 
-Predictions for refining are asked in training mode without moving BatchNorm statistics (the authors' code moves them). The
+Predictions for refining are asked in training mode without moving BatchNorm statistics (the authors' code moves
+them). The
 separate means over the two parts are weights: total / part, times lambda_u.
 """
 
@@ -33,7 +35,8 @@ from noisewise.training.trainer import Learner, Training
 
 CARD = Card(
     "dividemix",
-    "Two networks sort the rows into probably clean and probably wrong for each other, by their losses. The wrong ones lose their labels and are learned semi-supervised.",
+    "Two networks sort the rows into probably clean and probably wrong for each other, by their losses. The wrong "
+    "ones lose their labels and are learned semi-supervised.",
     "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020",
     2020,
     "L = CE(labelled) + lambda_u MSE(unlabelled) + KL(uniform || mean p)",
@@ -41,7 +44,8 @@ CARD = Card(
     backwards=8,
     stations=("edit", "loss", "penalty"),
     networks=2,
-    departures="BatchNorm statistics do not move while guessing; an empty part is left out instead of failing; the warm-up is at most a sixth of the training",
+    departures="BatchNorm statistics do not move while guessing; an empty part is left out instead of "
+    "failing; the warm-up is at most a sixth of the training",
 )
 
 
@@ -87,9 +91,19 @@ class DivideMix(Method):
 
     card = CARD
     mixes_rows = True
+    losses: Tensor
+    clean: Tensor
 
     def __init__(
-        self, peer: Networks, warmup: int, *, lambda_u: float, temperature: float, alpha: float, threshold: float, negentropy: bool
+        self,
+        peer: Networks,
+        warmup: int,
+        *,
+        lambda_u: float,
+        temperature: float,
+        alpha: float,
+        threshold: float,
+        negentropy: bool,
     ) -> None:
         super().__init__()
         self._peer = (peer,)
@@ -204,7 +218,13 @@ def dividemix(
     epochs = training.config.epochs
     warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
     a, b = training.learner("a"), training.learner("b")
-    options = {"lambda_u": lambda_u, "threshold": threshold, "temperature": temperature, "alpha": alpha, "negentropy": negentropy}
+    options: dict[str, Any] = {
+        "lambda_u": lambda_u,
+        "threshold": threshold,
+        "temperature": temperature,
+        "alpha": alpha,
+        "negentropy": negentropy,
+    }
     for_a, for_b = DivideMix(b.nets, warm, **options), DivideMix(a.nets, warm, **options)
     both = Predictor(Networks([a.nets[0], b.nets[0]], training.config.torch_precision), mean_of_logits)
     for epoch in range(epochs):

@@ -3,9 +3,10 @@
     t_i <- beta t_i + (1 - beta) p_i
     L = CE + lambda mean_i log(1 - <t_i, p_i>)
 
-t is a memory per row of what the network predicted early, before it memorised. The penalty pulls the prediction towards it.
-The memory used in a step already holds this step's prediction, as in the paper; it is computed on the fly, so that the
-penalty stays pure, and written in `observe`. Probabilities are clamped to [1e-4, 1 - 1e-4], and renormalised for the memory.
+t is a memory per row of what the network predicted early, before it memorised. The penalty pulls the prediction
+towards it. The memory used in a step already holds this step's prediction, as in the paper; it is computed on the
+fly, so that the penalty stays pure, and written in `observe`. Probabilities are clamped to [1e-4, 1 - 1e-4], and
+renormalised for the memory.
 """
 
 from __future__ import annotations
@@ -38,12 +39,15 @@ class ELR(Method):
 
     card = Card(
         "elr",
-        "Remember for every row what the network predicted early on, and penalise moving away from it. Wrong labels so lose their pull before they are memorised.",
-        "Liu, Niles-Weed, Razavian and Fernandez-Granda, Early-Learning Regularization Prevents Memorization of Noisy Labels, NeurIPS 2020",
+        "Remember for every row what the network predicted early on, and penalise moving away from it. Wrong labels "
+        "so lose their pull before they are memorised.",
+        "Liu, Niles-Weed, Razavian and Fernandez-Granda, Early-Learning Regularization Prevents Memorization of "
+        "Noisy Labels, NeurIPS 2020",
         2020,
         "L = CE + lambda mean log(1 - <t, p>),  t <- beta t + (1 - beta) p",
     )
     remembers_rows = True
+    memory: Tensor
 
     def __init__(self, beta: float = 0.7, lam: float = 3.0) -> None:
         super().__init__()

@@ -2,8 +2,8 @@
 
     L = -log sum_i p_i T_iy
 
-With the true T its minimiser is the clean posterior. T is given, or estimated as in the paper: a first network is trained with
-cross entropy, T is read off its anchor points, and a fresh network is trained with the corrected loss.
+With the true T its minimiser is the clean posterior. T is given, or estimated as in the paper: a first network is
+trained with cross entropy, T is read off its anchor points, and a fresh network is trained with the corrected loss.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "forward",
-    "Pass the prediction through the matrix of label confusions before comparing it with the given label. The network behind the matrix so learns the clean labels.",
-    "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction Approach, CVPR 2017",
+    "Pass the prediction through the matrix of label confusions before comparing it with the given label. The "
+    "network behind the matrix so learns the clean labels.",
+    "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
+    "Approach, CVPR 2017",
     2017,
     "L = -log sum_i p_i T_iy",
     forwards=2,
@@ -40,6 +42,7 @@ class ForwardCorrection(Method):
     """
 
     card = CARD
+    transition: Tensor
 
     def __init__(self, transition: Tensor) -> None:
         super().__init__()
@@ -70,6 +73,7 @@ def forward(training: Training, matrix: str | None = None, percentile: float = 0
         scout = training.learner("first")
         training.fit(scout, CrossEntropy(), max(1, round(first * training.config.epochs)), record=False)
         transition = training.remember(
-            "transition", lambda: anchor_transition(training.probabilities(Predictor(scout.nets), "train"), percentile).cpu()
+            "transition",
+            lambda: anchor_transition(training.probabilities(Predictor(scout.nets), "train"), percentile).cpu(),
         )
     training.fit(training.learner("main"), ForwardCorrection(transition.to(training.device)))

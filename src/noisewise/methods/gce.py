@@ -34,8 +34,10 @@ class GCE(Method):
 
     card = Card(
         "gce",
-        "A loss between cross entropy and the mean absolute error. Rows the network disagrees with pull less than under cross entropy.",
-        "Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, NeurIPS 2018",
+        "A loss between cross entropy and the mean absolute error. Rows the network disagrees with pull less than "
+        "under cross entropy.",
+        "Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, "
+        "NeurIPS 2018",
         2018,
         "L_q = (1 - p_y^q) / q",
     )

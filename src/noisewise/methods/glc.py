@@ -4,8 +4,8 @@
     L = sum over untrusted rows of -log sum_i p_i C_iy  +  sum over trusted rows of -log p_y
 
 A network is trained on the untrusted rows, C is estimated on the trusted ones, a fresh network is trained on both.
-Trusted rows join every batch in their natural proportion, at least one per batch, with weights that make the objective the
-paper's mean over all rows.
+Trusted rows join every batch in their natural proportion, at least one per batch, with weights that make the
+objective the paper's mean over all rows.
 """
 
 from __future__ import annotations
@@ -27,15 +27,18 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "glc",
-    "Measure on a few trusted rows how the noise confuses classes, then train behind that confusion on the rest. Needs trusted rows.",
-    "Hendrycks, Mazeika, Wilson and Gimpel, Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe Noise, NeurIPS 2018",
+    "Measure on a few trusted rows how the noise confuses classes, then train behind that confusion on the rest. "
+    "Needs trusted rows.",
+    "Hendrycks, Mazeika, Wilson and Gimpel, Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe "
+    "Noise, NeurIPS 2018",
     2018,
     "L = -log sum_i p_i C_iy on untrusted rows, -log p_y on trusted rows",
     forwards=2,
     backwards=2,
     stations=("edit", "loss"),
     needs_trusted=True,
-    departures="the first network trains for half of the epochs, not for all (`first`); a class without trusted rows keeps an identity row",
+    departures="the first network trains for half of the epochs, not for all (`first`); a class without "
+    "trusted rows keeps an identity row",
 )
 
 
@@ -57,6 +60,7 @@ class GoldLossCorrection(Method):
 
     card = CARD
     beside = ("trusted",)
+    transition: Tensor
 
     def __init__(self, transition: Tensor, ratio: float) -> None:
         super().__init__()
@@ -95,7 +99,9 @@ def glc(training: Training, first: float = 0.5) -> None:
     training.fit(scout, CrossEntropy(), max(1, round(first * training.config.epochs)), record=False)
     transition = training.remember(
         "transition",
-        lambda: gold_transition(training.probabilities(Predictor(scout.nets), "trusted"), gold.given, training.classes).cpu(),
+        lambda: gold_transition(
+            training.probabilities(Predictor(scout.nets), "trusted"), gold.given, training.classes
+        ).cpu(),
     )
     method = GoldLossCorrection(transition.to(training.device), len(gold) / len(training.rows))
     training.fit(training.learner("main"), method)

@@ -3,8 +3,9 @@
     w'(e) = w - a grad sum_i e_i l_i,   u_i = -d L_trusted(w'(e)) / d e_i at e = 0
     w_i = max(u_i, 0) / sum_j max(u_j, 0)      (all zero when no row helps)
 
-At e = 0 the virtual step stays where it is, so u_i = a <grad l_i(w), grad L_trusted(w)>: one directional derivative of the batch's
-losses along the trusted gradient gives every u_i exactly, without a graph of the virtual step. The positive factor a cancels.
+At e = 0 the virtual step stays where it is, so u_i = a <grad l_i(w), grad L_trusted(w)>: one directional derivative
+of the batch's losses along the trusted gradient gives every u_i exactly, without a graph of the virtual step. The
+positive factor a cancels.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class L2RW(LookAhead):
 
     card = Card(
         "l2rw",
-        "A row counts as far as a step on it would lower the loss on a few trusted rows. Weights are found anew in every step.",
+        "A row counts as far as a step on it would lower the loss on a few trusted rows. Weights are found anew in "
+        "every step.",
         "Ren, Zeng, Yang and Urtasun, Learning to Reweight Examples for Robust Deep Learning, ICML 2018",
         2018,
         "w_i ~ max(<grad l_i, grad L_trusted>, 0)",

@@ -10,7 +10,6 @@ The loss enters V detached. Weights are not normalised (the authors have version
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from noisewise.methods.checks import within
@@ -20,10 +19,13 @@ from noisewise.training.method import Card, Method
 
 CARD = Card(
     "meta-weight-net",
-    "A small network learns, on a few trusted rows, how much a row with a given loss should count. Under noise it learns to distrust large losses, under imbalance to prefer them.",
-    "Shu, Xie, Yi, Zhao, Zhou, Xu and Meng, Meta-Weight-Net: Learning an Explicit Mapping For Sample Weighting, NeurIPS 2019",
+    "A small network learns, on a few trusted rows, how much a row with a given loss should count. Under noise it "
+    "learns to distrust large losses, under imbalance to prefer them.",
+    "Shu, Xie, Yi, Zhao, Zhou, Xu and Meng, Meta-Weight-Net: Learning an Explicit Mapping For Sample Weighting, "
+    "NeurIPS 2019",
     2019,
     "w_i = V(l_i; Theta), Theta learned through one virtual step on trusted rows",
+    stations=("edit", "weight"),
     forwards=5,
     backwards=3,
     needs_trusted=True,
@@ -66,7 +68,9 @@ class MetaWeightNet(Learned):
 
     card = CARD
 
-    def __init__(self, hidden: int = 100, lr: float = 1e-3, weight_decay: float = 1e-4, normalise: bool = False) -> None:
+    def __init__(
+        self, hidden: int = 100, lr: float = 1e-3, weight_decay: float = 1e-4, normalise: bool = False
+    ) -> None:
         within("meta-weight-net", "hidden", hidden, 1, 100_000)
         within("meta-weight-net", "lr", lr, 0, 10)
         super().__init__([WeightNet(hidden, normalise)], lr=lr, weight_decay=weight_decay)

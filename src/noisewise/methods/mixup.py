@@ -2,8 +2,8 @@
 
     x = l x_i + (1 - l) x_j,   y = l y_i + (1 - l) y_j,   l ~ Beta(alpha, alpha)
 
-One l per batch and a random permutation for j, as in the authors' code. Cross entropy is linear in the target, so that mixing
-targets equals mixing the two losses.
+One l per batch and a random permutation for j, as in the authors' code. Cross entropy is linear in the target, so
+that mixing targets equals mixing the two losses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from noisewise.training.networks import Networks
 
 
 def mix(values: Tensor, partner: Tensor, share: float) -> Tensor:
-    """share * values + (1 - share) * values[partner] along the first axis."""
+    """Share * values + (1 - share) * values[partner] along the first axis."""
     return share * values + (1 - share) * values[partner]
 
 
@@ -43,7 +43,8 @@ class Mixup(Method):
 
     card = Card(
         "mixup",
-        "Train on convex combinations of pairs of rows and their labels. The network becomes linear between rows and memorises single labels less.",
+        "Train on convex combinations of pairs of rows and their labels. The network becomes linear between rows and "
+        "memorises single labels less.",
         "Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, ICLR 2018",
         2018,
         "x = l x_i + (1 - l) x_j,  y = l y_i + (1 - l) y_j,  l ~ Beta(alpha, alpha)",

@@ -2,8 +2,9 @@
 
     min_w E max_{|d|_inf <= eps} L(w, x + d);   x <- Proj(x + step sign grad_x L), from a random start
 
-eps and the step size are in units of the raw input range [0, 1] for images, and of one standard deviation of each column for
-vectors; images stay in their range. The attack asks the networks in evaluation mode (`mode=train` uses batch statistics).
+eps and the step size are in units of the raw input range [0, 1] for images, and of one standard deviation of each
+column for vectors; images stay in their range. The attack asks the networks in evaluation mode (`mode=train` uses batch
+statistics).
 """
 
 from __future__ import annotations
@@ -35,13 +36,16 @@ class PGDTraining(Method):
 
     card = Card(
         "pgd-training",
-        "Train on inputs moved, within a small box, to where the loss is largest. The network becomes robust to small perturbations of inputs.",
-        "Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
+        "Train on inputs moved, within a small box, to where the loss is largest. The network becomes robust to "
+        "small perturbations of inputs.",
+        "Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, "
+        "ICLR 2018",
         2018,
         "x <- Proj_eps(x + a sign grad_x L)",
         forwards=8,
         backwards=8,
-        departures="by default the attack asks the network in evaluation mode and takes seven steps; MNIST in the paper: eps=0.3, steps=40",
+        departures="by default the attack asks the network in evaluation mode and takes seven steps; MNIST in "
+        "the paper: eps=0.3, steps=40",
     )
 
     def __init__(self, eps: float = 0.1, step_size: float | None = None, steps: int = 7, mode: str = "eval") -> None:

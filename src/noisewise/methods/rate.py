@@ -13,8 +13,9 @@ _CAP = 0.9
 def estimated_noise_rate(ledger: Ledger) -> float:
     """A rough noise rate from what training saw so far: the smaller of two overestimates.
 
-    One is the share of rows in the high-loss part of a two-component mixture of mean losses, which calls hard rows noisy;
-    the other is the share of rows whose averaged prediction is not the given label, which adds the network's own errors.
+    One is the share of rows in the high-loss part of a two-component mixture of mean losses, which calls hard rows
+    noisy; the other is the share of rows whose averaged prediction is not the given label, which adds the network's own
+    errors.
     """
     rows = torch.nonzero((ledger.given >= 0) & (ledger.seen > 0))[:, 0]
     if len(rows) < 2:

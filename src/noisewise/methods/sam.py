@@ -29,7 +29,8 @@ class SAM(Method):
     card = Card(
         "sam",
         "Take the gradient not here but at the nearby point with the largest loss. Flat minima memorise less noise.",
-        "Foret, Kleiner, Mobahi and Neyshabur, Sharpness-Aware Minimization for Efficiently Improving Generalization, ICLR 2021",
+        "Foret, Kleiner, Mobahi and Neyshabur, Sharpness-Aware Minimization for Efficiently Improving "
+        "Generalization, ICLR 2021",
         2021,
         "g <- grad L(w + rho g / ||g||)",
         forwards=2,
@@ -42,6 +43,6 @@ class SAM(Method):
         self.rho = rho
 
     def gradient(self, gradients: Gradients, params: Gradients, again: Regrad, batch: Batch) -> Gradients:
-        norm = torch.sqrt(sum((g.float() ** 2).sum() for g in gradients.values()))
+        norm = torch.nn.utils.get_total_norm(list(gradients.values()))
         factor = self.rho / (norm + 1e-12)
         return again({name: p + factor * gradients[name] for name, p in params.items()})

@@ -3,8 +3,8 @@
     v = 1 if l <= lambda else 0,    the minimiser of v l - lambda v over [0, 1]
 
 A fixed lambda drops everything early, so lambda is the running average of a percentile of the batch losses, as in
-MentorNet's self-paced curriculum (Jiang et al., ICML 2018): the `keep` easiest share counts. Weights are divided by their
-mean over the batch, so that the step does not shrink with the share that is kept.
+MentorNet's self-paced curriculum (Jiang et al., ICML 2018): the `keep` easiest share counts. Weights are divided by
+their mean over the batch, so that the step does not shrink with the share that is kept.
 """
 
 from __future__ import annotations
@@ -41,8 +41,13 @@ class SelfPaced(Method):
         "Kumar, Packer and Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010",
         2010,
         "v = 1[l <= lambda]",
-        departures="lambda is a running percentile (MentorNet) instead of a fixed value that anneals; weights have mean one",
+        departures="lambda is a running percentile (MentorNet) instead of a fixed value that anneals; weights "
+        "have mean one",
     )
+
+    share: Tensor
+    threshold: Tensor
+    kept: Tensor
 
     def __init__(self, keep: float | None = None, burn_in: float = 0.15, decay: float = 0.9) -> None:
         super().__init__()

@@ -1,4 +1,5 @@
-"""What the methods with a transition matrix share: T[i, j] = P(given = j | true = i), (K, K) with rows that sum to one."""
+"""What the methods with a transition matrix share: T[i, j] = P(given = j | true = i), (K, K) with rows that sum to
+one."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ def forward_loss(logits: Tensor, targets: Tensor, transition: Tensor) -> Tensor:
 def anchor_transition(probabilities: Tensor, percentile: float = 0.97) -> Tensor:
     """T from anchor points (Patrini et al. 2017, equations 12 and 13) of (n, K) predicted noisy posteriors.
 
-    The anchor of class i is the row at the given percentile of p(i | x), as the authors take it instead of the maximum; row i of
-    T is the prediction there, made to sum to one.
+    The anchor of class i is the row at the given percentile of p(i | x), as the authors take it instead of the
+    maximum; row i of T is the prediction there, made to sum to one.
     """
     n, classes = probabilities.shape
     position = min(n - 1, int(percentile * n))
@@ -37,7 +38,11 @@ def read_transition(path: str, classes: int) -> Tensor:
         BadInput: no such file, not (K, K), negative entries, or rows that do not sum to one.
     """
     try:
-        values = np.load(path, allow_pickle=False) if Path(path).suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
+        values = (
+            np.load(path, allow_pickle=False)
+            if Path(path).suffix == ".npy"
+            else np.loadtxt(path, delimiter=",", ndmin=2)
+        )
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read the transition matrix {path!r}: {error}") from error
     if values.shape != (classes, classes):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-_EMPTY: Mapping = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +55,8 @@ class Batch:
     w: Tensor
     clock: Clock = field(default_factory=Clock)
     view: Callable[[torch.Generator], Tensor] | None = None
-    beside: Mapping[str, Batch] = _EMPTY
-    info: Mapping[str, Tensor] = _EMPTY
+    beside: Mapping[str, Batch] = field(default_factory=dict)
+    info: Mapping[str, Tensor] = field(default_factory=dict)
     logits: Tensor | None = None
     loss: Tensor | None = None
 

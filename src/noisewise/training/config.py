@@ -18,10 +18,12 @@ class Config:
 
     Attributes:
         epochs: passes over the training split. batch_size: rows per step.
-        optimizer: sgd, nesterov, adam, adamw. lr: peak learning rate; None is 0.02 for sgd and nesterov, 0.001 for Adam.
+        optimizer: sgd, nesterov, adam, adamw. lr: peak learning rate; None is 0.02 for sgd and nesterov, 0.001 for
+            Adam.
         momentum: or Adam's first beta.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
-        schedule: constant, cosine, step, linear, exponential. milestones: as shares of the training. gamma: see `learning_rate`.
+        schedule: constant, cosine, step, linear, exponential. milestones: as shares of the training. gamma: see
+            `learning_rate`.
         warmup: share of the training in which the learning rate rises.
         clip_norm: largest gradient norm, or None.
         seed: of everything random.

@@ -1,7 +1,7 @@
 """The Ledger: what training saw of every row, in running form, O(rows x classes) memory.
 
-It is a method with only `observe` (and a `refit` that looks at rows the epoch did not show it, because an edit had mixed
-them or because they were not drawn). Methods read it, probes plot it, detectors score it.
+It is a method with only `observe` (and a `refit` that looks at rows the epoch did not show it, because an edit had
+mixed them or because they were not drawn). Methods read it, probes plot it, detectors score it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,17 @@ class Ledger(Method):
     """
 
     card = Card("ledger", "Records what training saw of every row.", "-", 2026, forwards=0, backwards=0)
-    remembers_rows = False
+    given: Tensor
+    seen: Tensor
+    wrong_events: Tensor
+    forgetting: Tensor
+    learned_at: Tensor
+    loss_last: Tensor
+    loss_sum: Tensor
+    margin_sum: Tensor
+    was_right: Tensor
+    fresh: Tensor
+    probability_sum: Tensor
 
     def prepare(self, task: Task) -> None:
         """Allocate the buffers; rows with a given label of -1 are never looked at by `refit`."""
@@ -80,8 +90,9 @@ class Ledger(Method):
         self.fresh[index] = True
 
     def statistics(self) -> dict[str, np.ndarray]:
-        """Per row, by index: `seen`, `loss_mean`, `loss_last`, `margin_mean`, `wrong_events`, `forgetting`, `agreement`,
-        `learned_at` (rows,), `probability_mean` (rows, K). Means over observations; NaN for rows never seen.
+        """Per row, by index: `seen`, `loss_mean`, `loss_last`, `margin_mean`, `wrong_events`, `forgetting`,
+        `agreement`, `learned_at` (rows,), `probability_mean` (rows, K). Means over observations; NaN for rows never
+        seen.
         """
         count = torch.where(self.seen > 0, self.seen, torch.nan).float()
         found = {

@@ -3,12 +3,14 @@
 The parameters Theta of the wrapped methods are improved on trusted rows through one virtual step of the networks,
 w'(Theta) = w - a grad_w L(w, Theta), before the real step uses them (Shu et al. 2019, equations 5 to 7).
 
-The meta-gradient is exact and needs no second backward pass through the networks. With v = grad L_trusted(w') held fixed,
+The meta-gradient is exact and needs no second backward pass through the networks. With v = grad L_trusted(w') held
+fixed,
 
     d L_trusted(w'(Theta)) / d Theta = -a d/dTheta <grad_w L(w, Theta), v> = -a d/dTheta [ d/de L(w + e v, Theta) ]
 
-and the directional derivative splits at the logits z(w): it is <dL/dz(z, Theta), dz>, with dz = d/de z(w + e v), one forward-mode
-derivative of the networks. Theta acts only behind the logits, so that differentiating by Theta touches the small head alone.
+and the directional derivative splits at the logits z(w): it is <dL/dz(z, Theta), dz>, with dz = d/de z(w + e v), one
+forward-mode derivative of the networks. Theta acts only behind the logits, so that differentiating by Theta touches
+the small head alone.
 Cost beyond the ordinary step: one forward and backward pass for the virtual step, one on the trusted batch, and one
 forward-mode pass (about two forward passes).
 """
@@ -38,7 +40,7 @@ class LookAhead(Chain):
     In a spec it takes the other terms inside, so that `meta-weight-net+gce` learns weights for the GCE loss.
     """
 
-    beside = (TRUSTED,)
+    beside: tuple[str, ...] = (TRUSTED,)
 
     def enclose(self, methods: Iterable[Method]) -> LookAhead:
         """Take further methods into the chain, behind its own.
@@ -95,7 +97,7 @@ class Learned(LookAhead):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         batch = super().edit(batch, nets, rng)
-        knobs = [p for p in self.parameters() if p.requires_grad]
+        knobs: list[Tensor] = [p for p in self.parameters() if p.requires_grad]
         for knob, gradient in zip(knobs, self.meta_gradient(batch, nets, knobs), strict=True):
             knob.grad = gradient
         self.moves.step()
@@ -151,7 +153,8 @@ def directional(nets: Networks, params: Gradients, direction: Gradients, x: Tens
 
         try:
             with torch.random.fork_rng(devices=[]):
-                return jvp(outputs, (point,), (direction,))
+                logits, tangent = jvp(outputs, (point,), (direction,))[:2]
+                return logits, tangent
         except NotImplementedError:
             return _twice_backwards(outputs, point, direction)
 
@@ -161,8 +164,10 @@ def _twice_backwards(outputs: Any, params: Gradients, direction: Gradients) -> t
         here = {name: p.requires_grad_() for name, p in params.items()}
         logits = outputs(here)
         seed = torch.zeros_like(logits, requires_grad=True)
-        pulled = torch.autograd.grad(logits, list(here.values()), seed, create_graph=True, allow_unused=True, materialize_grads=True)
-        along = sum((g * direction[name]).sum() for name, g in zip(here, pulled, strict=True))
+        pulled = torch.autograd.grad(
+            logits, list(here.values()), seed, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        along = torch.stack([(g * direction[name]).sum() for name, g in zip(here, pulled, strict=True)]).sum()
         (tangent,) = torch.autograd.grad(along, seed)
     return logits.detach(), tangent
 

@@ -3,8 +3,8 @@
     edit -> (forward) -> target -> loss -> weight -> penalty -> (backward) -> gradient -> (optimiser) -> observe
                                                                        between epochs: refit
 
-Parameters of a method are what can be learned about it; its buffers are its memory. A method states only the stations it
-changes. `target`, `loss`, `weight` and `penalty` are pure: asked twice they answer the same and change nothing.
+Parameters of a method are what can be learned about it; its buffers are its memory. A method states only the stations
+it changes. `target`, `loss`, `weight` and `penalty` are pure: asked twice they answer the same and change nothing.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class Method(nn.Module):
         return first_network(logits)
 
     def selection(self) -> Tensor | None:
-        """(rows,) in [0, 1]: how far each row counted as clean in the last epoch; None for methods that do not select."""
+        """(rows,) in [0, 1]: how far each row counted as clean in the last epoch; None for methods that do not
+        select."""
         return None
 
     def joint_parameters(self) -> list[Tensor]:
@@ -168,7 +169,7 @@ class Method(nn.Module):
 def changes(method: Method | type[Method], station: str) -> bool:
     """Whether the method has something to do at this station."""
     if isinstance(method, Chain):
-        return any(changes(part, station) for part in method.methods)
+        return any(changes(part, station) for part in method.parts)
     kind = method if isinstance(method, type) else type(method)
     return getattr(kind, station) is not getattr(Method, station)
 
@@ -185,11 +186,13 @@ class Chain(Method):
         BadInput: what cannot be combined: two losses, two numbers of networks, a memory per row after mixed rows.
     """
 
+    methods: nn.ModuleList
+
     def __init__(self, methods: Iterable[Method] = ()) -> None:
         super().__init__()
         flat: list[Method] = []
         for method in methods:
-            flat.extend(method.methods if type(method) is Chain else [method])  # type: ignore[arg-type]
+            flat.extend(method.parts if type(method) is Chain else [method])
         self.methods = nn.ModuleList(flat)
         _check_composition(flat)
         counts = {m.networks for m in flat if m.networks is not None}

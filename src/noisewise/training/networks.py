@@ -68,9 +68,7 @@ def no_trace(nets: Networks) -> Iterator[dict[str, Tensor]]:
     """
     norms = {name: module for name, module in nets.named_modules() if isinstance(module, _NormBase)}
     moving = [m for m in norms.values() if m.training and m.track_running_stats]
-    copies = {
-        name: buffer.clone() for name, buffer in nets.named_buffers() if name.rpartition(".")[0] not in norms
-    }
+    copies = {name: buffer.clone() for name, buffer in nets.named_buffers() if name.rpartition(".")[0] not in norms}
     devices = {p.device for p in nets.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng([d.index for d in devices if d.index is not None]):
         for module in moving:

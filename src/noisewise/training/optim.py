@@ -27,7 +27,12 @@ def build_optimizer(config: Config, params: Iterable[Tensor]) -> torch.optim.Opt
     name, wanted = config.optimizer, list(params)
     if name in ("sgd", "nesterov"):
         return torch.optim.SGD(
-            wanted, config.peak_lr, config.momentum, weight_decay=config.weight_decay, nesterov=name == "nesterov", fused=True
+            wanted,
+            config.peak_lr,
+            config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=name == "nesterov",
+            fused=True,
         )
     if name in ("adam", "adamw"):
         kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
@@ -39,7 +44,8 @@ def learning_rate(config: Config, progress: float, epochs: int) -> float:
     """The learning rate after the share `progress` of `epochs`.
 
     `constant`; `cosine` to zero; `linear` to zero from the first milestone on; `step`: times gamma at each milestone;
-    `exponential`: times gamma every epoch. Milestones are shares of the training, so that a shorter training keeps the shape.
+    `exponential`: times gamma every epoch. Milestones are shares of the training, so that a shorter training keeps
+        the shape.
     The first `warmup` share rises linearly.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,15 +16,23 @@ from noisewise.training.method import Gradients, Method, changes
 from noisewise.training.networks import Networks, ask
 
 
-def judge(nets: Networks, method: Method, batch: Batch, params: Mapping[str, Tensor] | None = None) -> tuple[Batch, Tensor]:
+class Moves(Protocol):
+    """What a step needs of an optimiser."""
+
+    def step(self) -> object: ...
+
+
+def judge(
+    nets: Networks, method: Method, batch: Batch, params: Mapping[str, Tensor] | None = None
+) -> tuple[Batch, Tensor]:
     """Forward pass and the pure stations: target, loss, weight, penalty.
 
     With `params` the networks are asked at those parameters and without a trace; without, it is the step's own forward
     pass, the one that moves normalisation statistics and spends random numbers.
 
     Returns:
-        The batch with logits (N, B, K), targets, loss (N, B) and weights; and the objective, a scalar: the mean over the
-        batch of weight times loss, summed over networks, plus penalties.
+        The batch with logits (N, B, K), targets, loss (N, B) and weights; and the objective, a scalar: the mean over
+        the batch of weight times loss, summed over networks, plus penalties.
     """
     return judge_logits(method, batch, nets(batch.x) if params is None else ask(nets, batch.x, params=params))
 
@@ -41,7 +50,7 @@ def judge_logits(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, T
 def step(
     nets: Networks,
     method: Method,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Moves,
     batch: Batch,
     rng: torch.Generator,
     *,
@@ -83,7 +92,9 @@ def step(
             f"the loss became {objective.item()} in epoch {batch.clock.epoch + 1}, step {batch.clock.step + 1}: "
             "a smaller learning rate usually helps"
         )
-    judged = replace(judged, y=judged.y.detach(), w=judged.w.detach(), logits=judged.scores.detach(), loss=judged.losses.detach())
+    judged = replace(
+        judged, y=judged.y.detach(), w=judged.w.detach(), logits=judged.scores.detach(), loss=judged.losses.detach()
+    )
     with torch.no_grad():
         gradients = method.gradient(gradients, params, again, judged)
         if clip_norm is not None:

@@ -85,13 +85,19 @@ class Streams:
                 yield rows, at, raw
 
     def _finish(
-        self, rows: Rows, at: Tensor, raw: Tensor, rng: torch.Generator, drawn: Mapping[str, tuple[Rows, Tensor, Tensor]]
+        self,
+        rows: Rows,
+        at: Tensor,
+        raw: Tensor,
+        rng: torch.Generator,
+        drawn: Mapping[str, tuple[Rows, Tensor, Tensor]],
     ) -> Callable[[Clock], Batch]:
         classes = self.training.classes
 
         def make(clock: Clock) -> Batch:
             beside = {
-                name: _batch(r, a, r.prepare(x, rng), classes, clock=clock, view=_view(r, x)) for name, (r, a, x) in drawn.items()
+                name: _batch(r, a, r.prepare(x, rng), classes, clock=clock, view=_view(r, x))
+                for name, (r, a, x) in drawn.items()
             }
             return _batch(rows, at, rows.prepare(raw, rng), classes, clock=clock, view=_view(rows, raw), beside=beside)
 

@@ -1,6 +1,7 @@
 """Training: devices, batches, epochs, evaluation, checkpoints. It knows nothing about any method.
 
-What is longer than an epoch is a recipe: a plain function that is handed a Training and calls `fit` as often as it needs.
+What is longer than an epoch is a recipe: a plain function that is handed a Training and calls `fit` as often as it
+needs.
 An interrupted recipe is simply called again: fits that were finished return at once, the one that was under way goes on
 from its last epoch, and `remember` gives back what the recipe computed in between.
 """
@@ -29,7 +30,7 @@ from noisewise.training.ledger import Ledger
 from noisewise.training.method import Chain, Method, Sight, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
 from noisewise.training.optim import build_optimizer, learning_rate
-from noisewise.training.step import step
+from noisewise.training.step import Moves, step
 from noisewise.training.streams import Passes, Streams, batches, replace_logits
 
 Row = dict[str, Any]
@@ -57,7 +58,8 @@ class Training:
         config: the settings.
         folder: where checkpoints go; None keeps none.
         resume: go on from the checkpoint in `folder`, if there is one.
-        witness: called after every recorded epoch, outside the training's knowledge, for measurements that need the truth.
+        witness: called after every recorded epoch, outside the training's knowledge, for measurements that need the
+            truth.
         on_epoch: told every history row. on_progress: told the share of the present epoch that is done.
         noise_rate: the noise rate, where the user states it.
 
@@ -123,7 +125,10 @@ class Training:
         return -mean / std, (1 - mean) / std
 
     def learner(self, name: str = "main", networks: int = 1) -> Learner:
-        """Fresh networks under a name, initialised from the seed and the name; a known name gives the same learner again."""
+        """Fresh networks under a name, initialised from the seed and the name.
+
+        A name that is known gives the same learner again.
+        """
         if name not in self._learners:
             built = [
                 models.build(self.model, self.data.shape, self.classes, seed=seeded(self.config.seed, name, i) % 2**31)
@@ -131,7 +136,7 @@ class Training:
             ]
             nets = Networks(built, self.config.torch_precision).to(self.device)
             if self.data.kind == "image":
-                nets = nets.to(memory_format=torch.channels_last)
+                nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             learner = Learner(name, nets, build_optimizer(self.config, nets.trainable().values()))
             self._restore_learner(learner)
             self._learners[name] = learner
@@ -155,7 +160,8 @@ class Training:
             epochs: how many; by default the config's.
             rows: (task.rows,) mask by index of the training rows to draw; default all.
             beside: masks by index of further rows to draw a batch of along with every batch, by name.
-            predictor: what is evaluated after each epoch; by default the learner's networks with the method's `predict`.
+            predictor: what is evaluated after each epoch; by default the learner's networks with the method's
+                `predict`.
             record: whether epochs are evaluated, written to the history and considered for selection.
 
         Raises:
@@ -195,7 +201,8 @@ class Training:
     def remember(self, name: str, compute: Callable[[], Any]) -> Any:
         """What `compute` gives, computed once: an interrupted recipe that comes here again gets the stored value.
 
-        Values are tensors or plain data. Whatever a recipe derives from a learner or a method between fits goes through here.
+        Values are tensors or plain data. Whatever a recipe derives from a learner or a method between fits goes
+        through here.
         """
         at, value = self._remembered.get(name, (-1, None))
         if at < self._calls:
@@ -219,8 +226,12 @@ class Training:
         return self._examples / self._seconds if self._seconds else 0.0
 
     def passes(self, nets: Networks, mask: Tensor | None = None) -> Iterator[Batch]:
-        """Training rows, not augmented, as batches with logits in evaluation mode; `mask` (task.rows,) selects by index."""
-        positions = torch.arange(len(self.rows)) if mask is None else torch.nonzero(mask[self.rows.index])[:, 0].cpu()
+        """Training rows, not augmented, as batches with logits in evaluation mode.
+
+        `mask` (task.rows,) selects rows by index.
+        """
+        everything = torch.arange(len(self.rows))
+        positions = everything if mask is None else everything[mask[self.rows.index].cpu()]
         with torch.no_grad(), evaluating(nets):
             for batch in batches(self.rows, positions, 4 * self.config.batch_size, self.classes):
                 yield replace_logits(batch, nets)
@@ -229,7 +240,9 @@ class Training:
         """(rows of the split, K) predicted probabilities, in the order of the split ("train", "test", ...)."""
         rows = self.rows if split == "train" else self.splits[split]
         with torch.no_grad(), evaluating(predictor):
-            found = [predictor(b.x) for b in batches(rows, torch.arange(len(rows)), 4 * self.config.batch_size, self.classes)]
+            found = [
+                predictor(b.x) for b in batches(rows, torch.arange(len(rows)), 4 * self.config.batch_size, self.classes)
+            ]
         return torch.cat(found)
 
     def _epoch(self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams) -> None:
@@ -238,7 +251,7 @@ class Training:
         torch.manual_seed(seed)
         order_rng, edit_rng = torch.Generator().manual_seed(seed + 1), torch.Generator().manual_seed(seed + 2)
         chain = Chain([method, self.ledger])
-        optimizer = _Both(learner.optimizer, joint) if joint else learner.optimizer
+        optimizer: Moves = _Both(learner.optimizer, joint) if joint else learner.optimizer
         learner.nets.train()
         method.train()
         epochs = max(self.config.epochs, learner.epochs_done + 1)
@@ -252,7 +265,9 @@ class Training:
             if self._on_progress:
                 self._on_progress((number + 1) / streams.steps)
         if not all(torch.isfinite(p).all() for p in learner.nets.parameters()):
-            raise Diverged(f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate")
+            raise Diverged(
+                f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate"
+            )
         cache = Passes(self, learner.nets)
         sight = Sight(learner.nets, learner.epochs_done, epochs, cache, self.ledger)
         with torch.no_grad():

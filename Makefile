@@ -1,0 +1,60 @@
+# make demo    find injected label errors in a small data set; under a minute once installed
+# make test    the test suite
+# make help    everything else
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+RUN := $(VENV)/bin
+QUIET_PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test slow lint docs e2e clean
+
+help:
+	@echo "make demo   find injected label errors in a small data set"
+	@echo "make test   run the tests (minutes)"
+	@echo "make lint   check format, style and types"
+	@echo "make slow   run the tests marked slow"
+	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
+	@echo "make docs   write docs/methods.md from the methods' cards"
+	@echo "make clean  remove $(VENV), $(DEMO) and caches"
+	@echo "Each installs what it needs into VENV=$(VENV) first."
+
+install: $(VENV)/.installed
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "error: noisewise needs Python 3.11 or later; say which with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(QUIET_PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-tools: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(QUIET_PIP) -e '.[test,lint]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(RUN)/noisewise audit digits --corrupt symmetric:0.2 --out $(DEMO)
+
+test: $(VENV)/.installed-tools
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n 2 -m "not slow" -q
+
+slow: $(VENV)/.installed-tools
+	$(RUN)/python -m pytest -m slow -q
+
+lint: $(VENV)/.installed-tools
+	$(RUN)/ruff format --check
+	$(RUN)/ruff check
+	$(RUN)/mypy
+
+docs: $(VENV)/.installed
+	$(RUN)/python -m noisewise.cli.pages docs/methods.md
+
+e2e: $(VENV)/.installed
+	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out runs/e2e
+	$(RUN)/python .ci/check_audit.py runs/e2e/summary.json
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

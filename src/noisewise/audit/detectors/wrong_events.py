@@ -1,0 +1,32 @@
+"""Wrong events: the share of observations in which training predicted another label than the given one.
+
+    s_i = (1 / T) sum_t [argmax_j z_i^t[j] != y_i]
+
+The share, not the count, so that rows observed more often are not the more suspect. Xia et al., which counts how often
+the network's decision was wrong over the training instead of trusting one epoch's loss: IDO, arXiv 2024.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisewise.audit.detectors.detector import Card, Detector
+from noisewise.audit.evidence import Evidence
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """(n,) scores in [0, 1]."""
+    return evidence.statistic("wrong_events") / np.maximum(evidence.statistic("seen"), 1)
+
+
+WRONG_EVENTS = Detector(
+    Card(
+        "wrong-events",
+        "The share of training's predictions of the row that were not the given label.",
+        ("ledger",),
+        "-",
+        2024,
+        "mean_t [argmax_j z_t[j] != y]",
+    ),
+    score,
+)

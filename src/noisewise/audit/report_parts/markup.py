@@ -1,0 +1,46 @@
+"""Text from data, made harmless: escaped HTML, JSON for a script block, numbers for people, and the page's own files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib.resources import files
+from typing import Any
+
+
+def escape(text: object) -> str:
+    """Text for HTML content and quoted attributes; unpaired surrogates (odd file names) become question marks."""
+    return html.escape(str(text).encode("utf-8", "replace").decode("utf-8"), quote=True)
+
+
+def name(text: object) -> str:
+    """A class or column name as HTML, isolated so that right-to-left text does not turn its surroundings round."""
+    return f"<bdi>{escape(text)}</bdi>"
+
+
+def script_json(value: Any) -> str:
+    """JSON for a `<script type="application/json">` block: ASCII alone, and nothing in it can end the block."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in [0, 1] as a percentage, such as `18.4 %` with a space that does not break."""
+    return f"{100 * share:.{digits}f}\u00a0%"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: `1 row`, `1,797 rows`."""
+    return f"{number:,}\u00a0{one if number == 1 else many or one + 's'}"
+
+
+def resource(file: str) -> str:
+    """The text of one of the page's own files."""
+    return (files(__package__) / file).read_text(encoding="utf-8")
+
+
+def source_hash(text: str) -> str:
+    """The source expression with which a content security policy allows exactly this inline script or style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,58 @@
+"""Small pictures of images, as data URIs that together stay within a budget."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from noisewise.data.dataset import Dataset
+
+EDGES = (128, 96, 72, 56, 40, 28)
+EXACT = 64
+BUDGET = 3_500_000
+
+
+def thumbnails(data: Dataset, positions: np.ndarray, *, budget: int = BUDGET) -> list[str]:
+    """Data URIs of the images at `positions`; no other image is read.
+
+    Images up to 64 pixels are kept as they are, in PNG; larger ones are shrunk and become JPEG. The longest edge shrinks
+    until all of them together need at most `budget` characters (or are 28 pixels small).
+
+    Args:
+        data: images, (n, H, W, C) uint8 with C = 1, 3 or 4; possibly a lazy reader.
+        positions: (m,) rows to show.
+        budget: characters for all of them.
+    """
+    images = [_shrunk(_image(data.inputs[np.array([position])][0]), EDGES[0]) for position in positions]
+    found: list[str] = []
+    for edge in EDGES:
+        images = [_shrunk(image, edge) for image in images]
+        found = [_uri(image) for image in images]
+        if sum(map(len, found)) <= budget:
+            break
+    return found
+
+
+def _image(pixels: np.ndarray) -> Image.Image:
+    values = np.ascontiguousarray(pixels, dtype=np.uint8)
+    return Image.fromarray(values[..., 0] if values.shape[-1] in (1, 2) else values[..., :4])
+
+
+def _shrunk(image: Image.Image, edge: int) -> Image.Image:
+    longest = max(image.size)
+    if longest <= edge:
+        return image
+    size = (max(1, round(image.width * edge / longest)), max(1, round(image.height * edge / longest)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    if max(image.size) <= EXACT:
+        image.save(buffer, "PNG", optimize=True)
+        return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    image.convert("L" if image.mode == "L" else "RGB").save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,83 @@
+"""The group of all commands, and how a command ends: exit codes and one sentence instead of a traceback.
+
+0    done
+1    done, and the answer is no (`audit --fail-above`)
+2    bad input: what was asked cannot be done as asked
+70   an error inside noisewise
+130  interrupted
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+import noisewise
+from noisewise.cli.audit import audit
+from noisewise.cli.bench import bench
+from noisewise.cli.catalogues import corruptions, detectors, methods, models, sources
+from noisewise.cli.command import SETTINGS, Group
+from noisewise.cli.corrupt import corrupt
+from noisewise.cli.decide import decide
+from noisewise.cli.text import printable
+from noisewise.cli.train import train
+from noisewise.errors import BadInput, Diverged, nearest
+
+BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
+COMMANDS = (audit, train, corrupt, decide, bench, methods, corruptions, detectors, models, sources)
+
+
+@click.group(cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True)
+@click.version_option(noisewise.__version__, prog_name="noisewise")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Train on, audit, corrupt and understand data whose labels you do not fully trust."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    Args:
+        arguments: without the program's name; by default those of this process.
+    """
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return group.main(arguments, prog_name="noisewise", standalone_mode=False) or 0
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        code, sentence = _ending(error)
+        click.echo(f"error: {printable(sentence)}", err=True)
+        return code
+
+
+def _ending(error: Exception) -> tuple[int, str]:
+    if isinstance(error, click.NoSuchOption):
+        return BAD_INPUT, _unknown_option(error)
+    if isinstance(error, click.ClickException):
+        return BAD_INPUT, error.format_message()
+    if isinstance(error, (BadInput, Diverged)):
+        return BAD_INPUT, str(error)
+    return INTERNAL, f"noisewise failed with {type(error).__name__}: {error} (--debug shows where)"
+
+
+def _unknown_option(error: click.NoSuchOption) -> str:
+    parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    known = [name for parameter in parameters for name in parameter.opts if name.startswith("-")]
+    return f"unknown option {error.option_name!r}{nearest(error.option_name, known)}"

@@ -1,0 +1,45 @@
+"""What commands print: JSON for machines, tables and lines for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from noisewise.cli.text import printable
+from noisewise.files import to_json
+
+_WIDTH_OF_FILES = 120
+
+
+def print_json(value: Any) -> None:
+    """Print plain data as JSON on stdout."""
+    click.echo(to_json(value), nl=False)
+
+
+def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print what things are called and what they are, in two columns."""
+    lines = list(pairs)
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        click.echo(f"{name:<{width}}  {printable(value)}")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()
+) -> None:
+    """Print a table on stdout; columns named in `right` are right-aligned."""
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", header_style="dim")
+    for row in rows:
+        table.add_row(*(Text(printable(value)) for value in row))
+    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)

@@ -1,0 +1,79 @@
+"""From the columns of a table to the numbers a network reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from noisewise.errors import BadInput
+
+LEVELS = 64
+_MOSTLY = 0.9
+
+
+def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, list[str]]:
+    """(n, d) float32 features of the columns of a table, and the names of the columns that are none.
+
+    Numbers are standardised to mean 0 and variance 1 (constant columns become 0). Text, categories and truth values
+    become one column per level, with a missing value as a level of its own. Columns without a header, dates, and text
+    with more than 64 levels, or with more levels than half the rows, are left out.
+
+    Raises:
+        BadInput: numbers that are missing or infinite, numbers mixed with some text, or no column is left.
+    """
+    blocks: list[np.ndarray] = []
+    ignored: list[str] = []
+    for name in frame.columns:
+        block = _block(frame[name], str(name), where)
+        if block is None:
+            ignored.append(str(name))
+        else:
+            blocks.append(block)
+    if not blocks:
+        raise BadInput(f"{where} has no column to learn from besides its labels{_of(ignored)}")
+    return np.concatenate(blocks, axis=1), ignored
+
+
+def _of(ignored: list[str]) -> str:
+    return f" (left out as free text or dates: {', '.join(ignored[:10])})" if ignored else ""
+
+
+def _block(column: pd.Series, name: str, where: str) -> np.ndarray | None:
+    if name.startswith("Unnamed:") or types.is_datetime64_any_dtype(column) or types.is_complex_dtype(column):
+        return None
+    if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
+        return _standardised(column, name, where)
+    return _one_hot(column, name, where)
+
+
+def _standardised(column: pd.Series, name: str, where: str) -> np.ndarray:
+    missing = int(column.isna().sum())
+    if missing:
+        raise BadInput(f"column {name!r} of {where} has {missing} missing value(s): fill them in or remove the rows")
+    values = column.to_numpy(dtype=np.float64)
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        raise BadInput(f"column {name!r} of {where} has {infinite} infinite value(s): replace them or remove the rows")
+    values = values / max(np.abs(values).max(initial=0.0), np.finfo(float).tiny)
+    centred = values - values.mean()
+    spread = values.std()
+    scaled = centred / spread if spread > np.finfo(float).eps else np.zeros_like(centred)
+    return scaled.astype(np.float32)[:, None]
+
+
+def _one_hot(column: pd.Series, name: str, where: str) -> np.ndarray | None:
+    text = column.astype(object).where(column.notna(), "").astype(str)
+    levels, codes = np.unique(text.to_numpy(dtype=str), return_inverse=True)
+    if len(levels) > min(LEVELS, max(2, len(text) // 2)):
+        _check_text(text, name, where)
+        return None
+    return (codes[:, None] == np.arange(len(levels))).astype(np.float32)
+
+
+def _check_text(text: pd.Series, name: str, where: str) -> None:
+    numbers = pd.to_numeric(text, errors="coerce").notna()
+    if numbers.mean() > _MOSTLY:
+        odd = text[~numbers]
+        also = f"and also {len(odd)} such as {odd.iloc[0]!r}" if len(odd) else "written as text"
+        raise BadInput(f"column {name!r} of {where} holds numbers {also}: make it numbers only")

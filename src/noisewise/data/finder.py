@@ -1,0 +1,109 @@
+"""Where data sets that have a name are looked for: folders in a fixed order, then a download with a checksum."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from noisewise.errors import BadInput
+from noisewise.files import whole
+
+VARIABLE = "NOISEWISE_DATA"
+SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file to download: where from, what its MD5 is, and its place in the cache ("mnist/train-images-idx3-ubyte.gz")."""
+
+    url: str
+    md5: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Finder:
+    """The folders to look in, first to last, and whether what is in none of them may be downloaded.
+
+    The last folder is the cache, where downloads and decoded images are kept.
+    """
+
+    folders: tuple[Path, ...]
+    download: bool = True
+
+    @classmethod
+    def standard(cls, data_dir: str | Path | None = None, download: bool = True) -> Finder:
+        """Look in `data_dir`, the folders in the variable NOISEWISE_DATA, the system's data folders, and the cache.
+
+        Raises:
+            BadInput: `data_dir` is no folder.
+        """
+        if data_dir is not None and not Path(data_dir).expanduser().is_dir():
+            raise BadInput(f"data_dir={str(data_dir)!r} is not a folder")
+        named = [] if data_dir is None else [Path(data_dir).expanduser()]
+        listed = [Path(entry).expanduser() for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
+        return cls((*named, *listed, *SYSTEM, cache_folder()), download)
+
+    @property
+    def cache(self) -> Path:
+        """The folder for downloads and decoded images."""
+        return self.folders[-1]
+
+    def find(self, *places: str) -> Path | None:
+        """The first of the relative `places` that exists in the first folder that has one."""
+        candidates = (folder / place for folder in self.folders for place in places)
+        return next((path for path in candidates if path.exists()), None)
+
+    def need(self, source: str, places: Sequence[str], remotes: Sequence[Remote] = ()) -> Path:
+        """The first of the `places` that is found; else the place of the last of the `remotes`, once all are downloaded.
+
+        Raises:
+            BadInput: found nowhere, and it cannot or may not be downloaded.
+        """
+        found = self.find(*places)
+        if found is not None:
+            return found
+        if not remotes or not self.download:
+            why = "downloading it was not allowed" if remotes else "it cannot be downloaded from here"
+            raise BadInput(self._missing(source, places, why))
+        try:
+            return [self._fetch(remote) for remote in remotes][-1]
+        except (OSError, ValueError) as error:
+            raise BadInput(self._missing(source, places, f"downloading it failed ({error})")) from error
+
+    def _missing(self, source: str, places: Sequence[str], why: str) -> str:
+        folders = ", ".join(map(str, self.folders))
+        return f"{source} is in none of the folders {folders}, as none of {', '.join(places)}, and {why}"
+
+    def _fetch(self, remote: Remote) -> Path:
+        import pooch
+
+        place = self.cache / remote.place
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return Path(pooch.retrieve(remote.url, f"md5:{remote.md5}", fname=place.name, path=place.parent))
+
+    def decoded(self, path: Path, decode: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """What `decode` makes of the file at `path`, kept in the cache for as long as the file does not change."""
+        stat = path.stat()
+        place = self.cache / "decoded" / f"{path.stem}-{stat.st_size}-{stat.st_mtime_ns}.npz"
+        if place.is_file():
+            with np.load(place, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        arrays = decode()
+        try:
+            with whole(place) as temporary, temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        except BadInput:
+            pass  # a cache that cannot be written costs time, not the data
+        return arrays
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for noisewise, as the platform has it."""
+    import pooch
+
+    return Path(pooch.os_cache("noisewise"))

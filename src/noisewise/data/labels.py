@@ -1,0 +1,81 @@
+"""From labels as people write them (text, numbers, yes and no) to class numbers and class names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from noisewise.errors import BadInput
+
+
+def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Class numbers of labels, and the names of the K classes: the distinct labels of all columns together, sorted.
+
+    Whole numbers sort by size, everything else by its text.
+
+    Args:
+        where: what the labels are, for error messages ("column 'species' of table.csv").
+        columns: arrays of labels that share their classes, such as those of the training and the test split.
+
+    Returns:
+        For every column its (n,) int64 class numbers, and K class names.
+
+    Raises:
+        BadInput: a label is missing or no whole number, or all labels are the same.
+    """
+    plain = [_plain(where, np.asarray(column)) for column in columns]
+    if len({values.dtype.kind for values in plain}) > 1:
+        plain = [values.astype(str) for values in plain]
+    classes, numbers = np.unique(np.concatenate(plain), return_inverse=True)
+    if len(classes) < 2:
+        found = f"only the class {str(classes[0])!r}" if len(classes) else "no labels"
+        raise BadInput(f"{where} has {found}, but at least 2 classes are needed")
+    ends = np.cumsum([len(values) for values in plain])
+    return np.split(numbers.reshape(-1).astype(np.int64), ends[:-1]), tuple(map(str, classes))
+
+
+def numbered(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarray:
+    """(n,) int64 class numbers of labels that are names, or numbers, of the given K classes.
+
+    Raises:
+        BadInput: a label is none of the classes.
+    """
+    labels = np.asarray(values)
+    if labels.dtype.kind in "iu":
+        if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
+            bad = labels[(labels < 0) | (labels >= len(classes))][0]
+            raise BadInput(f"{where} has the label {int(bad)}, but there are {len(classes)} classes, from 0")
+        return labels.astype(np.int64)
+    found = pd.Index(classes).get_indexer(labels.astype(str))
+    if (found < 0).any():
+        raise BadInput(f"{where} has the label {str(labels[found < 0][0])!r}, which is none of its {len(classes)} classes")
+    return found.astype(np.int64)
+
+
+def _plain(where: str, labels: np.ndarray) -> np.ndarray:
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise BadInput(f"{where} must be one label per row, but has shape {labels.shape}")
+    missing = int(pd.isna(labels).sum())
+    if missing:
+        raise BadInput(f"{where} has {missing} missing label(s) in {len(labels)} rows: fill them in or remove the rows")
+    if labels.dtype.kind == "O":
+        labels = _tight(labels)
+    return _whole(where, labels) if labels.dtype.kind == "f" else labels
+
+
+def _tight(labels: np.ndarray) -> np.ndarray:
+    kinds = {type(label) for label in labels}
+    if kinds <= {int} or kinds <= {int, float}:
+        return labels.astype(float) if float in kinds else labels.astype(np.int64)
+    return labels.astype(str)
+
+
+def _whole(where: str, labels: np.ndarray) -> np.ndarray:
+    broken = labels[labels != np.round(labels)]
+    if len(broken):
+        raise BadInput(f"{where} has the label {broken[0]:g}, but numbers as labels must be whole")
+    return labels.astype(np.int64)

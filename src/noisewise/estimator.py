@@ -1,0 +1,179 @@
+"""NoisyClassifier: training that lives with wrong labels, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from noisewise.data import Dataset
+from noisewise.data.rows import Rows
+from noisewise.errors import BadInput
+from noisewise.run import train
+from noisewise.training.networks import evaluating
+
+_STEPS_PER_EPOCH = 20
+_ROWS_TO_VALIDATE = 10
+_ROWS_AT_ONCE = 4096
+
+
+class NoisyClassifier(ClassifierMixin, BaseEstimator):
+    """A neural network trained by a method that lives with wrong labels.
+
+    It takes vectors (n, d), or images (n, H, W, C) as uint8, and names the training rows whose label it doubts.
+
+    Example:
+        `NoisyClassifier(method="coteaching", epochs=50).fit(X, y).suspicion_`
+
+    Args:
+        method: a spec such as "elr" or "cdr:tau=0.4+gce"; names from `METHODS`.
+        model: a name from `MODELS`, "module:function", a callable or a module; by default one that fits the inputs.
+        epochs: passes over the rows.
+        batch_size: rows per step; None takes 128, or fewer on small data, so that an epoch has about 20 steps.
+        optimizer: sgd, nesterov, adam or adamw. lr: peak learning rate; None is the optimiser's usual one.
+        weight_decay: L2 for sgd and adam, decoupled for adamw.
+        validation: share of the rows held out, with the labels they have, to select the best epoch; nothing is held out
+            where a class has fewer than 10 rows.
+        noise_rate: share of wrong labels where you know it; methods that need it otherwise estimate it.
+        device: "auto" or a torch device.
+        random_state: seed, generator or None, as everywhere in scikit-learn.
+
+    Attributes:
+        classes_: (K,) the labels, sorted.
+        n_features_in_: number of features (of images: their height).
+        feature_names_in_: names of the features, where X was a table whose column names are all strings.
+        suspicion_: (n,) in [0, 1], how probably the label of a training row is wrong.
+        suggested_: (n,) the most probable label of every training row.
+        run_: the `Run`, with history, samples and metrics.
+    """
+
+    def __init__(
+        self,
+        method: str = "ce",
+        model: Any = None,
+        *,
+        epochs: int = 20,
+        batch_size: int | None = None,
+        optimizer: str = "adam",
+        lr: float | None = None,
+        weight_decay: float = 5e-4,
+        validation: float = 0.1,
+        noise_rate: float | None = None,
+        device: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.method = method
+        self.model = model
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.validation = validation
+        self.noise_rate = noise_rate
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, trusted: tuple[Any, Any] | None = None) -> NoisyClassifier:
+        """Train.
+
+        Args:
+            X: (n, d) numbers or (n, H, W, C) uint8 images, at least 2 rows.
+            y: (n,) labels of at least 2 classes, some of which may be wrong.
+            trusted: X and y of further rows whose labels are correct, for methods that need such rows.
+
+        Raises:
+            BadInput: what cannot be trained on as asked; a ValueError. Diverged: the loss became infinite or NaN.
+        """
+        X, y = validate_data(self, X, y, allow_nd=True, ensure_min_samples=2)
+        check_classification_targets(y)
+        self.classes_, given = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise BadInput(f"NoisyClassifier needs at least 2 classes, but all {len(given)} labels are one class")
+        names = tuple(str(label) for label in self.classes_)
+        data = Dataset(_inputs(X), given, names, kind="image" if X.ndim > 2 else "vector", name="X")
+        if trusted is not None:
+            data = self._with_trusted(data, *trusted)
+        self._train(data)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(n,) the most probable label of every row."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(n, K) probabilities, in the order of `classes_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, allow_nd=True, reset=False)
+        if X.shape[1:] != self._shape:
+            raise BadInput(f"X has rows of shape {X.shape[1:]}, but NoisyClassifier was trained on {self._shape}")
+        inputs = _inputs(X)
+        return self.run_.predict_proba(inputs) if inputs.ndim > 2 else self._exact(inputs)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """(n,) log odds of the second class where there are two, otherwise (n, K) log probabilities."""
+        logs = np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
+        return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
+
+    def _with_trusted(self, data: Dataset, X: Any, y: Any) -> Dataset:
+        X = validate_data(self, X, allow_nd=True, reset=False)
+        labels = np.asarray(y)
+        unknown = labels[~np.isin(labels, self.classes_)]
+        if len(unknown):
+            raise BadInput(f"trusted has the label {unknown[0]!r}, which y does not have")
+        given = np.searchsorted(self.classes_, labels)
+        index = np.arange(len(data), len(data) + len(given))
+        return replace(data, trusted=Dataset(_inputs(X), given, data.classes, data.kind, index, name="trusted"))
+
+    def _train(self, data: Dataset) -> None:
+        rarest = int(np.bincount(data.given).min())
+        run = train(
+            data,
+            self.method,
+            self.model,
+            self.epochs,
+            int(check_random_state(self.random_state).randint(2**31 - 1)),
+            noise_rate=self.noise_rate,
+            batch_size=self.batch_size or int(np.clip(len(data) // _STEPS_PER_EPOCH, 8, 128)),
+            optimizer=self.optimizer,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            validation=self.validation if rarest >= _ROWS_TO_VALIDATE else 0.0,
+            device=self.device,
+            precision="fp32",
+        )
+        number = {name: k for k, name in enumerate(data.classes)}
+        self.run_ = run
+        self.suspicion_ = run.samples["suspicion"].to_numpy(dtype=float)
+        self.suggested_ = self.classes_[[number[name] for name in run.samples["suggested"]]]
+        self._shape = data.shape
+        self._predictor = copy.deepcopy(run.predictor).double()
+
+    def _exact(self, vectors: np.ndarray) -> np.ndarray:
+        """Probabilities in double precision, so that a row's does not depend on the rows beside it."""
+        data = Dataset(vectors, np.zeros(len(vectors), dtype=np.int64), self.run_.classes)
+        rows = Rows(data, self.run_.config.torch_device, normalise=self.run_.normalise)
+        order = torch.arange(len(rows))
+        with torch.no_grad(), evaluating(self._predictor):
+            found = [self._predictor(rows.prepare(raw, None).double()) for _, raw in rows.stream(order, _ROWS_AT_ONCE)]
+        return torch.cat(found).cpu().numpy()
+
+
+def _inputs(X: np.ndarray) -> np.ndarray:
+    if X.ndim == 4 and X.dtype == np.uint8:
+        return X
+    if X.ndim != 2:
+        raise BadInput(f"X is {X.dtype} of shape {X.shape}, but must be numbers (n, d) or uint8 images (n, H, W, C)")
+    with np.errstate(over="ignore"):
+        vectors = np.array(X, dtype=np.float32)
+    if not np.isfinite(vectors).all():
+        raise BadInput("X has values too large for single precision, which ends at 3.4e38: scale them first")
+    return vectors

@@ -1,0 +1,103 @@
+import json
+
+import pandas as pd
+import pytest
+
+from noisewise.bench.bench import bench
+from noisewise.bench.engine import Done, LocalEngine
+from noisewise.bench.grid import Job, expand, read_spec
+from noisewise.bench.leaderboard import tables, to_html, to_markdown
+from noisewise.errors import BadInput
+
+SPEC = {
+    "name": "t",
+    "source": "digits",
+    "corrupt": ["symmetric:0.2", "pair:0.2"],
+    "method": ["ce", "meta-weight-net"],
+    "trusted": 50,
+}
+
+
+def test_a_grid_is_the_product_of_its_lists_and_trusted_rows_go_to_those_who_need_them():
+    jobs = expand({**SPEC, "seed": [0, 1]})
+    assert len(jobs) == 8
+    assert {j.arguments["method"]: "trusted" in j.arguments for j in jobs} == {"ce": False, "meta-weight-net": True}
+    assert len({j.key for j in jobs}) == 8
+
+
+def test_exceptions_change_the_runs_they_match():
+    jobs = expand({**SPEC, "for": [{"method": "ce", "corrupt": "pair:0.2", "lr": 0.5}]})
+    changed = [j.arguments for j in jobs if j.arguments.get("lr") == 0.5]
+    assert [(a["method"], a["corrupt"]) for a in changed] == [("ce", "pair:0.2")]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"source": "digits"}, "method"),
+        ({"method": "ce"}, "source"),
+        ({**SPEC, "epoch": 3}, "epochs"),
+        ({**SPEC, "method": "ecr"}, "elr|ce"),
+    ],
+)
+def test_bad_specs_are_refused(spec, words):
+    with pytest.raises(BadInput, match=words):
+        expand(spec)
+
+
+def test_bad_files_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="cannot read"):
+        read_spec(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("source = [")
+    with pytest.raises(BadInput, match="not TOML"):
+        read_spec(tmp_path / "bad.toml")
+
+
+class Pretend:
+    """An engine that writes results without training, and counts."""
+
+    def __init__(self):
+        self.ran = []
+
+    def run(self, jobs, folder):
+        for job in jobs:
+            path = folder / job.key
+            if not (path / "run.json").exists():
+                self.ran.append(job.key)
+                path.mkdir(parents=True)
+                value = 0.5 + len(self.ran) / 100
+                metrics = {f"test_accuracy_{k}": value for k in ("best", "last", "last10", "selected")}
+                (path / "run.json").write_text(json.dumps({**metrics, "seconds": 2.0 * len(self.ran)}))
+            yield Done(job, path)
+
+
+def test_a_bench_reports_and_does_not_repeat(tmp_path):
+    engine = Pretend()
+    bench(SPEC, tmp_path, engine=engine)
+    results = bench({**SPEC, "seed": [0]}, tmp_path, engine=engine)
+    assert len(results) == 4
+    assert len(engine.ran) == 8
+    bench(SPEC, tmp_path, engine=engine)
+    assert len(engine.ran) == 8
+    assert len(pd.read_parquet(tmp_path / "results.parquet")) == 4
+    text = (tmp_path / "leaderboard.md").read_text()
+    assert "symmetric:0.2" in text
+    assert "| meta-weight-net | 1 | 52.00 |" in text
+
+
+def test_leaderboards_escape_and_show_spread():
+    rows = [
+        {"source": "<b>", "corrupt": "pair:0.2", "model": "m", "method": "ce", "seconds": 1.0, "test_accuracy_last": a}
+        for a in (0.5, 0.6)
+    ]
+    found = tables(pd.DataFrame(rows))
+    assert found[0][1].iloc[0]["last"] == "55.00 ± 7.07"
+    assert "<b>" not in to_html("<b>", found)
+    assert "55.00 ± 7.07" in to_markdown("n", found)
+
+
+def test_a_failed_job_says_why(tmp_path):
+    job = Job({"source": "nowhere", "method": "ce", "epochs": 1})
+    (done,) = LocalEngine(1).run([job], tmp_path)
+    assert done.error is not None
+    assert "nowhere" in done.error

@@ -1,0 +1,37 @@
+"""The listings, and the page of methods written from them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import noisewise
+from noisewise.cli.pages import methods_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+CATALOGUES = ("METHODS", "CORRUPTIONS", "DETECTORS", "MODELS", "SOURCES")
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_listings_name_everything(run, catalogue):
+    names = list(getattr(noisewise, catalogue))
+    ended = run(catalogue.lower(), "--json")
+    assert ended.code == 0
+    assert ended.err == ""
+    assert [entry["name"] for entry in json.loads(ended.out)] == names
+    table = run(catalogue.lower()).out
+    assert all(name in table for name in names)
+
+
+def test_methods_tell_what_the_contract_names(run):
+    entries = {entry["name"]: entry for entry in json.loads(run("methods", "--json").out)}
+    keys = {"name", "stations", "networks", "needs_trusted", "relative_cost", "paper", "year"}
+    assert all(keys <= set(entry) for entry in entries.values())
+    assert entries["elr"]["stations"] == ["penalty"]
+    assert entries["coteaching"]["networks"] == 2
+    assert entries["ce"]["relative_cost"] == 1.0
+    assert entries["l2rw"]["needs_trusted"] is True
+
+
+def test_the_page_of_methods_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == methods_page(), "run `make docs`"

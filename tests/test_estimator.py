@@ -1,0 +1,107 @@
+"""NoisyClassifier passes scikit-learn's own checks, and names the rows it doubts."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from noisewise.errors import BadInput
+from noisewise.estimator import NoisyClassifier
+
+
+@parametrize_with_checks([NoisyClassifier()])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """300 rows of 3 well separated classes with string labels, 30 of them wrong."""
+    X, truth = make_blobs(300, centers=3, cluster_std=0.5, random_state=0)
+    names = np.array(["ant", "bee", "cat"])
+    given = truth.copy()
+    wrong = np.random.default_rng(0).permutation(300)[:30]
+    given[wrong] = (given[wrong] + 1) % 3
+    return X, names[given], names[truth], wrong
+
+
+def test_doubts_the_wrong_rows_and_suggests_the_right_label(blobs):
+    X, given, truth, wrong = blobs
+    clf = NoisyClassifier(epochs=30, random_state=0).fit(X, given)
+    assert clf.suspicion_.shape == (300,)
+    assert clf.suspicion_[wrong].mean() > np.delete(clf.suspicion_, wrong).mean() + 0.3
+    assert (clf.suggested_[wrong] == truth[wrong]).mean() > 0.9
+    assert clf.score(X, truth) > 0.95
+
+
+def test_same_random_state_same_model(blobs):
+    X, given, _, _ = blobs
+    one, two, other = (NoisyClassifier(epochs=2, random_state=s).fit(X, given).predict_proba(X) for s in (1, 1, 2))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_decisions_agree_with_probabilities(blobs):
+    X, given, _, _ = blobs
+    clf = NoisyClassifier(epochs=2, random_state=0).fit(X, given)
+    np.testing.assert_allclose(np.exp(clf.decision_function(X)), clf.predict_proba(X))
+    two = given != "cat"
+    binary = NoisyClassifier(epochs=2, random_state=0).fit(X[two], given[two])
+    odds = binary.predict_proba(X)[:, 1] / binary.predict_proba(X)[:, 0]
+    np.testing.assert_allclose(np.exp(binary.decision_function(X)), odds)
+
+
+def test_images_as_bytes():
+    digits = load_digits()
+    images = (digits.images[:200, :, :, None] * 15).astype(np.uint8)
+    clf = NoisyClassifier(epochs=3, random_state=0).fit(images, digits.target[:200])
+    assert clf.predict_proba(images[:5]).shape == (5, 10)
+    with pytest.raises(BadInput, match=r"shape \(8, 4, 1\)"):
+        clf.predict(images[:, :, :4])
+
+
+def test_trusted_rows_reach_the_methods_that_need_them(blobs):
+    X, given, truth, _ = blobs
+    clf = NoisyClassifier("l2rw", epochs=2, random_state=0)
+    with pytest.raises(BadInput, match="trusted"):
+        clf.fit(X, given)
+    clf.fit(X[30:], given[30:], trusted=(X[:30], truth[:30]))
+    assert clf.suspicion_.shape == (270,)
+    with pytest.raises(BadInput, match="'dog'"):
+        clf.fit(X[30:], given[30:], trusted=(X[:30], ["dog"] * 30))
+
+
+def test_two_networks_survive_pickling(blobs):
+    X, given, _, _ = blobs
+    clf = NoisyClassifier("coteaching", epochs=2, random_state=0).fit(X, given)
+    assert np.array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), clf.predict_proba(X))
+
+
+def test_takes_part_in_pipelines_and_searches(blobs):
+    X, given, truth, _ = blobs
+    pipeline = make_pipeline(StandardScaler(), NoisyClassifier(epochs=5, random_state=0))
+    search = GridSearchCV(pipeline, {"noisyclassifier__method": ["ce", "gce"]}, cv=2).fit(X, given)
+    assert search.score(X, truth) > 0.8
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        (np.zeros((10, 4, 4, 1)), "uint8 images"),
+        (np.zeros((10, 4, 4), dtype=np.uint8), "uint8 images"),
+        (np.full((10, 2), 1e300), "too large"),
+    ],
+)
+def test_inputs_that_are_neither_vectors_nor_images(X, message):
+    with pytest.raises(BadInput, match=message):
+        NoisyClassifier(epochs=1).fit(X, [0, 1] * 5)
+
+
+def test_one_class_is_refused_in_one_sentence():
+    with pytest.raises(BadInput, match="at least 2 classes, but all 6 labels are one class"):
+        NoisyClassifier().fit(np.zeros((6, 2)), np.ones(6, dtype=int))
