@@ -31,7 +31,9 @@ def test_ramp_of_the_unlabelled_loss():
     numbers = stored("dividemix_step")
     values = [float(numbers["lambda_u"]) * ramp(float(e), 10) for e in numbers["ramp_epochs"]]
     assert_close(torch.tensor(values), numbers["ramp_values"])
-    assert ramp(14, 10, int(numbers["ramp_length"])) * float(numbers["lambda_u"]) == pytest.approx(float(numbers["lamb"]))
+    assert ramp(14, 10, int(numbers["ramp_length"])) * float(numbers["lambda_u"]) == pytest.approx(
+        float(numbers["lamb"])
+    )
 
 
 def test_targets():
@@ -66,7 +68,9 @@ def scene(monkeypatch):
     clock = Clock(epoch=int(n["epoch"]), epochs=300)
     nobody = torch.zeros(4, dtype=torch.int64)
     rest = batch(n["inputs_u"], nobody, 4, clock=clock, index=torch.arange(5, 9), view=lambda rng: n["inputs_u2"])
-    whole = batch(n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], beside={"unlabelled": rest})
+    whole = batch(
+        n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], beside={"unlabelled": rest}
+    )
     return n, nets, method, whole
 
 
@@ -97,7 +101,7 @@ def test_the_objective_by_the_logits(scene):
 
 
 def test_losses_are_seen_between_epochs(scene):
-    n, nets, method, whole = scene
+    _, nets, method, whole = scene
     seen = dividemix.replace(whole, logits=nets(whole.x).detach())
     method.refit(Sight(nets, 0, 1, lambda mask=None: iter([seen]), ledger=None))
     assert_close(method.losses[:5], cross_entropy(seen.scores[0], seen.y))

@@ -85,7 +85,9 @@ def test_forward_correction(source):
 
 def test_the_anchor_of_the_largest_probability():
     numbers = stored("forward")
-    assert_close(anchor_transition(numbers["all_probs"].double(), 1.0), numbers["C_hat_argmax"].double(), rtol=0, atol=1e-6)
+    assert_close(
+        anchor_transition(numbers["all_probs"].double(), 1.0), numbers["C_hat_argmax"].double(), rtol=0, atol=1e-6
+    )
     assert_close(stored("t_revision")["fit_argmax"].double(), numbers["C_hat_argmax"].double(), rtol=0, atol=1e-6)
 
 

@@ -114,9 +114,9 @@ def _show(found: Findings, out: Path) -> None:
     print_pairs(lines)
     issues = found.issues[found.issues["is_issue"]]
     if len(issues):
-        print_table("\nMost confused", ["given", "suggested", "rows"], _confused(issues), right=["rows"])
+        print_table(["given", "suggested", "rows"], _confused(issues), title="Most confused", right="rows")
         columns = ["index", "given", "suggested", "suspicion"]
-        print_table("\nMost suspect", columns, _suspects(issues[columns]), right=["index", "suspicion"])
+        print_table(columns, _suspects(issues[columns]), title="Most suspect", right="index suspicion")
     click.echo(f"\nreport: {(out / 'report.html').resolve()}")
 
 

@@ -48,7 +48,7 @@ def _show(entries: list[Entry], columns: Mapping[str, str], as_json: bool) -> No
         print_json(entries)
     else:
         rows = [[_cell(entry[key]) for key in columns] for entry in entries]
-        print_table("", list(columns.values()), rows)
+        print_table(list(columns.values()), rows)
 
 
 def _cell(value: Any) -> str:
@@ -90,13 +90,13 @@ detectors = _command(
     "detectors",
     "List what scores suspicion.",
     lambda: describe(noisewise.DETECTORS),
-    {"name": "name", "needs": "needs", "equation": "score", "paper": "paper"},
+    {"name": "name", "needs": "needs", "equation": "score", "year": "year", "paper": "paper"},
 )
 models = _command(
     "models",
     "List the networks.",
     lambda: describe(noisewise.MODELS),
-    {"name": "name", "description": "what it is", "paper": "paper"},
+    {"name": "name", "does": "what it is", "parameters": "parameters", "paper": "paper"},
 )
 sources = _command(
     "sources",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
+from noisewise.cli.text import percent
 
 
 @click.command(cls=Command, example="noisewise decide audit/ decisions.csv --out reviewed.npz")
@@ -18,7 +20,30 @@ from noisewise.cli.command import Command
 def decide(folder: Path, decisions: Path, out: Path, as_json: bool) -> None:
     """Apply the decisions made on a report.
 
-    DIR is the folder of the audit, DECISIONS.csv what its report exported."""
+    DIR is the folder of the audit, DECISIONS.csv what its report exported.
+    """
+    from noisewise.audit.decide import original_data
     from noisewise.cli.output import print_json
+    from noisewise.data.save import check_suffix
 
-    print_json([str(folder), str(decisions), str(out), as_json, noisewise.__name__])
+    data = original_data(folder)
+    check_suffix(data, out)
+    reviewed, summary = noisewise.decide(data, decisions, findings_folder=folder)
+    noisewise.save(reviewed, out)
+    if as_json:
+        print_json({**summary, "out": out.resolve()})
+    else:
+        _show(summary, out)
+
+
+def _show(summary: dict[str, Any], out: Path) -> None:
+    from noisewise.cli.output import print_pairs
+
+    kinds = ", ".join(f"{count} {kind}" for kind, count in summary["decisions"].items())
+    lines = [("reviewed", f"{summary['reviewed']} rows: {kinds}"), ("relabelled", f"{summary['relabelled']} rows")]
+    if "accuracy_before" in summary:
+        before, after = percent(summary["accuracy_before"]), percent(summary["accuracy_after"])
+        gains = ", ".join(f"{gain:+d}" for gain in summary["gain_per_100"])
+        lines.append(("correct labels", f"{before} before, {after} after"))
+        lines.append(("gain", f"{gains} labels per 100 reviewed, in the order of the review"))
+    print_pairs([*lines, ("written to", str(out.resolve()))])

@@ -30,16 +30,21 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name:<{width}}  {printable(value)}")
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()
-) -> None:
-    """Print a table on stdout; columns named in `right` are right-aligned."""
-    table = Table(
-        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: str = "") -> None:
+    """Print a table on stdout.
+
+    Args:
+        columns: their headings.
+        rows: values of any type, printed as one safe line each.
+        title: a line above the table, set off by an empty one.
+        right: words among the headings whose columns are right-aligned, separated by spaces.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", header_style="dim")
+        table.add_column(column, justify="right" if column in right.split() else "left", header_style="dim")
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row))
+    if title:
+        click.echo(f"\n{title}")
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
     Console(width=width, highlight=False, markup=False, emoji=False).print(table)

@@ -82,7 +82,9 @@ def _channels_last(where: str, array: np.ndarray) -> np.ndarray:
         return array
     if array.shape[1] in _COLOURS:
         return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
-    raise BadInput(f"the images of {where} have shape {array.shape}: neither the first nor the last axis of one is 1, 3 or 4 channels")
+    raise BadInput(
+        f"the images of {where} have shape {array.shape}, but the first or last axis of one must be 1, 3 or 4 channels"
+    )
 
 
 def _bytes(where: str, array: np.ndarray) -> np.ndarray:
@@ -91,7 +93,9 @@ def _bytes(where: str, array: np.ndarray) -> np.ndarray:
     low, high = _finite(where, array).min(), array.max()
     whole = array.dtype.kind in "biu" or (high > 1 and bool((array == np.round(array)).all()))
     if low < 0 or high > (255 if whole else 1):
-        raise BadInput(f"the images of {where} have values from {low:g} to {high:g}: whole numbers in 0..255 or numbers in 0..1 are legal")
+        raise BadInput(
+            f"the images of {where} have values from {low:g} to {high:g}, but must be whole and in 0..255, or in 0..1"
+        )
     return array.astype(np.uint8) if whole else np.round(array * 255).astype(np.uint8)
 
 

@@ -115,8 +115,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         known = "" if self.truth is None else f", {self.noise_rate:.1%} wrong"
-        splits = [f"{s}={len(d)}" for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None]
-        return f"Dataset({self.name}: {len(self)} rows, {len(self.classes)} classes{known}{''.join(', ' + s for s in splits)})"
+        splits = [f", {s}={len(d)}" for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None]
+        return f"Dataset({self.name}: {len(self)} rows, {len(self.classes)} classes{known}{''.join(splits)})"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -144,7 +144,7 @@ class Dataset:
         return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
 
     def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
-        """The rows at `positions` (integers or a mask over rows); other splits stay as they are, lazy inputs stay lazy."""
+        """The rows at `positions` (integers or a mask over rows); other splits stay, and lazy inputs stay lazy."""
         chosen = np.asarray(positions)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(

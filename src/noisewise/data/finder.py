@@ -18,7 +18,7 @@ SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to download: where from, what its MD5 is, and its place in the cache ("mnist/train-images-idx3-ubyte.gz")."""
+    """A file to download: where from, its MD5, and its place in the cache ("mnist/train-images-idx3-ubyte.gz")."""
 
     url: str
     md5: str
@@ -54,12 +54,12 @@ class Finder:
         return self.folders[-1]
 
     def find(self, *places: str) -> Path | None:
-        """The first of the relative `places` that exists in the first folder that has one."""
+        """The first of the `places`, relative paths, in the first folder that has one; None if no folder has."""
         candidates = (folder / place for folder in self.folders for place in places)
         return next((path for path in candidates if path.exists()), None)
 
     def need(self, source: str, places: Sequence[str], remotes: Sequence[Remote] = ()) -> Path:
-        """The first of the `places` that is found; else the place of the last of the `remotes`, once all are downloaded.
+        """The first of the `places` that is found; else the last of the `remotes`, once all are downloaded.
 
         Raises:
             BadInput: found nowhere, and it cannot or may not be downloaded.
@@ -77,7 +77,7 @@ class Finder:
 
     def _missing(self, source: str, places: Sequence[str], why: str) -> str:
         folders = ", ".join(map(str, self.folders))
-        return f"{source} is in none of the folders {folders}, as none of {', '.join(places)}, and {why}"
+        return f"{source} was not found: {' or '.join(places)} is in none of the folders {folders}, and {why}"
 
     def _fetch(self, remote: Remote) -> Path:
         import pooch
@@ -96,7 +96,7 @@ class Finder:
         arrays = decode()
         try:
             with whole(place) as temporary, temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+                np.savez(file, allow_pickle=False, **arrays)
         except BadInput:
             pass  # a cache that cannot be written costs time, not the data
         return arrays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,27 +82,48 @@ def read_image(file: str, shape: tuple[int, int, int]) -> np.ndarray:
 def read_folder(folder: Path, size: tuple[int, int] | None = None, resident: int = RESIDENT) -> Dataset:
     """The data set in a folder that has a folder of images per class, or `train` and, where present, `test` with such.
 
-    Images are grey if 64 files from all over the folder are, and colour otherwise. A split that takes more than
-    `resident` bytes is not loaded: its files are opened when they are asked for.
+    Images are grey if 64 files from all over the folder are, and colour otherwise. Images that take more than
+    `resident` bytes in all are not loaded: their files are opened when they are asked for.
 
     Args:
         folder: the folder. Names that start with a dot, and folders without images, are passed over.
         size: (H, W) that images are brought to; by default that of the first image.
-        resident: bytes up to which a split is loaded whole.
+        resident: bytes up to which the images are loaded.
 
     Raises:
         BadInput: no images, fewer than 2 classes, a test class that is not in the training split, or a broken image.
     """
     root, held = _splits(folder)
     files, given, classes = _scan(root)
+    if len(classes) < 2:
+        raise BadInput(f"{root} has images of only the class {classes[0]!r}, but at least 2 classes are needed")
     shape = _shape(files, size)
     record = {"step": "load", "source": folder.name, "format": "images", "size": list(shape)}
-    test = _test(held, classes, shape, resident, folder) if held else None
-    inputs = _inputs(files, shape, resident)
+    data = replace(_part(folder, files, given, classes, shape), provenance=(record,))
+    if held is not None:
+        data = replace(data, test=_test(folder, held, classes, shape))
+    rows = len(data) + (len(data.test) if data.test is not None else 0)
+    return data if rows * int(np.prod(shape)) > resident else _loaded(data)
+
+
+def _part(
+    folder: Path, files: Sequence[str], given: np.ndarray, classes: tuple[str, ...], shape: tuple[int, int, int]
+) -> Dataset:
     described = pd.DataFrame({"file": [os.path.relpath(file, folder) for file in files]})
-    return Dataset(
-        inputs, given, classes, "image", test=test, name=folder.name, provenance=(record,), described=described
-    )
+    return Dataset(ImageFiles(files, shape), given, classes, "image", name=folder.name, described=described)
+
+
+def _test(folder: Path, root: Path, classes: tuple[str, ...], shape: tuple[int, int, int]) -> Dataset:
+    files, given, names = _scan(root)
+    unknown = [name for name in names if name not in classes]
+    if unknown:
+        raise BadInput(f"{root} has the class {unknown[0]!r}, which the training split does not have")
+    return _part(folder, files, np.array([classes.index(name) for name in names])[given], classes, shape)
+
+
+def _loaded(data: Dataset) -> Dataset:
+    test = None if data.test is None else _loaded(data.test)
+    return replace(data, inputs=data.inputs[:], test=test)
 
 
 def _splits(folder: Path) -> tuple[Path, Path | None]:
@@ -115,8 +137,6 @@ def _scan(root: Path) -> tuple[list[str], np.ndarray, tuple[str, ...]]:
     found = {name: images for name in _folders(root) if (images := _images(root / name))}
     if not found:
         raise BadInput(f"{root} holds no folders with images: expected one folder of images per class")
-    if len(found) < 2:
-        raise BadInput(f"{root} has images of only the class {next(iter(found))!r}, but at least 2 classes are needed")
     given = np.repeat(np.arange(len(found)), [len(images) for images in found.values()])
     return [file for images in found.values() for file in images], given, tuple(found)
 
@@ -131,16 +151,6 @@ def _images(folder: Path) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(path, f) for f in files if f.lower().endswith(SUFFIXES) and not f.startswith(".")]
     return sorted(found)
-
-
-def _test(root: Path, classes: tuple[str, ...], shape: tuple[int, int, int], resident: int, folder: Path) -> Dataset:
-    files, given, names = _scan(root)
-    unknown = [name for name in names if name not in classes]
-    if unknown:
-        raise BadInput(f"{root} has the class {unknown[0]!r}, which the training split does not have")
-    numbers = np.array([classes.index(name) for name in names])[given]
-    described = pd.DataFrame({"file": [os.path.relpath(file, folder) for file in files]})
-    return Dataset(_inputs(files, shape, resident), numbers, classes, "image", name=folder.name, described=described)
 
 
 def _shape(files: Sequence[str], size: tuple[int, int] | None) -> tuple[int, int, int]:
@@ -164,8 +174,3 @@ def _head(file: str) -> tuple[tuple[int, int], str]:
 def _check_depth(file: str, image: Image.Image) -> None:
     if image.mode.startswith(_DEEP):
         raise BadInput(f"the image {file} has more than 8 bits per channel (mode {image.mode}): convert it to 8 bits")
-
-
-def _inputs(files: Sequence[str], shape: tuple[int, int, int], resident: int) -> ImageFiles | np.ndarray:
-    lazy = ImageFiles(files, shape)
-    return lazy[:] if int(np.prod(lazy.shape)) <= resident else lazy

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from noisewise.data.arrays import from_arrays
 from noisewise.data.dataset import Dataset
@@ -13,7 +15,9 @@ from noisewise.errors import BadInput
 
 
 def read_hub(name: str, labels: str | None = None) -> Dataset:
-    """The data set `name` of the hub: its `train` split, and its `test` split where the inputs are images.
+    """The data set `name` of the hub: images with their labels, or else the columns of a table.
+
+    The split `train` is read, and the split `test` where the inputs are images.
 
     Args:
         name: as the hub calls it, "owner/name".
@@ -27,9 +31,38 @@ def read_hub(name: str, labels: str | None = None) -> Dataset:
     except ModuleNotFoundError as error:
         raise BadInput(f"reading 'hf:{name}' needs the extra hub: pip install noisewise[hub]") from error
     try:
-        found = datasets.load_dataset(name)
+        splits = datasets.load_dataset(name)
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot load 'hf:{name}': {error}") from error
-    if "train" not in found:
-        raise BadInput(f"'hf:{name}' has no split 'train', only {', '.join(found)}")
-    return _images(found, name, labels) or _named(from_frame(found["train"].to_pandas(), name, name, labels), found)
+    if "train" not in splits:
+        raise BadInput(f"'hf:{name}' has no split 'train', only {', '.join(splits)}")
+    features = splits["train"].features
+    pictures = [column for column, feature in features.items() if isinstance(feature, datasets.Image)]
+    return _images(splits, pictures[0], name, labels) if pictures else _table(splits["train"], name, labels)
+
+
+def _table(split: Any, name: str, labels: str | None) -> Dataset:
+    frame = split.to_pandas()
+    column = label_column(frame, name, labels)
+    classes = getattr(split.features[column], "names", None)
+    if classes:
+        frame[column] = np.asarray(classes, dtype=object)[frame[column]]
+    return from_frame(frame, f"'hf:{name}'", name, column)
+
+
+def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Dataset:
+    train = splits["train"]
+    column = label_column(train.to_pandas().drop(columns=pictures), name, labels)
+    size, mode = train[0][pictures].size, "L" if train[0][pictures].mode in ("1", "L") else "RGB"
+    arrays = {"inputs": _stack(train[pictures], size, mode), "given": np.asarray(train[column])}
+    if "test" in splits and column in splits["test"].features:
+        arrays |= {"test_inputs": _stack(splits["test"][pictures], size, mode)}
+        arrays |= {"test_given": np.asarray(splits["test"][column])}
+    classes = getattr(train.features[column], "names", None)
+    if classes:
+        arrays["classes"] = np.asarray(classes)
+    return from_arrays(f"'hf:{name}'", name, arrays, {"step": "load", "source": f"hf:{name}"})
+
+
+def _stack(images: Sequence[Image.Image], size: tuple[int, int], mode: str) -> np.ndarray:
+    return np.stack([np.atleast_3d(np.asarray(image.convert(mode).resize(size))) for image in images])

@@ -54,7 +54,9 @@ def read_folder(folder: Path) -> Dataset:
     train = [path for path in images if path not in test]
     if len(train) != 1 or len(test) > 1:
         names = ", ".join(path.name for path in images) or "none"
-        raise BadInput(f"{folder} must hold one idx file of training images and at most one of test images, not {names}")
+        raise BadInput(
+            f"{folder} must hold one idx file of training images and at most one of test images, not {names}"
+        )
     return read_pair(train[0], test[0] if test else None)
 
 

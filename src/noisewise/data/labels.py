@@ -48,9 +48,11 @@ def numbered(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarray:
             bad = labels[(labels < 0) | (labels >= len(classes))][0]
             raise BadInput(f"{where} has the label {int(bad)}, but there are {len(classes)} classes, from 0")
         return labels.astype(np.int64)
-    found = pd.Index(classes).get_indexer(labels.astype(str))
+    found = pd.Index(classes).get_indexer(pd.Index(labels.astype(str)))
     if (found < 0).any():
-        raise BadInput(f"{where} has the label {str(labels[found < 0][0])!r}, which is none of its {len(classes)} classes")
+        raise BadInput(
+            f"{where} has the label {str(labels[found < 0][0])!r}, which is none of its {len(classes)} classes"
+        )
     return found.astype(np.int64)
 
 

@@ -24,7 +24,7 @@ _EVERY = 5
 
 
 def digits(finder: Finder) -> Dataset:
-    """Handwritten digits, 8 x 8 grey: 1,437 + 360 images that ship with scikit-learn.
+    """Handwritten digits, 8 x 8 grey: 1,438 + 359 images that ship with scikit-learn.
 
     Every fifth row is in the test split. The values 0..16 are multiplied by 15, so that they fill 0..240.
     """
@@ -58,7 +58,7 @@ def fashion_mnist(finder: Finder) -> Dataset:
 def checked(
     data: Dataset, name: str, classes: Sequence[str], rows: tuple[int, int], shape: tuple[int, int, int]
 ) -> Dataset:
-    """The data set under its name and class names, once its numbers of rows, of classes and its shape are as they must be.
+    """The data set under its name and class names, once its rows, its classes and its shape are as they must be.
 
     Raises:
         BadInput: they are not, so that the file is not what its name says.
@@ -67,7 +67,9 @@ def checked(
     if found != rows or data.shape != shape or len(data.classes) != len(classes):
         expected = f"{rows[0]} + {rows[1]} images {shape} of {len(classes)} classes"
         file = data.provenance[0]["source"]
-        raise BadInput(f"{file} is not {name}: it has {found[0]} + {found[1]} {data.shape} of {len(data.classes)}, not {expected}")
+        raise BadInput(
+            f"{file} is not {name}: it has {found[0]} + {found[1]} {data.shape} of {len(data.classes)}, not {expected}"
+        )
     assert data.test is not None
     test = replace(data.test, name=name, classes=tuple(classes))
     record = {**data.provenance[0], "source": name}

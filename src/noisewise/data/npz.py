@@ -49,7 +49,7 @@ def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
     archive = read_archive(path)
     if HEAD in archive:
         return _saved(path, archive)
-    if packed.KEYS <= set(archive):
+    if packed.KEYS.issubset(archive):
         return packed.from_packed(path, archive)
     record = {"step": "load", "source": path.name, "format": "npz"}
     return from_arrays(str(path), path.name, _roles(path, archive, labels), record)
@@ -64,13 +64,17 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise BadInput(f"{path} holds a single array, but inputs and labels are needed: save both with numpy.savez")
+                raise BadInput(
+                    f"{path} holds a single array, but inputs and labels are needed: save both with numpy.savez"
+                )
             return {key: archive[key] for key in archive.files}
     except BadInput:
         raise
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
         if "allow_pickle" in str(error):
-            raise BadInput(f"{path} holds Python objects, which are not read because they can run code: save plain arrays") from error
+            raise BadInput(
+                f"{path} holds Python objects, which are not read because they can run code: save plain arrays"
+            ) from error
         raise BadInput(f"cannot read {path} as an npz archive: {error}") from error
 
 
@@ -85,7 +89,9 @@ def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[s
                 keys |= {"test_inputs": test_inputs, "test_given": test_given}
             return {role: archive[key] for role, key in keys.items() if key in archive}
     known = ", ".join(f"{inputs}/{given}" for inputs, given, _, _ in LAYOUTS)
-    raise BadInput(f"{path} has the arrays {', '.join(archive) or 'none'}, but no known pair of inputs and labels ({known})")
+    raise BadInput(
+        f"{path} has the arrays {', '.join(archive) or 'none'}, but no known pair of inputs and labels ({known})"
+    )
 
 
 def _saved(path: Path, archive: Mapping[str, Any]) -> Dataset:

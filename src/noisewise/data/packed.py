@@ -7,6 +7,7 @@ Image i of a split is the JPEG file `header + bytes[offsets[i]:offsets[i+1]] + f
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ def from_packed(path: Path, archive: Mapping[str, Any]) -> Dataset:
     Raises:
         BadInput: an image is damaged, or the arrays do not fit.
     """
-    return from_arrays(str(path), path.name, unpack(path, archive), {"step": "load", "source": path.name, "format": "JPEG"})
+    return from_arrays(
+        str(path), path.name, unpack(path, archive), {"step": "load", "source": path.name, "format": "JPEG"}
+    )
 
 
 def unpack(path: Path, archive: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -47,7 +50,7 @@ def _decode(path: Path, archive: Mapping[str, Any], split: str) -> np.ndarray:
     header, scans = archive["header"].tobytes(), archive[f"{split}_bytes"].tobytes()
     offsets = archive[f"{split}_offsets"].astype(np.int64)
     images: np.ndarray | None = None
-    for i, (start, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for i, (start, end) in enumerate(itertools.pairwise(offsets)):
         image = _image(path, f"{split} image {i}", header + scans[start:end] + END)
         if images is None:
             images = np.empty((len(offsets) - 1, *image.shape), dtype=np.uint8)

@@ -78,7 +78,9 @@ def label_column(frame: pd.DataFrame, where: str, labels: str | None) -> str:
     usual = [name for name in names if name.lower() in LABELS]
     if len(usual) != 1:
         found = f"{' and '.join(usual)} could each be" if usual else f"none of {_some(names)} is called"
-        raise BadInput(f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}")
+        raise BadInput(
+            f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}"
+        )
     return usual[0]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from noisewise.methods.checks import within
 from noisewise.training.batch import Batch
 from noisewise.training.meta import Learned
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Card, Method, Task
 
 CARD = Card(
     "meta-weight-net",
@@ -47,6 +47,12 @@ class WeightNet(Method):
         super().__init__()
         self.v = nn.Sequential(nn.Linear(1, hidden), nn.ReLU(), nn.Linear(hidden, 1), nn.Sigmoid())
         self.normalise = normalise
+
+    def prepare(self, task: Task) -> None:
+        """Draw the initial weights of V."""
+        for layer in self.v:
+            if isinstance(layer, nn.Linear):
+                layer.reset_parameters()
 
     def weight(self, batch: Batch) -> Tensor:
         v = self.v(batch.losses.detach()[..., None])[..., 0]

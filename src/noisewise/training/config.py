@@ -18,7 +18,7 @@ class Config:
 
     Attributes:
         epochs: passes over the training split. batch_size: rows per step.
-        optimizer: sgd, nesterov, adam, adamw. lr: peak learning rate; None is 0.02 for sgd and nesterov, 0.001 for
+        optimizer: sgd, nesterov, adam, adamw. lr: peak learning rate; None is 0.05 for sgd and nesterov, 0.001 for
             Adam.
         momentum: or Adam's first beta.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
@@ -68,7 +68,7 @@ class Config:
         """The learning rate that schedules start from."""
         if self.lr is not None:
             return self.lr
-        return 0.001 if self.optimizer.startswith("adam") else 0.02
+        return 0.001 if self.optimizer.startswith("adam") else 0.05
 
     @property
     def torch_device(self) -> torch.device:

@@ -53,7 +53,6 @@ class LookAhead(Chain):
             raise BadInput("two methods that each learn a station on trusted rows cannot share a step: choose one")
         own = self.parts
         Chain.__init__(self, [*own, *others])
-        self.beside = tuple(dict.fromkeys((TRUSTED, *self.beside)))
         return self
 
 
@@ -74,7 +73,6 @@ class Learned(LookAhead):
         self, methods: Iterable[Method], lr: float = 1e-3, weight_decay: float = 0.0, optimizer: str = "adam"
     ) -> None:
         super().__init__(methods)
-        self.beside = tuple(dict.fromkeys((TRUSTED, *self.beside)))
         self.lr, self.weight_decay, self.optimizer = lr, weight_decay, optimizer
         if optimizer not in ("adam", "sgd"):
             raise BadInput(f"optimizer={optimizer!r} is not one of 'adam', 'sgd'")
@@ -155,7 +153,7 @@ def directional(nets: Networks, params: Gradients, direction: Gradients, x: Tens
             with torch.random.fork_rng(devices=[]):
                 logits, tangent = jvp(outputs, (point,), (direction,))[:2]
                 return logits, tangent
-        except NotImplementedError:
+        except RuntimeError:
             return _twice_backwards(outputs, point, direction)
 
 

@@ -120,7 +120,10 @@ class Method(nn.Module):
     beside: tuple[str, ...] = ()
 
     def prepare(self, task: Task) -> None:
-        """Allocate memory for this data set; called once before training (and before state is loaded)."""
+        """Allocate memory for this data set, and draw parameters that start at random from torch's seeded generator.
+
+        Called once before training (and before state is loaded).
+        """
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         """Before the forward pass: change inputs, targets and weights together. No gradient flows back from here."""
@@ -168,9 +171,9 @@ class Method(nn.Module):
 
 def changes(method: Method | type[Method], station: str) -> bool:
     """Whether the method has something to do at this station."""
-    if isinstance(method, Chain):
-        return any(changes(part, station) for part in method.parts)
     kind = method if isinstance(method, type) else type(method)
+    if isinstance(method, Chain):
+        return getattr(kind, station) is not getattr(Chain, station) or any(changes(m, station) for m in method.parts)
     return getattr(kind, station) is not getattr(Method, station)
 
 
@@ -199,7 +202,7 @@ class Chain(Method):
         self.networks = max(counts, default=None)
         self.mixes_rows = any(m.mixes_rows for m in flat)
         self.remembers_rows = any(m.remembers_rows for m in flat)
-        self.beside = tuple(dict.fromkeys(name for m in flat for name in m.beside))
+        self.beside = tuple(dict.fromkeys([*type(self).beside, *(name for m in flat for name in m.beside)]))
 
     @property
     def parts(self) -> list[Method]:

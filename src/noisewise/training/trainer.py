@@ -325,7 +325,9 @@ class Training:
                 return number
         if "trusted" in method.beside:
             self.split("trusted")
-        method.prepare(replace(self.task, networks=method.networks or 1))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seeded(self.config.seed, "method", len(self._methods)))
+            method.prepare(replace(self.task, networks=method.networks or 1))
         method.to(self.device)
         learned = method.joint_parameters()
         joint = build_optimizer(self.config, learned) if learned else None

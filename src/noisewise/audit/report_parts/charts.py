@@ -1,4 +1,4 @@
-"""Charts as inline SVG and HTML. Widths and heights are attributes, because the page's policy forbids style attributes."""
+"""Charts as inline SVG and HTML; sizes are attributes, because the page's policy forbids style attributes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,15 @@ def histogram(suspicion: np.ndarray, threshold: float, bins: int = 40) -> str:
     bars = []
     for rows, low, high in zip(counts, edges[:-1], edges[1:], strict=True):
         if rows:
-            at, height = _y(np.log10(rows + 1) / top), (HEIGHT - TOP - BOTTOM) * np.log10(rows + 1) / top
+            at = _y(np.log10(rows + 1) / top)
             kind = "above" if (low + high) / 2 > threshold else "below"
+            title = f"{count(int(rows), 'row')}, suspicion {low:.3g} to {high:.3g}"
             bars.append(
                 f'<rect class="{kind}" x="{_x(low) + 0.5:.1f}" y="{at:.1f}" width="{_x(high) - _x(low) - 1:.1f}" '
-                f'height="{height:.1f}"><title>{count(int(rows), "row")}, suspicion {low:.3g} to {high:.3g}</title></rect>'
+                f'height="{_y(0) - at:.1f}"><title>{title}</title></rect>'
             )
     ticks = [(np.log10(10**power + 1) / top, _short(10**power)) for power in range(top + 1)]
-    mark = (
-        f'<line class="mark" x1="{_x(threshold):.1f}" x2="{_x(threshold):.1f}" y1="{TOP - 6}" y2="{HEIGHT - BOTTOM}"/>'
-        f'<text class="mark" x="{_x(threshold) + 5:.1f}" y="{TOP + 4}">threshold {threshold:.2f}</text>'
-    )
-    if threshold > 0.7:
-        mark = mark.replace('class="mark" x="' + f"{_x(threshold) + 5:.1f}", f'class="mark end" x="{_x(threshold) - 5:.1f}')
-    body = _axes("suspicion", "rows", [tick for tick in ticks if tick[0] <= 1.02]) + "".join(bars) + mark
+    body = _axes("suspicion", "rows", [tick for tick in ticks if tick[0] <= 1.02]) + "".join(bars) + _mark(threshold)
     return _svg(body, f"Histogram of the suspicion of {count(len(suspicion), 'row')}, threshold at {threshold:.2f}")
 
 
@@ -70,7 +65,8 @@ def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str],
     order = [k for k in np.argsort(-noise, kind="stable") if rows[k]][:most]
     longest = max([noise[k] for k in order], default=0) or 1
     lines = [
-        f'<tr><th scope="row" title="{escape(classes[k])}">{name(classes[k])}</th><td>{bar(noise[k] / longest)}</td>'
+        f'<tr><th scope="row" title="{escape(classes[k], 200)}">{name(classes[k])}</th>'
+        f"<td>{bar(noise[k] / longest)}</td>"
         f'<td class="number" title="{count(int(rows[k]), "row")}">{percent(noise[k])}</td></tr>'
         for k in order
     ]
@@ -91,12 +87,15 @@ def detectors(scores: Mapping[str, np.ndarray], issues: np.ndarray, wrong: np.nd
         top = np.argpartition(-score, number - 1)[:number] if number else np.empty(0, int)
         cells = [percent(float(issues[top].mean())) if number else "–"]
         if wrong is not None:
-            cells.append(f"{roc_auc_score(wrong, score):.3f}" if 0 < wrong.sum() < len(wrong) else "–")
+            cells.append(f"{roc_auc_score(wrong, np.nan_to_num(score)):.3f}" if 0 < wrong.sum() < len(wrong) else "–")
         values = "".join(f'<td class="number">{cell}</td>' for cell in cells)
         lines.append(f'<tr><th scope="row"><code>{escape(detector)}</code></th>{values}</tr>')
-    heads = ["detector", "agrees with the audit", *([] if wrong is None else ["AUROC"])]
-    head = "".join(f'<th scope="col"{at and " class=number" or ""}>{text}</th>' for at, text in enumerate(heads))
-    return f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    heads = ["agrees with the audit", *([] if wrong is None else ["AUROC"])]
+    head = "".join(f'<th scope="col" class="number">{text}</th>' for text in heads)
+    return (
+        f'<table class="plain"><thead><tr><th scope="col">detector</th>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
 
 
 def bar(share: float) -> str:
@@ -120,6 +119,15 @@ def _short(number: int) -> str:
         if number >= unit:
             return f"{number // unit}{sign}"
     return str(number)
+
+
+def _mark(threshold: float) -> str:
+    at, side = _x(threshold), (-5 if threshold > 0.7 else 5)
+    kind = "mark end" if side < 0 else "mark"
+    return (
+        f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{HEIGHT - BOTTOM}"/>'
+        f'<text class="{kind}" x="{at + side:.1f}" y="{TOP + 4}">threshold {threshold:.2f}</text>'
+    )
 
 
 def _axes(x: str, y: str, ticks: Sequence[tuple[float, str]]) -> str:

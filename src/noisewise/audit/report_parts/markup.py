@@ -1,4 +1,4 @@
-"""Text from data, made harmless: escaped HTML, JSON for a script block, numbers for people, and the page's own files."""
+"""Text from data, made harmless; numbers as people write them; and the page's own files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from importlib.resources import files
 from typing import Any
 
 
-def escape(text: object) -> str:
-    """Text for HTML content and quoted attributes; unpaired surrogates (odd file names) become question marks."""
-    return html.escape(str(text).encode("utf-8", "replace").decode("utf-8"), quote=True)
+def escape(text: object, longest: int | None = None) -> str:
+    """Text for HTML content and quoted attributes, cut after `longest` characters.
+
+    Unpaired surrogates (file names that are no UTF-8) become question marks.
+    """
+    plain = str(text).encode("utf-8", "replace").decode("utf-8")
+    if longest is not None and len(plain) > longest:
+        plain = plain[: longest - 1] + "…"
+    return html.escape(plain, quote=True)
 
 
-def name(text: object) -> str:
+def name(text: object, longest: int = 120) -> str:
     """A class or column name as HTML, isolated so that right-to-left text does not turn its surroundings round."""
-    return f"<bdi>{escape(text)}</bdi>"
+    return f"<bdi>{escape(text, longest)}</bdi>"
 
 
 def script_json(value: Any) -> str:

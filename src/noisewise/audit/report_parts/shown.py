@@ -28,9 +28,9 @@ def most_suspect(findings: Findings, limit: int) -> np.ndarray:
 def shown(findings: Findings, limit: int) -> dict[str, Any]:
     """Everything the page's script needs: class names, column names and the `limit` most suspect rows.
 
-    A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, and, where there are any, `image` (a data
-    URI), `cells` (texts, one a column) and `likely` (the most probable classes). `key` names these findings, so that
-    decisions remembered by a browser are not mistaken for those on another audit.
+    A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, and, where there are any, `image` (a
+    data URI), `cells` (texts, one a column) and `likely` (the most probable classes). `key` names these findings, so
+    that decisions remembered by a browser are not mistaken for those on another audit.
     """
     positions = most_suspect(findings, limit)
     columns, cells = _described(findings.data, positions)

@@ -1,0 +1,140 @@
+"""Rows: one split of a data set on its way to a device, all at once where it fits, in a stream where it does not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noisewise.data.augment import Augment
+from noisewise.data.dataset import Dataset, Inputs
+from noisewise.data.normalise import Normalise, measure
+
+__all__ = ["Normalise", "Rows"]
+
+IN_FLIGHT = 4
+
+
+class Rows:
+    """The n rows of one split, ready for a device. The truth cannot be reached from here.
+
+    Inputs of at most `resident_limit` bytes lie on the device as a whole; on the CPU an array is not copied. Others are
+    read in a background thread, at most 4 batches at a time.
+
+    Args:
+        data: the split.
+        device: where batches go.
+        augment: what `prepare` does to images when it is given a generator.
+        normalise: the statistics of the training split; by default those of this one.
+        resident_limit: bytes.
+        channels_last: whether image batches keep the channels next to each other in memory.
+
+    Attributes:
+        given: (n,) int64 given labels, on the device.
+        index: (n,) int64 index of the rows, on the device.
+        normalise: what inputs are normalised by.
+        resident: whether the inputs lie on the device as a whole.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        device: torch.device,
+        *,
+        augment: Augment | None = None,
+        normalise: Normalise | None = None,
+        resident_limit: int = 2 << 30,
+        channels_last: bool = True,
+    ) -> None:
+        self.device = device
+        self.given = torch.tensor(data.given, device=device)
+        self.index = torch.tensor(data.index, device=device)
+        self.resident = int(np.prod(data.inputs.shape)) * data.inputs.dtype.itemsize <= resident_limit
+        inputs = data.inputs[:] if self.resident else data.inputs
+        self.normalise = normalise or measure(inputs, sampled=not self.resident)
+        self._source = (_Resident if self.resident else _Streamed)(inputs, device)
+        self._image, self._channels_last = data.kind == "image", channels_last
+        self._augment = augment if self._image else None
+        shape = (-1, 1, 1) if self._image else (-1,)
+        scale = 255.0 if inputs.dtype == np.uint8 else 1.0
+        self._mean = (self.normalise.mean * scale).reshape(shape).to(device)
+        self._inverse = (1 / (self.normalise.std * scale)).reshape(shape).to(device)
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def stream(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of rows in the given order.
+
+        If the last batch would hold a single row, it joins the one before it: batch normalisation cannot train on one.
+
+        Args:
+            order: (m,) positions of rows. size: rows per batch.
+
+        Yields:
+            Positions (B,) and raw inputs, (B, C, H, W) or (B, d), on the device.
+        """
+        for positions, raw in self._source.batches(order, size):
+            yield positions, self._arranged(raw) if self._image else raw
+
+    def prepare(self, raw: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Raw inputs as float32, normalised, and augmented where a generator is given; the same shape as `raw`."""
+        x = (raw.to(torch.float32) - self._mean).mul_(self._inverse)
+        return x if generator is None or self._augment is None else self._augment(x, generator)
+
+    def _arranged(self, raw: Tensor) -> Tensor:
+        raw = raw.permute(0, 3, 1, 2)
+        return raw if self._channels_last else raw.contiguous()
+
+
+class _Resident:
+    """All rows on the device; a batch is one selection."""
+
+    def __init__(self, inputs: Inputs, device: torch.device) -> None:
+        self.rows = _tensor(inputs[:]).to(device)
+
+    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for positions in _cut(order.to(self.rows.device), size):
+            yield positions, self.rows.index_select(0, positions)
+
+
+class _Streamed:
+    """Rows read when their batch is near; leaving the iteration early stops the reader."""
+
+    def __init__(self, inputs: Inputs, device: torch.device) -> None:
+        self.inputs, self.device = inputs, device
+
+    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        reader = ThreadPoolExecutor(1)
+        ahead: deque[tuple[Tensor, Future[Tensor]]] = deque()
+        try:
+            for positions in _cut(order.cpu(), size):
+                ahead.append((positions, reader.submit(self._read, positions.numpy())))
+                if len(ahead) == IN_FLIGHT:
+                    yield self._arrived(*ahead.popleft())
+            while ahead:
+                yield self._arrived(*ahead.popleft())
+        finally:
+            reader.shutdown(cancel_futures=True)
+
+    def _read(self, positions: np.ndarray) -> Tensor:
+        return _tensor(self.inputs[positions])
+
+    def _arrived(self, positions: Tensor, batch: Future[Tensor]) -> tuple[Tensor, Tensor]:
+        return positions.to(self.device), batch.result().to(self.device)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    kind = np.uint8 if array.dtype == np.uint8 else np.float32
+    return torch.from_numpy(np.require(array, kind, ["C", "W"]))
+
+
+def _cut(order: Tensor, size: int) -> list[Tensor]:
+    batches = list(order.split(size)) if len(order) else []
+    if size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches

@@ -1,0 +1,140 @@
+"""`save`: a data set as a file that `load` reads back, with truth and provenance."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from noisewise.data import npz, tables
+from noisewise.data.dataset import Dataset, Inputs, Selection
+from noisewise.data.folders import ImageFiles
+from noisewise.errors import BadInput
+from noisewise.files import to_json, whole
+
+SUFFIXES = (".npz", ".parquet", ".csv")
+
+
+def save(data: Dataset, path: str | Path) -> Path:
+    """Write a data set with all its splits, whole or not at all.
+
+    `.npz` holds any data set that fits into memory. `.parquet` holds the columns of a table, or the file names of
+    images that are read lazily, with the label column as class names and a column `truth` where the truth is known.
+    `.csv` holds the same columns of a table without other splits, but neither index nor provenance.
+
+    Args:
+        data: what to write.
+        path: where to; its suffix decides.
+
+    Raises:
+        BadInput: the suffix does not fit the data (see `check_suffix`), or the file cannot be written.
+    """
+    path = Path(path)
+    check_suffix(data, path)
+    with whole(path) as temporary:
+        if path.suffix == ".npz":
+            _write_npz(data, temporary)
+        elif path.suffix == ".parquet":
+            _write_parquet(data, temporary)
+        else:
+            _frame(data, _label(data)).to_csv(temporary, index=False)
+    return path
+
+
+def suffix_for(data: Dataset) -> str:
+    """The suffix of the file that suits the data: ".parquet" for tables and lazily read images, else ".npz"."""
+    return ".parquet" if all(_has_columns(part) for part in (data, *_parts(data).values())) else ".npz"
+
+
+def check_suffix(data: Dataset, path: str | Path) -> None:
+    """Check that the data can be saved under the suffix of `path`.
+
+    Raises:
+        BadInput: the suffix is unknown, or has no room for the data.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise BadInput(f"cannot save to {path}: the suffix must be one of {', '.join(SUFFIXES)}")
+    if path.suffix != ".npz" and suffix_for(data) == ".npz":
+        raise BadInput(f"cannot save to {path}: {data.name} has no columns of a table, so the suffix must be .npz")
+    if path.suffix == ".csv" and (_parts(data) or data.kind == "image"):
+        raise BadInput(
+            f"cannot save to {path}: CSV has no room for images and further splits, so use {suffix_for(data)}"
+        )
+
+
+def _has_columns(part: Dataset) -> bool:
+    return (part.kind == "table" and part.described is not None) or _files(part.inputs) is not None
+
+
+def _parts(data: Dataset) -> dict[str, Dataset]:
+    return {split: part for split in npz.SPLITS if (part := getattr(data, split)) is not None}
+
+
+def _write_npz(data: Dataset, path: Path) -> None:
+    parts = {"": data, **{f"{split}_": part for split, part in _parts(data).items()}}
+    head = {
+        "name": data.name,
+        "kind": data.kind,
+        "provenance": {prefix: list(part.provenance) for prefix, part in parts.items()},
+    }
+    arrays: dict[str, Any] = {npz.HEAD: np.array(to_json(head)), "classes": np.array(data.classes)}
+    for prefix, part in parts.items():
+        arrays |= {f"{prefix}{key}": values for key, values in _arrays(part).items()}
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _arrays(part: Dataset) -> dict[str, np.ndarray]:
+    arrays = {"inputs": part.inputs[:], "given": part.given, "index": part.index}
+    if part.truth is not None:
+        arrays["truth"] = part.truth
+    if part.described is not None:
+        buffer = io.BytesIO()
+        part.described.to_parquet(buffer, index=False)
+        arrays["described"] = np.frombuffer(buffer.getvalue(), dtype=np.uint8)
+    return arrays
+
+
+def _write_parquet(data: Dataset, path: Path) -> None:
+    label, parts = _label(data), {"": data, **_parts(data)}
+    head = {
+        "name": data.name,
+        "kind": data.kind,
+        "labels": label,
+        "classes": list(data.classes),
+        "shape": list(data.shape),
+        "provenance": {split: list(part.provenance) for split, part in parts.items()},
+    }
+    frames = [_frame(part, label) for part in parts.values()]
+    for frame, (split, part) in zip(frames, parts.items(), strict=True):
+        frame[tables.INDEX], frame[tables.SPLIT] = part.index, split
+    table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), tables.HEAD: to_json(head).encode()}
+    parquet.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def _frame(data: Dataset, label: str) -> pd.DataFrame:
+    files, names = _files(data.inputs), np.asarray(data.classes, dtype=object)
+    frame = pd.DataFrame({tables.FILE: files}) if files is not None else data.described
+    assert frame is not None  # what `check_suffix` lets through has one of the two
+    frame = frame.assign(**{label: names[data.given]})
+    return frame if data.truth is None else frame.assign(**{tables.TRUTH: names[data.truth]})
+
+
+def _label(data: Dataset) -> str:
+    loaded = [record["labels"] for record in data.provenance if record.get("labels")]
+    return loaded[-1] if loaded else "label"
+
+
+def _files(inputs: Inputs) -> list[str] | None:
+    if isinstance(inputs, ImageFiles):
+        return inputs.files
+    if isinstance(inputs, Selection) and isinstance(inputs.base, ImageFiles):
+        return [inputs.base.files[i] for i in inputs.positions]
+    return None

@@ -1,0 +1,77 @@
+"""`load`: a data set by its name, from a file or folder, or from the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from noisewise.data import folders, idx, npz, tables
+from noisewise.data.catalogue import SOURCES
+from noisewise.data.dataset import Dataset
+from noisewise.data.finder import Finder
+from noisewise.errors import BadInput, nearest
+
+HUB = "hf:"
+READERS: dict[str, Callable[[Path, str | None], Dataset]] = {
+    ".npz": npz.read_npz,
+    ".csv": tables.read_table,
+    ".parquet": tables.read_table,
+}
+
+
+def load(
+    source: str | Path | Dataset,
+    *,
+    labels: str | None = None,
+    data_dir: str | Path | None = None,
+    download: bool = True,
+) -> Dataset:
+    """A data set.
+
+    Example:
+        `load("fashion-mnist")`, `load("table.csv", labels="species")`, `load("hf:owner/name")`
+
+    Args:
+        source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
+            idx files or one idx file of images, an `.npz`, `.csv` or `.parquet` file; "hf:NAME"; or a Dataset, which
+            is returned as it is.
+        labels: the column of the labels of a table, or the key of the labels in an archive.
+        data_dir: a folder in which names are looked for before all others.
+        download: whether a name that is found nowhere may be downloaded into the cache.
+
+    Raises:
+        BadInput: there is no such source, or it cannot be used as it is.
+    """
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, str) and source in SOURCES:
+        _no_labels(source, labels)
+        return SOURCES[source](Finder.standard(data_dir, download))
+    if isinstance(source, str) and source.startswith(HUB):
+        from noisewise.data.hub import read_hub
+
+        return read_hub(source.removeprefix(HUB), labels)
+    return _read(Path(source).expanduser(), labels)
+
+
+def _read(path: Path, labels: str | None) -> Dataset:
+    if path.suffix in READERS and path.is_file():
+        return READERS[path.suffix](path, labels)
+    if path.is_dir():
+        _no_labels(path, labels)
+        return (
+            idx.read_folder(path) if any(idx.is_idx(entry) for entry in path.iterdir()) else folders.read_folder(path)
+        )
+    if idx.is_idx(path):
+        _no_labels(path, labels)
+        return idx.read_pair(path)
+    if path.is_file():
+        kinds = "a folder of images per class, idx files, .npz, .csv or .parquet"
+        raise BadInput(f"cannot read {path}: expected {kinds}")
+    hint = nearest(str(path), SOURCES) or f"; names: {', '.join(SOURCES)}"
+    raise BadInput(f"there is no source and no file {str(path)!r}{hint}")
+
+
+def _no_labels(source: str | Path, labels: str | None) -> None:
+    if labels is not None:
+        raise BadInput(f"labels={labels!r} is for tables and archives, and {source} has labels of its own")

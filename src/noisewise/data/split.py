@@ -1,0 +1,134 @@
+"""Parts of a data set: validation and trusted rows, folds, and subsets, all stratified by class and seeded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+
+
+def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int = 0) -> Dataset:
+    """Move rows from the training split into a validation and a trusted split.
+
+    Which rows are trusted does not depend on `validation`. Rows keep their index. A share so small that it is no row
+    makes no validation split; a split that exists stays where nothing is asked for.
+
+    Args:
+        data: n training rows.
+        validation: share of the n rows to hold out, stratified by the given labels, which they keep.
+        trusted: number of rows to set aside, as many of each true class as possible, with the truth as given labels.
+        seed: a whole number from 0.
+
+    Raises:
+        BadInput: an argument out of range, a split asked for that exists, trusted rows of data whose truth is not
+            known, or fewer than 2 training rows left.
+    """
+    held = _check(data, validation, trusted, seed)
+    n = len(data)
+    trusted_rows = np.empty(0, dtype=np.int64)
+    if trusted and data.truth is not None:
+        counts = _evenly(np.bincount(data.truth, minlength=len(data.classes)), trusted)
+        trusted_rows = _draw(data.truth, counts, _generator(seed, "trusted"))
+    rest = np.setdiff1d(np.arange(n), trusted_rows)
+    counts = _proportionally(np.bincount(data.given[rest], minlength=len(data.classes)), held)
+    held_rows = rest[_draw(data.given[rest], counts, _generator(seed, "validation"))]
+    if not len(trusted_rows) and not len(held_rows):
+        return data
+    record = {"step": "split", "validation": len(held_rows), "trusted": len(trusted_rows), "seed": int(seed)}
+    main = data.take(np.setdiff1d(rest, held_rows))
+    main = replace(main, provenance=(*data.provenance, record))
+    alone = replace(data, test=None, validation=None, trusted=None)
+    if len(held_rows):
+        main = replace(main, validation=alone.take(held_rows))
+    if len(trusted_rows):
+        chosen = alone.take(trusted_rows)
+        assert chosen.truth is not None  # `_check` refuses trusted rows without it
+        main = replace(main, trusted=replace(chosen, given=chosen.truth))
+    return main
+
+
+def folds(given: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
+    """(n,) int64 fold numbers 0..k-1 for (n,) class numbers: sizes differ by at most 1, also within every class.
+
+    Raises:
+        BadInput: `k` is no whole number from 2 to n.
+    """
+    labels = np.asarray(given)
+    n = len(labels)
+    if isinstance(k, bool) or not isinstance(k, Integral) or not 2 <= k <= n:
+        raise BadInput(f"folds={k!r} must be a whole number from 2 to the {n} rows")
+    order = np.lexsort((_generator(seed, "folds").random(n), labels))
+    found = np.empty(n, dtype=np.int64)
+    found[order] = np.arange(n) % int(k)
+    return found
+
+
+def subset(data: Dataset, rows: int, seed: int = 0) -> Dataset:
+    """A random selection of training rows, stratified by the given labels, in their order and with their index.
+
+    Raises:
+        BadInput: `rows` is no whole number from 2 to the number of rows.
+    """
+    n = len(data)
+    if isinstance(rows, bool) or not isinstance(rows, Integral) or not 2 <= rows <= n:
+        raise BadInput(f"rows={rows!r} must be a whole number from 2 to the {n} rows of {data.name}")
+    if rows == n:
+        return data
+    counts = _proportionally(np.bincount(data.given, minlength=len(data.classes)), int(rows))
+    chosen = _draw(data.given, counts, _generator(seed, "subset"))
+    record = {"step": "subset", "rows": int(rows), "seed": int(seed)}
+    return replace(data.take(chosen), provenance=(*data.provenance, record))
+
+
+def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
+    n = len(data)
+    if isinstance(validation, bool) or not isinstance(validation, Real) or not 0 <= validation < 1:
+        raise BadInput(f"validation={validation!r} must be a share of the rows from 0 to below 1")
+    if isinstance(trusted, bool) or not isinstance(trusted, Integral) or not 0 <= trusted <= n:
+        raise BadInput(f"trusted={trusted!r} must be a whole number from 0 to the {n} rows of {data.name}")
+    for name, asked in (("validation", validation), ("trusted", trusted)):
+        if asked and getattr(data, name) is not None:
+            raise BadInput(f"{name}={asked!r} asks for a {name} split, but {data.name} has one: ask for 0")
+    if trusted and data.truth is None:
+        hint = "corrupt it by 'symmetric:0' first to vouch for its given labels"
+        raise BadInput(f"trusted={trusted} needs rows whose truth is known, and {data.name} has none: {hint}")
+    held = round(float(validation) * n)
+    if held + trusted and n - held - trusted < 2:
+        raise BadInput(
+            f"validation={validation!r} and trusted={trusted} leave {n - held - trusted} of {n} rows to train on"
+        )
+    return held
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise BadInput(f"seed must be a whole number from 0, not {seed!r}")
+    return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=tuple(purpose.encode())))
+
+
+def _draw(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    order = np.lexsort((rng.random(len(labels)), labels))
+    starts = np.searchsorted(labels[order], np.arange(len(counts)))
+    rank = np.arange(len(labels)) - starts[labels[order]]
+    return np.sort(order[rank < counts[labels[order]]])
+
+
+def _proportionally(counts: np.ndarray, total: int) -> np.ndarray:
+    exact = counts * (total / max(int(counts.sum()), 1))
+    share = np.floor(exact).astype(np.int64)
+    largest = np.argsort(share - exact, kind="stable")[: total - int(share.sum())]
+    share[largest] += 1
+    return share
+
+
+def _evenly(counts: np.ndarray, total: int) -> np.ndarray:
+    share = np.zeros_like(counts)
+    while (left := total - int(share.sum())) > 0:
+        open_classes = np.flatnonzero(share < counts)
+        each = max(left // len(open_classes), 1)
+        share[open_classes[:left]] += np.minimum(each, counts[open_classes[:left]] - share[open_classes[:left]])
+    return share

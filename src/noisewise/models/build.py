@@ -1,0 +1,142 @@
+"""From a name, a function or a module to a network that fits the data; and two questions to ask of a network."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from noisewise.catalogue import load
+from noisewise.errors import BadInput
+from noisewise.models.catalogue import MODELS
+from noisewise.spec import parse
+
+
+def build(
+    model: str | nn.Module | Callable[..., nn.Module], shape: tuple[int, ...], classes: int, *, seed: int = 0
+) -> nn.Module:
+    """A fresh network: (B, C, H, W) or (B, d) float inputs to (B, K) logits.
+
+    The same arguments give the same weights, and the caller's random state stays where it was. What is not from the
+    catalogue is tried once on two rows of zeros, in evaluation mode.
+
+    Example:
+        `build("mlp:widths=256x256", (28, 28, 1), 10)`
+
+    Args:
+        model: a catalogue name with its options; "module:function"; a function, called with (shape, classes); or a
+            module, which is copied together with the weights it has.
+        shape: of one input, (H, W, C) or (d,). classes: K, at least 2.
+        seed: of the initial weights, a whole number from 0.
+
+    Raises:
+        BadInput: an unknown name or option, a shape, class number or seed that cannot be, a model that does not fit the
+            inputs, or something that is no network with (B, K) outputs.
+    """
+    shape = _checked(shape, classes, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if isinstance(model, str) and not _names_a_function(model):
+            return _from_catalogue(model, shape, classes)
+        net = _from_user(load(model) if isinstance(model, str) else model, shape, classes)
+        _try(net, _called(model), shape, classes)
+    return net
+
+
+def parameter_count(net: nn.Module) -> int:
+    """The number of learnable numbers in a network; shared ones count once."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def penultimate(net: nn.Module, x: Tensor) -> Tensor:
+    """(B, d) features: what the last linear layer of a network is given when the network is given (B, ...) inputs.
+
+    Mode and gradients are the caller's business.
+
+    Raises:
+        BadInput: the network uses no `nn.Linear`.
+    """
+    seen: list[Tensor] = []
+    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
+    handles = [module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for module in linear]
+    try:
+        net(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not seen:
+        raise BadInput(f"{type(net).__name__} uses no nn.Linear, so it has no penultimate features")
+    return seen[-1].flatten(1)
+
+
+def _checked(shape: tuple[int, ...], classes: int, seed: int) -> tuple[int, ...]:
+    sizes = tuple(shape)
+    if len(sizes) not in (1, 3) or not all(_whole(size, 1) for size in sizes):
+        raise BadInput(f"shape={shape!r} must be (H, W, C) or (d,), whole numbers from 1")
+    if not _whole(classes, 2):
+        raise BadInput(f"classes={classes!r} must be a whole number from 2")
+    if not _whole(seed, 0):
+        raise BadInput(f"seed={seed!r} must be a whole number from 0")
+    return tuple(int(size) for size in sizes)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def _names_a_function(model: str) -> bool:
+    name, colon, attribute = model.partition(":")
+    return bool(colon) and name not in MODELS and attribute.isidentifier()
+
+
+def _from_catalogue(model: str, shape: tuple[int, ...], classes: int) -> nn.Module:
+    term, *more = parse(model, MODELS)
+    if more:
+        raise BadInput(f"model={model!r} names several models; it must name one")
+    function = MODELS[term.name]
+    net: nn.Module = function(shape, classes, **term.bind(function, given=("shape", "classes")))
+    return net
+
+
+def _from_user(model: Any, shape: tuple[int, ...], classes: int) -> nn.Module:
+    if isinstance(model, nn.Module):
+        return copy.deepcopy(model)
+    if not callable(model):
+        raise BadInput(f"model={model!r} must be a name, 'module:function', a function or a torch module")
+    net = model(shape, classes)
+    if not isinstance(net, nn.Module):
+        raise BadInput(f"model {_called(model)} gives {type(net).__name__}; it must give a torch module")
+    return net
+
+
+def _called(model: Any) -> str:
+    return repr(model) if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
+
+
+def _try(net: nn.Module, name: str, shape: tuple[int, ...], classes: int) -> None:
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    sizes = (2, shape[2], *shape[:2]) if len(shape) == 3 else (2, *shape)
+    with _evaluating(net), torch.no_grad():
+        try:
+            found = net(torch.zeros(sizes, device=device))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise BadInput(f"model {name} cannot take inputs of shape {sizes}: {str(error).splitlines()[0]}") from error
+    got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    if got != (2, classes):
+        raise BadInput(f"model {name} must give (2, {classes}) logits for inputs of shape {sizes}, but gives {got}")
+
+
+@contextlib.contextmanager
+def _evaluating(net: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -1,0 +1,23 @@
+"""The names of the models and where each one lives.
+
+An entry is a function `(shape, classes, **options) -> nn.Module` with a `card`. `shape` is that of one input of a
+Dataset, (H, W, C) or (d,); the module takes (B, C, H, W) or (B, d) float tensors and gives (B, K) logits.
+"""
+
+from __future__ import annotations
+
+from noisewise.catalogue import Catalogue
+
+MODELS = Catalogue(
+    "model",
+    {
+        "mlp": "noisewise.models.mlp:mlp",
+        "fast": "noisewise.models.fast:fast",
+        "lenet": "noisewise.models.lenet:lenet",
+        "cnn9": "noisewise.models.cnn9:cnn9",
+        "resnet18": "noisewise.models.resnet:resnet18",
+        "resnet32": "noisewise.models.resnet:resnet32",
+        "preact-resnet18": "noisewise.models.preact_resnet:preact_resnet18",
+        "wide-resnet-28-10": "noisewise.models.wide_resnet:wide_resnet_28_10",
+    },
+)

@@ -1,0 +1,57 @@
+"""Small parts that several models are made of."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PadTo(nn.Module):
+    """Zero pad (B, C, H, W) images around their middle to at least `side` rows and columns; larger ones stay."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, max(H, side), max(W, side)) images."""
+        down, across = (max(self.side - length, 0) for length in x.shape[-2:])
+        if not down and not across:
+            return x
+        return F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
+
+    def extra_repr(self) -> str:
+        """The side."""
+        return str(self.side)
+
+
+class MeanPool(nn.Module):
+    """(B, C, H, W) to (B, C), the mean over all positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C) means."""
+        return x.mean(dim=(2, 3))
+
+
+class MaxPool(nn.Module):
+    """(B, C, H, W) to (B, C), the largest value over all positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C) maxima."""
+        return x.amax(dim=(2, 3))
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size at stride 1; without bias, as a normalisation follows."""
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+
+
+def he_initialised(net: nn.Sequential) -> nn.Sequential:
+    """The same net with convolution weights drawn from N(0, 2 / (k k outputs)).
+
+    He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. (14): keeps the size of gradients.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return net

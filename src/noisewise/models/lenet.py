@@ -1,0 +1,54 @@
+"""LeNet-5 with ReLU and max pooling, as noisy-label papers use it.
+
+LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, Proceedings of the IEEE,
+1998. This form: Xia et al., Robust early-learning: Hindering the memorization of noisy labels (CDR), ICLR 2021.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from noisewise.models import checks
+from noisewise.models.card import Card, described
+from noisewise.models.layers import PadTo
+
+SMALLEST = 28
+
+
+@described(
+    Card(
+        name="lenet",
+        does="LeNet-5 with ReLU and max pooling",
+        paper="LeCun, Bottou, Bengio and Haffner, 1998; as in Xia et al. (CDR), ICLR 2021",
+        parameters="61,706 on 28x28x1 images and 10 classes",
+        example="lenet",
+        smallest=SMALLEST,
+        departures="the first linear layer is as wide as the image makes it, 400 for 28x28 and 576 for 32x32",
+    )
+)
+def lenet(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+    """Two 5x5 convolutions with 6 and 16 channels, linear layers of 120, 84 and K.
+
+    Args:
+        shape: (H, W, C); H and W below 28 are zero padded to 28. classes: K.
+
+    Raises:
+        BadInput: vectors.
+    """
+    *sides, channels = checks.image("lenet", shape)
+    down, across = (max(side, SMALLEST) // 2 - 4 for side in sides)
+    return nn.Sequential(
+        PadTo(SMALLEST),
+        nn.Conv2d(channels, 6, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * (down // 2) * (across // 2), 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, classes),
+    )

@@ -1,0 +1,46 @@
+"""A multi-layer perceptron: linear layers and ReLU, for vectors, tables and flattened images.
+
+Zhang, Bengio, Hardt, Recht and Vinyals, Understanding deep learning requires rethinking generalization, ICLR 2017, fit
+random labels with widths 512 (`mlp:512`) and 512, 512, 512 (`mlp:512x512x512`).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from torch import nn
+
+from noisewise.errors import BadInput
+from noisewise.models.card import Card, described
+
+
+@described(
+    Card(
+        name="mlp",
+        does="a multi-layer perceptron, for vectors, tables and flattened images",
+        paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",
+        parameters="1,735,178 with widths=512x512x512 on 28x28x3 images and 10 classes",
+        example="mlp:widths=256x256",
+    )
+)
+def mlp(shape: tuple[int, ...], classes: int, widths: str | int = "512x512") -> nn.Sequential:
+    """Linear layers with ReLU between them.
+
+    Args:
+        shape: (H, W, C) or (d,). classes: K.
+        widths: of the hidden layers, as in "256x256"; a number for a single one.
+
+    Raises:
+        BadInput: widths that cannot be read.
+    """
+    sizes = [math.prod(shape), *_widths(widths)]
+    hidden = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], classes))
+
+
+def _widths(widths: str | int) -> list[int]:
+    pieces = str(widths).split("x")
+    if not all(piece.isdecimal() and int(piece) > 0 for piece in pieces):
+        raise BadInput(f"mlp: widths={widths!r} must be whole numbers from 1 joined by 'x', such as 256x256")
+    return [int(piece) for piece in pieces]

@@ -1,0 +1,180 @@
+"""The meta-gradient is exact: central differences, and double backward through the virtual step, agree with it."""
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.testing import assert_close
+
+from noisewise.errors import BadInput
+from noisewise.methods.gce import GCE
+from noisewise.methods.l2rw import L2RW, helpful_weights
+from noisewise.methods.meta_weight_net import WeightNet
+from noisewise.training import meta
+from noisewise.training.batch import Clock, cross_entropy
+from noisewise.training.meta import Learned
+from noisewise.training.networks import Networks
+from noisewise.training.step import judge_logits, step
+
+from .support import assert_caught, make_batch, mlp, rng, twins
+
+
+@pytest.fixture
+def scene():
+    """A network, a learner of weights for the GCE loss, its knobs and a batch, in float64."""
+    torch.manual_seed(0)
+    net = WeightNet(hidden=5).double()
+    for parameter in net.parameters():
+        parameter.data.mul_(3)
+    method = Learned([net, GCE()])
+    trusted = make_batch(6, seed=9, dtype=torch.float64)
+    batch = make_batch(8, seed=2, dtype=torch.float64, clock=Clock(lr=0.7), beside={"trusted": trusted})
+    return Networks([mlp().double()]), method, list(net.parameters()), batch
+
+
+def trusted_loss(nets, method, batch, *, create_graph=False):
+    """The trusted loss after one virtual step, as a function of the method's parameters."""
+    params = {name: p.detach().requires_grad_() for name, p in nets.trainable().items()}
+    _, objective = judge_logits(method, batch, functional_call(nets, params, (batch.x,)))
+    inner = torch.autograd.grad(objective, list(params.values()), create_graph=create_graph)
+    moved = {name: p - batch.clock.lr * g for (name, p), g in zip(params.items(), inner, strict=True)}
+    trusted = batch.beside["trusted"]
+    return cross_entropy(functional_call(nets, moved, (trusted.x,)), trusted.y).mean()
+
+
+def central_difference(nets, method, batch, knob, position, size=1e-5):
+    flat = knob.data.view(-1)
+    values = []
+    for sign in (1, -1):
+        flat[position] += sign * size
+        values.append(trusted_loss(nets, method, batch).item())
+        flat[position] -= sign * size
+    return (values[0] - values[1]) / (2 * size)
+
+
+def check_central_differences(nets, method, knobs, batch):
+    for knob, found in zip(knobs, method.meta_gradient(batch, nets, knobs), strict=True):
+        for position in range(min(3, knob.numel())):
+            expected = central_difference(nets, method, batch, knob, position)
+            assert abs(found.view(-1)[position].item() - expected) < 1e-8 + 1e-6 * abs(expected)
+
+
+def test_the_meta_gradient_is_the_central_difference(scene):
+    nets, method, knobs, batch = scene
+    assert max(g.abs().max() for g in method.meta_gradient(batch, nets, knobs)) > 1e-4
+    check_central_differences(nets, method, knobs, batch)
+
+
+def test_a_first_order_shortcut_is_caught(scene, monkeypatch):
+    nets, method, knobs, batch = scene
+    real = meta.trusted_gradient
+    monkeypatch.setattr(meta, "trusted_gradient", lambda n, params, trusted: real(n, n.trainable(), trusted))
+    assert_caught(lambda: check_central_differences(nets, method, knobs, batch))
+
+
+def test_the_meta_gradient_is_double_backward(scene):
+    nets, method, knobs, batch = scene
+    expected = torch.autograd.grad(trusted_loss(nets, method, batch, create_graph=True), knobs)
+    for found, exact in zip(method.meta_gradient(batch, nets, knobs), expected, strict=True):
+        assert_close(found, exact, rtol=1e-9, atol=1e-13)
+
+
+def test_networks_without_forward_mode_give_the_same(scene, monkeypatch):
+    nets, method, knobs, batch = scene
+    forward_mode = method.meta_gradient(batch, nets, knobs)
+
+    def refuses(*args):
+        raise NotImplementedError
+
+    monkeypatch.setattr(meta, "jvp", refuses)
+    for found, exact in zip(method.meta_gradient(batch, nets, knobs), forward_mode, strict=True):
+        assert_close(found, exact, rtol=1e-9, atol=1e-13)
+
+
+class OneWay(torch.autograd.Function):
+    """Tanh without a forward-mode derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        y = torch.tanh(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (y,) = ctx.saved_tensors
+        return gradient * (1 - y**2)
+
+
+class OneWayTanh(nn.Module):
+    def forward(self, x):
+        return OneWay.apply(x)
+
+
+def test_a_real_operation_without_forward_mode_gives_the_same(scene):
+    nets, method, knobs, batch = scene
+    other = Networks([nn.Sequential(nets.nets[0][0], OneWayTanh(), nets.nets[0][2])])
+    for found, exact in zip(
+        method.meta_gradient(batch, other, knobs), method.meta_gradient(batch, nets, knobs), strict=True
+    ):
+        assert_close(found, exact, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("forward_mode", [True, False])
+def test_dropout_masks_are_those_of_the_step(forward_mode, monkeypatch):
+    if not forward_mode:
+        monkeypatch.setattr(meta, "jvp", lambda *args: (_ for _ in ()).throw(NotImplementedError()))
+    nets, _ = twins(mlp(0, nn.Dropout(0.5)))
+    torch.manual_seed(5)
+    point, batch = nets.trainable(), make_batch()
+    looked, _ = meta.directional(nets, point, {name: torch.ones_like(p) for name, p in point.items()}, batch.x)
+    assert_close(looked, nets(batch.x).detach())
+
+
+def test_l2rw_aligns_rows_with_the_trusted_gradient_one_by_one():
+    nets, trusted = Networks([mlp().double()]), make_batch(6, seed=9, dtype=torch.float64)
+    batch = make_batch(8, seed=2, dtype=torch.float64, beside={"trusted": trusted})
+    parameters = list(nets.parameters())
+
+    def gradient(x, y):
+        found = torch.autograd.grad(cross_entropy(nets(x), y).mean(), parameters)
+        return torch.cat([g.reshape(-1) for g in found])
+
+    goal = gradient(trusted.x, trusted.y)
+    by_hand = [gradient(batch.x[i : i + 1], batch.y[i : i + 1]) @ goal for i in range(8)]
+    assert_close(L2RW().alignment(batch, nets)[0], torch.stack(by_hand))
+
+
+def test_helpful_weights_have_mean_one_or_are_all_zero():
+    u = torch.tensor([[1.0, -2.0, 3.0], [-1.0, -2.0, 0.0]])
+    assert_close(helpful_weights(u), torch.tensor([[0.75, 0.0, 2.25], [0.0, 0.0, 0.0]]))
+
+
+def test_the_learner_moves_before_the_real_step(scene):
+    nets, method, knobs, batch = scene
+    before = [k.detach().clone() for k in knobs]
+    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), batch, rng())
+    assert any(not torch.equal(now, was) for now, was in zip(knobs, before, strict=True))
+    net = method.parts[0]
+    assert_close(judged.w, net.weight(judged_without_weights(judged)))
+
+
+def judged_without_weights(judged):
+    return type(judged)(judged.x, judged.y, judged.index, torch.ones_like(judged.w), judged.clock, loss=judged.losses)
+
+
+def test_nothing_to_learn_and_unknown_optimisers_are_refused():
+    with pytest.raises(BadInput, match="nothing to learn"):
+        Learned([GCE()])
+    with pytest.raises(BadInput, match="optimizer='adagrad' is not one of"):
+        Learned([WeightNet()], optimizer="adagrad")
+
+
+def test_the_learners_optimiser_is_part_of_its_state(scene):
+    nets, method, _, batch = scene
+    step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), batch, rng())
+    fresh = Learned([WeightNet(hidden=5).double(), GCE()])
+    fresh.load_state_dict(method.state_dict())
+    stored, loaded = method.moves.state_dict()["state"], fresh.moves.state_dict()["state"]
+    assert stored.keys() == loaded.keys() != set()
+    assert all(torch.equal(stored[k]["exp_avg"], loaded[k]["exp_avg"]) for k in stored)
