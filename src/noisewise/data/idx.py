@@ -33,9 +33,11 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise BadInput(f"{path} is not an idx file: it does not start with an idx magic number")
     axes, kind = content[3], np.dtype(TYPES[content[2]])
     start = 4 + 4 * axes
+    if len(content) < start:
+        raise BadInput(f"{path} is damaged: it ends within the sizes of its {axes} axes")
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
     expected = start + int(np.prod(shape)) * kind.itemsize
-    if len(shape) != axes or len(content) != expected:
+    if len(content) != expected:
         raise BadInput(f"{path} is damaged: it should have {expected} bytes for shape {shape}, but has {len(content)}")
     numbers = np.frombuffer(content, dtype=kind, offset=start).reshape(shape)
     return numbers.astype(kind.newbyteorder("="))

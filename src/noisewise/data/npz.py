@@ -62,11 +62,10 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
         BadInput: it cannot be read, is no archive, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise BadInput(
-                    f"{path} holds a single array, but inputs and labels are needed: save both with numpy.savez"
-                )
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise BadInput(f"{path} holds a single array, but inputs and labels are needed: use numpy.savez")
             return {key: archive[key] for key in archive.files}
     except BadInput:
         raise
@@ -112,7 +111,7 @@ def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **p
         head["kind"],
         index=archive[f"{prefix}index"],
         truth=archive.get(f"{prefix}truth"),
-        name=head["name"],
+        name=head["names"][prefix],
         provenance=tuple(head["provenance"][prefix]),
         described=None if described is None else pd.read_parquet(io.BytesIO(described.tobytes())),
         **parts,

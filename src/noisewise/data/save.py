@@ -79,8 +79,8 @@ def _parts(data: Dataset) -> dict[str, Dataset]:
 def _write_npz(data: Dataset, path: Path) -> None:
     parts = {"": data, **{f"{split}_": part for split, part in _parts(data).items()}}
     head = {
-        "name": data.name,
         "kind": data.kind,
+        "names": {prefix: part.name for prefix, part in parts.items()},
         "provenance": {prefix: list(part.provenance) for prefix, part in parts.items()},
     }
     arrays: dict[str, Any] = {npz.HEAD: np.array(to_json(head)), "classes": np.array(data.classes)}
@@ -104,8 +104,8 @@ def _arrays(part: Dataset) -> dict[str, np.ndarray]:
 def _write_parquet(data: Dataset, path: Path) -> None:
     label, parts = _label(data), {"": data, **_parts(data)}
     head = {
-        "name": data.name,
         "kind": data.kind,
+        "names": {split: part.name for split, part in parts.items()},
         "labels": label,
         "classes": list(data.classes),
         "shape": list(data.shape),

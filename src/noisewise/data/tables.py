@@ -140,7 +140,7 @@ def _part(
         head["kind"],
         index=part[INDEX].to_numpy() if INDEX in part else np.arange(len(rows)),
         truth=None if truth is None else numbered(str(path), truth.to_numpy(), classes),
-        name=head["name"],
+        name=head["names"][name],
         provenance=tuple(head["provenance"][name]),
         described=described.iloc[rows].reset_index(drop=True),
     )

@@ -27,6 +27,7 @@ AUM = Detector(
         "Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS",
         2020,
         "-mean_t (z_t[y] - max_{j != y} z_t[j])",
+        ("margin_mean",),
     ),
     score,
 )

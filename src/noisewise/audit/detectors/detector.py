@@ -22,6 +22,7 @@ class Card:
         paper: authors, title, venue; or "-".
         year: of the paper.
         equation: the score, in one line.
+        statistics: which entries of the ledger it reads.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Card:
     paper: str
     year: int
     equation: str
+    statistics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Detector:
         return self.function(evidence)
 
     def serves(self, evidence: Evidence) -> bool:
-        """Whether the evidence has all parts that the detector needs."""
-        return set(self.card.needs) <= set(evidence.parts)
+        """Whether the evidence has all that the detector needs."""
+        return set(self.card.needs) <= set(evidence.parts) and set(self.card.statistics) <= set(evidence.ledger or ())
 
 
 def at_labels(table: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ FORGETTING = Detector(
         "Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR",
         2019,
         "sum_t [right at t, wrong at t + 1]; T if never right",
+        ("seen", "wrong_events", "forgetting"),
     ),
     score,
 )

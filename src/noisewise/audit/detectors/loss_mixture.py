@@ -28,6 +28,7 @@ LOSS_MIXTURE = Detector(
         "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR",
         2020,
         "P(upper component | mean_t l_t)",
+        ("loss_mean",),
     ),
     score,
 )

@@ -2,8 +2,8 @@
 
     s_i = (1 / T) sum_t [argmax_j z_i^t[j] != y_i]
 
-The share, not the count, so that rows observed more often are not the more suspect. Xia et al., which counts how often
-the network's decision was wrong over the training instead of trusting one epoch's loss: IDO, arXiv 2024.
+The share, not the count, so that rows observed more often are not the more suspect. Cumulative counts outlast the
+memorisation that lowers the last epochs' losses.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ WRONG_EVENTS = Detector(
         "-",
         2024,
         "mean_t [argmax_j z_t[j] != y]",
+        ("seen", "wrong_events"),
     ),
     score,
 )

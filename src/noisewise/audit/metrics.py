@@ -1,0 +1,61 @@
+"""How good findings are, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+
+def score_against_truth(
+    suspicion: np.ndarray,
+    is_issue: np.ndarray,
+    suggested: np.ndarray,
+    given: np.ndarray,
+    truth: np.ndarray,
+    rate: float | None = None,
+) -> dict[str, float]:
+    """Measures of an audit; those that the data leave undefined are left out.
+
+    Args:
+        suspicion: (n,) higher is more suspect.
+        is_issue: (n,) bool.
+        suggested: (n,) suggested labels.
+        given: (n,) labels.
+        truth: (n,) labels.
+        rate: the estimated noise rate.
+
+    Returns:
+        `true_noise_rate`, and where a label is wrong: `precision` (where anything is named), `recall`, `f1`, `f1_best`
+        (of the best threshold on the same suspicion), `average_precision`, `auroc` (where a label is right, too) and
+        `suggestion_accuracy` (share of rightly named rows whose suggestion is the truth, where there are any). With
+        `rate`, also `rate_error`, the estimate less the true rate.
+    """
+    wrong = np.asarray(given) != np.asarray(truth)
+    found = {"true_noise_rate": float(wrong.mean())}
+    if rate is not None:
+        found["rate_error"] = float(rate - wrong.mean())
+    if not wrong.any():
+        return found
+    named = np.asarray(is_issue, dtype=bool)
+    hits = named & wrong
+    found["recall"] = float(hits.sum() / wrong.sum())
+    found["f1"] = float(2 * hits.sum() / (named.sum() + wrong.sum()))
+    found["f1_best"] = best_f1(suspicion, wrong)
+    found["average_precision"] = float(average_precision_score(wrong, suspicion))
+    if named.any():
+        found["precision"] = float(hits.sum() / named.sum())
+    if not wrong.all():
+        found["auroc"] = float(roc_auc_score(wrong, suspicion))
+    if hits.any():
+        found["suggestion_accuracy"] = float(np.mean(np.asarray(suggested)[hits] == np.asarray(truth)[hits]))
+    return found
+
+
+def best_f1(suspicion: np.ndarray, wrong: np.ndarray) -> float:
+    """The largest F1 of any threshold on `suspicion` (n,) for the rows that are `wrong` (n,); 0 when none is."""
+    order = np.argsort(-np.asarray(suspicion), kind="stable")
+    ordered = np.asarray(suspicion)[order]
+    hits = np.cumsum(np.asarray(wrong)[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
+    last_of_equals = np.append(ordered[1:] < ordered[:-1], True)
+    return float(f1[last_of_equals].max())

@@ -1,0 +1,40 @@
+"""How sure the noise rate is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisewise.audit.detectors.detector import at_labels
+from noisewise.audit.latent import Latent, posterior
+from noisewise.audit.transition import anchor_transition
+
+RESAMPLES = 40
+NORMAL_90 = 1.645
+DOUBT_ERROR = 0.1
+RELATIVE_ERROR = 0.1
+
+
+def sampling_error(latent: Latent, labels: np.ndarray, chosen: list[np.ndarray], seed: int) -> float:
+    """Bootstrap standard error of the mean probability of being wrong, over rows and over the anchors among them."""
+    rng, n = np.random.default_rng(seed), len(labels)
+    rates = []
+    for _ in range(RESAMPLES):
+        weights = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
+        table = posterior(latent.clean, labels, anchor_transition(labels, chosen, weights))
+        rates.append(np.average(1 - at_labels(table, labels), weights=weights))
+    return float(np.std(rates))
+
+
+def interval(estimates: list[float], doubt: float, standard_error: float) -> tuple[float, float]:
+    """90 % interval of the noise rate, within [0, 1].
+
+    It spans the `estimates` from few and from many anchors, widened by the root of the sum of squares of sampling
+    error, of a tenth of the model's expected error (`doubt`: what a weak model gets wrong looks like noise) and of a
+    tenth of the rate (the noise is not the same for all rows of a class). The two tenths are chosen, not derived.
+    """
+
+    def margin(rate: float) -> float:
+        return float(np.linalg.norm([NORMAL_90 * standard_error, DOUBT_ERROR * doubt, RELATIVE_ERROR * rate]))
+
+    low, high = min(estimates), max(estimates)
+    return max(0.0, low - margin(low)), min(1.0, high + margin(high))

@@ -1,0 +1,49 @@
+"""How labels go wrong: P(given = j | true = i), read off the rows whose true class is hardly in doubt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+ANCHOR_SHARE = 0.3
+FEWEST_ANCHORS = 10
+
+
+def anchors(probabilities: np.ndarray, share: float = ANCHOR_SHARE) -> list[np.ndarray]:
+    """Per class, the positions of the `share` of rows predicted as that class for which it is the most probable.
+
+    At least 10 rows per class are taken where that many are predicted, and none where none is.
+    """
+    predicted = probabilities.argmax(axis=1)
+    chosen = []
+    for label in range(probabilities.shape[1]):
+        rows = np.flatnonzero(predicted == label)
+        count = max(FEWEST_ANCHORS, round(share * len(rows)))
+        chosen.append(rows[np.argsort(-probabilities[rows, label], kind="stable")[:count]])
+    return chosen
+
+
+def anchor_transition(labels: np.ndarray, chosen: list[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
+    """(K, K) estimated P(given = j | true = i): the given labels of the rows `chosen` as anchors of class i.
+
+    Anchor points are those of Patrini et al., Making Deep Neural Networks Robust to Label Noise, CVPR 2017, equation 12;
+    here the labels of many anchors are counted where the paper reads one anchor's predicted probabilities. Half a row is
+    added to the wrong labels of a class, and one row, spread evenly, to how they divide, so that nothing is impossible
+    because it was not seen. A class without anchors keeps its labels.
+
+    Args:
+        labels: (n,) given labels.
+        chosen: per class, the positions of its anchors.
+        weights: (n,) how often each row counts; once by default.
+    """
+    k = len(chosen)
+    weights = np.ones(len(labels)) if weights is None else weights
+    matrix = np.eye(k)
+    for label, rows in enumerate(chosen):
+        counts = np.bincount(labels[rows], weights[rows], minlength=k)
+        total = counts.sum()
+        if total > 0:
+            wrong = np.delete(counts, label)
+            rate = (wrong.sum() + 0.5) / (total + 1)
+            spread = (wrong + 1 / (k - 1)) / (wrong.sum() + 1)
+            matrix[label] = np.insert(rate * spread, label, 1 - rate)
+    return matrix

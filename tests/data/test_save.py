@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from noisewise.data import load, save, split
+from noisewise.data.save import check_suffix, suffix_for
+from noisewise.errors import BadInput
+
+RECORD = {"step": "corrupt", "rate": 0.25, "transition": [[0.5, 0.5], [None, 1.0]]}
+
+
+def assert_same(found, data):
+    np.testing.assert_allclose(found.inputs, data.inputs, atol=1e-6)
+    for name in ("given", "index", "truth"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(data, name))
+    for name in ("classes", "kind", "name", "provenance"):
+        assert getattr(found, name) == getattr(data, name)
+    assert (found.described is None) == (data.described is None)
+    if data.described is not None:
+        pd.testing.assert_frame_equal(found.described, data.described, check_dtype=False)
+    for name in ("test", "validation", "trusted"):
+        ours, theirs = getattr(data, name), getattr(found, name)
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            assert_same(theirs, ours)
+
+
+def noisy(data):
+    return data.relabelled((data.given + (np.arange(len(data)) % 4 == 0)) % len(data.classes), RECORD)
+
+
+def test_npz_comes_back(tmp_path, make):
+    data = split(noisy(replace(make(), test=make(8, seed=1), name="ours")), validation=0.2, trusted=6)
+    path = save(data, tmp_path / "data.npz")
+    assert_same(load(path), data)
+    assert [p.name for p in tmp_path.iterdir()] == ["data.npz"]
+
+
+def test_npz_keeps_file_names(tmp_path, images):
+    data = images(described=pd.DataFrame({"file": [f"{i}.png" for i in range(40)]}))
+    assert_same(load(save(data, tmp_path / "data.npz")), data)
+
+
+def test_npz_without_truth(tmp_path, vectors):
+    assert load(save(vectors(), tmp_path / "data.npz")).truth is None
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": rng.standard_normal(60),
+            "colour": rng.choice(["red", "blue"], 60),
+            "species": np.array(["owl", "hen", "emu"])[np.arange(60) % 3],
+        }
+    )
+    frame.to_csv(tmp_path / "birds.csv", index=False)
+    return load(tmp_path / "birds.csv", labels="species")
+
+
+def test_parquet_comes_back(tmp_path, table):
+    data = noisy(table)
+    assert_same(load(save(data, tmp_path / "noisy.parquet")), data)
+
+
+def test_parquet_comes_back_with_all_its_splits(tmp_path, table):
+    data = split(noisy(table), validation=0.2, trusted=9)
+    assert_same(load(save(data, tmp_path / "noisy.parquet")), data)
+
+
+def test_parquet_is_a_table_that_others_can_read(tmp_path, table):
+    data = noisy(table)
+    frame = pd.read_parquet(save(data, tmp_path / "noisy.parquet"))
+    assert frame["species"].tolist() == [data.classes[k] for k in data.given]
+    assert frame["truth"].tolist() == [data.classes[k] for k in data.truth]
+    assert frame["size"].tolist() == table.described["size"].tolist()
+
+
+def test_parquet_keeps_a_class_without_rows(tmp_path, table):
+    data = table.take(table.given != 1)
+    assert load(save(data, tmp_path / "some.parquet")).classes == table.classes
+
+
+def test_csv_comes_back_less_provenance(tmp_path, table):
+    data = noisy(table)
+    found = load(save(data, tmp_path / "noisy.csv"), labels="species")
+    np.testing.assert_array_equal(found.given, data.given)
+    np.testing.assert_array_equal(found.truth, data.truth)
+    np.testing.assert_allclose(found.inputs, data.inputs, atol=1e-6)
+
+
+def test_a_table_as_npz(tmp_path, table):
+    assert_same(load(save(table, tmp_path / "table.npz")), table)
+
+
+def test_suffixes(table, images, vectors):
+    assert suffix_for(table) == ".parquet"
+    assert suffix_for(images()) == suffix_for(vectors()) == ".npz"
+
+
+@pytest.mark.parametrize(
+    "suffix, said", [(".txt", "must be one of"), ("", "must be one of"), (".parquet", "must be .npz")]
+)
+def test_suffixes_that_do_not_fit(tmp_path, images, suffix, said):
+    with pytest.raises(BadInput, match=said):
+        save(images(), tmp_path / f"data{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_csv_has_no_room_for_splits(table):
+    with pytest.raises(BadInput, match=r"so use \.parquet"):
+        check_suffix(split(table, validation=0.2), "a.csv")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, images):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BadInput, match="cannot write"):
+        save(images(), tmp_path / "file" / "data.npz")
+
+
+def test_a_damaged_file_of_ours(tmp_path, images):
+    path = save(images(), tmp_path / "data.npz")
+    with np.load(path) as archive:
+        arrays = {key: archive[key] for key in archive.files if key != "given"}
+    np.savez(path, **arrays)
+    with pytest.raises(BadInput, match="damaged noisewise file: 'given'"):
+        load(path)
