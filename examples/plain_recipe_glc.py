@@ -1,7 +1,7 @@
 """Gold loss correction (Hendrycks et al. 2018): measure the confusions on trusted rows, then train behind them.
 
 A first network learns the wrong labels as they are; the mean of its predictions over the trusted rows of a class is
-that class's row of C. A fresh network is trained on both kinds of rows, the untrusted ones through C. Needs trusted rows.
+that class's row of C. A fresh network is trained on both kinds of rows, the untrusted ones through C.
 """
 
 import math

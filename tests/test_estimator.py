@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, make_blobs
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -33,9 +34,10 @@ def blobs():
 def test_doubts_the_wrong_rows_and_suggests_the_right_label(blobs):
     X, given, truth, wrong = blobs
     clf = NoisyClassifier(epochs=30, random_state=0).fit(X, given)
-    assert clf.suspicion_.shape == (300,)
-    assert clf.suspicion_[wrong].mean() > np.delete(clf.suspicion_, wrong).mean() + 0.3
-    assert (clf.suggested_[wrong] == truth[wrong]).mean() > 0.9
+    assert roc_auc_score(np.isin(np.arange(300), wrong), clf.suspicion_) > 0.95
+    doubted = clf.suggested_ != given
+    assert doubted.sum() >= 10
+    assert (clf.suggested_[doubted] == truth[doubted]).mean() > 0.9
     assert clf.score(X, truth) > 0.95
 
 

@@ -50,7 +50,7 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         n_features_in_: number of features (of images: their height).
         feature_names_in_: names of the features, where X was a table whose column names are all strings.
         suspicion_: (n,) in [0, 1], how probably the label of a training row is wrong.
-        suggested_: (n,) the most probable label of every training row.
+        suggested_: (n,) the label of every training row, or a more probable one where it is in doubt.
         run_: the `Run`, with history, samples and metrics.
     """
 

@@ -135,7 +135,7 @@ def test_human_labels(tmp_path, packed):
     assert data.name == "cifar10n-aggre"
     assert data.test.truth is None
     assert data.provenance[-1] == {"step": "human labels", "source": "cifar10n-aggre", "changed": 0.1}
-    with pytest.raises(BadInput, match="needs the labels 'worse', but .* has only clean, aggre"):
+    with pytest.raises(BadInput, match=r"needs the labels 'worse', but .* has only clean, aggre"):
         load("cifar10n-worse", data_dir=tmp_path)
     np.savez(tmp_path / "cifar10n.npz", clean=aggre, aggre=aggre)
     with pytest.raises(BadInput, match="rows do not match"):

@@ -47,7 +47,7 @@ def test_truth_and_class_names(path):
 def test_another_key_of_labels(path):
     write(path, X=X, y=Y, noisy=1 - Y)
     assert load(path, labels="noisy").given.tolist() == (1 - Y).tolist()
-    with pytest.raises(BadInput, match="no array 'noisey' .did you mean 'noisy'"):
+    with pytest.raises(BadInput, match=r"no array 'noisey' .did you mean 'noisy'"):
         load(path, labels="noisey")
 
 
@@ -100,7 +100,7 @@ def test_python_objects_are_not_unpickled(path):
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short"])
 def test_damaged(path, content):
     path.write_bytes(content)
-    with pytest.raises(BadInput, match="cannot read|Python objects"):
+    with pytest.raises(BadInput, match=r"cannot read|Python objects"):
         load(path)
 
 
@@ -124,5 +124,5 @@ def test_packed_jpeg(path, pack, jpeg):
     splits["test_offsets"] = offsets[:3]
     with pytest.raises(BadInput, match="2 test inputs but 4 test labels"):
         load(write(path, header=header, **splits, y_train=Y, y_test=Y))
-    with pytest.raises(BadInput, match="train image 0 .* is damaged"):
+    with pytest.raises(BadInput, match=r"train image 0 .* is damaged"):
         load(write(path, header=header[:20], **splits, y_train=Y, y_test=Y))

@@ -1,5 +1,8 @@
+import functools
+import http.server
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -128,19 +131,33 @@ def test_a_download_is_kept(tmp_path, monkeypatch):
     assert fetched == [(remote.url, f"md5:{remote.md5}")]
 
 
-def test_a_download_is_checked(tmp_path):
-    served = tmp_path / "served.bin"
-    served.write_bytes(b"other content")
-    remote = Remote(served.as_uri(), "9a0364b9e99bb480dd25e1f0284c8555", "served.bin")
-    with pytest.raises(BadInput, match=r"thing was not found: .* downloading it failed"):
-        Finder((tmp_path / "cache",)).need("thing", ("served.bin",), (remote,))
-    assert not (tmp_path / "cache/served.bin").exists()
+@pytest.fixture
+def served(tmp_path):
+    """The address of a server of this machine that serves the folder `served`."""
+    (tmp_path / "served").mkdir()
+    handler = functools.partial(Quiet, directory=tmp_path / "served")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
-def test_the_hub_needs_its_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(BadInput, match=r"pip install noisewise\[hub\]"):
-        load("hf:owner/name")
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+def test_a_download_is_checked(tmp_path, served):
+    remote = Remote(f"{served}/file", "9a0364b9e99bb480dd25e1f0284c8555", "file")
+    finder = Finder((tmp_path / "cache",))
+    (tmp_path / "served" / "file").write_bytes(b"other content")
+    with pytest.raises(BadInput, match=r"thing was not found: file is in none of .* downloading it failed .*hash"):
+        finder.need("thing", ("file",), (remote,))
+    assert finder.find("file") is None
+    (tmp_path / "served" / "file").write_bytes(b"content")
+    assert finder.need("thing", ("file",), (remote,)).read_bytes() == b"content"
 
 
 def test_reading_data_does_not_import_torch():

@@ -60,11 +60,11 @@ def test_usual_names_of_labels(frame, write, name):
 
 
 def test_labels_must_be_clear(frame, write):
-    with pytest.raises(BadInput, match="say which column of .* none of length, colour"):
+    with pytest.raises(BadInput, match=r"say which column of .* none of length, colour"):
         load(write(frame))
     with pytest.raises(BadInput, match="y and label could each be them"):
         load(write(frame.assign(y=1, label=frame["species"])))
-    with pytest.raises(BadInput, match="no column 'speces' .did you mean 'species'"):
+    with pytest.raises(BadInput, match=r"no column 'speces' .did you mean 'species'"):
         load(write(frame), labels="speces")
 
 
@@ -97,7 +97,7 @@ def test_free_text_dates_and_row_numbers_are_left_out(write):
     data = load(write(noted))
     assert data.provenance[0]["ignored"] == ["note", "Unnamed: 0"]
     assert "note" in data.described
-    with pytest.raises(BadInput, match="no column to learn from .*note"):
+    with pytest.raises(BadInput, match=r"no column to learn from .*note"):
         load(write(noted[["note", "y"]]))
 
 

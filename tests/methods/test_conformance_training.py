@@ -82,23 +82,27 @@ class Killed(Exception):
     """The training was interrupted."""
 
 
-def killer(after):
-    """A callback that interrupts at its call number `after`, counted from one, and never again."""
-    calls = 0
+class Counter:
+    """A callback that counts its calls, and interrupts at call number `kill`, counted from one."""
 
-    def call(_):
-        nonlocal calls
-        calls += 1
-        if calls == after:
+    def __init__(self, kill=None):
+        self.calls, self.kill = 0, kill
+
+    def __call__(self, _):
+        self.calls += 1
+        if self.calls == self.kill:
             raise Killed
-
-    return call
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(few):
-    """The outcome of every method's training, by name."""
-    return {name: outcome(run(few, CASES[name].spec)) for name in CASES}
+    """By name, the outcome of every method's training and how often it called back."""
+    found = {}
+    for name, case in CASES.items():
+        counters = {"on_epoch": Counter(), "on_progress": Counter()}
+        left = outcome(run(few, case.spec, **counters))
+        found[name] = left, {callback: counter.calls for callback, counter in counters.items()}
+    return found
 
 
 def check_resumes(data, spec, folder, expected, **kill):
@@ -108,15 +112,14 @@ def check_resumes(data, spec, folder, expected, **kill):
 
 
 @pytest.mark.parametrize(
-    "when", [{"on_epoch": 1}, {"on_epoch": 3}, {"on_progress": 15}, {"on_progress": 23}], ids=lambda w: str(*w.items())
+    "callback, when", [("on_epoch", 1), ("on_epoch", -1), ("on_progress", 15), ("on_progress", -2)]
 )
 @everywhere
-def test_interrupted_and_resumed_is_uninterrupted(name, when, few, uninterrupted, tmp_path, monkeypatch):
+def test_interrupted_and_resumed_is_uninterrupted(name, callback, when, few, uninterrupted, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
-    kill = {callback: killer(after) for callback, after in when.items()}
-    if "on_epoch" in kill and len(uninterrupted[name][1]) < when["on_epoch"]:
-        pytest.skip("the training records fewer epochs than that")
-    check_resumes(few, CASES[name].spec, tmp_path, uninterrupted[name], **kill)
+    expected, calls = uninterrupted[name]
+    kill = Counter(when if when > 0 else calls[callback] + 1 + when)
+    check_resumes(few, CASES[name].spec, tmp_path, expected, **{callback: kill})
 
 
 def test_a_memory_that_is_not_stored_is_caught(few, tmp_path, monkeypatch):
@@ -131,7 +134,7 @@ def test_a_memory_that_is_not_stored_is_caught(few, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "write", forgets)
     expected = outcome(run(few, "elr"))
     with pytest.raises(AssertionError):
-        check_resumes(few, "elr", tmp_path, expected, on_epoch=killer(2))
+        check_resumes(few, "elr", tmp_path, expected, on_epoch=Counter(2))
 
 
 @everywhere
@@ -156,9 +159,9 @@ def test_checkpoints_of_different_epochs_differ(name, few, tmp_path, monkeypatch
 @everywhere
 def test_the_seed_decides(name, few, uninterrupted):
     torch.rand(3)
-    assert same(outcome(run(few, CASES[name].spec)), uninterrupted[name])
+    assert same(outcome(run(few, CASES[name].spec)), uninterrupted[name][0])
     other = outcome(run(few, CASES[name].spec, replace(SHORT, seed=1)))
-    assert not same(other, uninterrupted[name])
+    assert not same(other, uninterrupted[name][0])
 
 
 @everywhere
@@ -203,15 +206,25 @@ def finite(training):
     return all(torch.isfinite(w).all() for w in weights) and np.isfinite(recorded).all()
 
 
-@everywhere
-def test_the_truth_changes_nothing(name, few):
-    options = {"method": CASES[name].spec, "model": small, "epochs": 2, "batch_size": 20, "validation": 0.0}
-    shuffled = np.random.default_rng(1).permutation(few.truth)
-    runs = [train(data, **options) for data in (few, replace(few, truth=shuffled))]
+def check_the_truth_changes_nothing(data, spec):
+    options = {"method": spec, "model": small, "epochs": 2, "batch_size": 20, "validation": 0.0}
+    shuffled = np.random.default_rng(1).permutation(data.truth)
+    runs = [train(known, **options) for known in (data, replace(data, truth=shuffled))]
     one, two = (r.predictor.nets.state_dict() for r in runs)
     assert all(torch.equal(value, two[key]) for key, value in one.items())
     assert runs[0].samples.equals(runs[1].samples)
     assert runs[0].history["noisy_fit"].iloc[-1] != runs[1].history["noisy_fit"].iloc[-1]
+
+
+@everywhere
+def test_the_truth_changes_nothing(name, few):
+    check_the_truth_changes_nothing(few, CASES[name].spec)
+
+
+def test_a_training_that_sees_the_truth_is_caught(few, monkeypatch):
+    monkeypatch.setattr(Dataset, "blind", lambda self: self if self.truth is None else replace(self, given=self.truth))
+    with pytest.raises(AssertionError):
+        check_the_truth_changes_nothing(few, "ce")
 
 
 @everywhere

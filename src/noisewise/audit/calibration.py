@@ -15,8 +15,8 @@ POWERS = (0.1, 6.0)
 def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(n, K) proportional to p^a, with the power a under which the labels (n,) are most likely.
 
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2, with a = 1 / temperature. The labels are
-    the given ones, so the result is a posterior of the given label, noise included.
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2, with a = 1 / temperature. The labels
+    are the given ones, so the result is a posterior of the given label, noise included.
     """
     logs = np.log(np.maximum(probabilities, SMALLEST))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Findings:
         """The data set with every issue relabelled to its suggestion."""
         given = np.where(self.is_issue, self.suggested, self.data.given)
         record = {"step": "audit", "relabelled": int((given != self.data.given).sum())}
-        return self.data.relabelled(given, record)
+        return replace(self.data, given=given, provenance=(*self.data.provenance, record))
 
     def save(self, folder: str | Path) -> Path:
         """Write `summary.json`, `issues.parquet`, `issues.csv`, `report.html` and the `cleaned` data set, all or none.

@@ -6,8 +6,10 @@
 3. The noise is taken out of the posterior, and Bayes' rule gives the probability of every true label (see `latent`).
 4. The noise rate is the mean probability of being wrong; the threshold is the one of the best expected F1.
 
-The share of anchors decides what a model's own mistakes count as. Few, very sure anchors underestimate human noise, which
-is rarer on easy rows; many anchors take the mistakes of a weak model for noise. The interval spans both.
+The share of anchors decides what a model's own mistakes count as. Few, very sure anchors underestimate human noise,
+which is rarer on easy rows; many anchors take the mistakes of a weak model for noise. The interval spans both.
+
+In-training predictions alone have partly learned the given labels by heart: the rate is then rather too low.
 """
 
 from __future__ import annotations
@@ -79,8 +81,11 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
     chosen = anchors(unseen)
+    memorised = evidence.probabilities is None and evidence.features is None
     error = rate.sampling_error(latent, labels, chosen, seed)
-    interval = rate.interval([float(m.wrong(labels).mean()) for m in (latent, few, many)], latent.doubt, error)
+    interval = rate.interval(
+        [float(m.wrong(labels).mean()) for m in (latent, few, many)], latent.doubt, error, memorised
+    )
     return Judgement(
         suspicion=suspicion,
         suggested=np.where(is_issue, _best_other(latent.posterior, labels), labels),
@@ -132,5 +137,6 @@ def _explain(latent: Latent, labels: np.ndarray, chosen: list[np.ndarray], inter
     return (
         f"Of the {count} rows predicted most surely, {differ / count:.1%} carry another label than the predicted one. "
         f"Allowing for the {latent.doubt:.1%} of all rows on which the model itself is expected to be mistaken, "
-        f"{estimate:.1%} of the labels are estimated to be wrong (90 % interval {interval[0]:.1%} to {interval[1]:.1%})."
+        f"{estimate:.1%} of the labels are estimated to be wrong "
+        f"(90 % interval {interval[0]:.1%} to {interval[1]:.1%})."
     )

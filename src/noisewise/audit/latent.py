@@ -3,9 +3,9 @@
     P(true = i | x, given = j)  proportional to  pi_i(x) T[i, j]
 
 pi(x), the posterior of the true label without the given one, comes from a calibrated posterior q(x) of given labels in
-two steps. `unmixed` takes the noise out of q: pi maximises sum_j q_j log (pi T)_j, by the iteration of Richardson (1972)
-and Lucy (1974), which keeps pi a distribution. `sharpened` then corrects how sure pi is: a network fitted to noisy labels
-is less sure than it is right. The chance A that the first choice s is the true class satisfies
+two steps. `unmixed` takes the noise out of q: pi maximises sum_j q_j log (pi T)_j, by the iteration of Richardson
+(1972) and Lucy (1974), which keeps pi a distribution. `sharpened` then corrects how sure pi is: a network fitted to
+noisy labels is less sure than it is right. The chance A that the first choice s is the true class satisfies
 
     P(given = s) = A T[s, s] + (1 - A) sum_{i != s} pi_i T[i, s] / (1 - pi_s),
 
@@ -82,7 +82,7 @@ def sharpened(clean: np.ndarray, labels: np.ndarray, transition: np.ndarray) -> 
     by_mistake = (others * transition[:, first].T).sum(axis=1)
     gap = np.maximum(transition[first, first] - by_mistake, SMALLEST_GAP)
     right = ((labels == first) - by_mistake) / gap
-    regression = IsotonicRegression(y_min=1 / k, y_max=SUREST)
+    regression = IsotonicRegression(y_min=1 / k, y_max=SUREST, out_of_bounds="clip")
     chance = regression.fit_transform(clean[rows, first], right, sample_weight=gap**2)
     result = others * (1 - chance)[:, None]
     result[rows, first] = chance

@@ -126,63 +126,56 @@ def cross_fit(
         raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
     numbers = folds(data.given, count, config.seed)
     probabilities = np.zeros((len(data), len(data.classes)))
-    collected: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
+    totals: dict[str, np.ndarray] = {}
     for fold in range(count):
         held = numbers == fold
         parts = replace(data.take(~held), validation=data.take(held), test=None, trusted=None)
-        training = _fit(
-            parts, model, method, replace(config, seed=seeded(config.seed, fold) % 2**31), fold, count, on_progress
-        )
-        probabilities[held] = training.held_out
-        collected.append((data.index[~held], training.statistics))
-    return Evidence(data.given, len(data.classes), probabilities=probabilities, ledger=_average(data, collected))
-
-
-class _fit:
-    """One fold: trains, and keeps the held-out predictions averaged over the later half of the epochs."""
-
-    def __init__(
-        self,
-        parts: Dataset,
-        model: Any,
-        method: str | Method,
-        config: Config,
-        fold: int,
-        count: int,
-        on_progress: Callable[[float], None] | None,
-    ) -> None:
-        self.sum: torch.Tensor | None = None
-        self.epochs = 0
-
-        def keep(training: Training, method: Method) -> dict[str, Any]:
-            done = len(training.history) + 1
-            if 2 * done > config.epochs and training.predictor is not None:
-                found = training.probabilities(training.predictor, "validation").double()
-                self.sum = found if self.sum is None else self.sum + found
-                self.epochs += 1
-            return {}
-
-        def progress(share: float) -> None:
-            if on_progress:
-                done = min(len(training.history) + share, config.epochs) / config.epochs
-                on_progress((fold + done) / count)
-
-        training = Training(parts, model, config, witness=keep, on_progress=progress)
+        progress = None if on_progress is None else _Share(on_progress, fold, count, config.epochs)
+        held_out = HeldOut(config.epochs)
+        settings = replace(config, seed=seeded(config.seed, fold) % 2**31)
+        training = Training(parts, model, settings, witness=held_out, on_progress=progress)
         build(method)(training)
-        assert self.sum is not None
-        self.held_out = (self.sum / self.epochs).cpu().numpy()
-        self.statistics = training.ledger.statistics()
+        probabilities[held] = held_out.probabilities
+        for name, values in training.ledger.statistics().items():
+            totals.setdefault(name, np.zeros((len(data), *values.shape[1:])))[~held] += values[data.index[~held]]
+    statistics = {name: total / (count - 1) for name, total in totals.items()}
+    return Evidence(data.given, len(data.classes), probabilities=probabilities, ledger=statistics)
 
 
-def _average(data: Dataset, collected: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
-    names = collected[0][1]
-    found: dict[str, np.ndarray] = {}
-    for name in names:
-        shape = (len(data), *names[name].shape[1:])
-        total, count = np.zeros(shape), np.zeros(len(data))
-        for index, statistics in collected:
-            at = np.searchsorted(data.index, index)
-            total[at] += statistics[name][index]
-            count[at] += 1
-        found[name] = total / count.reshape(-1, *[1] * (len(shape) - 1))
-    return found
+class HeldOut:
+    """A witness that averages the predictions for the held-out rows over the later half of the epochs.
+
+    The ledger sums the predictions of every evaluation, so that the sum at the end less the sum at half time is all it takes.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.half = epochs // 2
+        self.before: torch.Tensor | float = 0.0
+        self.total: torch.Tensor | None = None
+        self.count = 0
+
+    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
+        held = training.ledger.probability_sum[training.split("validation").index].double()
+        done = len(training.history) + 1
+        if done == self.half:
+            self.before = held
+        self.total, self.count = held, done
+        return {}
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(held-out rows, K) averaged probabilities."""
+        assert self.total is not None  # no training ends without a recorded epoch
+        return ((self.total - self.before) / (self.count - self.half)).cpu().numpy()
+
+
+class _Share:
+    """From the share of an epoch that is done to the share of the whole cross-fitting."""
+
+    def __init__(self, tell: Callable[[float], None], fold: int, count: int, epochs: int) -> None:
+        self.tell, self.fold, self.count, self.epochs = tell, fold, count, epochs
+        self.epoch = 0
+
+    def __call__(self, share: float) -> None:
+        self.tell((self.fold + (self.epoch + share) / self.epochs) / self.count)
+        self.epoch += share >= 1

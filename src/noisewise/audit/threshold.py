@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 
+LOWEST = 0.25
+
+
 def best_threshold(suspicion: np.ndarray) -> float:
     """The threshold t for which calling rows with suspicion > t wrong has the largest expected F1.
 
     With s the probabilities (n,) of being wrong, naming the k most suspect rows has the expected F1 (as the ratio of
-    expectations) 2 sum_{named} s / (k + sum_all s). Rows of equal suspicion are named together or not at all, and
-    nothing is named when nothing is suspect. The best threshold is half the best F1, so it is at most one half: Lipton,
+    expectations) 2 sum_{named} s / (k + sum_all s). Rows of equal suspicion are named together or not at all. Rows
+    up to a suspicion of 0.25 are never named: on nearly clean data the best F1 is so poor that it would name anything. The best threshold is half the best F1, so it is at most one half: Lipton,
     Elkan and Naryanaswamy, Optimal Thresholding of Classifiers to Maximize F1 Measure, ECML 2014, theorem 1.
     """
     ordered = np.sort(np.asarray(suspicion, dtype=float))[::-1]
-    total = ordered.sum()
-    if total <= 0:
+    if not len(ordered) or ordered[0] <= LOWEST:
         return 0.5
-    f1 = 2 * np.cumsum(ordered) / (np.arange(1, len(ordered) + 1) + total)
+    f1 = 2 * np.cumsum(ordered) / (np.arange(1, len(ordered) + 1) + ordered.sum())
     last_of_equals = np.append(ordered[1:] < ordered[:-1], True)
-    best = int(np.argmax(np.where(last_of_equals, f1, -1)))
+    best = int(np.argmax(np.where(last_of_equals & (ordered > LOWEST), f1, -1)))
     below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float((ordered[best] + below) / 2)
+    return float((ordered[best] + max(below, LOWEST)) / 2)

@@ -25,10 +25,10 @@ def anchors(probabilities: np.ndarray, share: float = ANCHOR_SHARE) -> list[np.n
 def anchor_transition(labels: np.ndarray, chosen: list[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
     """(K, K) estimated P(given = j | true = i): the given labels of the rows `chosen` as anchors of class i.
 
-    Anchor points are those of Patrini et al., Making Deep Neural Networks Robust to Label Noise, CVPR 2017, equation 12;
-    here the labels of many anchors are counted where the paper reads one anchor's predicted probabilities. Half a row is
-    added to the wrong labels of a class, and one row, spread evenly, to how they divide, so that nothing is impossible
-    because it was not seen. A class without anchors keeps its labels.
+    Anchor points are those of Patrini et al., Making Deep Neural Networks Robust to Label Noise, CVPR 2017, equation
+    12; here the labels of many anchors are counted where the paper reads one anchor's predicted probabilities. Half a
+    row is added to the wrong labels of a class, and one row, spread evenly, to how they divide, so that nothing is
+    impossible because it was not seen. A class without anchors keeps its labels.
 
     Args:
         labels: (n,) given labels.

@@ -14,7 +14,7 @@ from noisewise.cli.settings import read_settings
 from noisewise.cli.text import percent
 
 if TYPE_CHECKING:
-    from noisewise import Run
+    from noisewise.run import Run
 
 _COLUMNS = {
     "train_loss": "loss",

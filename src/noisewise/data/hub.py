@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from noisewise.data.arrays import from_arrays
@@ -38,7 +39,9 @@ def read_hub(name: str, labels: str | None = None) -> Dataset:
         raise BadInput(f"'hf:{name}' has no split 'train', only {', '.join(splits)}")
     features = splits["train"].features
     pictures = [column for column, feature in features.items() if isinstance(feature, datasets.Image)]
-    return _images(splits, pictures[0], name, labels) if pictures else _table(splits["train"], name, labels)
+    if pictures:
+        return _images(splits, pictures[0], f"hf:{name}", labels)
+    return _table(splits["train"], f"hf:{name}", labels)
 
 
 def _table(split: Any, name: str, labels: str | None) -> Dataset:
@@ -47,12 +50,12 @@ def _table(split: Any, name: str, labels: str | None) -> Dataset:
     classes = getattr(split.features[column], "names", None)
     if classes:
         frame[column] = np.asarray(classes, dtype=object)[frame[column]]
-    return from_frame(frame, f"'hf:{name}'", name, column)
+    return from_frame(frame, name, name, column)
 
 
 def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Dataset:
     train = splits["train"]
-    column = label_column(train.to_pandas().drop(columns=pictures), name, labels)
+    column = label_column(pd.DataFrame(columns=[c for c in train.features if c != pictures]), name, labels)
     size, mode = train[0][pictures].size, "L" if train[0][pictures].mode in ("1", "L") else "RGB"
     arrays = {"inputs": _stack(train[pictures], size, mode), "given": np.asarray(train[column])}
     if "test" in splits and column in splits["test"].features:
@@ -61,7 +64,7 @@ def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Datase
     classes = getattr(train.features[column], "names", None)
     if classes:
         arrays["classes"] = np.asarray(classes)
-    return from_arrays(f"'hf:{name}'", name, arrays, {"step": "load", "source": f"hf:{name}"})
+    return from_arrays(name, name, arrays, {"step": "load", "source": name})
 
 
 def _stack(images: Sequence[Image.Image], size: tuple[int, int], mode: str) -> np.ndarray:

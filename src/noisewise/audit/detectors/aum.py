@@ -2,8 +2,8 @@
 
     s_i = -(1 / T) sum_t (z_i^t[y_i] - max_{j != y_i} z_i^t[j])
 
-Pleiss, Zhang, Elenberg and Weinberger, Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS 2020,
-equations 1 and 2, with the sign turned. The paper's threshold class, which needs a second training, is not used.
+Pleiss, Zhang, Elenberg and Weinberger, Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS
+2020, equations 1 and 2, with the sign turned. The paper's threshold class, which needs a second training, is not used.
 """
 
 from __future__ import annotations

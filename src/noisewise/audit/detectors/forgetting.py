@@ -1,7 +1,7 @@
 """Forgetting events: how often a row was predicted as given at one observation and no longer at the next.
 
-Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR 2019, definition 2. Rows
-that were never predicted as given are the paper's "unlearned" ones: they count as forgotten at every observation.
+Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR 2019, definition 2.
+Rows that were never predicted as given are the paper's "unlearned" ones: they count as forgotten at every observation.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     s_i = P(component with the larger mean | l_i),   l = min-max normalised mean losses
 
 Arazo et al., Unsupervised Label Noise Modeling and Loss Correction, ICML 2019 (the mixture); Li et al., DivideMix, ICLR
-2020 (Gaussians and their settings). The mean over training stands in for the last epoch's loss, which memorisation lowers.
+2020 (Gaussians and their settings). The mean over training stands in for the last epoch's loss, which memorisation
+lowers.
 """
 
 from __future__ import annotations

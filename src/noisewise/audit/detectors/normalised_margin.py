@@ -2,8 +2,8 @@
 
     s_i = (1 + max_{j != y_i} p_i[j] - p_i[y_i]) / 2
 
-Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021, section 3.3 ("normalised margin"), shifted into [0, 1]: above
-one half another label is the more probable one.
+Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021, section 3.3 ("normalised margin"), shifted into [0, 1]:
+above one half another label is the more probable one.
 """
 
 from __future__ import annotations

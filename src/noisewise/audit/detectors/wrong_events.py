@@ -3,7 +3,8 @@
     s_i = (1 / T) sum_t [argmax_j z_i^t[j] != y_i]
 
 The share, not the count, so that rows observed more often are not the more suspect. Cumulative counts outlast the
-memorisation that lowers the last epochs' losses.
+memorisation that lowers the last epochs' losses. Events as in Toneva et al., An Empirical Study of Example Forgetting
+during Deep Neural Network Learning, ICLR 2019, counted when wrong, not when forgotten.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ WRONG_EVENTS = Detector(
         "wrong-events",
         "The share of training's predictions of the row that were not the given label.",
         ("ledger",),
-        "-",
-        2024,
+        "Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR",
+        2019,
         "mean_t [argmax_j z_t[j] != y]",
         ("seen", "wrong_events"),
     ),
