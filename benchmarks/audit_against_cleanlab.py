@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from cleanlab.count import num_label_issues
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
@@ -23,10 +24,13 @@ from cleanlab.rank import get_label_quality_scores
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.pipeline import DEFAULT_FOLDS, audit
 from noisewise.data import Dataset, folds, load, subset
+from noisewise.data.rows import Rows
 from noisewise.files import write_json
 from noisewise.methods import build
 from noisewise.noise import corrupt
 from noisewise.training import Config, Training
+from noisewise.training.networks import evaluating
+from noisewise.training.streams import batches
 
 COLUMNS = ("auroc", "average_precision", "f1", "f1_best", "noise_rate", "true_noise_rate", "seconds")
 
@@ -43,11 +47,14 @@ def theirs(data: Dataset, model: str, epochs: int, seed: int, count: int = 5) ->
     for fold in range(count):
         held = numbers == fold
         blind = data.blind()
-        parts = replace(blind.take(~held), validation=None, test=blind.take(held), trusted=None)
+        parts = replace(blind.take(~held), validation=None, test=None, trusted=None)
         training = Training(parts, model, Config(epochs=epochs, seed=seed + fold))
         build("ce")(training)
         assert training.predictor is not None
-        probabilities[held] = training.probabilities(training.predictor, "test").double().cpu().numpy()
+        rows = Rows(blind.take(held), training.device, normalise=training.rows.normalise)
+        with torch.no_grad(), evaluating(training.predictor):
+            found = [training.predictor(b.x) for b in batches(rows, torch.arange(len(rows)), 512, training.classes)]
+        probabilities[held] = torch.cat(found).double().cpu().numpy()
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     suspicion = 1 - get_label_quality_scores(data.given, probabilities)
     named = find_label_issues(data.given, probabilities)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -135,21 +136,22 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, data: Dataset) -> None:
         rarest = int(np.bincount(data.given).min())
-        run = train(
-            data,
-            self.method,
-            self.model,
-            self.epochs,
-            int(check_random_state(self.random_state).randint(2**31 - 1)),
-            noise_rate=self.noise_rate,
-            batch_size=self.batch_size or int(np.clip(len(data) // _STEPS_PER_EPOCH, 8, 128)),
-            optimizer=self.optimizer,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            validation=self.validation if rarest >= _ROWS_TO_VALIDATE else 0.0,
-            device=self.device,
-            precision="fp32",
-        )
+        with config_context(array_api_dispatch=False):
+            run = train(
+                data,
+                self.method,
+                self.model,
+                self.epochs,
+                int(check_random_state(self.random_state).randint(2**31 - 1)),
+                noise_rate=self.noise_rate,
+                batch_size=self.batch_size or int(np.clip(len(data) // _STEPS_PER_EPOCH, 8, 128)),
+                optimizer=self.optimizer,
+                lr=self.lr,
+                weight_decay=self.weight_decay,
+                validation=self.validation if rarest >= _ROWS_TO_VALIDATE else 0.0,
+                device=self.device,
+                precision="fp32",
+            )
         number = {name: k for k, name in enumerate(data.classes)}
         self.run_ = run
         self.suspicion_ = run.samples["suspicion"].to_numpy(dtype=float)
