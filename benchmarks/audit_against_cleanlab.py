@@ -3,8 +3,8 @@
     python benchmarks/audit_against_cleanlab.py fashion-mnist symmetric:0.2 asymmetric:0.2 instance:0.3 --epochs 6
     python benchmarks/audit_against_cleanlab.py cifar10n-aggre - --epochs 10
 
-cleanlab gets what its users give it: five-fold out-of-sample probabilities of the last epoch, its default label quality score,
-its default filter, and its own estimate of the number of issues. A `-` injects nothing.
+cleanlab gets what its users give it: five-fold out-of-sample probabilities of the last epoch, its default label quality
+score, its default filter, and its own estimate of the number of issues. A `-` injects nothing.
 """
 
 from __future__ import annotations
@@ -79,16 +79,30 @@ def main() -> None:
     data = data if args.rows is None else subset(data, args.rows, args.seed)
     results = {}
     print(f"ours: {DEFAULT_FOLDS} folds; cleanlab: 5 folds; {args.model}, {args.epochs} epochs, {len(data)} rows")
-    print(f"{'':28}" + "".join(f"{c.replace('average_precision', 'AP').replace('noise_rate', 'rate'):>10}" for c in COLUMNS))
+    print(
+        f"{'':28}"
+        + "".join(f"{c.replace('average_precision', 'AP').replace('noise_rate', 'rate'):>10}" for c in COLUMNS)
+    )
     for spec in args.specs:
         noisy = data if spec == "-" else corrupt(data, spec, seed=args.seed)
         row = {"ours": ours(noisy, args.model, args.epochs, args.seed)}
         row["cleanlab"] = theirs(noisy, args.model, args.epochs, args.seed)
         results[spec] = row
         for name, found in row.items():
-            print(f"{spec:18}{name:10}" + "".join(f"{found[c]:10.3f}" for c in COLUMNS), found.get("interval", ""), flush=True)
+            print(
+                f"{spec:18}{name:10}" + "".join(f"{found[c]:10.3f}" for c in COLUMNS),
+                found.get("interval", ""),
+                flush=True,
+            )
     if args.out:
-        write_json(args.out, {"source": args.source, "settings": {k: v for k, v in vars(args).items() if k != "out"}, "results": results})
+        write_json(
+            args.out,
+            {
+                "source": args.source,
+                "settings": {k: v for k, v in vars(args).items() if k != "out"},
+                "results": results,
+            },
+        )
 
 
 if __name__ == "__main__":

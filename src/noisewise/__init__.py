@@ -24,15 +24,15 @@ _PLACES = {
     "train": "noisewise.run",
     "Run": "noisewise.run",
     "Config": "noisewise.training",
-    "audit": "noisewise.audit.pipeline",
-    "Findings": "noisewise.audit.findings",
-    "decide": "noisewise.audit.decide",
+    "audit": "noisewise.auditing.pipeline",
+    "Findings": "noisewise.auditing.findings",
+    "decide": "noisewise.auditing.decide",
     "NoisyClassifier": "noisewise.estimator",
     "BadInput": "noisewise.errors",
     "Diverged": "noisewise.errors",
     "METHODS": "noisewise.methods",
     "CORRUPTIONS": "noisewise.noise",
-    "DETECTORS": "noisewise.audit.catalogue",
+    "DETECTORS": "noisewise.auditing.catalogue",
     "MODELS": "noisewise.models",
     "SOURCES": "noisewise.data.catalogue",
 }
@@ -40,10 +40,10 @@ _PLACES = {
 __all__ = [*_PLACES, "__version__"]
 
 if TYPE_CHECKING:
-    from noisewise.audit.catalogue import DETECTORS
-    from noisewise.audit.decide import decide
-    from noisewise.audit.findings import Findings
-    from noisewise.audit.pipeline import audit
+    from noisewise.auditing.catalogue import DETECTORS
+    from noisewise.auditing.decide import decide
+    from noisewise.auditing.findings import Findings
+    from noisewise.auditing.pipeline import audit
     from noisewise.data import Dataset, load, save, split, subset
     from noisewise.data.catalogue import SOURCES
     from noisewise.errors import BadInput, Diverged

@@ -15,20 +15,19 @@ from safetensors.torch import save_file
 from torch import nn
 
 from noisewise import __version__
-from noisewise.audit.evidence import Evidence
-from noisewise.audit.judge import judge
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.judge import judge
 from noisewise.data import Dataset, load, split, subset
 from noisewise.data.rows import Normalise, Rows
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
 from noisewise.methods import build
+from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.training.config import Config
 from noisewise.training.method import Method
 from noisewise.training.networks import Predictor, evaluating
 from noisewise.training.trainer import Row, Training
-
-DEFAULT_MODELS = {"image": "fast", "table": "mlp", "vector": "mlp"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +129,7 @@ def train(
     parts = split(
         source, validation=config.validation if source.validation is None else 0.0, trusted=trusted, seed=seed
     )
-    chosen = model if model is not None else DEFAULT_MODELS[source.kind]
+    chosen = model if model is not None else DEFAULTS[source.kind]
     trains = build(method)
     folder = None if out is None else Path(out)
     training = Training(

@@ -46,7 +46,7 @@ def test_mlp_has_the_widths_asked_for(widths, d, k, seed):
     assert [m.out_features for m in net if isinstance(m, nn.Linear)] == sizes[1:]
 
 
-@pytest.mark.parametrize("model", ["mlp", flat, "own_nets:flat"], ids=str)
+@pytest.mark.parametrize("model", ["mlp", flat, "own_nets:flat"], ids=["name", "function", "module-function"])
 def test_seeded_and_the_callers_random_state_stays(model, own_module):
     torch.manual_seed(3)
     before = torch.get_rng_state()

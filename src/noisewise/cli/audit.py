@@ -16,7 +16,7 @@ from noisewise.cli.text import percent
 if TYPE_CHECKING:
     import pandas as pd
 
-    from noisewise.audit.findings import Findings
+    from noisewise.auditing.findings import Findings
 
 _PAIRS, _SUSPECTS = 5, 10
 _MEASURED = {

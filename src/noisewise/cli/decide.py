@@ -22,7 +22,7 @@ def decide(folder: Path, decisions: Path, out: Path, as_json: bool) -> None:
 
     DIR is the folder of the audit, DECISIONS.csv what its report exported.
     """
-    from noisewise.audit.decide import original_data
+    from noisewise.auditing.decide import original_data
     from noisewise.cli.output import print_json
     from noisewise.data.save import check_suffix
 

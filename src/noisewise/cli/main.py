@@ -44,9 +44,13 @@ def group(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code.
 
+    A model "module:function" is looked for in the present folder first, as `python -m` would.
+
     Args:
         arguments: without the program's name; by default those of this process.
     """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -2,6 +2,6 @@
 
 from noisewise.models.build import build, parameter_count, penultimate
 from noisewise.models.card import Card
-from noisewise.models.catalogue import MODELS
+from noisewise.models.catalogue import DEFAULTS, MODELS
 
-__all__ = ["MODELS", "Card", "build", "parameter_count", "penultimate"]
+__all__ = ["DEFAULTS", "MODELS", "Card", "build", "parameter_count", "penultimate"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from noisewise.catalogue import Catalogue
 
+DEFAULTS = {"image": "fast", "table": "mlp", "vector": "mlp"}
+
 MODELS = Catalogue(
     "model",
     {

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import re
 
+from noisewise.data.cifar import CIFAR10
+from noisewise.data.named import CLOTHES, DIGITS
+
 SUPERCLASSES = {
     "aquatic mammals": ("beaver", "dolphin", "otter", "seal", "whale"),
     "fish": ("aquarium_fish", "flatfish", "ray", "shark", "trout"),
@@ -34,12 +37,9 @@ SUPERCLASSES = {
 }
 
 CLASSES: dict[str, tuple[str, ...]] = {
-    "mnist": tuple("0123456789"),
-    "fashion-mnist": (
-        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    ),
-    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    "mnist": DIGITS,
+    "fashion-mnist": CLOTHES,
+    "cifar10": CIFAR10,
     "cifar100": tuple(sorted(name for five in SUPERCLASSES.values() for name in five)),
 }
 

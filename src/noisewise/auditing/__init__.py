@@ -1,0 +1,1 @@
+"""The audit: detectors, the judgement, findings, report, decisions, and the pipeline that trains for them."""

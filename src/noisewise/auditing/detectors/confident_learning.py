@@ -1,0 +1,84 @@
+"""Confident learning: count the rows that a model confidently assigns to another class than the given one.
+
+    t_j = mean of p_i[j] over rows given j                                             (equation 2)
+    C[j, k] = number of rows given j whose confident class is k: the most probable k of those with p_i[k] >= t_k  (1)
+    Q[j, k] proportional to (C[j, k] / sum_k C[j, k]) n_j                              (equation 3)
+
+Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021. The first axis is
+the given label, the second the latent true one, as in the paper.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisewise.auditing.detectors.detector import Card, Detector, at_labels
+from noisewise.auditing.detectors.normalised_margin import normalised_margin
+from noisewise.auditing.evidence import Evidence
+
+ROUNDING = 1e-9
+
+
+def thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(K,) mean probability of class j over the rows given j; infinite for classes that no row is given."""
+    k = probabilities.shape[1]
+    count = np.bincount(labels, minlength=k)
+    total = np.bincount(labels, at_labels(probabilities, labels), minlength=k)
+    return np.divide(total, count, out=np.full(k, np.inf), where=count > 0)
+
+
+def confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) the most probable class among those above their threshold, -1 where no class is."""
+    above = probabilities >= thresholds(probabilities, labels) - ROUNDING
+    best = np.where(above, probabilities, -1).argmax(axis=1)
+    return np.where(above.any(axis=1), best, -1)
+
+
+def confident_joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(K, K) counts of rows by given label and confident class."""
+    k = probabilities.shape[1]
+    chosen = confident_class(probabilities, labels)
+    known = chosen >= 0
+    return np.bincount(labels[known] * k + chosen[known], minlength=k * k).reshape(k, k)
+
+
+def joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(K, K) estimated P(given = j, true = k), calibrated to the observed shares of the given labels."""
+    counts = confident_joint(probabilities, labels).astype(float)
+    empty = counts.sum(axis=1) == 0
+    counts[empty, empty] = 1
+    share = np.bincount(labels, minlength=len(counts)) / len(labels)
+    return counts / counts.sum(axis=1, keepdims=True) * share[:, None]
+
+
+def noise_rate(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of wrong labels: the mass of the joint off its diagonal."""
+    return float(1 - np.trace(joint(probabilities, labels)))
+
+
+def transition(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(K, K) estimated P(given = j | true = i); the identity's row for a class that seems never to occur."""
+    mass = joint(probabilities, labels).T
+    total = mass.sum(axis=1, keepdims=True)
+    return np.where(total > 0, mass / np.where(total > 0, total, 1), np.eye(len(mass)))
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """(n,) scores in [0, 2]: rows off the diagonal of the confident joint come first, by normalised margin within."""
+    probabilities, labels = evidence.probabilities, evidence.labels
+    assert probabilities is not None
+    chosen = confident_class(probabilities, labels)
+    return ((chosen >= 0) & (chosen != labels)) + normalised_margin(probabilities, labels)
+
+
+CONFIDENT_LEARNING = Detector(
+    Card(
+        "confident-learning",
+        "Rows that the out-of-fold model confidently assigns to another class come first.",
+        ("probabilities",),
+        "Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR",
+        2021,
+        "[argmax_{j: p[j] >= t_j} p[j] != y] + (1 + max_{j != y} p[j] - p[y]) / 2",
+    ),
+    score,
+)

@@ -1,0 +1,70 @@
+"""What every detector is: a card and a pure function of the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from noisewise.auditing.evidence import Evidence
+from noisewise.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a detector is, for people and for catalogues.
+
+    Attributes:
+        name: as in the catalogue.
+        does: one sentence.
+        needs: which parts of the evidence: "probabilities", "ledger", "features".
+        paper: authors, title, venue; or "-".
+        year: of the paper.
+        equation: the score, in one line.
+        statistics: which entries of the ledger it reads.
+    """
+
+    name: str
+    does: str
+    needs: tuple[str, ...]
+    paper: str
+    year: int
+    equation: str
+    statistics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A named score: calling it gives (n,) finite numbers, higher is more suspect."""
+
+    card: Card
+    function: Callable[[Evidence], np.ndarray]
+
+    def __call__(self, evidence: Evidence) -> np.ndarray:
+        """(n,) scores.
+
+        Raises:
+            BadInput: the evidence lacks what the detector needs.
+        """
+        for part in self.card.needs:
+            if part not in evidence.parts:
+                has = ", ".join(evidence.parts) or "labels only"
+                raise BadInput(f"the detector {self.card.name!r} needs {part}, but this evidence has {has}")
+        return self.function(evidence)
+
+    def serves(self, evidence: Evidence) -> bool:
+        """Whether the evidence has all that the detector needs."""
+        return set(self.card.needs) <= set(evidence.parts) and set(self.card.statistics) <= set(evidence.ledger or ())
+
+
+def at_labels(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) the entries of a (n, K) table at the labels (n,)."""
+    return table[np.arange(len(labels)), labels]
+
+
+def best_other(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) the largest entry of each row of a (n, K) table outside the labels (n,)."""
+    others = table.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    return others.max(axis=1)

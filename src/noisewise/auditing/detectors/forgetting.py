@@ -1,0 +1,32 @@
+"""Forgetting events: how often a row was predicted as given at one observation and no longer at the next.
+
+Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR 2019, definition 2.
+Rows that were never predicted as given are the paper's "unlearned" ones: they count as forgotten at every observation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.evidence import Evidence
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """(n,) forgetting events."""
+    unlearned = evidence.statistic("wrong_events") >= evidence.statistic("seen")
+    return np.where(unlearned, evidence.statistic("seen"), evidence.statistic("forgetting"))
+
+
+FORGETTING = Detector(
+    Card(
+        "forgetting",
+        "How often training forgot the given label; rows it never learned come first.",
+        ("ledger",),
+        "Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR",
+        2019,
+        "sum_t [right at t, wrong at t + 1]; T if never right",
+        ("seen", "wrong_events", "forgetting"),
+    ),
+    score,
+)

@@ -1,0 +1,33 @@
+"""Nearest neighbours: the share of the row's neighbours whose given label is another one.
+
+    s_i = |{j in N_k(i): y_j != y_i}| / k,   N_k(i) by cosine similarity of the features, k = 10
+
+Bahri, Jiang and Gupta, Deep k-NN for Noisy Labels, ICML 2020, section 3.1, where rows are kept when the vote agrees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisewise.auditing.detectors.detector import Card, Detector, at_labels
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.neighbours import neighbour_shares
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """(n,) scores in [0, 1]."""
+    assert evidence.features is not None
+    return 1 - at_labels(neighbour_shares(evidence.features, evidence.labels, evidence.classes), evidence.labels)
+
+
+KNN = Detector(
+    Card(
+        "knn",
+        "The share of the ten nearest rows in feature space that were given another label.",
+        ("features",),
+        "Bahri, Jiang and Gupta, Deep k-NN for Noisy Labels, ICML",
+        2020,
+        "share of N_k(x) with another label",
+    ),
+    score,
+)

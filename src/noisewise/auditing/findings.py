@@ -1,0 +1,106 @@
+"""What an audit found: one immutable record, and the files it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from noisewise.data.dataset import Dataset
+from noisewise.files import to_json, whole_folder
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The result of `noisewise.audit`.
+
+    Attributes:
+        data: the audited data set (n rows, K classes); its truth, when known, is used for `metrics` alone.
+        suspicion: (n,) in [0, 1], the probability that the given label is wrong.
+        suggested: (n,) int64, the most probable label; equals the given one where that is not suspect.
+        is_issue: (n,) bool, suspicion above the chosen threshold.
+        noise_rate: estimated share of wrong given labels.
+        interval: 90 % interval of `noise_rate`.
+        transition: (K, K), estimated P(given = j | true = i).
+        threshold: the suspicion above which a row is called an issue.
+        scores: (n,) per detector, raw, higher is more suspect.
+        probabilities: (n, K) averaged predictions, or None when the audit had none.
+        explanation: how the rate was estimated, in a sentence or two for a person.
+        seconds: wall time of the audit.
+        metrics: `auroc`, `average_precision`, `f1`, `f1_best`, `true_noise_rate`, ...; empty when truth is unknown.
+    """
+
+    data: Dataset
+    suspicion: np.ndarray
+    suggested: np.ndarray
+    is_issue: np.ndarray
+    noise_rate: float
+    interval: tuple[float, float]
+    transition: np.ndarray
+    threshold: float = 0.5
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    probabilities: np.ndarray | None = None
+    explanation: str = ""
+    seconds: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def issues(self) -> pd.DataFrame:
+        """All rows, most suspect first: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`."""
+        names = np.asarray(self.data.classes, dtype=object)
+        frame = pd.DataFrame(
+            {
+                "index": self.data.index,
+                "given": names[self.data.given],
+                "suggested": names[self.suggested],
+                "suspicion": np.round(self.suspicion.astype(float), 6),
+                "is_issue": self.is_issue.astype(bool),
+            }
+        )
+        return frame.sort_values(["suspicion", "index"], ascending=[False, True], ignore_index=True)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of `summary.json`."""
+        return {
+            "source": self.data.name,
+            "rows": len(self.data),
+            "classes": list(self.data.classes),
+            "noise_rate": self.noise_rate,
+            "noise_rate_interval": list(self.interval),
+            "transition": self.transition,
+            "issues": int(self.is_issue.sum()),
+            "threshold": self.threshold,
+            "explanation": self.explanation,
+            "seconds": self.seconds,
+            **self.metrics,
+        }
+
+    def cleaned(self) -> Dataset:
+        """The data set with every issue relabelled to its suggestion."""
+        given = np.where(self.is_issue, self.suggested, self.data.given)
+        record = {"step": "audit", "relabelled": int((given != self.data.given).sum())}
+        return replace(self.data, given=given, provenance=(*self.data.provenance, record))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `summary.json`, `issues.parquet`, `issues.csv`, `report.html` and the `cleaned` data set, all or none.
+
+        Raises:
+            BadInput: the folder cannot be written or the disk is full.
+        """
+        from noisewise.auditing.report import render
+        from noisewise.data.save import save, suffix_for
+
+        folder = Path(folder)
+        with whole_folder(folder) as temporary:
+            (temporary / "summary.json").write_text(to_json(self.summary), encoding="utf-8")
+            self.issues.to_parquet(temporary / "issues.parquet", index=False)
+            self.issues.to_csv(temporary / "issues.csv", index=False)
+            (temporary / "report.html").write_text(render(self), encoding="utf-8")
+            save(self.cleaned(), temporary / f"cleaned{suffix_for(self.data)}")
+        return folder

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from noisewise.auditing import latent, rate, transition
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.judge import judge
+from noisewise.auditing.metrics import score_against_truth
+from noisewise.auditing.threshold import best_threshold
+from noisewise.errors import BadInput
+
+K = 5
+
+
+def symmetric(r: float, k: int = K) -> np.ndarray:
+    return (1 - r) * np.eye(k) + r / (k - 1) * (1 - np.eye(k))
+
+
+def pair(r: float, k: int = K) -> np.ndarray:
+    return (1 - r) * np.eye(k) + r * np.roll(np.eye(k), 1, axis=1)
+
+
+def posteriors(matrix: np.ndarray, n: int = 6000, seed: int = 0, sharp: float = 7.0):
+    """Perfect posteriors of noisy labels, (n, K), those labels, and the true ones, of rows of mixed difficulty."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, K)) + sharp * rng.random((n, 1)) ** 0.3 * np.eye(K)[rng.integers(K, size=n)]
+    clean = softmax(2 * logits, axis=1)
+    truth = (clean.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    labels = (matrix[truth].cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    return clean @ matrix, labels, truth
+
+
+NOISES = {"symmetric": symmetric(0.2), "strong": symmetric(0.4), "pair": pair(0.3), "little": symmetric(0.03)}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_judges_known_noise(name: str) -> None:
+    probabilities, labels, truth = posteriors(NOISES[name])
+    found = judge(Evidence(labels, K, probabilities=probabilities))
+    wrong = labels != truth
+    assert found.noise_rate == pytest.approx(wrong.mean(), abs=0.02)
+    assert found.interval[0] <= wrong.mean() <= found.interval[1]
+    assert found.interval[0] <= found.noise_rate <= found.interval[1]
+    assert found.transition == pytest.approx(NOISES[name], abs=0.06)
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        rows = (found.suspicion >= low) & (found.suspicion < low + 0.2)
+        if rows.sum() > 100:
+            assert wrong[rows].mean() == pytest.approx(found.suspicion[rows].mean(), abs=0.12)
+    measured = score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)
+    assert measured["f1"] > measured["f1_best"] - 0.02
+    assert measured["suggestion_accuracy"] > 0.8
+
+
+def test_clean_labels_stay_unsuspected() -> None:
+    probabilities, labels, truth = posteriors(np.eye(K))
+    assert (labels == truth).all()
+    found = judge(Evidence(labels, K, probabilities=probabilities))
+    assert found.is_issue.mean() < 0.01
+    assert found.noise_rate < 0.01
+    assert found.interval[0] < 0.002
+
+
+def test_only_issues_get_another_label() -> None:
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=1500)
+    found = judge(Evidence(labels, K, probabilities=probabilities))
+    assert ((found.suggested != labels) == found.is_issue).all()
+    assert (found.is_issue == (found.suspicion > found.threshold)).all()
+    assert set(found.scores) == {"self-confidence", "normalised-margin", "confident-learning"}
+    assert f"{found.noise_rate:.1%}" in found.explanation
+
+
+def test_same_evidence_same_judgement() -> None:
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=800)
+    evidence = Evidence(labels, K, probabilities=probabilities)
+    first, second = judge(evidence, seed=3), judge(evidence, seed=3)
+    assert first.interval == second.interval
+    assert (first.suspicion == second.suspicion).all()
+
+
+def test_noise_drawn_from_the_same_seed_does_not_widen_the_interval() -> None:
+    probabilities, clean, _ = posteriors(np.eye(K))
+    wrong = np.random.default_rng(0).random(len(clean)) < 0.2
+    evidence = Evidence(np.where(wrong, (clean + 1) % K, clean), K, probabilities=probabilities @ pair(0.2))
+    widths = [np.ptp(judge(evidence, seed=seed).interval) for seed in range(4)]
+    assert max(widths) < 1.1 * min(widths)
+
+
+def test_features_alone() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(K, size=1500)
+    labels = np.where(rng.random(1500) < 0.2, (truth + rng.integers(1, K, size=1500)) % K, truth)
+    found = judge(Evidence(labels, K, features=rng.normal(size=(1500, 8)) + 5 * np.eye(8)[truth]))
+    measured = score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)
+    assert measured["auroc"] > 0.95
+    assert found.noise_rate == pytest.approx(measured["true_noise_rate"], abs=0.04)
+
+
+def test_a_ledger_alone() -> None:
+    probabilities, labels, truth = posteriors(symmetric(0.2))
+    found = judge(Evidence(labels, K, ledger={"probability_mean": probabilities}))
+    assert score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)["auroc"] > 0.9
+    assert found.scores == {}
+
+
+def test_both_are_pooled() -> None:
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=1000)
+    alone = judge(Evidence(labels, K, probabilities=probabilities))
+    flat = judge(Evidence(labels, K, probabilities=probabilities, ledger={"probability_mean": np.ones((1000, K))}))
+    assert flat.transition == pytest.approx(alone.transition)
+    assert flat.suspicion == pytest.approx(alone.suspicion, abs=0.02)
+
+
+@pytest.mark.parametrize("ledger", [None, {}, {"loss_mean": np.ones(3)}])
+def test_labels_alone_are_refused(ledger: dict | None) -> None:
+    with pytest.raises(BadInput, match="needs probabilities, features or a ledger"):
+        judge(Evidence(np.array([0, 1, 1]), 2, ledger=ledger))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_a_handful_of_rows(n: int) -> None:
+    labels = np.arange(n) % 2
+    found = judge(Evidence(labels, 3, probabilities=np.eye(3)[labels]))
+    assert np.isfinite(found.suspicion).all()
+    assert not found.is_issue.all()
+
+
+def test_anchor_transition_by_hand() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1, 1])
+    found = transition.anchor_transition(labels, [np.arange(4), np.arange(4, 7), np.empty(0, dtype=int)])
+    # class 0: (1 + 0.5) / 5 wrong, divided (1 + 0.5) : 0.5
+    assert found == pytest.approx(np.array([[0.7, 0.225, 0.075], [0.0625, 0.875, 0.0625], [0, 0, 1]]))
+
+
+def test_unmixing_undoes_mixing() -> None:
+    clean = np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+    assert latent.unmixed(clean @ symmetric(0.2, 3), symmetric(0.2, 3)) == pytest.approx(clean, abs=1e-3)
+
+
+def test_posterior_by_hand() -> None:
+    found = latent.posterior(np.array([[0.9, 0.1]]), np.array([1]), np.array([[0.8, 0.2], [0.0, 1.0]]))
+    assert found == pytest.approx(np.array([[0.18 / 0.28, 0.1 / 0.28]]))
+
+
+def test_interval_by_hand() -> None:
+    assert rate.interval([0.2, 0.1, 0.3], 0.0, 0.0) == pytest.approx((0.09, 0.33))
+    assert rate.interval([0.1, 0.2], 0.0, 0.0, memorised=True) == pytest.approx((0.09, 0.26))
+    assert rate.interval([0.0, 0.99], 0.3, 0.0) == pytest.approx((0.0, 1.0))
+
+
+def test_threshold_by_hand() -> None:
+    # naming k of (0.9, 0.6, 0.1): 1.8 / 2.6, 3.0 / 3.6, 3.2 / 4.6
+    assert best_threshold(np.array([0.6, 0.1, 0.9])) == pytest.approx((0.6 + 0.25) / 2)
+    assert best_threshold(np.array([0.2, 0.1, 0.2])) == 0.5
+    assert best_threshold(np.array([0.6, 0.5, 0.4])) == pytest.approx((0.4 + 0.25) / 2)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_no_threshold_promises_more(values: list[float]) -> None:
+    suspicion = np.array(values)
+
+    def promised(threshold: float) -> float:
+        named = suspicion > threshold
+        return 2 * suspicion[named].sum() / max(named.sum() + suspicion.sum(), 1e-300)
+
+    chosen = promised(best_threshold(suspicion))
+    assert all(promised(t) <= chosen + 1e-9 for t in values if t >= 0.25)
