@@ -145,7 +145,7 @@ def cross_fit(
 class HeldOut:
     """A witness that averages the predictions for the held-out rows over the later half of the epochs.
 
-    The ledger sums the predictions of every evaluation, so the sum at the end less the sum at half time is all it takes.
+    The ledger sums the predictions of every evaluation: the sum at the end less that at half time is all it takes.
     """
 
     def __init__(self, epochs: int) -> None:
