@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from noisewise.auditing import latent, rate, transition
+from noisewise.auditing.calibration import with_mean
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judge import judge
 from noisewise.auditing.metrics import score_against_truth
@@ -167,3 +168,23 @@ def test_no_threshold_promises_more(values: list[float]) -> None:
 
     chosen = promised(best_threshold(suspicion))
     assert all(promised(t) <= chosen + 1e-9 for t in values if t >= 0.25)
+
+
+def test_with_mean_keeps_the_order_and_reaches_the_mean() -> None:
+    chances = np.array([0.02, 0.5, 0.3, 0.9])
+    moved = with_mean(chances, 0.6)
+    assert moved.mean() == pytest.approx(0.6)
+    assert (np.argsort(moved) == np.argsort(chances)).all()
+    assert with_mean(chances, chances.mean()) == pytest.approx(chances)
+
+
+def test_what_was_learned_by_heart_does_not_lower_the_rate() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.integers(4, size=4000)
+    given = np.where(rng.random(4000) < 0.2, (truth + rng.integers(1, 4, 4000)) % 4, truth)
+    held_out = np.full((4000, 4), 0.08) + 0.68 * np.eye(4)[truth]
+    by_heart = 0.5 * held_out + 0.5 * np.eye(4)[given]
+    alone = judge(Evidence(given, 4, probabilities=held_out))
+    both = judge(Evidence(given, 4, probabilities=held_out, ledger={"probability_mean": by_heart}))
+    assert both.noise_rate == pytest.approx(alone.noise_rate)
+    assert both.suspicion.mean() == pytest.approx(np.mean(given != truth), abs=0.02)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import expit, log_softmax, logit, softmax
 
 from noisewise.auditing.detectors.detector import at_labels
 
 SMALLEST = 1e-6
 POWERS = (0.1, 6.0)
+FARTHEST = 20.0
 
 
 def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -30,3 +31,12 @@ def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def pooled(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(n, K) normalised geometric mean of two predictions."""
     return softmax((np.log(np.maximum(first, SMALLEST)) + np.log(np.maximum(second, SMALLEST))) / 2, axis=1)
+
+
+def with_mean(chances: np.ndarray, mean: float) -> np.ndarray:
+    """(n,) probabilities of the same order as `chances`, their log-odds all moved by one amount to have this mean."""
+    odds = logit(np.clip(chances, SMALLEST, 1 - SMALLEST))
+    if not len(odds) or not expit(odds.min() - FARTHEST) < mean < expit(odds.max() + FARTHEST):
+        return chances
+    move = brentq(lambda by: float(expit(odds + by).mean()) - mean, -2 * FARTHEST, 2 * FARTHEST)
+    return expit(odds + move)

@@ -1,10 +1,13 @@
 """The judgement: from evidence to a probability, per row, that the given label is wrong, and to a noise rate.
 
 1. Predictions of models that did not train on the row (out of fold, or of its neighbours' labels) are made a calibrated
-   posterior of the given label. In-training predictions, averaged over the training, are pooled with them.
+   posterior of the given label.
 2. The rows that are predicted most surely are anchors: their given labels show how labels go wrong.
 3. The noise is taken out of the posterior, and Bayes' rule gives the probability of every true label (see `latent`).
-4. The noise rate is the mean probability of being wrong; the threshold is the one of the best expected F1.
+4. The noise rate is the mean probability of being wrong.
+5. Rows are ranked by the same posterior of held-out and in-training predictions pooled. What training saw of a row tells
+   more about it, but partly it has learned wrong labels by heart: the log-odds are moved until their mean is the rate.
+6. The threshold is the one of the best expected F1.
 
 The share of anchors decides what a model's own mistakes count as. Few, very sure anchors underestimate human noise,
 which is rarer on easy rows; many anchors take the mistakes of a weak model for noise. The interval spans both.
@@ -20,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisewise.auditing import rate
-from noisewise.auditing.calibration import pooled, tempered
+from noisewise.auditing.calibration import pooled, tempered, with_mean
 from noisewise.auditing.catalogue import DETECTORS
 from noisewise.auditing.detectors.detector import at_labels
 from noisewise.auditing.evidence import Evidence
@@ -74,10 +77,12 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     labels = evidence.labels
     unseen, everything = predictions(evidence)
     latent, few, many = (
-        fit_latent(everything, labels, anchor_transition(labels, anchors(unseen, share)))
+        fit_latent(unseen, labels, anchor_transition(labels, anchors(unseen, share)))
         for share in (ANCHOR_SHARE, FEW_ANCHORS, MANY_ANCHORS)
     )
-    suspicion = latent.wrong(labels)
+    estimate = float(latent.wrong(labels).mean())
+    ranked = latent if everything is unseen else fit_latent(everything, labels, latent.transition)
+    suspicion = with_mean(ranked.wrong(labels), estimate)
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
     chosen = anchors(unseen)
@@ -88,10 +93,10 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     )
     return Judgement(
         suspicion=suspicion,
-        suggested=np.where(is_issue, _best_other(latent.posterior, labels), labels),
+        suggested=np.where(is_issue, _best_other(ranked.posterior, labels), labels),
         is_issue=is_issue,
         threshold=threshold,
-        noise_rate=float(suspicion.mean()),
+        noise_rate=estimate,
         interval=interval,
         transition=latent.transition,
         scores=scores(evidence),
