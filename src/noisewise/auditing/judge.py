@@ -5,8 +5,9 @@
 2. The rows that are predicted most surely are anchors: their given labels show how labels go wrong.
 3. The noise is taken out of the posterior, and Bayes' rule gives the probability of every true label (see `latent`).
 4. The noise rate is the mean probability of being wrong.
-5. Rows are ranked by the same posterior of held-out and in-training predictions pooled. What training saw of a row tells
-   more about it, but partly it has learned wrong labels by heart: the log-odds are moved until their mean is the rate.
+5. Rows are ranked by the same posterior of held-out and in-training predictions pooled. What training saw of a row
+   tells more about it, but wrong labels were partly learned by heart: the log-odds are moved until their mean is the
+   rate.
 6. The threshold is the one of the best expected F1.
 
 The share of anchors decides what a model's own mistakes count as. Few, very sure anchors underestimate human noise,
