@@ -27,8 +27,8 @@ CARD = Card(
     "Approach, CVPR 2017",
     2017,
     "L = -log sum_i p_i T_iy",
-    forwards=2,
-    backwards=2,
+    forwards=1.5,
+    backwards=1.5,
     stations=("loss",),
     departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`)",
 )

@@ -33,8 +33,8 @@ CARD = Card(
     "Noise, NeurIPS 2018",
     2018,
     "L = -log sum_i p_i C_iy on untrusted rows, -log p_y on trusted rows",
-    forwards=2,
-    backwards=2,
+    forwards=1.5,
+    backwards=1.5,
     stations=("edit", "loss"),
     needs_trusted=True,
     departures="the first network trains for half of the epochs, not for all (`first`); a class without "
