@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from cleanlab.count import num_label_issues
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
@@ -29,8 +28,7 @@ from noisewise.files import write_json
 from noisewise.methods import build
 from noisewise.noise import corrupt
 from noisewise.training import Config, Training
-from noisewise.training.networks import evaluating
-from noisewise.training.streams import batches
+from noisewise.training.streams import predicted
 
 COLUMNS = ("auroc", "average_precision", "f1", "f1_best", "noise_rate", "true_noise_rate", "seconds")
 
@@ -52,9 +50,7 @@ def theirs(data: Dataset, model: str, epochs: int, seed: int, count: int = 5) ->
         build("ce")(training)
         assert training.predictor is not None
         rows = Rows(blind.take(held), training.device, normalise=training.rows.normalise)
-        with torch.no_grad(), evaluating(training.predictor):
-            found = [training.predictor(b.x) for b in batches(rows, torch.arange(len(rows)), 512, training.classes)]
-        probabilities[held] = torch.cat(found).double().cpu().numpy()
+        probabilities[held] = predicted(training.predictor, rows).double().cpu().numpy()
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     suspicion = 1 - get_label_quality_scores(data.given, probabilities)
     named = find_label_issues(data.given, probabilities)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
@@ -18,7 +17,7 @@ from noisewise.data import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.run import train
-from noisewise.training.networks import evaluating
+from noisewise.training.streams import predicted
 
 _STEPS_PER_EPOCH = 20
 _ROWS_TO_VALIDATE = 10
@@ -163,10 +162,7 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         """Probabilities in double precision, so that a row's does not depend on the rows beside it."""
         data = Dataset(vectors, np.zeros(len(vectors), dtype=np.int64), self.run_.classes)
         rows = Rows(data, self.run_.config.torch_device, normalise=self.run_.normalise)
-        order = torch.arange(len(rows))
-        with torch.no_grad(), evaluating(self._predictor):
-            found = [self._predictor(rows.prepare(raw, None).double()) for _, raw in rows.stream(order, _ROWS_AT_ONCE)]
-        return torch.cat(found).cpu().numpy()
+        return predicted(self._predictor, rows, _ROWS_AT_ONCE).cpu().numpy()
 
 
 def _inputs(X: np.ndarray) -> np.ndarray:

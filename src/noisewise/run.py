@@ -18,15 +18,16 @@ from noisewise import __version__
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judge import judge
 from noisewise.data import Dataset, load, split, subset
+from noisewise.data.dataset import Kind
 from noisewise.data.rows import Normalise, Rows
-from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
 from noisewise.methods import build
 from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
-from noisewise.training.config import Config
+from noisewise.training.config import Config, configured
 from noisewise.training.method import Method
-from noisewise.training.networks import Predictor, evaluating
+from noisewise.training.networks import Predictor
+from noisewise.training.streams import predicted
 from noisewise.training.trainer import Row, Training
 
 
@@ -50,17 +51,16 @@ class Run:
     classes: tuple[str, ...]
     normalise: Normalise
     config: Config
-    kind: str = "vector"
+    kind: Kind = "vector"
 
     def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
         """(n, K) probabilities of raw inputs, of the shape and type the training had."""
-        names = self.classes
-        data = Dataset(inputs, np.zeros(len(inputs), dtype=np.int64), names, kind=self.kind)  # type: ignore[arg-type]
-        device = self.config.torch_device
-        rows = Rows(data, device, normalise=self.normalise)
-        with torch.no_grad(), evaluating(self.predictor):
-            found = [self.predictor(rows.prepare(raw, None)) for _, raw in rows.stream(torch.arange(len(rows)), 512)]
-        return torch.cat(found).double().cpu().numpy() if found else np.empty((0, len(names)))
+        if not len(inputs):
+            return np.empty((0, len(self.classes)))
+        nobody = np.zeros(len(inputs), dtype=np.int64)
+        data = Dataset(inputs, nobody, self.classes, kind=self.kind)
+        rows = Rows(data, self.config.torch_device, normalise=self.normalise)
+        return predicted(self.predictor, rows).double().cpu().numpy()
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """(n,) predicted class numbers."""
@@ -125,7 +125,7 @@ def train(
         source = subset(source, rows, seed)
     if corrupt:
         source = apply_corruption(source, corrupt, seed=seed)
-    config = _config(epochs, seed, settings)
+    config = configured(epochs, seed, settings)
     parts = split(
         source, validation=config.validation if source.validation is None else 0.0, trusted=trusted, seed=seed
     )
@@ -142,6 +142,7 @@ def train(
         on_epoch=on_epoch,
         on_progress=on_progress,
         noise_rate=noise_rate,
+        method=_said(method),
     )
     trains(training)
     training.finish()
@@ -151,12 +152,11 @@ def train(
     return run
 
 
-def _config(epochs: int, seed: int, settings: dict[str, Any]) -> Config:
-    known = Config.__dataclass_fields__
-    for name in settings:
-        if name not in known:
-            raise BadInput(f"unknown setting {name!r}; known: {', '.join(known)}")
-    return Config(epochs=epochs, seed=seed, **settings)
+def _said(method: str | Method | Callable[..., None]) -> str:
+    """A method as text that is the same in every process."""
+    if isinstance(method, Method):
+        return repr(method)
+    return method if isinstance(method, str) else getattr(method, "__qualname__", type(method).__name__)
 
 
 class Witness:
@@ -237,7 +237,7 @@ def _result(training: Training, data: Dataset, method: Any, model: Any, config: 
         "source": data.name,
         "rows": len(data),
         "classes": list(data.classes),
-        "method": method if isinstance(method, str) else repr(method),
+        "method": _said(method),
         "model": model if isinstance(model, str) else type(model).__name__,
         "config": config.plain(),
         "provenance": list(data.provenance),

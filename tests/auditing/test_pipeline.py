@@ -90,3 +90,15 @@ def test_bad_input_is_one_sentence(noisy, options, words):
     with pytest.raises(BadInput, match=words) as caught:
         nw.audit(noisy, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("patience", [1, 2])
+def test_trainings_that_stop_early_give_probabilities(noisy, patience):
+    found = nw.audit(noisy, epochs=40, patience=patience, model="mlp:widths=16")
+    assert found.probabilities.min() >= 0
+    assert found.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_unknown_setting_is_refused(noisy):
+    with pytest.raises(BadInput, match="did you mean 'momentum'"):
+        nw.audit(noisy, momentun=0.5)

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+import noisewise as nw
 from noisewise.data import Dataset, split
 from noisewise.errors import BadInput
 from noisewise.training import Config, Method, Training, trainer
@@ -85,10 +86,18 @@ def test_a_checkpoint_of_another_configuration_is_refused(data, tmp_path):
     first = training(data, folder=tmp_path)
     single(first, Method())
     first.finish()
-    with pytest.raises(BadInput, match="another data set, model or configuration"):
+    with pytest.raises(BadInput, match="another data set, method, model or configuration"):
         Training(data, "mlp:widths=8", Config(epochs=7, validation=0.0, batch_size=16), folder=tmp_path, resume=True)
 
 
 def test_too_few_rows_are_refused(data):
     with pytest.raises(BadInput, match="at least 2"):
         training(data.take([0]))
+
+
+def test_a_checkpoint_of_another_method_is_refused(tmp_path):
+    settings = {"model": "mlp:widths=8", "epochs": 2, "rows": 200, "out": tmp_path}
+    nw.train("digits", "ce", **settings)
+    nw.train("digits", "ce", **settings, resume=True)
+    with pytest.raises(BadInput, match="another data set, method"):
+        nw.train("digits", "gce", **settings, resume=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ from noisewise.methods import build
 from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.training import Config, Method, Training
-from noisewise.training.config import seeded
+from noisewise.training.config import configured, seeded
 
 DEFAULT_FOLDS = 3
 DEFAULT_EPOCHS = 10
@@ -79,7 +80,7 @@ def audit(
     if probs is not None or features is not None:
         evidence = Evidence(source.given, len(source.classes), probabilities=probs, features=features)
     else:
-        config = Config(**{"epochs": epochs, "seed": seed, **settings})
+        config = configured(epochs, seed, settings)
         chosen = model if model is not None else DEFAULTS[source.kind]
         evidence = cross_fit(source.blind(), chosen, method, config, folds, on_progress)
     found = judge(evidence, seed=seed)
@@ -134,7 +135,7 @@ def cross_fit(
         held_out = HeldOut(config.epochs)
         settings = replace(config, seed=seeded(config.seed, fold) % 2**31)
         training = Training(parts, model, settings, witness=held_out, on_progress=progress)
-        build(method)(training)
+        build(method if isinstance(method, str) else copy.deepcopy(method))(training)
         probabilities[held] = held_out.probabilities
         for name, values in training.ledger.statistics().items():
             totals.setdefault(name, np.zeros((len(data), *values.shape[1:])))[~held] += values[data.index[~held]]
@@ -145,7 +146,8 @@ def cross_fit(
 class HeldOut:
     """A witness that averages the predictions for the held-out rows over the later half of the epochs.
 
-    The ledger sums the predictions of every evaluation: the sum at the end less that at half time is all it takes.
+    The ledger sums the predictions of every evaluation: the sum at the end less that at half time is all it takes. A
+    training that stops before half time counts whole.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -166,6 +168,8 @@ class HeldOut:
     def probabilities(self) -> np.ndarray:
         """(held-out rows, K) averaged probabilities."""
         assert self.total is not None  # no training ends without a recorded epoch
+        if self.count <= self.half:  # stopped early
+            return (self.total / self.count).cpu().numpy()
         return ((self.total - self.before) / (self.count - self.half)).cpu().numpy()
 
 

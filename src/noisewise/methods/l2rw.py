@@ -10,11 +10,13 @@ positive factor a cancels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from noisewise.training.batch import Batch
-from noisewise.training.meta import TRUSTED, LookAhead, directional, replace_weights, trusted_gradient
+from noisewise.training.meta import TRUSTED, LookAhead, directional, trusted_gradient
 from noisewise.training.method import Card
 from noisewise.training.networks import Networks
 from noisewise.training.step import judge_logits
@@ -46,7 +48,7 @@ class L2RW(LookAhead):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         batch = super().edit(batch, nets, rng)
-        return replace_weights(batch, helpful_weights(self.alignment(batch, nets)))
+        return replace(batch, w=batch.w * helpful_weights(self.alignment(batch, nets)))
 
     def alignment(self, batch: Batch, nets: Networks) -> Tensor:
         """(N, B) <grad l_i, grad L_trusted> of every row's loss under the enclosed chain."""

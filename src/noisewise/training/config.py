@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, nearest
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,19 @@ class Config:
     def plain(self) -> dict[str, Any]:
         """The settings as plain data."""
         return asdict(self)
+
+
+def configured(epochs: int, seed: int, settings: dict[str, Any]) -> Config:
+    """A Config from the two settings that everybody states and further ones by name.
+
+    Raises:
+        BadInput: an unknown name, or a value outside its range.
+    """
+    known = Config.__dataclass_fields__
+    for name in settings:
+        if name not in known:
+            raise BadInput(f"unknown setting {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    return Config(epochs=epochs, seed=seed, **settings)
 
 
 def digest(value: Any) -> str:

@@ -18,7 +18,6 @@ forward-mode pass (about two forward passes).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -168,8 +167,3 @@ def _twice_backwards(outputs: Any, params: Gradients, direction: Gradients) -> t
         along = torch.stack([(g * direction[name]).sum() for name, g in zip(here, pulled, strict=True)]).sum()
         (tangent,) = torch.autograd.grad(along, seed)
     return logits.detach(), tangent
-
-
-def replace_weights(batch: Batch, weights: Tensor) -> Batch:
-    """The batch with each weight multiplied by `weights`, (B,) or (N, B)."""
-    return replace(batch, w=batch.w * weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor
 
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
-from noisewise.training.batch import Batch, Clock, one_hot
+from noisewise.training.batch import Batch, one_hot
 from noisewise.training.method import Method
-from noisewise.training.networks import Networks
+from noisewise.training.networks import Networks, Predictor, evaluating
 
 if TYPE_CHECKING:
     from noisewise.training.trainer import Training
@@ -26,9 +27,12 @@ def batches(rows: Rows, positions: Tensor, size: int, classes: int) -> Iterator[
         yield _batch(rows, at, rows.prepare(raw, None), classes)
 
 
-def replace_logits(batch: Batch, nets: Networks) -> Batch:
-    """The batch with the networks' logits."""
-    return Batch(batch.x, batch.y, batch.index, batch.w, batch.clock, logits=nets(batch.x))
+def predicted(predictor: Predictor, rows: Rows, size: int = 512) -> Tensor:
+    """(rows, K) probabilities of all rows in their order, in evaluation mode and in the precision of the weights."""
+    kind = next(predictor.parameters()).dtype
+    with torch.no_grad(), evaluating(predictor):
+        streams = rows.stream(torch.arange(len(rows)), size)
+        return torch.cat([predictor(rows.prepare(raw, None).to(kind)) for _, raw in streams])
 
 
 def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batch:
@@ -66,15 +70,15 @@ class Streams:
         whole, rest = divmod(self.rows, size)
         return max(1, whole + (rest > 1))
 
-    def epoch(self, rng: torch.Generator) -> Iterator[Callable[[Clock], Batch]]:
-        """For every step a function from the clock to the batch."""
-        training = self.training
-        size = training.config.batch_size
+    def epoch(self, rng: torch.Generator) -> Iterator[Batch]:
+        """The batches of one epoch in a fresh order, augmented."""
+        training, classes = self.training, self.training.classes
         order = self.positions[torch.randperm(self.rows, generator=rng)]
         others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.beside.items() if len(at)}
-        for at, raw in training.rows.stream(order, size):
+        for at, raw in training.rows.stream(order, training.config.batch_size):
             drawn = {name: next(stream) for name, stream in others.items()}
-            yield self._finish(training.rows, at, raw, rng, drawn)
+            beside = {name: _augmented(*parts, classes, rng) for name, parts in drawn.items()}
+            yield replace(_augmented(training.rows, at, raw, classes, rng), beside=beside)
 
     def _endless(self, rows: Rows, positions: Tensor, rng: torch.Generator) -> Iterator[tuple[Rows, Tensor, Tensor]]:
         size = min(self.training.config.batch_size, len(positions))
@@ -84,24 +88,9 @@ class Streams:
             for at, raw in rows.stream(whole, size):
                 yield rows, at, raw
 
-    def _finish(
-        self,
-        rows: Rows,
-        at: Tensor,
-        raw: Tensor,
-        rng: torch.Generator,
-        drawn: Mapping[str, tuple[Rows, Tensor, Tensor]],
-    ) -> Callable[[Clock], Batch]:
-        classes = self.training.classes
 
-        def make(clock: Clock) -> Batch:
-            beside = {
-                name: _batch(r, a, r.prepare(x, rng), classes, clock=clock, view=_view(r, x))
-                for name, (r, a, x) in drawn.items()
-            }
-            return _batch(rows, at, rows.prepare(raw, rng), classes, clock=clock, view=_view(rows, raw), beside=beside)
-
-        return make
+def _augmented(rows: Rows, at: Tensor, raw: Tensor, classes: int, rng: torch.Generator) -> Batch:
+    return _batch(rows, at, rows.prepare(raw, rng), classes, view=_view(rows, raw))
 
 
 def _view(rows: Rows, raw: Tensor) -> Callable[[torch.Generator], Tensor]:
@@ -128,6 +117,6 @@ class Passes:
         kept = []
         for batch in self.training.passes(self.nets):
             if small:
-                kept.append(Batch(batch.x[:0], batch.y, batch.index, batch.w, batch.clock, logits=batch.logits))
+                kept.append(replace(batch, x=batch.x[:0]))
             yield batch
         self._kept = kept if small else None

@@ -1,9 +1,8 @@
 """Training: devices, batches, epochs, evaluation, checkpoints. It knows nothing about any method.
 
 What is longer than an epoch is a recipe: a plain function that is handed a Training and calls `fit` as often as it
-needs.
-An interrupted recipe is simply called again: fits that were finished return at once, the one that was under way goes on
-from its last epoch, and `remember` gives back what the recipe computed in between.
+needs. An interrupted recipe is simply called again: fits that were finished return at once, the one that was under way
+goes on from its last epoch, and `remember` gives back what the recipe computed in between.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from noisewise.training.method import Chain, Method, Sight, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
 from noisewise.training.optim import build_optimizer, learning_rate
 from noisewise.training.step import Moves, step
-from noisewise.training.streams import Passes, Streams, batches, replace_logits
+from noisewise.training.streams import Passes, Streams, batches, predicted
 
 Row = dict[str, Any]
 Witness = Callable[["Training", Method], Row]
@@ -62,6 +61,7 @@ class Training:
             truth.
         on_epoch: told every history row. on_progress: told the share of the present epoch that is done.
         noise_rate: the noise rate, where the user states it.
+        method: what will train, as text: a checkpoint of another method is refused.
 
     Raises:
         BadInput: data that cannot be trained on; a checkpoint that is damaged or of another configuration.
@@ -79,6 +79,7 @@ class Training:
         on_epoch: Callable[[Row], None] | None = None,
         on_progress: Callable[[float], None] | None = None,
         noise_rate: float | None = None,
+        method: str = "",
     ) -> None:
         if len(data) < 2:
             raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
@@ -101,7 +102,7 @@ class Training:
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
         self._witness, self._on_epoch, self._on_progress = witness, on_epoch, on_progress
-        self._folder = folder
+        self._folder, self._method = folder, method
         self._learners: dict[str, Learner] = {}
         self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []
         self._remembered: dict[str, tuple[int, Any]] = {}
@@ -234,16 +235,12 @@ class Training:
         positions = everything if mask is None else everything[mask[self.rows.index].cpu()]
         with torch.no_grad(), evaluating(nets):
             for batch in batches(self.rows, positions, 4 * self.config.batch_size, self.classes):
-                yield replace_logits(batch, nets)
+                yield replace(batch, logits=nets(batch.x))
 
     def probabilities(self, predictor: Predictor, split: str) -> Tensor:
         """(rows of the split, K) predicted probabilities, in the order of the split ("train", "test", ...)."""
         rows = self.rows if split == "train" else self.splits[split]
-        with torch.no_grad(), evaluating(predictor):
-            found = [
-                predictor(b.x) for b in batches(rows, torch.arange(len(rows)), 4 * self.config.batch_size, self.classes)
-            ]
-        return torch.cat(found)
+        return predicted(predictor, rows, 4 * self.config.batch_size)
 
     def _epoch(self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams) -> None:
         began = time.perf_counter()
@@ -261,7 +258,7 @@ class Training:
             for group in learner.optimizer.param_groups:
                 group["lr"] = lr
             clock = Clock(learner.epochs_done, epochs, number, streams.steps, lr)
-            step(learner.nets, chain, optimizer, batch(clock), edit_rng, clip_norm=self.config.clip_norm)
+            step(learner.nets, chain, optimizer, replace(batch, clock=clock), edit_rng, clip_norm=self.config.clip_norm)
             if self._on_progress:
                 self._on_progress((number + 1) / streams.steps)
         if not all(torch.isfinite(p).all() for p in learner.nets.parameters()):
@@ -349,10 +346,11 @@ class Training:
 
     @property
     def _identity(self) -> str:
-        """What a checkpoint must agree with: settings, labels and model."""
+        """What a checkpoint must agree with: settings, method, model, labels and stated noise rate."""
         given = self.task.given.cpu().numpy().tobytes()
         model = self.model if isinstance(self.model, str) else type(self.model).__name__
-        return digest([{**self.config.plain(), "device": None}, model, digest(given.hex())])
+        settings = {**self.config.plain(), "device": None}
+        return digest([settings, self._method, model, self.task.noise_rate, digest(given.hex())])
 
     def _write(self, calls: int, epoch: int, force: bool = False) -> None:
         if self._folder is None or not (force or time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS):
@@ -388,7 +386,7 @@ class Training:
         if state is None:
             return {}
         if state["identity"] != self._identity:
-            raise BadInput(f"the checkpoint in {self._folder} is of another data set, model or configuration")
+            raise BadInput(f"the checkpoint in {self._folder} is of another data set, method, model or configuration")
         self.history, self.selected = state["history"], state["selected"]
         self.ledger.load_state_dict(state["ledger"])
         self._seconds, self._examples = state["seconds"], state["examples"]
