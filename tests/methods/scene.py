@@ -11,7 +11,7 @@ from noisewise.training.method import Method, Task
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
-from .cases import CLASSES, Case
+from .case import CLASSES, Case
 
 ROWS, DIMENSIONS = 31, 5
 

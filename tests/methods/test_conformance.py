@@ -15,7 +15,8 @@ from noisewise.training.method import Method, changes
 from noisewise.training.step import judge, judge_logits
 
 from . import scene
-from .cases import CASES, CLASSES, Case
+from .case import CLASSES, Case
+from .cases import CASES
 
 BATCHES = [scene.batch(seed=s) for s in range(3)]
 everywhere = pytest.mark.parametrize("name", sorted(CASES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noisewise.training.average import Average
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
@@ -11,6 +12,7 @@ from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training
 
 __all__ = [
+    "Average",
     "Batch",
     "Card",
     "Chain",

@@ -110,7 +110,9 @@ class Method(nn.Module):
         networks: how many networks it trains together; None for any number.
         mixes_rows: its edit makes rows that are no single row of the data set (and removes the index).
         remembers_rows: it keeps a memory per row, and so needs the index.
-        beside: names of batches it wants drawn along with each batch, such as "trusted".
+        beside: names of splits of which it wants a batch drawn along with each batch, such as "trusted".
+        joint_lr: learning rate of its own parameters where the objective moves them; None is the networks'. They
+            never decay.
     """
 
     card: ClassVar[Card]
@@ -118,6 +120,7 @@ class Method(nn.Module):
     mixes_rows: bool = False
     remembers_rows: bool = False
     beside: tuple[str, ...] = ()
+    joint_lr: float | None = None
 
     def prepare(self, task: Task) -> None:
         """Allocate memory for this data set, and draw parameters that start at random from torch's seeded generator.
@@ -203,6 +206,7 @@ class Chain(Method):
         self.mixes_rows = any(m.mixes_rows for m in flat)
         self.remembers_rows = any(m.remembers_rows for m in flat)
         self.beside = tuple(dict.fromkeys([*type(self).beside, *(name for m in flat for name in m.beside)]))
+        self.joint_lr = next((m.joint_lr for m in flat if m.joint_lr is not None), None)
 
     @property
     def parts(self) -> list[Method]:

@@ -50,9 +50,10 @@ class Streams:
         if len(self.positions) < 2:
             raise BadInput(f"only {len(self.positions)} row(s) are left to train on")
         self.beside = {name: (training.rows, self._positions(m)) for name, m in beside.items()}
-        if "trusted" in method.beside and "trusted" not in self.beside:
-            trusted = training.splits["trusted"]
-            self.beside["trusted"] = (trusted, torch.arange(len(trusted)))
+        for name in method.beside:
+            if name not in self.beside:
+                others = training.split(name)
+                self.beside[name] = (others, torch.arange(len(others)))
 
     def _positions(self, mask: Tensor | None) -> Tensor:
         rows = self.training.rows

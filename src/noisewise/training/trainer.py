@@ -189,7 +189,7 @@ class Training:
         return learner
 
     def split(self, name: str) -> Rows:
-        """The rows of "validation", "test" or "trusted".
+        """The rows of "validation", "test", "trusted", or of what `add` brought.
 
         Raises:
             BadInput: there are none.
@@ -198,6 +198,43 @@ class Training:
             hint = ": ask for some (--trusted N)" if name == "trusted" else ""
             raise BadInput(f"this training needs {name} rows and the data set has none{hint}")
         return self.splits[name]
+
+    def add(self, name: str, data: Dataset) -> None:
+        """Further rows, under a name by which a method can ask for them in `beside`; prepared as the others are."""
+        augment = default_augment(self.data) if self.config.augment == "auto" else None
+        self.splits[name] = Rows(data.blind(), self.device, augment=augment, normalise=self.rows.normalise)
+
+    def adopt(self, name: str, nets: Networks) -> Learner:
+        """A learner of networks that the recipe made itself; the stored ones where an interrupted run goes on.
+
+        The optimiser is that of the configuration, over their trainable parameters.
+        """
+        learner = Learner(name, nets.to(self.device), build_optimizer(self.config, nets.trainable().values()))
+        self._restore_learner(learner)
+        self._learners[name] = learner
+        return learner
+
+    def note(self, learner: Learner, method: Method, *, seconds: float = 0.0) -> None:
+        """Write one epoch to the history that the recipe trained by other means than `fit`.
+
+        The ledger looks at every training row once, in evaluation mode; then all is evaluated as after an epoch.
+
+        Args:
+            learner: as it is after the epoch. method: for its way of predicting. seconds: what the epoch took.
+        """
+        self._enter(method)
+        predictor = Predictor(learner.nets, method.predict)
+        self.predictor = predictor
+        call, self._calls = self._calls, self._calls + 1
+        if call < self._state.get("calls", 0) or (call == self._state.get("calls") and self._state.get("epoch", 0)):
+            return
+        for batch in self.passes(learner.nets):
+            self.ledger.record(batch.rows, batch.scores)
+        learner.epochs_done += 1
+        self._seconds += seconds
+        self._examples += len(self.rows)
+        self._record(learner, method, predictor)
+        self._write(call, 1)
 
     def remember(self, name: str, compute: Callable[[], Any]) -> Any:
         """What `compute` gives, computed once: an interrupted recipe that comes here again gets the stored value.
@@ -320,14 +357,15 @@ class Training:
         for number, (known, _) in enumerate(self._methods):
             if known is method:
                 return number
-        if "trusted" in method.beside:
-            self.split("trusted")
+        for name in method.beside:
+            self.split(name)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seeded(self.config.seed, "method", len(self._methods)))
             method.prepare(replace(self.task, networks=method.networks or 1))
         method.to(self.device)
         learned = method.joint_parameters()
-        joint = build_optimizer(self.config, learned) if learned else None
+        settings = replace(self.config, weight_decay=0.0, lr=method.joint_lr or self.config.lr)
+        joint = build_optimizer(settings, learned) if learned else None
         number = len(self._methods)
         stored = self._state.get("methods", [])
         if number < len(stored):

@@ -1,10 +1,4 @@
-"""The settings in which every catalogue entry is tested. An entry without a case fails `test_conformance`."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+"""The first fifteen methods."""
 
 from noisewise.methods.bootstrap import BootstrapSoft
 from noisewise.methods.cdr import CDR
@@ -21,39 +15,9 @@ from noisewise.methods.mixup import Mixup
 from noisewise.methods.pgd_training import PGDTraining
 from noisewise.methods.sam import SAM
 from noisewise.methods.self_paced import SelfPaced
-from noisewise.training.method import Method
 from noisewise.training.networks import Networks
 
-CLASSES = 4
-Make = Callable[[Networks], Method]
-
-
-@dataclass(frozen=True)
-class Case:
-    """How one method is tested.
-
-    Attributes:
-        spec: how it is asked for by name, with settings for a few epochs on a few rows.
-        step: the method that acts within a step, made for a peer network.
-        accuracy: reached on digits with 40 % symmetric noise by `test_learns`, with seed 0; measured, less 0.04.
-        neutral: the same at a setting that equals cross entropy, if there is one.
-        smooth: where the objective is a differentiable function of the logits; by default `step`.
-        draws: its edit draws random numbers.
-        counts: networks it is tried with.
-    """
-
-    spec: str
-    step: Make
-    accuracy: float
-    neutral: Make | None = None
-    smooth: Make | None = None
-    draws: bool = False
-    counts: tuple[int, ...] = (1, 2)
-
-
-def confusion(share: float = 0.1) -> Tensor:
-    """Symmetric confusions: relabelling the classes leaves them as they are."""
-    return torch.full((CLASSES, CLASSES), share) + (1 - CLASSES * share) * torch.eye(CLASSES)
+from ..case import Case, confusion
 
 
 def divide_mix(peer: Networks, warmup: int = 0) -> DivideMix:
