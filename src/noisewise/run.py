@@ -27,6 +27,7 @@ from noisewise.noise import corrupt as apply_corruption
 from noisewise.training.config import Config, configured
 from noisewise.training.method import Method
 from noisewise.training.networks import Predictor
+from noisewise.training.stopping import RULES
 from noisewise.training.streams import predicted
 from noisewise.training.trainer import Row, Training
 
@@ -247,6 +248,7 @@ def _result(training: Training, data: Dataset, method: Any, model: Any, config: 
         "test_accuracy_last10": None if accuracy is None else accuracy.iloc[-10:].mean(),
         "test_accuracy_selected": None if accuracy is None else accuracy.iloc[chosen],
         "selected_epoch": int(history["epoch"].iloc[chosen]),
+        "selection": _selection(training.history),
         "seconds": training.seconds,
         "examples_per_second": training.examples_per_second,
         "device": str(config.torch_device),
@@ -258,6 +260,15 @@ def _result(training: Training, data: Dataset, method: Any, model: Any, config: 
             metrics[name] = history[name].iloc[-1]
     frame = samples(training, data)
     return Run(metrics, history, frame, predictor, data.classes, training.rows.normalise, config, data.kind)
+
+
+def _selection(history: list[Row]) -> dict[str, dict[str, Any]]:
+    """Per rule of stopping, the epoch it chooses and the test accuracy there, where that is known."""
+    found = {}
+    for name, rule in RULES.items():
+        row = history[rule(history)]
+        found[name] = {"epoch": row["epoch"], "test_accuracy": row.get("test_accuracy")}
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from noisewise.errors import BadInput, nearest
+from noisewise.training.stopping import RULES
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Config:
         clip_norm: largest gradient norm, or None.
         seed: of everything random.
         validation: share of the training rows held out, with their given (noisy) labels, for model selection.
-        patience: stop when the validation accuracy has not risen for so many epochs; None trains to the end.
+        select: the rule that chooses the epoch whose weights are kept: validation, label-wave, agreement or last (see
+            `stopping`); without validation rows `validation` keeps the last.
+        patience: stop when the chosen epoch is so many epochs ago; None trains to the end.
         augment: "auto" (by the kind of data) or "none".
         precision: "auto", "fp32" or "bf16". device: "auto" or a torch device.
     """
@@ -46,6 +49,7 @@ class Config:
     clip_norm: float | None = None
     seed: int = 0
     validation: float = 0.1
+    select: str = "validation"
     patience: int | None = None
     augment: str = "auto"
     precision: str = "auto"
@@ -60,6 +64,7 @@ class Config:
         _range("weight_decay", self.weight_decay, 0, None)
         _range("validation", self.validation, 0, 0.9)
         _range("warmup", self.warmup, 0, 1)
+        _one_of("select", self.select, tuple(RULES))
         _one_of("augment", self.augment, ("auto", "none"))
         _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
 

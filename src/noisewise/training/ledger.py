@@ -21,7 +21,8 @@ class Ledger(Method):
     Buffers, (rows,) unless said: `seen` observations; `loss_last` and `loss_sum` cross entropy with the given label;
     `margin_sum` of z_given - max other z (Pleiss et al. 2020, area under the margin); `wrong_events` observations in
     which the prediction was not the given label; `forgetting` changes from right to wrong between observations (Toneva
-    et al. 2019); `was_right`; `learned_at` observation number from which it was first right (0: never);
+    et al. 2019); `was_right`; `predicted` the class it was last predicted as, -1 before; `moved` whether that was another than
+    the time before; `learned_at` observation number from which it was first right (0: never);
     `probability_sum` (rows, K).
     """
 
@@ -35,6 +36,8 @@ class Ledger(Method):
     loss_sum: Tensor
     margin_sum: Tensor
     was_right: Tensor
+    predicted: Tensor
+    moved: Tensor
     fresh: Tensor
     probability_sum: Tensor
 
@@ -46,7 +49,8 @@ class Ledger(Method):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=task.given.device))
         for name in ("loss_last", "loss_sum", "margin_sum"):
             self.register_buffer(name, torch.zeros(rows, device=task.given.device))
-        for name in ("was_right", "fresh"):
+        self.register_buffer("predicted", torch.full((rows,), -1, dtype=torch.int32, device=task.given.device))
+        for name in ("was_right", "moved", "fresh"):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.bool, device=task.given.device))
         self.register_buffer("probability_sum", torch.zeros(rows, task.classes, device=task.given.device))
 
@@ -83,6 +87,9 @@ class Ledger(Method):
         first = right & (self.learned_at[index] == 0)
         self.learned_at[index] = torch.where(first, self.seen[index], self.learned_at[index])
         self.was_right[index] = right
+        predicted = mean.argmax(dim=1).int()
+        self.moved[index] = predicted != self.predicted[index]
+        self.predicted[index] = predicted
         self.loss_last[index] = loss
         self.loss_sum[index] += loss
         self.margin_sum[index] += at_given - others

@@ -29,6 +29,7 @@ from noisewise.training.ledger import Ledger
 from noisewise.training.method import Chain, Method, Sight, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
 from noisewise.training.optim import build_optimizer, learning_rate
+from noisewise.training.stopping import RULES
 from noisewise.training.step import Moves, step
 from noisewise.training.streams import Passes, Streams, batches, predicted
 
@@ -319,6 +320,7 @@ class Training:
             "lr": learner.optimizer.param_groups[0]["lr"],
             "train_loss": float(self.ledger.loss_last[training].mean()),
             "train_accuracy": float(self.ledger.was_right[training].float().mean()),
+            "prediction_changes": float(self.ledger.moved[training].float().mean()),
         }
         for name in ("validation", "test"):
             if name in self.splits:
@@ -326,12 +328,9 @@ class Training:
         row["seconds"] = self._seconds
         if self._witness:
             row.update(self._witness(self, method))
-        best = max((r["validation_accuracy"] for r in self.history if "validation_accuracy" in r), default=-1.0)
-        if row.get("validation_accuracy", 2.0) > best:
+        row["selected"] = RULES[self.config.select]([*self.history, row]) == len(self.history)
+        if row["selected"]:
             self.selected = {k: v.detach().cpu().clone() for k, v in predictor.nets.state_dict().items()}
-            row["selected"] = True
-        else:
-            row["selected"] = False
         self.history.append(row)
         if self._on_epoch:
             self._on_epoch(row)
@@ -347,7 +346,7 @@ class Training:
 
     def _stopped(self) -> bool:
         patience = self.config.patience
-        if patience is None or "validation" not in self.splits or not self.history:
+        if patience is None or not self.history:
             return False
         last_rise = max(i for i, row in enumerate(self.history) if row["selected"])
         return len(self.history) - 1 - last_rise >= patience

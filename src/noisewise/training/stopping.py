@@ -1,0 +1,82 @@
+"""Which epoch to keep, without a clean label in sight. A rule reads the history of the epochs so far.
+
+    validation     the epoch with the best accuracy on held-out rows with their given labels. Under symmetric noise of
+                   rate r it is E[noisy accuracy] = (1 - r) a + r (1 - a) / (K - 1), rising in the clean accuracy a, so
+                   that the same epoch is best on both.
+    label-wave     the first local minimum of the moving average of prediction changes, the share of training rows
+                   whose predicted class is another than an epoch before (Yuan, Feng and Liu, Early Stopping Against
+                   Label Noise Without Validation Data, ICLR 2024, section 4).
+    agreement      the plateau of agreement: how fast the share of training rows that are predicted as their given label
+                   rises falls while the clean rows are being finished, and grows when memorising begins; the first
+                   local minimum of the moving average of that rise.
+    last           the last epoch.
+
+Every rule looks back only, so it can be asked after every epoch; a local minimum counts as such when `PATIENCE`
+epochs have not gone below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+History = Sequence[Mapping[str, Any]]
+
+WINDOW = 3
+PATIENCE = 3
+
+
+def best_validation(history: History) -> int:
+    """The position of the first epoch with the largest `validation_accuracy`; the last epoch where there is none."""
+    known = [row.get("validation_accuracy", float("nan")) for row in history]
+    best = len(history) - 1
+    for epoch in reversed(range(len(known))):
+        if known[epoch] >= known[best]:
+            best = epoch
+    return best
+
+
+def label_wave(history: History) -> int:
+    """The position of the first local minimum of the averaged `prediction_changes`."""
+    return first_minimum(moving_average([row["prediction_changes"] for row in history]))
+
+
+def agreement_plateau(history: History) -> int:
+    """The position of the first local minimum of the averaged rise of `train_accuracy`."""
+    values = [row["train_accuracy"] for row in history]
+    rises = [float("inf"), *(b - a for a, b in zip(values, values[1:], strict=False))]
+    return first_minimum(moving_average(rises))
+
+
+def last(history: History) -> int:
+    """The position of the last epoch."""
+    return len(history) - 1
+
+
+RULES: dict[str, Callable[[History], int]] = {
+    "validation": best_validation,
+    "label-wave": label_wave,
+    "agreement": agreement_plateau,
+    "last": last,
+}
+
+
+def moving_average(values: Sequence[float], window: int = WINDOW) -> list[float]:
+    """Means over the last `window` values; infinite where there are not yet so many."""
+    return [
+        sum(values[end - window : end]) / window if end >= window else float("inf") for end in range(1, len(values) + 1)
+    ]
+
+
+def first_minimum(values: Sequence[float], patience: int = PATIENCE) -> int:
+    """The position of the first value that the next `patience` values do not go below; else of the smallest so far.
+
+    Values that are not finite are waited for: while there is no finite one, it is the last position.
+    """
+    best = None
+    for position, value in enumerate(values):
+        if best is not None and position - best > patience:
+            break
+        if value < float("inf") and (best is None or value < values[best]):
+            best = position
+    return len(values) - 1 if best is None else best
