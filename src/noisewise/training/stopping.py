@@ -18,6 +18,7 @@ epochs have not gone below it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 History = Sequence[Mapping[str, Any]]
@@ -44,7 +45,7 @@ def label_wave(history: History) -> int:
 def agreement_plateau(history: History) -> int:
     """The position of the first local minimum of the averaged rise of `train_accuracy`."""
     values = [row["train_accuracy"] for row in history]
-    rises = [float("inf"), *(b - a for a, b in zip(values, values[1:], strict=False))]
+    rises = [float("inf"), *(b - a for a, b in pairwise(values))]
     return first_minimum(moving_average(rises))
 
 

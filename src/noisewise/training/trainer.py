@@ -29,8 +29,8 @@ from noisewise.training.ledger import Ledger
 from noisewise.training.method import Chain, Method, Sight, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
 from noisewise.training.optim import build_optimizer, learning_rate
-from noisewise.training.stopping import RULES
 from noisewise.training.step import Moves, step
+from noisewise.training.stopping import RULES
 from noisewise.training.streams import Passes, Streams, batches, predicted
 
 Row = dict[str, Any]
