@@ -20,8 +20,10 @@ from noisewise.auditing.judge import judge
 from noisewise.data import Dataset, load, split, subset
 from noisewise.data.dataset import Kind
 from noisewise.data.rows import Normalise, Rows
+from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
 from noisewise.methods import build
+from noisewise.methods.presets import preset as named_preset
 from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.training.config import Config, configured
@@ -87,9 +89,10 @@ def train(
     data: Dataset | str | Path,
     method: str | Method | Callable[..., None] = "ce",
     model: str | nn.Module | Callable[..., nn.Module] | None = None,
-    epochs: int = 20,
+    epochs: int | None = None,
     seed: int = 0,
     *,
+    preset: str | None = None,
     corrupt: str | None = None,
     trusted: int = 0,
     noise_rate: float | None = None,
@@ -108,7 +111,9 @@ def train(
         data: a Dataset, or a source (a name, a path, "hf:NAME").
         method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe.
         model: a catalogue name, "module:function", a callable or a module; by default one that fits the kind of data.
-        epochs, seed: of the training.
+        epochs: of the training; 20 where neither this nor a preset says. seed: of everything random.
+        preset: published settings of the method by name, such as "paper-cifar10-sym50": its options, and the model,
+            epochs and further settings where they are not stated here.
         corrupt: a corruption spec, applied before splitting.
         trusted: number of rows with known-correct labels to set aside for methods that need them.
         noise_rate: the noise rate where you know it; methods that need it otherwise estimate it.
@@ -121,12 +126,16 @@ def train(
     Raises:
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
+    if preset is not None:
+        found = named_preset(_named(method), preset)
+        method, model = found.method, model if model is not None else found.model
+        epochs, settings = epochs if epochs is not None else found.epochs, {**found.settings, **settings}
     source = data if isinstance(data, Dataset) else load(data, labels=labels, data_dir=data_dir)
     if rows is not None:
         source = subset(source, rows, seed)
     if corrupt:
         source = apply_corruption(source, corrupt, seed=seed)
-    config = configured(epochs, seed, settings)
+    config = configured(20 if epochs is None else epochs, seed, settings)
     parts = split(
         source, validation=config.validation if source.validation is None else 0.0, trusted=trusted, seed=seed
     )
@@ -147,10 +156,17 @@ def train(
     )
     trains(training)
     training.finish()
-    run = _result(training, parts, method, chosen, config)
+    run = _result(training, parts, method, chosen, config, preset)
     if folder is not None:
         run.save(folder)
     return run
+
+
+def _named(method: Any) -> str:
+    """A method's name, for which alone there are presets."""
+    if not isinstance(method, str):
+        raise BadInput("a preset is of a method given by its name")
+    return method
 
 
 def _said(method: str | Method | Callable[..., None]) -> str:
@@ -227,7 +243,7 @@ def samples(training: Training, data: Dataset) -> pd.DataFrame:
     return frame.sort_values("index", ignore_index=True)
 
 
-def _result(training: Training, data: Dataset, method: Any, model: Any, config: Config) -> Run:
+def _result(training: Training, data: Dataset, method: Any, model: Any, config: Config, preset: str | None) -> Run:
     history = pd.DataFrame(training.history)
     predictor = training.predictor
     assert predictor is not None  # every recipe records at least one epoch
@@ -239,6 +255,7 @@ def _result(training: Training, data: Dataset, method: Any, model: Any, config: 
         "rows": len(data),
         "classes": list(data.classes),
         "method": _said(method),
+        "preset": preset,
         "model": model if isinstance(model, str) else type(model).__name__,
         "config": config.plain(),
         "provenance": list(data.provenance),

@@ -19,13 +19,15 @@ Entry = dict[str, Any]
 def describe_methods() -> list[Entry]:
     """Every method's card as plain data."""
     from noisewise.methods import card
+    from noisewise.methods.presets import presets
 
     found = []
     for name in noisewise.METHODS:
         entry = card(name)
         first = {"name": name, "stations": list(entry.stations), "networks": entry.networks}
         first |= {"needs_trusted": entry.needs_trusted, "relative_cost": entry.relative_cost, "paper": entry.paper}
-        rest = {"idea": entry.idea, "equation": entry.equation, "departures": entry.departures}
+        rest: Entry = {"idea": entry.idea, "equation": entry.equation, "departures": entry.departures}
+        rest["presets"] = {key: asdict(value) for key, value in presets(name).items()}
         found.append({**first, "year": entry.year, **rest})
     return found
 

@@ -28,6 +28,7 @@ _COLUMNS = {
     cls=Command,
     example="noisewise train digits --corrupt symmetric:0.4 --method elr --epochs 20 --out run/\n"
     "noisewise train fashion-mnist --method coteaching --model cnn9 --set lr=0.001 --set optimizer=adam --out run/\n"
+    "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt symmetric:0.5 --out run/\n"
     "noisewise train table.parquet --labels y --method glc --trusted 200 --out run/",
 )
 @options.together(options.source, options.labels)
@@ -35,7 +36,10 @@ _COLUMNS = {
     "--method", default="ce", metavar="M", help="A name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce."
 )
 @options.model
-@click.option("--epochs", type=click.IntRange(min=1), default=20, metavar="N", help="Passes over the training rows.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the training rows; 20 unless a preset says."
+)
+@click.option("--preset", metavar="NAME", help="A paper's settings of the method; `noisewise methods --json` has them.")
 @options.injected
 @click.option(
     "--trusted",
@@ -54,7 +58,9 @@ _COLUMNS = {
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder, if there is one.")
 @options.together(options.out_folder("run.json, history, samples, model and checkpoint"), options.as_json)
-def train(source: str, epochs: int, settings: tuple[str, ...], out: Path, as_json: bool, **arguments: Any) -> None:
+def train(
+    source: str, epochs: int | None, settings: tuple[str, ...], out: Path, as_json: bool, **arguments: Any
+) -> None:
     """Train a network on SOURCE in spite of wrong labels.
 
     What training saw of every row is kept, and so which rows it doubts.

@@ -48,6 +48,8 @@ class Mixup(Method):
         "Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, ICLR 2018",
         2018,
         "x = l x_i + (1 - l) x_j,  y = l y_i + (1 - l) y_j,  l ~ Beta(alpha, alpha)",
+        forwards=2,
+        departures="none known; the second forward pass is the ledger's look at the rows as they are",
     )
     mixes_rows = True
 

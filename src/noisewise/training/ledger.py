@@ -21,8 +21,8 @@ class Ledger(Method):
     Buffers, (rows,) unless said: `seen` observations; `loss_last` and `loss_sum` cross entropy with the given label;
     `margin_sum` of z_given - max other z (Pleiss et al. 2020, area under the margin); `wrong_events` observations in
     which the prediction was not the given label; `forgetting` changes from right to wrong between observations (Toneva
-    et al. 2019); `was_right`; `predicted` the class it was last predicted as, -1 before; `moved` whether that was another
-    than the time before; `learned_at` observation number from which it was first right (0: never);
+    et al. 2019); `was_right`; `predicted` the class it was last predicted as, -1 before; `moved` whether it was
+    another the time before; `learned_at` observation number from which it was first right (0: never);
     `probability_sum` (rows, K).
     """
 

@@ -1,0 +1,103 @@
+"""The passes through a network that every card states are those that are made; the card of `ce` is the unit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from noisewise.data.dataset import Dataset
+from noisewise.methods import METHODS, build, card
+from noisewise.noise import corrupt
+from noisewise.training.config import Config
+from noisewise.training.trainer import Training
+
+EPOCHS, ROWS, BATCH = 24, 320, 32
+
+
+@dataclass
+class Count:
+    """Rows that passed."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+
+class Passes(torch.autograd.Function):
+    """The identity on logits; counts rows that pass forward, backward and, in forward mode, once more forward."""
+
+    @staticmethod
+    def forward(logits, count):
+        count.forwards += len(logits)
+        return logits.view_as(logits)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.count = inputs[1]
+
+    @staticmethod
+    def backward(ctx, gradient):
+        ctx.count.backwards += len(gradient)
+        return gradient, None
+
+    @staticmethod
+    def jvp(ctx, tangent, _):
+        ctx.count.forwards += len(tangent)
+        return tangent.view_as(tangent)
+
+
+class Counted(nn.Module):
+    """A small network whose passes are counted."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
+        self.count = count
+
+    def __deepcopy__(self, memo):
+        copied = Counted(self.count)
+        copied.load_state_dict(self.state_dict())
+        for name, parameter in copied.named_parameters():
+            parameter.requires_grad_(self.get_parameter(name).requires_grad)
+        return copied
+
+    def forward(self, x):
+        return Passes.apply(self.body(x), self.count)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Digits with 40 % symmetric noise, and as many trusted rows as a batch."""
+    x, y = load_digits(return_X_y=True)
+    whole = Dataset((x / 16).astype(np.float32), y, tuple(map(str, range(10))))
+    noisy = corrupt(whole.take(np.arange(ROWS)), "symmetric:0.4", seed=0)
+    trusted = whole.take(np.arange(ROWS, ROWS + BATCH))
+    return Dataset(noisy.inputs, noisy.given, whole.classes, index=noisy.index, trusted=trusted)
+
+
+def passes(data, spec):
+    """Forward and backward passes per training row and epoch of a training with default options."""
+    count = Count()
+    config = Config(epochs=EPOCHS, batch_size=BATCH, lr=0.1, validation=0.0)
+    build(spec)(Training(data, lambda shape, classes: Counted(count), config))
+    return count.forwards / (ROWS * EPOCHS), count.backwards / (ROWS * EPOCHS)
+
+
+def check_cost(counted, stated):
+    forwards, backwards = counted
+    print(f"{stated.name}: {forwards:.2f} forward, {backwards:.2f} backward")
+    assert (forwards + 2 * backwards) / 3 == pytest.approx(stated.relative_cost, rel=0.1)
+    assert forwards == pytest.approx(stated.forwards, rel=0.1, abs=0.05)
+    assert backwards == pytest.approx(stated.backwards, rel=0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_the_card_counts_the_passes(name, data):
+    check_cost(passes(data, name), card(name))
+
+
+def test_a_card_that_counts_too_few_is_caught(data):
+    with pytest.raises(AssertionError):
+        check_cost(passes(data, "sam"), card("ce"))
