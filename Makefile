@@ -21,7 +21,7 @@ help:
 	@echo "make lint   check format, style and types"
 	@echo "make slow   run the tests marked slow"
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
-	@echo "make docs   write docs/methods.md from the methods' cards"
+	@echo "make docs   write docs/methods.md and docs/methods/ from the methods' cards"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
 	@echo "Each installs what it needs into VENV=$(VENV) first."
 
@@ -56,7 +56,7 @@ lint: $(VENV)/.installed-tools
 	$(RUN)/mypy
 
 docs: $(VENV)/.installed
-	$(RUN)/python -m noisewise.cli.pages docs/methods.md
+	$(RUN)/python -m noisewise.cli.pages docs
 
 e2e: $(VENV)/.installed
 	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out $(RESULTS)

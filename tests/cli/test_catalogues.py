@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import noisewise
-from noisewise.cli.pages import methods_page
+from noisewise.cli.pages import pages
 
-PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+DOCS = Path(__file__).parents[2] / "docs"
 CATALOGUES = ("METHODS", "CORRUPTIONS", "DETECTORS", "MODELS", "SOURCES")
 
 
@@ -33,5 +33,9 @@ def test_methods_tell_what_the_contract_names(run):
     assert entries["l2rw"]["needs_trusted"] is True
 
 
-def test_the_page_of_methods_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == methods_page(), "run `make docs`"
+def test_the_pages_of_methods_are_up_to_date():
+    written = pages(DOCS)
+    there = {"methods.md", *(f"methods/{path.name}" for path in (DOCS / "methods").glob("*.md"))}
+    assert written.keys() == there, "run `make docs`"
+    stale = [name for name, text in written.items() if (DOCS / name).read_text(encoding="utf-8") != text]
+    assert stale == [], "run `make docs`"

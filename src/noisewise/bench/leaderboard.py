@@ -17,6 +17,8 @@ ACCURACIES = {
     "last": "test_accuracy_last",
     "last 10": "test_accuracy_last10",
     "selected": "test_accuracy_selected",
+    "label-wave": "test_accuracy_by_label-wave",
+    "agreement": "test_accuracy_by_agreement",
 }
 
 
@@ -28,7 +30,9 @@ def collect(jobs: list[Job], folder: Path) -> pd.DataFrame:
         if path.exists():
             metrics = json.loads(path.read_text(encoding="utf-8"))
             plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in job.arguments}
-            rows.append({"key": job.key, **job.arguments, **plain})
+            chosen = metrics.get("selection") or {}
+            by_rule = {f"test_accuracy_by_{rule}": value["test_accuracy"] for rule, value in chosen.items()}
+            rows.append({"key": job.key, **job.arguments, **plain, **by_rule})
     return pd.DataFrame(rows)
 
 
@@ -93,10 +97,9 @@ def to_html(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
 
 
 _LEGEND = (
-    "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epoch selected on "
-    "noisy validation "
-    "labels. Label precision and recall of the rows a method keeps; share of wrong labels fitted at the end; training "
-    "seconds, and relative to ce."
+    "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epochs chosen on "
+    "noisy validation labels (selected), by Label Wave and by the plateau of agreement. Label precision and recall of "
+    "the rows a method keeps; share of wrong labels fitted at the end; training seconds, and relative to ce."
 )
 _STYLE = (
     "body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"

@@ -45,8 +45,8 @@ CARD = Card(
     stations=("edit", "loss", "penalty"),
     networks=2,
     departures="BatchNorm statistics do not move while guessing; an empty part is left out instead of "
-    "failing; the warm-up is at most a sixth of the training. The cost is that at 40 % noise: it falls with the number of "
-    "labelled rows",
+    "failing; the warm-up is at most a sixth of the training. The cost is that at 40 % noise: it "
+    "grows with the share of rows that stay labelled",
 )
 
 
