@@ -7,6 +7,7 @@ import noisewise as nw
 from noisewise.data import Dataset, split
 from noisewise.errors import BadInput
 from noisewise.training import Config, Method, Training, trainer
+from noisewise.training.networks import Networks
 from noisewise.training.recipe import single
 
 
@@ -101,3 +102,79 @@ def test_a_checkpoint_of_another_method_is_refused(tmp_path):
     nw.train("digits", "ce", **settings, resume=True)
     with pytest.raises(BadInput, match="another data set, method"):
         nw.train("digits", "gce", **settings, resume=True)
+
+
+class Constant(torch.nn.Module):
+    """Says the same of every row."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = torch.nn.Parameter(logits)
+
+    def forward(self, x):
+        return self.logits.expand(len(x), -1)
+
+
+def noting(training):
+    """A recipe that trains nothing: two epochs of networks made elsewhere."""
+    for epoch in range(2):
+        logits = training.remember(f"logits {epoch}", lambda epoch=epoch: torch.eye(training.classes)[epoch])
+        learner = training.adopt(f"constant {epoch}", Networks([Constant(logits)]))
+        training.note(learner, Method(), seconds=1.5)
+
+
+def test_a_recipe_may_note_epochs_of_networks_it_made_itself(data):
+    training = Training(data, "mlp:widths=8", Config(epochs=1, validation=0.0))
+    noting(training)
+    assert [row["stage"] for row in training.history] == ["constant 0", "constant 1"]
+    given = training.rows.given
+    for epoch, row in enumerate(training.history):
+        assert row["train_accuracy"] == pytest.approx(float((given == epoch).float().mean()))
+    assert training.seconds == 3.0
+    assert (training.ledger.seen[training.rows.index] == 2).all()
+    assert training.history[1]["prediction_changes"] == 1
+
+
+def test_noted_epochs_are_not_noted_again_after_an_interruption(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("noisewise.training.trainer._CHECKPOINT_SECONDS", -1.0)
+
+    def killed(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    interrupted = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, on_epoch=killed)
+    with pytest.raises(KeyboardInterrupt):
+        noting(interrupted)
+    resumed = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, resume=True)
+    noting(resumed)
+    assert [row["epoch"] for row in resumed.history] == [1, 2]
+    assert (resumed.ledger.seen[resumed.rows.index] == 2).all()
+    again = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, resume=True)
+    noting(again)
+    assert (again.ledger.seen[again.rows.index] == 2).all()
+
+
+class Joins(Method):
+    """Trains on the rows beside instead of its own."""
+
+    beside = ("extra",)
+
+    def edit(self, batch, nets, rng):
+        self.seen = batch.beside["extra"]
+        return batch
+
+
+def test_rows_may_be_added_under_a_name(data):
+    training = Training(data, "mlp:widths=8", Config(epochs=1))
+    extra = data.take(np.arange(7))
+    training.add("extra", extra)
+    method = Joins()
+    training.fit(training.learner(), method)
+    assert len(method.seen) == 7
+    assert set(method.seen.index.tolist()) == set(extra.index.tolist())
+
+
+def test_rows_that_nobody_added(data):
+    training = Training(data, "mlp:widths=8", Config(epochs=1))
+    with pytest.raises(BadInput, match="needs extra rows"):
+        training.fit(training.learner(), Joins())
