@@ -16,7 +16,7 @@ from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
 
-def generalized_cross_entropy(logits: Tensor, targets: Tensor, q: float) -> Tensor:
+def generalized_cross_entropy(logits: Tensor, targets: Tensor, q: float | Tensor) -> Tensor:
     """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them."""
     log_p = torch.log_softmax(logits, dim=-1)
     return (targets * -torch.expm1(q * log_p) / q).sum(dim=-1)

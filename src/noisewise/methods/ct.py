@@ -1,0 +1,92 @@
+"""The photon likelihood of low-dose computed tomography (Xie et al., IEEE TMI 2017), its data equation.
+
+    P = Q + e,    Q ~ Poisson(I0 exp(-l)),    e ~ N(0, sigma^2)
+    L(l) = min over Q >= 0 of (P - Q)^2 / (2 sigma^2) + I0 exp(-l) - Q (log I0 - l) + log Q!
+
+A detector counts Q of the I0 photons that are sent along a line with integral l, and electronic noise hides the count.
+`photon_nll` is this likelihood, at the most probable count. It is convex in Q and its derivative is concave, so
+Newton's method climbs to the minimum; the gradient by l is Q - I0 exp(-l) (envelope theorem).
+
+The paper uses it, with a prior on the sinogram, for regression on measurements. Reading labels with it is ours: the
+label is a measurement of I0 photons in the given class and none in the others, of which the network predicts the
+expected counts I0 p_k. Then Q / I0 is a corrected label between the given one and the prediction. Up to a
+constant, the loss is cross entropy for sigma to 0 and never more than that, and it never exceeds I0 / (2 sigma^2) + 1:
+a label the network finds too unlikely is taken for electronic noise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+_STEPS = 15
+
+
+@torch.no_grad()
+def most_probable_count(log_rate: Tensor, measured: Tensor, sigma: Tensor) -> Tensor:
+    """Q >= 0, real-valued, that minimises (P - Q)^2 / (2 sigma^2) - Q log rate + log Q!; shapes broadcast."""
+    count = torch.minimum(measured, log_rate.exp()).clamp_min(0)
+    for _ in range(_STEPS):
+        slope = (count - measured) / sigma**2 - log_rate + torch.digamma(count + 1)
+        count = (count - slope / (1 / sigma**2 + torch.polygamma(1, count + 1))).clamp_min(0)
+    return count
+
+
+def photon_nll(line_integrals: Tensor, measured: Tensor, i0: float | Tensor, sigma: float | Tensor) -> Tensor:
+    """Negative log-likelihood of measurements behind line integrals, at the most probable photon count.
+
+    Args:
+        line_integrals: l, of any shape; what a network predicts. Differentiable.
+        measured: P in photons, of a shape that broadcasts; may be negative.
+        i0: photons sent. sigma: standard deviation of the electronic noise, in photons, above 0.
+
+    Returns:
+        The terms that depend on l, P and Q, without log sqrt(2 pi) sigma; of the shape of the inputs together.
+    """
+    photons, width = (torch.as_tensor(v, dtype=line_integrals.dtype, device=line_integrals.device) for v in (i0, sigma))
+    log_rate = photons.log() - line_integrals
+    count = most_probable_count(log_rate, measured, width)
+    electronic = (measured - count) ** 2 / (2 * width**2)
+    return electronic + log_rate.exp() - count * log_rate + torch.lgamma(count + 1)
+
+
+def photon_label_loss(logits: Tensor, targets: Tensor, i0: float, sigma: float) -> Tensor:
+    """(..., B) losses per photon of (..., B, K) logits with target distributions that broadcast to them."""
+    return photon_nll(-torch.log_softmax(logits, dim=-1), i0 * targets, i0, sigma).sum(dim=-1) / i0
+
+
+class CT(Method):
+    """Loss station: the label as a noisy count of photons.
+
+    Args:
+        i0: photons per label.
+        sigma: electronic noise, in photons; the larger against the root of i0, the more of a label may be noise.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "ct",
+        "A label is read as a count of photons behind electronic noise, whose most probable value lies between the "
+        "label and the prediction. A label the network finds too unlikely is taken for noise.",
+        "Xie, Zeng, Zhao, Meng and others, Robust Low-Dose CT Sinogram Preprocessing via Exploiting Noise-Generating "
+        "Mechanism, IEEE Transactions on Medical Imaging 2017",
+        2017,
+        "L = min_Q sum_k (I0 y_k - Q_k)^2 / (2 sigma^2) + I0 p_k - Q_k log(I0 p_k) + log Q_k!, over I0",
+        departures="the paper's use is regression on measurements with a prior (`photon_nll` is that likelihood); "
+        "reading labels as counts is ours, and so are I0 and sigma",
+    )
+
+    def __init__(self, i0: float = 100.0, sigma: float = 7.0) -> None:
+        super().__init__()
+        within("ct", "i0", i0, 1, 1e5)
+        within("ct", "sigma", sigma, 1e-3, 1e5)
+        self.i0, self.sigma = i0, sigma
+
+    def loss(self, batch: Batch) -> Tensor:
+        return photon_label_loss(batch.scores, batch.y, self.i0, self.sigma)

@@ -1,0 +1,48 @@
+"""Label smoothing (Szegedy et al., CVPR 2016), the equation of section 7.
+
+    target = (1 - eps) y + eps / K
+
+The targets sum to one. Under noise it acts like a shrunken loss correction (Lukasik et al., ICML 2020).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+
+def smoothed(targets: Tensor, eps: float | Tensor) -> Tensor:
+    """(..., B, K) targets mixed with the uniform distribution, of which they get the share eps."""
+    return (1 - eps) * targets + eps / targets.shape[-1]
+
+
+class LabelSmoothing(Method):
+    """Target station: the given label mixed with the uniform distribution.
+
+    Args:
+        eps: share of the uniform distribution; the paper's 0.1.
+
+    Raises:
+        BadInput: eps outside [0, 1].
+    """
+
+    card = Card(
+        "label-smoothing",
+        "No label is believed entirely: a share of every target goes to all classes alike. Sure predictions no longer "
+        "pay, and wrong labels are memorised less.",
+        "Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, Rethinking the Inception Architecture for Computer Vision, "
+        "CVPR 2016",
+        2016,
+        "target = (1 - eps) y + eps / K",
+    )
+
+    def __init__(self, eps: float = 0.1) -> None:
+        super().__init__()
+        within("label-smoothing", "eps", eps, 0, 1)
+        self.eps = eps
+
+    def target(self, batch: Batch) -> Tensor:
+        return smoothed(batch.y, self.eps)

@@ -1,0 +1,37 @@
+"""Mean absolute error (Ghosh, Kumar and Sastry, AAAI 2017), theorem 1.
+
+    L = ||e_y - p||_1 = 2 (1 - p_y)
+
+The sum of the loss over all labels is the constant 2 (K - 1), whatever the network says. By theorem 1 such a symmetric
+loss has the same minimiser with and without symmetric noise, as long as the noise rate is below 1 - 1/K. The price is
+a gradient with the factor p_y: with many classes training starts very slowly. The scale is that of the paper; other
+code often leaves out the factor 2. Soft targets average the loss over their classes.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+
+def mean_absolute_error(logits: Tensor, targets: Tensor) -> Tensor:
+    """(..., B) losses 2 (1 - p_y) of (..., B, K) logits, averaged over target distributions that broadcast to them."""
+    return 2 * (targets * (1 - logits.softmax(dim=-1))).sum(dim=-1)
+
+
+class MAE(Method):
+    """Loss station: the L1 distance between prediction and label in place of cross entropy."""
+
+    card = Card(
+        "mae",
+        "A symmetric and bounded loss, whose minimiser symmetric noise does not move. It learns slowly where there "
+        "are many classes.",
+        "Ghosh, Kumar and Sastry, Robust Loss Functions under Label Noise for Deep Neural Networks, AAAI 2017",
+        2017,
+        "L = 2 (1 - p_y)",
+    )
+
+    def loss(self, batch: Batch) -> Tensor:
+        return mean_absolute_error(batch.scores, batch.y)

@@ -1,0 +1,64 @@
+"""Symmetric cross entropy (Wang et al., ICCV 2019), the equation of the symmetric learning loss.
+
+    L = alpha CE + beta RCE,    RCE = -sum_k p_k log y_k    with log 0 := A
+
+The reverse term is -A (1 - p_y) for a hard label, a scaled mean absolute error. A is log 1e-4 as in the authors' code;
+`floor` sets it. No probability is clipped.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.method import Card, Method
+
+FLOOR = math.log(1e-4)
+
+
+def reverse_cross_entropy(logits: Tensor, targets: Tensor, floor: float = FLOOR) -> Tensor:
+    """(..., B) losses -sum_k p_k max(log y_k, floor) of (..., B, K) logits with targets that broadcast to them."""
+    return -(logits.softmax(dim=-1) * targets.clamp_min(math.exp(floor)).log()).sum(dim=-1)
+
+
+def symmetric_cross_entropy(
+    logits: Tensor, targets: Tensor, alpha: float | Tensor, beta: float | Tensor, floor: float = FLOOR
+) -> Tensor:
+    """(..., B) losses of (..., B, K) logits; differentiable in alpha and beta too, where they are tensors."""
+    return alpha * cross_entropy(logits, targets) + beta * reverse_cross_entropy(logits, targets, floor)
+
+
+class SCE(Method):
+    """Loss station: cross entropy and its reverse.
+
+    Args:
+        alpha: weight of cross entropy (the paper: 0.01 for MNIST, 0.1 for CIFAR-10, 6 for CIFAR-100).
+        beta: weight of reverse cross entropy (the paper: 1, 1 and 0.1).
+        floor: A, what stands for the logarithm of zero.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "sce",
+        "Cross entropy plus the same with prediction and label exchanged. The reverse term is bounded and tolerates "
+        "wrong labels, the other one makes the network learn.",
+        "Wang, Ma, Chen, Luo, Yi and Bailey, Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019",
+        2019,
+        "L = -alpha log p_y - beta sum_k p_k log y_k, log 0 := A",
+        departures="A = log 1e-4 as in the authors' code",
+    )
+
+    def __init__(self, alpha: float = 0.1, beta: float = 1.0, floor: float = FLOOR) -> None:
+        super().__init__()
+        within("sce", "alpha", alpha, 0, 1000)
+        within("sce", "beta", beta, 0, 1000)
+        within("sce", "floor", floor, -50, -0.01)
+        self.alpha, self.beta, self.floor = alpha, beta, floor
+
+    def loss(self, batch: Batch) -> Tensor:
+        return symmetric_cross_entropy(batch.scores, batch.y, self.alpha, self.beta, self.floor)
