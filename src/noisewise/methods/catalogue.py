@@ -33,5 +33,10 @@ METHODS = Catalogue(
         "dividemix": "noisewise.methods.dividemix:dividemix",
         "mixup": "noisewise.methods.mixup:Mixup",
         "pgd-training": "noisewise.methods.pgd_training:PGDTraining",
+        "bootstrap-hard": "noisewise.methods.bootstrap:BootstrapHard",
+        "elr-plus": "noisewise.methods.elr_plus:elr_plus",
+        "sop": "noisewise.methods.sop:SOP",
+        "sop-plus": "noisewise.methods.sop_plus:SOPPlus",
+        "d2l": "noisewise.methods.d2l:D2L",
     },
 )
