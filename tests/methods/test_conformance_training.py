@@ -118,6 +118,8 @@ def check_resumes(data, spec, folder, expected, **kill):
 def test_interrupted_and_resumed_is_uninterrupted(name, callback, when, few, uninterrupted, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
     expected, calls = uninterrupted[name]
+    if not calls[callback]:
+        pytest.skip(f"{name} has no progress within an epoch that could be interrupted")
     kill = Counter(when if when > 0 else calls[callback] + 1 + when)
     check_resumes(few, CASES[name].spec, tmp_path, expected, **{callback: kill})
 

@@ -31,6 +31,8 @@ METHODS = Catalogue(
         "l2rw": "noisewise.methods.l2rw:L2RW",
         "glc": "noisewise.methods.glc:glc",
         "dividemix": "noisewise.methods.dividemix:dividemix",
+        "m-correction": "noisewise.methods.m_correction:MCorrection",
+        "promix": "noisewise.methods.promix:promix",
         "mixup": "noisewise.methods.mixup:Mixup",
         "pgd-training": "noisewise.methods.pgd_training:PGDTraining",
         "bootstrap-hard": "noisewise.methods.bootstrap:BootstrapHard",
@@ -38,5 +40,8 @@ METHODS = Catalogue(
         "sop": "noisewise.methods.sop:SOP",
         "sop-plus": "noisewise.methods.sop_plus:SOPPlus",
         "d2l": "noisewise.methods.d2l:D2L",
+        "resampling": "noisewise.methods.resampling:resampling",
+        "smote": "noisewise.methods.smote:smote",
+        "adaboost": "noisewise.methods.adaboost:adaboost",
     },
 )

@@ -1,0 +1,19 @@
+"""Classical methods: resampling, SMOTE, AdaBoost."""
+
+from noisewise.methods.ce import CrossEntropy
+from noisewise.methods.resampling import Joined
+
+from ..case import Case
+
+CASES = {
+    "resampling": Case(
+        "resampling", lambda peer: Joined("unlabelled", 0.4), 0.83, neutral=lambda peer: Joined("unlabelled", 0.0)
+    ),
+    "smote": Case(
+        "smote",
+        lambda peer: Joined("unlabelled", 0.4, known=False),
+        0.84,
+        neutral=lambda peer: Joined("unlabelled", 0.0, known=False),
+    ),
+    "adaboost": Case("adaboost:depth=2", lambda peer: CrossEntropy(), 0.70),
+}

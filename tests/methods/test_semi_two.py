@@ -1,0 +1,195 @@
+"""M-correction and ProMix: against the numbers of the authors' code, and by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from noisewise.errors import BadInput
+from noisewise.methods import m_correction, promix
+from noisewise.methods.m_correction import MCorrection, class_prior_penalty
+from noisewise.methods.promix import ProMix, Settings, TwoHeads, agreed, small_losses
+from noisewise.training.batch import Clock, cross_entropy
+from noisewise.training.beta_mixture import BetaMixture, fit, loss_model, noisy_probability
+from noisewise.training.method import Sight, Task
+from noisewise.training.networks import Networks
+from noisewise.training.step import step
+
+from .golden import MLP, assert_gradients, batch, hot, stored
+
+pytestmark = pytest.mark.usefixtures("double")
+
+
+def test_the_beta_mixture_is_the_authors():
+    n = stored("m_correction")
+    found = fit(n["values"].numpy())
+    for name in ("alphas", "betas", "weights"):
+        assert_close(torch.as_tensor(getattr(found, name)), n[name], rtol=1e-6, atol=0)
+    x = n["grid"]
+    c, a, b = found.odds
+    assert_close(torch.sigmoid(c + a * x.log() + b * torch.log1p(-x)), n["posterior"])
+
+
+def test_the_losses_of_a_pass_give_the_authors_mixture():
+    n = stored("m_correction")
+    losses = cross_entropy(n["track_logits"], hot(n["track_labels"], 4))
+    assert_close(losses, n["track_losses"])
+    low, high = np.percentile(losses, [5, 95])
+    inside = losses[(losses >= low) & (losses <= high)].numpy()
+    found = fit((inside - low) / (high - low))
+    for name in ("alphas", "betas", "weights"):
+        assert_close(torch.as_tensor(getattr(found, name)), n[f"track_{name}"], rtol=2e-2, atol=0)
+    assert_close(loss_model(losses.numpy())[5:].double(), torch.tensor([low, high]), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind, reg", [("hard", 0.7), ("soft", 0.0)])
+def test_a_step_of_m_correction(kind, reg, monkeypatch):
+    n = stored("m_correction")
+    monkeypatch.setattr(m_correction, "draw_share", lambda alpha, rng: float(n[f"{kind}_share"]))
+    monkeypatch.setattr(torch, "randperm", lambda size, generator=None: n[f"{kind}_permutation"])
+    monkeypatch.setattr(m_correction, "noisy_probability", lambda losses, model: n[f"{kind}_noisy"])
+    nets, method = Networks([MLP(n, "net_")]), MCorrection(kind, reg=reg, warmup=0.0)
+    method.prepare(Task(9, 4, torch.zeros(9, dtype=torch.int64)))
+    judged = step(
+        nets, method, torch.optim.SGD(nets.parameters(), 0.0), batch(n["inputs"], n["labels"], 4), torch.Generator()
+    )
+    assert_close(judged.losses.mean() + method.penalty(judged), n[f"{kind}_loss"])
+    assert_gradients(nets, n, f"{kind}_grad_")
+
+
+def test_the_step_reads_the_authors_probabilities():
+    n = stored("m_correction")
+    losses = cross_entropy(n["track_logits"], hot(n["track_labels"], 4)).numpy()
+    logits = MLP(n, "net_")(n["inputs"]).detach()
+    found = noisy_probability(cross_entropy(logits, hot(n["labels"], 4)), loss_model(losses).double())
+    assert abs(found - n["hard_noisy"]).max() < 0.03
+
+
+@pytest.mark.parametrize(
+    "alphas, betas",
+    [((2.0, 3.0), (3.0, 2.0)), ((1.0, 9.0), (4.0, 6.0)), ((2.0, 0.8), (9.0, 1.1)), ((0.5, 8.0), (0.4, 2.0))],
+)
+def test_a_larger_loss_is_never_less_noisy(alphas, betas):
+    mixture = BetaMixture(np.array(alphas), np.array(betas), np.array([0.6, 0.4]))
+    model = torch.tensor([*mixture.odds, *mixture.reach, 0.0, 1.0])
+    found = noisy_probability(torch.linspace(-0.2, 1.2, 500), model)
+    assert (found.diff() >= -1e-12).all()
+    assert found[-1] > found[0]
+
+
+def test_equal_losses_are_all_clean():
+    losses = np.full(30, 0.7)
+    assert noisy_probability(torch.as_tensor(losses), loss_model(losses)).max() < 1e-6
+    with pytest.raises(ValueError, match="not finite"):
+        loss_model(np.array([0.1, np.nan]))
+
+
+def test_two_groups_of_losses_are_told_apart():
+    rng = np.random.default_rng(0)
+    losses = np.concatenate([rng.gamma(1, 0.1, 300), rng.normal(3, 0.5, 200)])
+    noisy = noisy_probability(torch.as_tensor(losses), loss_model(losses)).numpy()
+    assert noisy[:300].mean() < 0.05
+    assert noisy[300:].mean() > 0.8
+
+
+def test_the_class_penalty_is_the_divergence_from_uniform():
+    logits = torch.randn(2, 7, 4)
+    mean = logits.softmax(dim=-1).mean(dim=1)
+    expected = (0.25 * (0.25 / mean).log()).sum()
+    assert_close(class_prior_penalty(logits), expected)
+    assert torch.isfinite(class_prior_penalty(1e4 * logits))
+
+
+def test_m_correction_reads_the_losses_between_epochs():
+    method = MCorrection()
+    method.prepare(Task(40, 4, torch.zeros(40, dtype=torch.int64)))
+    logits = torch.zeros(1, 40, 4)
+    logits[0, :, 0] = torch.where(torch.arange(40) < 30, 4.0, -4.0) + 0.3 * torch.randn(40)
+    seen = replace(batch(torch.zeros(40, 6), torch.zeros(40, dtype=torch.int64), 4), logits=logits)
+    method.refit(Sight(Networks([]), 0, 1, lambda mask=None: iter([seen]), ledger=None))
+    assert method.selection()[:30].mean() > 0.9
+    assert method.selection()[30:].mean() < 0.1
+    assert not method.corrects(replace(seen, clock=Clock(epoch=3, epochs=10)))
+    assert method.corrects(replace(seen, clock=Clock(epoch=4, epochs=10)))
+
+
+def test_bad_kinds_are_refused():
+    with pytest.raises(BadInput, match="hard or soft"):
+        MCorrection("medium")
+
+
+class Heads(TwoHeads):
+    """The stored network with its auxiliary head."""
+
+    def __init__(self, n):
+        super().__init__(MLP(n, "net_"))
+        self.auxiliary.load_state_dict({"weight": n["net_pseudo.weight"], "bias": n["net_pseudo.bias"]})
+
+
+@pytest.fixture(params=["late", "early"])
+def pro_mix(request, monkeypatch):
+    """The stored batch on the stored networks, with and without rows that join by agreement."""
+    n = stored("promix")
+    monkeypatch.setattr(promix, "draw_share", lambda alpha, rng: float(n["drawn"]))
+    monkeypatch.setattr(torch, "randperm", lambda size, generator=None: torch.arange(size).flip(0))
+    settings = Settings(None, float(n["tau"]), 0.8, 0, 50, 0.5)
+    nets, peer = Networks([Heads(n)]).train(), Networks([MLP(n, "peer_")])
+    method, rows = ProMix(peer, settings), len(n["labels"])
+    method.prepare(Task(rows, 4, n["labels"]))
+    method.memory.copy_(torch.stack([n["pi"], n["pi_unrel"]]))
+    method.base.copy_(n["selected"] > 0)
+    clock = Clock(epoch=30, epochs=40 if request.param == "late" else 400)
+    clock = replace(clock, steps=100_000 // clock.epochs)
+    whole = batch(n["inputs"], n["labels"], 4, clock=clock, view=lambda rng: n["inputs2"])
+    return n, request.param, nets, method, whole
+
+
+def test_a_step_of_promix(pro_mix):
+    n, when, nets, method, whole = pro_mix
+    scale = 1 + 2 * float(n["w"])
+    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), whole, torch.Generator())
+    rows = len(n["labels"])
+    assert torch.equal(torch.nonzero(judged.info["reliable"][:rows])[:, 0], n[f"{when}_chosen"])
+    assert_close((judged.w * judged.losses).mean() * scale, n[f"{when}_loss"])
+    for name, parameter in nets[0].named_parameters():
+        stored_as = name.removeprefix("net.").replace("auxiliary", "pseudo")
+        assert_close(parameter.grad * scale, n[f"{when}_grad_{stored_as}"])
+    assert_close(method.memory, torch.stack([n[f"{when}_pi"], n[f"{when}_pi_unrel"]]))
+
+
+def test_the_late_rows_join_by_agreement():
+    n = stored("promix")
+    assert torch.equal(n["early_chosen"], n["early_matched"])
+    assert len(n["late_chosen"]) > len(n["early_chosen"])
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.5, 0.9])
+def test_the_small_losses_of_every_class(rho):
+    n = stored("promix")
+    losses = cross_entropy(n["small_logits"], hot(n["small_labels"], 4))
+    found = small_losses(losses, n["small_labels"], 4, rho)
+    assert torch.equal(found, n[f"small_{rho}"] > 0)
+
+
+def test_agreement_fills_up_to_nine_tenths():
+    own = torch.full((10, 2), 0.5)
+    own[:, 0] = torch.linspace(0.8, 0.98, 10)
+    own[:, 1] = 1 - own[:, 0]
+    chosen = torch.arange(10) < 5
+    found = agreed(own, own, chosen, 0.85)
+    assert torch.nonzero(found)[:, 0].tolist() == [6, 7, 8, 9]
+    assert not agreed(own, own.flip(1), chosen, 0.85).any()
+    assert not agreed(own, own, torch.arange(10) < 9, 0.85).any()
+
+
+def test_two_heads_share_features_and_one_remains():
+    net = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4))
+    heads, x = TwoHeads(net), torch.randn(6, 3)
+    assert_close(heads.eval()(x), net(x))
+    both = heads.train()(x)
+    assert_close(both, torch.cat([net(x), heads.auxiliary(net[:2](x))], dim=1))
+    assert not net[2]._forward_pre_hooks
+    plain = TwoHeads(torch.nn.Flatten()).train()
+    assert_close(plain(x), x)
