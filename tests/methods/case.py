@@ -25,6 +25,7 @@ class Case:
         smooth: where the objective is a differentiable function of the logits; by default `step`.
         draws: its edit draws random numbers.
         counts: networks it is tried with.
+        passes: rows pass through the network that the training is given.
     """
 
     spec: str
@@ -34,6 +35,7 @@ class Case:
     smooth: Make | None = None
     draws: bool = False
     counts: tuple[int, ...] = (1, 2)
+    passes: bool = True
 
 
 def confusion(share: float = 0.1) -> Tensor:

@@ -14,6 +14,8 @@ from noisewise.noise import corrupt
 from noisewise.training.config import Config
 from noisewise.training.trainer import Training
 
+from .cases import CASES
+
 EPOCHS, ROWS, BATCH = 24, 320, 32
 
 
@@ -95,7 +97,11 @@ def check_cost(counted, stated):
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_the_card_counts_the_passes(name, data):
-    check_cost(passes(data, name), card(name))
+    counted = passes(data, name)
+    if not CASES[name].passes:
+        assert counted == (0, 0)
+        return
+    check_cost(counted, card(name))
 
 
 def test_a_card_that_counts_too_few_is_caught(data):

@@ -40,8 +40,8 @@ CARD = Card(
     "IJCAI 2023",
     2023,
     "l = CE(z + a log pi, y);  D_l = class-wise small losses, or p_y > tau",
-    forwards=10,
-    backwards=5.4,
+    forwards=9.2,
+    backwards=4.8,
     stations=("edit", "loss"),
     networks=2,
     departures="no FMix; the strong view is a second view of the data's own augmentation; both heads share one "

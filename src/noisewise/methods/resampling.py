@@ -36,10 +36,11 @@ CARD = Card(
     "Japkowicz and Stephen, The Class Imbalance Problem: A Systematic Study, Intelligent Data Analysis 2002",
     2002,
     "n_k = max_j n_j (over) or min_j n_j (under) rows of every class k",
-    forwards=2,
-    backwards=2,
+    forwards=1.2,
+    backwards=1.2,
     stations=("edit",),
-    departures="under-sampling draws afresh for every epoch; the cost named is that of two rows drawn per row",
+    departures="under-sampling draws afresh for every epoch; the cost named is for nearly "
+    "balanced classes, one more row per five, and grows with the imbalance",
 )
 
 

@@ -34,12 +34,12 @@ CARD = Card(
     "Intelligence Research 2002",
     2002,
     "x_new = x_i + u (x_j - x_i),  u ~ U(0, 1)",
-    forwards=3,
-    backwards=2,
+    forwards=2.2,
+    backwards=1.2,
     stations=("edit",),
     departures="a class of fewer than k + 1 rows uses all its rows as neighbours; a class of one row stays "
     "as it is, as does one of which a variant can make no row; "
-    "the cost named is that of one made row per row",
+    "the cost named is for nearly balanced classes, one made row per five, and grows with the imbalance",
 )
 
 
