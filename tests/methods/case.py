@@ -26,6 +26,7 @@ class Case:
         draws: its edit draws random numbers.
         counts: networks it is tried with.
         passes: rows pass through the network that the training is given.
+        counted: the spec whose passes are counted on a few hundred rows; by default the name alone.
     """
 
     spec: str
@@ -36,6 +37,7 @@ class Case:
     draws: bool = False
     counts: tuple[int, ...] = (1, 2)
     passes: bool = True
+    counted: str | None = None
 
 
 def confusion(share: float = 0.1) -> Tensor:

@@ -97,7 +97,7 @@ def check_cost(counted, stated):
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_the_card_counts_the_passes(name, data):
-    counted = passes(data, name)
+    counted = passes(data, CASES[name].counted or name)
     if not CASES[name].passes:
         assert counted == (0, 0)
         return

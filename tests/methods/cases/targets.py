@@ -40,5 +40,5 @@ CASES = {
     ),
     "sop": Case("sop", lambda peer: SOP(), 0.91),
     "sop-plus": Case("sop-plus", lambda peer: SOPPlus(), 0.91, draws=True),
-    "d2l": Case("d2l", lambda peer: Turned(), 0.91, neutral=lambda peer: D2L()),
+    "d2l": Case("d2l", lambda peer: Turned(), 0.91, neutral=lambda peer: D2L(), counted="d2l:points=10"),
 }
