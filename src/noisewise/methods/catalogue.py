@@ -33,6 +33,8 @@ METHODS = Catalogue(
         "dividemix": "noisewise.methods.dividemix:dividemix",
         "m-correction": "noisewise.methods.m_correction:MCorrection",
         "promix": "noisewise.methods.promix:promix",
+        "self-ensembling": "noisewise.methods.self_ensembling:self_ensembling",
+        "pes": "noisewise.methods.pes:pes",
         "mixup": "noisewise.methods.mixup:Mixup",
         "pgd-training": "noisewise.methods.pgd_training:PGDTraining",
         "bootstrap-hard": "noisewise.methods.bootstrap:BootstrapHard",
