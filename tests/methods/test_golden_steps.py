@@ -117,7 +117,7 @@ def test_a_step_of_meta_weight_net():
 @pytest.mark.parametrize("case, classes", [("binary_", 2), ("multi_", 3)])
 def test_l2rw(case, classes):
     numbers = stored("l2rw")
-    nets, method = Networks([MLP(numbers, f"{case}start_", pad=case == "binary_")]), L2RW()
+    nets, method = Networks([MLP(numbers, f"{case}start_", pad=case == "binary_")]), L2RW(cap=None)
     trusted = batch(numbers[f"{case}trusted_inputs"], numbers[f"{case}trusted_labels"], classes)
     whole = batch(numbers[f"{case}inputs"], numbers[f"{case}labels"], classes, beside={"trusted": trusted})
     alignment = method.alignment(whole, nets)

@@ -33,6 +33,7 @@ class Findings:
         explanation: how the rate was estimated, in a sentence or two for a person.
         seconds: wall time of the audit.
         metrics: `auroc`, `average_precision`, `f1`, `f1_best`, `true_noise_rate`, ...; empty when truth is unknown.
+        estimates: (K, K) the transition by further estimators, by their names; empty when none was asked for.
     """
 
     data: Dataset
@@ -48,6 +49,7 @@ class Findings:
     explanation: str = ""
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    estimates: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def issues(self) -> pd.DataFrame:
@@ -74,6 +76,7 @@ class Findings:
             "noise_rate": self.noise_rate,
             "noise_rate_interval": list(self.interval),
             "transition": self.transition,
+            **({"transition_estimates": dict(self.estimates)} if self.estimates else {}),
             "issues": int(self.is_issue.sum()),
             "threshold": self.threshold,
             "explanation": self.explanation,

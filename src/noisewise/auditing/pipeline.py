@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from noisewise.auditing.estimates import estimated_transition
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.judge import judge
@@ -20,6 +21,7 @@ from noisewise.auditing.metrics import score_against_truth
 from noisewise.data import Dataset, folds, load, subset
 from noisewise.errors import BadInput
 from noisewise.methods import build
+from noisewise.methods.estimators import ESTIMATORS
 from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.training import Config, Method, Training
@@ -40,6 +42,7 @@ def audit(
     folds: int = DEFAULT_FOLDS,
     probs: np.ndarray | None = None,
     features: np.ndarray | None = None,
+    transition: str | None = None,
     rows: int | None = None,
     seed: int = 0,
     data_dir: str | Path | None = None,
@@ -62,6 +65,8 @@ def audit(
         epochs, folds: of the cross-fitting.
         probs: (n, K) out-of-sample probabilities from any other tool; nothing is trained.
         features: (n, d) embeddings; nothing is trained.
+        transition: a further estimator of the transition matrix (anchor, anchor-mean, dual-t, hoc), whose matrix is
+            reported beside the judgement's own.
         rows: audit a stratified random subset of so many rows.
         seed: of everything random. data_dir: a folder to look for named sources in.
         out: a folder to save the findings in.
@@ -72,6 +77,8 @@ def audit(
         BadInput: whatever cannot be done as asked. Diverged: a training became infinite or NaN.
     """
     began = time.perf_counter()
+    if transition is not None:
+        ESTIMATORS.check(transition)
     source = data if isinstance(data, Dataset) else load(data, labels=labels, data_dir=data_dir)
     if rows is not None:
         source = subset(source, rows, seed)
@@ -101,6 +108,7 @@ def audit(
         explanation=found.explanation,
         seconds=time.perf_counter() - began,
         metrics=metrics,
+        estimates={} if transition is None else {transition: estimated_transition(evidence, transition)},
     )
     if out is not None:
         findings.save(out)

@@ -94,7 +94,7 @@ def _panels(findings: Findings) -> list[str]:
         _panel(
             "Suspicion", "The probability that a given label is wrong.", charts.histogram(suspicion, findings.threshold)
         ),
-        _transition(findings),
+        *_transition(findings),
         _pairs(findings),
         _panel(
             "Noise per class",
@@ -115,14 +115,20 @@ def _many(findings: Findings) -> bool:
     return len(findings.data.classes) > matrix.WHOLE
 
 
-def _transition(findings: Findings) -> str:
+def _transition(findings: Findings) -> list[str]:
+    found = {"Transition matrix": findings.transition}
+    found |= {f"Transition matrix by {escape(name)}": other for name, other in findings.estimates.items()}
+    return [_matrix_panel(findings, title, transition) for title, transition in found.items()]
+
+
+def _matrix_panel(findings: Findings, title: str, transition: np.ndarray) -> str:
     classes = findings.data.classes
     text = "Per cent of a true class (line) that is given a label (column), as estimated."
     chosen = list(range(len(classes)))
     if _many(findings):
-        chosen = matrix.densest_block(findings.transition)
+        chosen = matrix.densest_block(transition)
         text += f" The {len(chosen)} classes of {len(classes):,} that are confused with each other most."
-    return _panel("Transition matrix", text, matrix.heat_map(findings.transition, classes, chosen))
+    return _panel(title, text, matrix.heat_map(transition, classes, chosen))
 
 
 def _pairs(findings: Findings) -> str:

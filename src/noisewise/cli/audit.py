@@ -53,6 +53,12 @@ _MEASURED = {
 )
 @click.option("--features", metavar="FILE.npy", help="(n, d) embeddings; nothing is trained.")
 @click.option(
+    "--transition-estimator",
+    "transition",
+    metavar="NAME",
+    help="Report the transition matrix by this estimator too: anchor, anchor-mean, dual-t or hoc.",
+)
+@click.option(
     "--fail-above", type=float, callback=options.share, metavar="R", help="Exit with 1 when the noise rate is above R."
 )
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)

@@ -4,18 +4,18 @@
 
 With the true T its minimiser is the clean posterior. T is given, or estimated as in the paper: a first network is
 trained with cross entropy, T is read off its anchor points, and a fresh network is trained with the corrected loss.
+Later ways to estimate T can be named instead.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from noisewise.methods.ce import CrossEntropy
 from noisewise.methods.checks import within
-from noisewise.methods.transition import anchor_transition, forward_loss, read_transition
+from noisewise.methods.estimators import ESTIMATORS, scout_of, scouted_transition
+from noisewise.methods.transition import forward_loss, read_transition
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
-from noisewise.training.networks import Predictor
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
@@ -30,7 +30,8 @@ CARD = Card(
     forwards=1.5,
     backwards=1.5,
     stations=("loss",),
-    departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`)",
+    departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`); the "
+    "percentile of the anchors follows from the number of classes, 0.97 for ten",
 )
 
 
@@ -53,27 +54,40 @@ class ForwardCorrection(Method):
 
 
 @recipe(CARD)
-def forward(training: Training, matrix: str | None = None, percentile: float = 0.97, first: float = 0.5) -> None:
+def forward(
+    training: Training,
+    matrix: str | None = None,
+    estimator: str = "anchor",
+    percentile: float | None = None,
+    first: float = 0.5,
+) -> None:
     """Train behind a transition matrix.
 
     Args:
         training: the training.
         matrix: a file with T; None estimates it from a first network.
-        percentile: of the anchor points.
+        estimator: anchor, anchor-mean, dual-t or hoc.
+        percentile: of the anchor points; None is 1 - 0.3 / K.
         first: epochs of the first network, as a share of the epochs.
 
     Raises:
-        BadInput: an option outside its range; a matrix that does not fit.
+        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
     """
-    within("forward", "percentile", percentile, 0.5, 1)
-    within("forward", "first", first, 0.01, 1)
+    transition = given_or_estimated(training, "forward", matrix, estimator, percentile, first)
+    training.fit(training.learner("main"), ForwardCorrection(transition))
+
+
+def given_or_estimated(
+    training: Training, method: str, matrix: str | None, estimator: str, percentile: float | None, first: float
+) -> Tensor:
+    """T (K, K) on the device, from a file or from a first network; the options are those of `forward`.
+
+    Raises:
+        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+    """
+    within(method, "percentile", percentile, 0.5, 1)
+    within(method, "first", first, 0.01, 1)
+    ESTIMATORS.check(estimator)
     if matrix is not None:
-        transition = read_transition(matrix, training.classes)
-    else:
-        scout = training.learner("first")
-        training.fit(scout, CrossEntropy(), max(1, round(first * training.config.epochs)), record=False)
-        transition = training.remember(
-            "transition",
-            lambda: anchor_transition(training.probabilities(Predictor(scout.nets), "train"), percentile).cpu(),
-        )
-    training.fit(training.learner("main"), ForwardCorrection(transition.to(training.device)))
+        return read_transition(matrix, training.classes).to(training.device)
+    return scouted_transition(training, scout_of(training, first), estimator, percentile)

@@ -51,7 +51,7 @@ CASES = {
     "cdr": Case("cdr:tau=0.4", lambda peer: CDR(0.4), 0.90, neutral=lambda peer: CDR(0.0)),
     "sam": Case("sam", lambda peer: SAM(), 0.87, neutral=lambda peer: SAM(rho=0.0)),
     "meta-weight-net": Case("meta-weight-net:hidden=8,lr=0.01", lambda peer: MetaWeightNet(8), 0.85),
-    "l2rw": Case("l2rw", lambda peer: L2RW(), 0.66),
+    "l2rw": Case("l2rw", lambda peer: L2RW(), 0.88),
     "glc": Case("glc", lambda peer: GoldLossCorrection(confusion(), 0.5), 0.90),
     "dividemix": Case(
         "dividemix:warmup=3,lambda_u=5",

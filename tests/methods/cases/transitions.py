@@ -1,0 +1,28 @@
+"""Methods with a transition matrix."""
+
+from noisewise.methods.backward import BackwardCorrection
+from noisewise.methods.s_model import NoiseLayer
+from noisewise.methods.t_revision import ImportanceReweighting, Revision
+from noisewise.methods.volminnet import VolMinNet
+
+from ..case import Case, confusion
+
+CASES = {
+    "backward": Case(
+        "backward",
+        lambda peer: BackwardCorrection(confusion()),
+        0.91,
+        neutral=lambda peer: BackwardCorrection(confusion(0)),
+    ),
+    "s-model": Case("s-model", lambda peer: NoiseLayer(confusion()), 0.87),
+    "t-revision": Case(
+        "t-revision",
+        lambda peer: ImportanceReweighting(confusion()),
+        0.88,
+        neutral=lambda peer: ImportanceReweighting(confusion(0)),
+        smooth=lambda peer: Revision(confusion(), through=True),
+    ),
+    "volminnet": Case(
+        "volminnet", lambda peer: VolMinNet(), 0.91, neutral=lambda peer: VolMinNet(lam=0.0, lr=1e-9, init=-40)
+    ),
+}

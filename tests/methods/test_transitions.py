@@ -1,0 +1,454 @@
+"""Transition matrices: their estimators on problems with a known T, and the methods that use them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn.functional import one_hot
+from torch.testing import assert_close
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+from noisewise.methods import METHODS, build, hoc
+from noisewise.methods.backward import BackwardCorrection, backward_loss, bounded_inverse
+from noisewise.methods.estimators import ESTIMATORS, estimate_transition
+from noisewise.methods.hoc import consensus_misfit, fit_consensus, hoc_transition, label_triples, two_nearest
+from noisewise.methods.s_model import NoiseLayer
+from noisewise.methods.t_revision import ImportanceReweighting, Revision, importance_weights, revised
+from noisewise.methods.transition import anchor_transition, forward_loss, predicted_confusion
+from noisewise.methods.volminnet import VolMinNet, dominant_transition, start
+from noisewise.noise import corrupt
+from noisewise.training.batch import cross_entropy
+from noisewise.training.config import Config
+from noisewise.training.method import Task
+from noisewise.training.step import judge_logits
+from noisewise.training.trainer import Training
+
+from .golden import batch, hot, stored
+
+KERAS_CLIP = {"rtol": 1e-5, "atol": 1e-6}
+FAMILY = ("forward", "backward", "t-revision")
+estimators = pytest.mark.parametrize("name", ESTIMATORS)
+
+
+def rows(logits, labels):
+    """A batch for (B, K) logits."""
+    return batch(torch.zeros(len(labels), 1).double(), labels, logits.shape[-1])
+
+
+def judged(method, logits, labels, *more):
+    """The objective of a method on (B, K) logits, with its gradients by the logits and by `more`."""
+    z = logits[None].clone().requires_grad_()
+    found, objective = judge_logits(method, rows(logits, labels), z)
+    gradients = torch.autograd.grad(objective, [z, *more])
+    return found, objective.detach(), (gradients[0][0], *gradients[1:])
+
+
+# Official numbers
+
+
+def test_backward_correction():
+    numbers = stored("keras_losses")
+    inverse = torch.linalg.inv(numbers["transition"])
+    z = numbers["logits"].clone().requires_grad_()
+    each = backward_loss(z, hot(numbers["labels"], 10), inverse, 1e-7)
+    assert_close(each.detach(), numbers["backward__value"], **KERAS_CLIP)
+    (gradient,) = torch.autograd.grad(each.mean(), z)
+    assert_close(gradient, numbers["backward__grad"], **KERAS_CLIP)
+
+
+def test_reweighting():
+    numbers = stored("t_revision")
+    found, objective, (gradient,) = judged(
+        ImportanceReweighting(numbers["transition"]), numbers["logits"], numbers["labels"]
+    )
+    assert_close(objective, numbers["reweight_loss__value"])
+    assert_close(gradient, numbers["reweight_loss__grad_logits"])
+    assert (found.w > 0).all()
+
+
+def test_reweighting_with_a_correction():
+    numbers = stored("t_revision")
+    method = ImportanceReweighting(numbers["transition"] + numbers["correction"])
+    _, objective, (gradient,) = judged(method, numbers["logits"], numbers["labels"])
+    assert_close(objective, numbers["reweighting_revision_loss_v2__value"])
+    assert_close(gradient, numbers["reweighting_revision_loss_v2__grad_logits"])
+
+
+def test_the_first_version_of_the_revision_row_by_row():
+    """The official loop adds the correction once more per row; a row at a time ours is given what it has then."""
+    numbers = stored("t_revision")
+    z, correction = numbers["logits"].clone().requires_grad_(), numbers["correction"].clone().requires_grad_()
+    y, total = hot(numbers["labels"], 4), 0.0
+    for i in range(len(z)):
+        weight = importance_weights(z[i : i + 1], y[i : i + 1], numbers["transition"] + (i + 1) * correction)
+        total = total + (weight * cross_entropy(z[i : i + 1], y[i : i + 1])).sum() / len(z)
+    by_logits, by_correction = torch.autograd.grad(total, [z, correction])
+    assert_close(total.detach(), numbers["reweighting_revision_loss__value"])
+    assert_close(by_logits, numbers["reweighting_revision_loss__grad_logits"])
+    assert_close(by_correction, numbers["reweighting_revision_loss__grad_correction"])
+
+
+def volume(lam, classes=4, raw=None):
+    method = VolMinNet(lam=lam)
+    method.prepare(Task(8, classes, torch.zeros(8, dtype=torch.int64)))
+    if raw is not None:
+        method.raw = nn.Parameter(raw.clone())
+    return method
+
+
+def test_volume_minimisation():
+    numbers = stored("volminnet")
+    method = volume(float(numbers["lam"]), raw=numbers["raw"])
+    assert_close(method.transition.detach(), numbers["transition"])
+    _, objective, (by_logits, by_raw) = judged(method, numbers["logits"], numbers["labels"], method.raw)
+    assert_close(objective, numbers["loss"])
+    assert_close(by_logits, numbers["grad_logits"])
+    assert_close(by_raw, numbers["grad_raw"])
+
+
+def test_the_matrix_of_volume_minimisation_starts_where_the_authors_do():
+    numbers = stored("volminnet")
+    assert_close(dominant_transition(torch.full((4, 4), -2.0).double()), numbers["start"])
+    assert start(10) == pytest.approx(-2, abs=0.01)
+    hundred = dominant_transition(torch.full((100, 100), start(100)).double()).diagonal()
+    assert_close(hundred.mean(), numbers["start100_diagonal"], rtol=0, atol=0.01)
+    assert volume(0.0, 2).transition[0].tolist() == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_dual_t():
+    numbers = stored("dual_t")
+    p = numbers["logits"].softmax(dim=1)
+    confusion = predicted_confusion(p, numbers["labels"])
+    assert_close(confusion, numbers["confusion"])
+    assert_close(numbers["anchors"] @ confusion, numbers["dual"])
+    ours = estimate_transition("dual-t", p, numbers["labels"], percentile=0.97)
+    assert_close(ours, anchor_transition(p, 0.97) @ numbers["confusion"])
+    assert (ours - numbers["dual"]).abs().max() < 0.02
+
+
+def test_counts_of_consensus():
+    numbers = stored("hoc")
+    triples = label_triples(numbers["features"], numbers["labels"])
+    for order in (1, 2, 3):
+        counted = torch.zeros([3] * order).double()
+        counted.index_put_(tuple(triples[:, :order].T), torch.ones(len(triples)).double(), accumulate=True)
+        assert_close(counted / len(triples), numbers[f"count{order}"].reshape(counted.shape))
+
+
+def consensus(numbers):
+    """Different triples and their shares."""
+    triples, times = label_triples(numbers["features"], numbers["labels"]).unique(dim=0, return_counts=True)
+    return triples, times.double() / times.sum()
+
+
+def test_misfit_of_consensus():
+    numbers = stored("hoc")
+    raw, prior = numbers["raw_transition"].clone().requires_grad_(), numbers["raw_prior"].clone().requires_grad_()
+    misfit = consensus_misfit(raw.softmax(dim=1), prior.softmax(dim=0), *consensus(numbers))
+    assert_close(misfit.detach(), numbers["misfit"])
+    by_raw, by_prior = torch.autograd.grad(misfit, [raw, prior])
+    assert_close(by_raw, numbers["grad_transition"])
+    assert_close(by_prior, numbers["grad_prior"])
+
+
+def test_fit_of_consensus():
+    numbers = stored("hoc")
+    transition, prior = fit_consensus(*consensus(numbers), 3, steps=1500)
+    assert consensus_misfit(transition, prior, *consensus(numbers)) <= numbers["fit_misfit"] + 1e-6
+    assert_close(transition, numbers["fit_transition"], rtol=0, atol=0.02)
+    assert_close(prior, numbers["fit_prior"], rtol=0, atol=0.02)
+
+
+# Estimators where T is known
+
+
+def symmetric(classes, rate):
+    """T of symmetric noise."""
+    off = rate / (classes - 1)
+    return torch.full((classes, classes), off).double() + (1 - rate - off) * torch.eye(classes).double()
+
+
+def pair(classes, rate):
+    """T in which every class loses to the next."""
+    identity = torch.eye(classes).double()
+    return (1 - rate) * identity + rate * identity.roll(1, 1)
+
+
+def problem(transition, n, seed=0, certainty=1.0):
+    """Gaussian classes: features, exact noisy posteriors (mixed towards the given label), given labels."""
+    rng, k = torch.Generator().manual_seed(seed), len(transition)
+    true = torch.randint(k, (n,), generator=rng)
+    x = 5 * one_hot(true, k).double() + torch.randn(n, k, generator=rng, dtype=torch.float64)
+    given = torch.multinomial(transition[true], 1, generator=rng)[:, 0]
+    p = (5 * x).softmax(dim=1) @ transition
+    jitter = (0.3 * torch.randn(n, k, generator=rng, dtype=torch.float64)).exp()
+    p = (p * jitter) ** certainty
+    return x, p / p.sum(dim=1, keepdim=True), given
+
+
+def distance(found, transition):
+    """The mean over true classes of the total variation distance."""
+    return float((found - transition).abs().sum(dim=1).mean() / 2)
+
+
+BINARY = torch.tensor([[0.9, 0.1], [0.3, 0.7]]).double()
+
+
+@pytest.mark.parametrize(
+    "name, transition, error",
+    [
+        ("anchor", symmetric(10, 0.4), 0.08),
+        ("anchor", pair(10, 0.3), 0.07),
+        ("anchor", BINARY, 0.06),
+        ("anchor-mean", symmetric(10, 0.4), 0.10),
+        ("anchor-mean", BINARY, 0.10),
+        ("hoc", symmetric(10, 0.4), 0.11),
+        ("hoc", pair(10, 0.3), 0.05),
+        ("hoc", BINARY, 0.04),
+    ],
+)
+def test_a_known_matrix_is_found(name, transition, error):
+    x, p, given = problem(transition, 3000)
+    found = estimate_transition(name, p, given, x)
+    assert_close(found.sum(dim=1), torch.ones(len(transition)).double())
+    assert distance(found, transition) < error
+    assert distance(torch.eye(len(transition)).double(), transition) > 2 * error
+
+
+@pytest.mark.parametrize("transition, error", [(symmetric(10, 0.4), 0.06), (pair(10, 0.3), 0.03)])
+def test_dual_t_of_a_network_that_is_too_sure(transition, error):
+    """Exact posteriors contradict its assumption and make its T too noisy; overconfident ones are its case."""
+    _, sure, given = problem(transition, 3000, certainty=12.0)
+    assert distance(estimate_transition("dual-t", sure, given), transition) < error
+    assert distance(estimate_transition("anchor", sure, given), transition) > 5 * error
+    _, exact, _ = problem(transition, 3000)
+    assert distance(estimate_transition("dual-t", exact, given), transition) > 0.1
+
+
+@pytest.mark.parametrize("transition, better", [(symmetric(10, 0.7), "anchor-mean"), (pair(10, 0.3), "anchor")])
+def test_the_mean_over_anchors_is_better_under_strong_noise_only(transition, better):
+    errors: dict[str, list[float]] = {"anchor": [], "anchor-mean": []}
+    for seed in range(8):
+        _, p, given = problem(transition, 300, seed)
+        for name, found in errors.items():
+            found.append(distance(estimate_transition(name, p, given), transition))
+    means = {name: float(np.mean(found)) for name, found in errors.items()}
+    assert means[better] < 0.95 * max(means.values())
+
+
+def test_hoc_finds_the_prior_and_does_without_features():
+    rng = torch.Generator().manual_seed(1)
+    true = (torch.rand(4000, generator=rng) > 0.7).long()
+    x = 5 * one_hot(true, 2).double() + torch.randn(4000, 2, generator=rng, dtype=torch.float64)
+    given = torch.multinomial(BINARY[true], 1, generator=rng)[:, 0]
+    found, prior = hoc_transition(x, given, 2)
+    assert distance(found, BINARY) < 0.04
+    assert float(prior[1]) == pytest.approx(0.3, abs=0.05)
+    assert distance(estimate_transition("hoc", (5 * x).softmax(dim=1) @ BINARY, given), BINARY) < 0.05
+
+
+def test_two_nearest_are_those_of_the_largest_cosine():
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)).double()
+    unit = x / x.norm(dim=1, keepdim=True)
+    alike = unit @ unit.T - 3 * torch.eye(30)
+    expected = alike.argsort(dim=1, descending=True)[:, :2]
+    assert torch.equal(two_nearest(x), expected)
+    assert torch.equal(two_nearest(x, torch.tensor([4, 7])), expected[[4, 7]])
+
+
+def test_every_row_is_asked_once_until_there_are_too_many(monkeypatch):
+    x, labels = torch.eye(7).double(), torch.arange(7)
+    assert torch.equal(label_triples(x, labels)[:, 0], labels)
+    monkeypatch.setattr(hoc, "_QUERIES", 3)
+    assert label_triples(x, labels)[:, 0].tolist() == [0, 2, 4]
+
+
+@estimators
+def test_missing_classes_keep_their_labels(name):
+    x, p, given = problem(symmetric(4, 0.2), 400)
+    here = (given != 2).nonzero()[:, 0]
+    found = estimate_transition(name, p[here], given[here], x[here])
+    assert found[2].tolist() == [0, 0, 1, 0]
+    assert torch.isfinite(found).all()
+    assert_close(found.sum(dim=1), torch.ones(4).double())
+    assert (found >= 0).all()
+
+
+@estimators
+@pytest.mark.parametrize("classes", [3, 10])
+def test_one_row_per_class(name, classes):
+    p = torch.eye(classes).double() * 0.9 + 0.1 / classes
+    found = estimate_transition(name, p, torch.arange(classes), torch.eye(classes).double())
+    assert torch.isfinite(found).all()
+    assert_close(found.sum(dim=1), torch.ones(classes).double())
+    assert (found >= 0).all()
+
+
+@estimators
+def test_features_that_are_all_the_same(name):
+    p = torch.full((40, 4), 0.25).double()
+    found = estimate_transition(name, p, torch.arange(40) % 4, torch.zeros(40, 3).double())
+    assert torch.isfinite(found).all()
+    assert_close(found.sum(dim=1), torch.ones(4).double())
+
+
+def test_hoc_needs_neighbours():
+    with pytest.raises(BadInput, match="hoc needs at least 3 rows"):
+        estimate_transition("hoc", torch.eye(2).double(), torch.tensor([0, 1]))
+
+
+def test_an_unknown_estimator():
+    with pytest.raises(BadInput, match="unknown transition estimator 'hok'"):
+        estimate_transition("hok", torch.eye(2), torch.tensor([0, 1]))
+
+
+def test_the_percentile_follows_from_the_number_of_classes():
+    _, p, _ = problem(symmetric(10, 0.4), 1000)
+    assert_close(anchor_transition(p, None), anchor_transition(p, 0.97))
+
+
+# Methods
+
+
+def test_backward_correction_is_unbiased():
+    transition, z = symmetric(4, 0.5), torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
+    every = torch.eye(4).double()
+    noisy = torch.stack([backward_loss(z, y, torch.linalg.inv(transition), 1e-9) for y in every], dim=1)
+    clean = torch.stack([cross_entropy(z, y) for y in every], dim=1)
+    assert_close(noisy @ transition.T, clean)
+
+
+def test_backward_correction_has_a_floor():
+    inverse, z = torch.linalg.inv(symmetric(3, 0.4)), torch.tensor([[1000.0, 0.0, -1000.0]]).double()
+    y = torch.tensor([[1.0, 0.0, 0.0]]).double()
+    found = backward_loss(z, y, inverse, 0.01)
+    assert_close(found, -(inverse[0, 1:].sum() * math.log(0.01))[None])
+
+
+def test_a_singular_matrix_is_mixed_with_the_identity():
+    singular = torch.full((4, 4), 0.25).double()
+    inverse = bounded_inverse(singular, 3.0)
+    assert torch.isfinite(inverse).all()
+    assert 2.8 < inverse.abs().max() <= 3
+    mild = symmetric(4, 0.3)
+    assert_close(bounded_inverse(mild, 3.0), torch.linalg.inv(mild))
+    assert_close(bounded_inverse(singular, 1.0), torch.eye(4).double())
+
+
+def test_the_noise_layer_starts_at_the_confusion():
+    transition = symmetric(4, 0.3)
+    layer = NoiseLayer(transition, lr=0.5)
+    assert layer.joint_lr == 0.5
+    assert_close(layer.transition.detach(), transition, rtol=0, atol=1e-7)
+    z, labels = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).double(), torch.tensor([0, 1, 2, 3, 0])
+    found, _, _ = judged(layer, z, labels)
+    assert_close(found.losses[0], forward_loss(z, hot(labels, 4), layer.transition).detach())
+
+
+def test_confusion_counts_given_labels_of_predicted_classes():
+    p = torch.tensor([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.1, 0.9, 0], [0.6, 0.4, 0]])
+    found = predicted_confusion(p, torch.tensor([0, 1, 1, 2]))
+    assert_close(found, torch.tensor([[1 / 3, 1 / 3, 1 / 3], [0, 1, 0], [0, 0, 1]]))
+
+
+def test_the_revised_matrix_stays_a_transition_matrix():
+    transition, slack = symmetric(3, 0.3), torch.tensor([[0.1, -0.5, 0], [0, 0, 0], [0, 0.2, 0]]).double()
+    found = revised(transition, slack)
+    assert_close(found.sum(dim=1), torch.ones(3).double())
+    assert found[0, 1] == 0
+    assert_close(found[1], transition[1])
+
+
+def test_the_slack_learns_and_the_prediction_in_the_weights_is_a_constant():
+    z, labels = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).double(), torch.arange(6) % 3
+    constant, through = (Revision(symmetric(3, 0.3), through=way) for way in (False, True))
+    _, one, (by_logits, by_slack) = judged(constant, z, labels, constant.slack)
+    _, two, (otherwise, same) = judged(through, z, labels, through.slack)
+    assert_close(one, two)
+    assert_close(by_slack, same)
+    assert by_slack.abs().max() > 1e-3
+    weights = importance_weights(z, hot(labels, 3), symmetric(3, 0.3))
+    assert_close(by_logits, weights[:, None] * (z.softmax(dim=1) - hot(labels, 3)) / 6)
+    assert (by_logits - otherwise).abs().max() > 1e-3
+
+
+def test_the_volume_falls_where_labels_do_not_speak():
+    method = volume(1.0, raw=torch.full((4, 4), -1.0).double())
+    z, labels = torch.zeros(4, 4).double(), torch.arange(4)
+    before = method.transition.slogdet().logabsdet.detach()
+    _, _, (_, by_raw) = judged(method, z, labels, method.raw)
+    method.raw.data -= 0.1 * by_raw
+    assert method.transition.slogdet().logabsdet < before
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """400 rows with 30 % symmetric noise."""
+    x, y = load_digits(return_X_y=True)
+    whole = Dataset((x[:400] / 16).astype(np.float32), y[:400], tuple(map(str, range(10))))
+    return corrupt(whole, "symmetric:0.3", seed=0)
+
+
+def small(shape, classes):
+    return nn.Sequential(nn.Linear(shape[0], 24), nn.ReLU(), nn.Linear(24, classes))
+
+
+def run(data, spec, epochs=8):
+    """A finished training."""
+    training = Training(data, small, Config(epochs=epochs, batch_size=20, lr=0.1, validation=0.0))
+    build(spec)(training)
+    return training
+
+
+@estimators
+@pytest.mark.parametrize("method", FAMILY)
+def test_every_estimator_serves_every_method(name, method, digits):
+    training = run(digits, f"{method}:estimator={name}")
+    found = training._remembered["transition"][1]
+    assert_close(found.sum(dim=1), torch.ones(10))
+    assert training.history[-1]["train_accuracy"] > 0.5
+
+
+@pytest.mark.parametrize("method", FAMILY)
+def test_a_matrix_may_be_given(method, digits, tmp_path):
+    np.save(tmp_path / "t.npy", symmetric(10, 0.3).numpy())
+    training = run(digits, f"{method}:matrix={tmp_path / 't.npy'}", epochs=4)
+    assert len(training.history) == 4
+    assert "transition" not in training._remembered
+
+
+@pytest.mark.parametrize("spec", ["s-model", "t-revision"])
+@pytest.mark.parametrize("epochs, expected", [(1, 2), (4, 4), (7, 7)])
+def test_the_phases_share_the_epochs(spec, epochs, expected, digits):
+    assert len(run(digits, spec, epochs).history) == expected
+
+
+@pytest.mark.parametrize(
+    "spec, message",
+    [
+        *((f"{m}:estimator=hok", "unknown transition estimator 'hok' (did you mean 'hoc'?)") for m in FAMILY),
+        *((f"{m}:percentile=0.2", f"{m}: percentile=0.2 must lie between 0.5 and 1") for m in FAMILY),
+        ("backward:largest=0.5", "backward: largest=0.5"),
+        ("backward:floor=0", "backward: floor=0"),
+        ("s-model:first=2", "s-model: first=2"),
+        ("s-model:lr=0", "s-model: lr=0"),
+        ("t-revision:revision=1", "t-revision: revision=1"),
+        ("t-revision:lr=-1", "t-revision: lr=-1"),
+        ("volminnet:lam=-1", "volminnet: lam=-1"),
+        ("volminnet:init=100", "volminnet: init=100"),
+    ],
+)
+def test_bad_options(spec, message, digits):
+    with pytest.raises(BadInput) as error:
+        run(digits, spec, epochs=1)
+    assert message in str(error.value)
+
+
+def test_they_are_in_the_catalogue():
+    assert {"backward", "s-model", "t-revision", "volminnet"} <= set(METHODS)
+    with pytest.raises(BadInput):
+        BackwardCorrection(symmetric(3, 0.1), largest=0.1)
