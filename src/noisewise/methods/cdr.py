@@ -6,9 +6,9 @@
 
 The gradient of the rest is zeroed, so that only the decay moves it. As in the authors' code the ordering is global
 over all weight matrices and convolutions, biases and normalisation are left alone, and the decay is the optimiser's
-L2 (the paper
-writes L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a threshold would keep or drop all
-of them.
+L2 (the paper writes L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a threshold would
+keep or drop all of them. The optimiser's momentum still carries what was not zeroed in earlier steps. Random numbers
+(`fixed`, `sampled`) are functions of a seed, drawn once, and of the step.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from torch import Tensor
 
 from noisewise.errors import BadInput
 from noisewise.methods.checks import within
+from noisewise.methods.criticality import CRITERIA, critical_mask, importance, kth_mask, sampled_mask
+from noisewise.methods.gradient_noise import draw_seed, generator_at
 from noisewise.methods.rate import estimated_noise_rate
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, Clock
 from noisewise.training.method import Card, Gradients, Method, Regrad, Sight, Task
 
 
-def critical_mask(importance: Tensor, keep: int) -> Tensor:
-    """A boolean mask, of the shape of `importance`, of its `keep` largest entries."""
-    mask = torch.zeros(importance.numel(), dtype=torch.bool, device=importance.device)
-    if keep > 0:
-        mask[importance.reshape(-1).topk(keep, sorted=False).indices] = True
-    return mask.reshape(importance.shape)
+def proximal_term(weight: Tensor, gradient: Tensor, l1: float, lr: float) -> Tensor:
+    """What to add to the gradient for a step of size `lr` to end at the soft threshold: w - lr g moved towards zero by
+    lr l1, and no further.
+
+    Exact for SGD without momentum and decay; there lambda sign(w) would overshoot zero and oscillate.
+    """
+    return (weight / max(lr, 1e-12) - gradient).clamp(-l1, l1)
 
 
 class CDR(Method):
@@ -39,10 +42,16 @@ class CDR(Method):
             estimates it from the ledger after every epoch.
         ordering: "global" over all weights (authors' code) or "tensor" by tensor.
         scale: multiply the critical gradient by 1 - tau (equation 5).
-        l1: lambda of an L1 decay lambda sign(w) added to the gradient of all weights.
+        l1: lambda of an L1 decay of all weights.
+        decay: of l1: "sign" adds lambda sign(w) to the gradient, "proximal" what a soft threshold asks for.
+        criterion: "product" |g w|, "sum" |g| + |w|, or "fixed", a random mask drawn once.
+        sampled: number of random entries to take the threshold from, for speed; None orders all of them. The kept
+            share errs by a standard deviation of sqrt(tau (1 - tau) / sampled).
+        compat_kth: zero only what is strictly below the int(tau m)-th smallest entry, as the CDR optimiser of a
+            practitioner's note does: one entry more is kept, and all ties are.
 
     Raises:
-        BadInput: an option outside its range.
+        BadInput: an option outside its range; both `sampled` and `compat_kth`.
     """
 
     card = Card(
@@ -54,43 +63,77 @@ class CDR(Method):
         2021,
         "g <- (1 - tau) g where |w g| is among the (1 - tau) m largest, else 0",
         departures="L2 decay by the optimiser as in the authors' code, L1 as an option; the accuracy pass "
-        "that moves BatchNorm twice is left out",
+        "that moves BatchNorm twice is left out; the strict rule of a practitioner's note as `compat_kth`",
     )
 
     share: Tensor
+    seed: Tensor
 
-    def __init__(self, tau: float | None = None, ordering: str = "global", scale: bool = True, l1: float = 0.0) -> None:
+    def __init__(
+        self,
+        tau: float | None = None,
+        ordering: str = "global",
+        scale: bool = True,
+        l1: float = 0.0,
+        decay: str = "sign",
+        criterion: str = "product",
+        sampled: int | None = None,
+        compat_kth: bool = False,
+    ) -> None:
         super().__init__()
         within("cdr", "tau", tau, 0, 0.9999)
         within("cdr", "l1", l1, 0, 1)
-        if ordering not in ("global", "tensor"):
-            raise BadInput(f"cdr: ordering={ordering!r} is not one of global, tensor")
-        self.tau, self.ordering, self.scale, self.l1 = tau, ordering, scale, l1
+        within("cdr", "sampled", sampled, 1, 2**31)
+        choices = {"ordering": ("global", "tensor"), "decay": ("sign", "proximal"), "criterion": CRITERIA}
+        for (name, known), value in zip(choices.items(), (ordering, decay, criterion), strict=True):
+            if value not in known:
+                raise BadInput(f"cdr: {name}={value!r} is not one of {', '.join(known)}")
+        if sampled is not None and compat_kth:
+            raise BadInput("cdr: sampled and compat_kth are two ways to find the threshold: give one of them")
+        self.tau, self.ordering, self.scale, self.criterion = tau, ordering, scale, criterion
+        self.l1, self.decay, self.sampled, self.compat_kth = l1, decay, sampled, compat_kth
 
     def prepare(self, task: Task) -> None:
-        """Allocate the share of non-critical parameters."""
+        """Allocate the share of non-critical parameters, and draw the seed of random masks and samples."""
         stated = self.tau if self.tau is not None else task.noise_rate
         self.estimates = stated is None
-        self.register_buffer("share", torch.tensor(float(stated or 0.0), device=task.given.device))
+        share = torch.tensor(float(stated or 0.0), dtype=torch.float64, device=task.given.device)
+        self.register_buffer("share", share)
+        self.register_buffer("seed", draw_seed(task))
 
     def gradient(self, gradients: Gradients, params: Gradients, again: Regrad, batch: Batch) -> Gradients:
-        weights = [name for name, p in params.items() if p.ndim >= 2]
+        weights = {name: p for name, p in params.items() if p.ndim >= 2}
         share = float(self.share)
-        masks = self._masks({n: (gradients[n] * params[n]).abs() for n in weights}, share)
+        masks = self._masks({name: gradients[name] for name in weights}, weights, share, batch.clock)
         factor = 1 - share if self.scale else 1.0
         changed = dict(gradients)
-        for name in weights:
-            changed[name] = gradients[name] * masks[name] * factor
-            if self.l1:
-                changed[name] = changed[name] + self.l1 * params[name].sign()
+        for name, weight in weights.items():
+            kept = gradients[name] * masks[name] * factor
+            changed[name] = kept + self._l1_term(weight, kept, batch.clock.lr) if self.l1 else kept
         return changed
 
-    def _masks(self, importance: Gradients, share: float) -> Gradients:
-        if self.ordering == "tensor":
-            return {n: critical_mask(g, round((1 - share) * g.numel())) for n, g in importance.items()}
-        flat = torch.cat([g.reshape(-1) for g in importance.values()])
-        parts = critical_mask(flat, int((1 - share) * flat.numel())).split([g.numel() for g in importance.values()])
-        return {n: part.reshape(g.shape) for (n, g), part in zip(importance.items(), parts, strict=True)}
+    def _l1_term(self, weight: Tensor, gradient: Tensor, lr: float) -> Tensor:
+        if self.decay == "proximal":
+            return proximal_term(weight, gradient, self.l1, lr)
+        return self.l1 * weight.sign()
+
+    def _masks(self, gradients: Gradients, weights: Gradients, share: float, clock: Clock) -> Gradients:
+        rng = generator_at(self.seed, Clock() if self.criterion == "fixed" else clock)
+        every = {n: importance(self.criterion, g, weights[n], rng) for n, g in gradients.items()}
+        masks: Gradients = {}
+        for group in [[n] for n in every] if self.ordering == "tensor" else [list(every)]:
+            mask = self._critical(torch.cat([every[n].reshape(-1) for n in group]), share, rng)
+            parts = mask.split([every[n].numel() for n in group])
+            masks |= {n: part.reshape(every[n].shape) for n, part in zip(group, parts, strict=True)}
+        return masks
+
+    def _critical(self, flat: Tensor, share: float, rng: torch.Generator) -> Tensor:
+        if self.compat_kth:
+            return kth_mask(flat, int(share * len(flat)))
+        if self.sampled is not None and self.sampled < len(flat) and share > 0:
+            return sampled_mask(flat, share, self.sampled, rng)
+        wanted = (1 - share) * len(flat)
+        return critical_mask(flat, round(wanted) if self.ordering == "tensor" else int(wanted + 1e-6))
 
     def refit(self, sight: Sight) -> None:
         if self.estimates:

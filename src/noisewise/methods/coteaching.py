@@ -57,9 +57,9 @@ class CoTeaching(Method):
 
     def __init__(self, rate: float | None = None, gradual: int = 10, exponent: float = 1.0) -> None:
         super().__init__()
-        within("coteaching", "rate", rate, 0, 0.99)
-        within("coteaching", "gradual", gradual, 1, 10_000)
-        within("coteaching", "exponent", exponent, 0.01, 100)
+        within(self.card.name, "rate", rate, 0, 0.99)
+        within(self.card.name, "gradual", gradual, 1, 10_000)
+        within(self.card.name, "exponent", exponent, 0.01, 100)
         self.rate, self.gradual, self.exponent = rate, gradual, exponent
 
     def prepare(self, task: Task) -> None:
@@ -74,9 +74,13 @@ class CoTeaching(Method):
         rate = float(self.tau) if self.stated is None else self.stated
         return rate * min(((epoch + 1) / self.ramp) ** self.exponent, 1.0)
 
+    def kept(self, rows: int, epoch: int) -> int:
+        """How many of so many rows are picked in the 0-based epoch; at least one."""
+        return max(1, int((1 - self.forget_rate(epoch)) * rows))
+
     def weight(self, batch: Batch) -> Tensor:
         rows = batch.losses.shape[-1]
-        keep = max(1, int((1 - self.forget_rate(batch.clock.epoch)) * rows))
+        keep = self.kept(rows, batch.clock.epoch)
         picks = small_loss_picks(batch.losses.detach(), keep)
         return batch.w * picks.flip(0) * (rows / keep)
 

@@ -4,8 +4,9 @@
 
 Any loss divided by its sum over all labels is symmetric, and so robust, but underfits. An active loss, which only
 raises p_y, is therefore paired with a passive one, which also lowers the others. The paper's weights differ tenfold and
-more between data sets; the default lies between them, because a large beta at an ordinary learning rate can lose
-classes for good.
+more between data sets. The default keeps a ratio of ten to one, and a scale at which no row pulls harder than under
+cross entropy: RCE is 9.2 times the mean absolute error, and at an ordinary learning rate a large beta loses classes, or
+the whole network, for good.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class NCEandRCE(Method):
         departures="one pair of weights between those of the paper",
     )
 
-    def __init__(self, alpha: float = 5.0, beta: float = 0.5) -> None:
+    def __init__(self, alpha: float = 2.0, beta: float = 0.2) -> None:
         super().__init__()
         within("nce-rce", "alpha", alpha, 0, 1000)
         within("nce-rce", "beta", beta, 0, 1000)

@@ -1,0 +1,62 @@
+"""Decoupling (Malach and Shalev-Shwartz, NeurIPS 2017, arXiv 1706.02613), algorithm 1: update by disagreement.
+
+    two networks train on the rows of the batch for which their predictions differ, and on no others
+
+The mean is over those rows, but over no fewer than a share `least` of the batch, as in the authors' code: the few rows
+on which networks still disagree late in training would otherwise weigh as much as a whole batch. Where no row is in
+dispute there is no update. The start on all rows (the code's `init_iter`) is a share of the training.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+
+def disagreement(logits: Tensor) -> Tensor:
+    """(B,) whether the predictions of (N, B, K) logits differ between networks."""
+    predicted = logits.argmax(dim=-1)
+    return (predicted != predicted[:1]).any(dim=0)
+
+
+class Decoupling(Method):
+    """Weight station on two networks: only rows they disagree on count.
+
+    Args:
+        warmup: share of the training in which every row counts.
+        least: the smallest share of the batch that the mean is taken over.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "decoupling",
+        "Two networks train only on the rows they disagree about. When to update is thus decided without the label, "
+        "and a network cannot be pulled for ever towards wrong labels.",
+        "Malach and Shalev-Shwartz, Decoupling 'when to update' from 'how to update', NeurIPS 2017",
+        2017,
+        "w = 1[argmax p_1 != argmax p_2]",
+        forwards=2,
+        backwards=2,
+        networks=2,
+        departures="the start on all rows is a share of the training; the mean is over at least a tenth of the batch, "
+        "as in the authors' code",
+    )
+    networks = 2
+
+    def __init__(self, warmup: float = 0.3, least: float = 0.1) -> None:
+        super().__init__()
+        within("decoupling", "warmup", warmup, 0, 1)
+        within("decoupling", "least", least, 1e-6, 1)
+        self.warmup, self.least = warmup, least
+
+    def weight(self, batch: Batch) -> Tensor:
+        if batch.clock.progress < self.warmup:
+            return batch.w
+        disputed = disagreement(batch.scores).to(batch.losses.dtype)
+        rows = len(disputed)
+        return batch.w * disputed * (rows / disputed.sum().clamp_min(self.least * rows))
