@@ -1,7 +1,7 @@
 """The committed page of a grid: what `noisewise bench` found, as Markdown and as numbers for the methods' own pages.
 
-    noisewise bench benchmarks/specs/fashion-mnist-lenet.toml --out runs/methods
-    python benchmarks/results_page.py benchmarks/specs/fashion-mnist-lenet.toml runs/methods docs/results/methods
+    noisewise bench benchmarks/specs/fashion-mnist-methods.toml --out runs/methods
+    python benchmarks/results_page.py benchmarks/specs/fashion-mnist-methods.toml runs/methods docs/results/methods
 
 Further seeds, noises or methods in the spec extend the grid: runs that are there are not computed again.
 """

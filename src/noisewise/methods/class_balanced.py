@@ -1,0 +1,61 @@
+"""Class-balanced weights (Cui et al., CVPR 2019), equation 2 of the effective number of rows.
+
+    E_n = (1 - beta^n) / (1 - beta),    v = 1 / E_n of the row's class
+
+n is the number of rows with the given label. beta = 0 weighs all rows alike, beta -> 1 by the inverse of n. The weights
+have mean one over the rows of the training split; the paper makes those of the classes sum to their number.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method, Task
+
+
+def class_balanced_weights(counts: Tensor, beta: float) -> Tensor:
+    """(K,) weights by the inverse effective number of (K,) counts, with mean one over the rows; zero without rows."""
+    n = counts.double()
+    effective = -torch.expm1(n * math.log(beta)) if beta else torch.ones_like(n)
+    v = torch.where(n > 0, 1 / effective, 0.0)
+    return v * n.sum() / (v * n).sum()
+
+
+class ClassBalanced(Method):
+    """Weight station: rows of rare classes count more.
+
+    Args:
+        beta: in [0, 1); the paper tries 0.9, 0.99, 0.999 and 0.9999.
+
+    Raises:
+        BadInput: beta outside its range.
+    """
+
+    card = Card(
+        "class-balanced",
+        "Rows of rare classes count more, by the inverse of the effective number of rows of their class. For uneven "
+        "classes; wrong labels are not told from right ones.",
+        "Cui, Jia, Lin, Song and Belongie, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019",
+        2019,
+        "v = (1 - beta) / (1 - beta^n)",
+        departures="weights have mean one over the rows; classes are counted by the given labels",
+    )
+    memory: Tensor
+
+    def __init__(self, beta: float = 0.999) -> None:
+        super().__init__()
+        within("class-balanced", "beta", beta, 0, 1 - 1e-9)
+        self.beta = beta
+
+    def prepare(self, task: Task) -> None:
+        """Set the weights by class, (K,), from the given labels of the training split."""
+        counts = torch.bincount(task.given[task.given >= 0], minlength=task.classes)
+        self.register_buffer("memory", class_balanced_weights(counts, self.beta).float())
+
+    def weight(self, batch: Batch) -> Tensor:
+        return batch.w * (batch.y @ self.memory.to(batch.y.dtype))
