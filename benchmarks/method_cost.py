@@ -1,9 +1,10 @@
 """Training cost of every method relative to cross entropy, in one run, beside the passes its card counts.
 
-    python benchmarks/method_cost.py --model cnn9 --rows 1024 --epochs 6 --repeat 3
+    python benchmarks/method_cost.py --model fast --rows 512 --epochs 6 --repeat 3 --out docs/results/method-cost.json
 
 All methods train on the same synthetic images, in turn, `repeat` times; a method's figure is the median over turns of
-its time over that turn's `ce` time. Evaluation is not counted; what a method does between epochs is.
+its time over that turn's `ce` time. Evaluation is not counted; what a method does between epochs is. Beside the JSON a
+table is written as Markdown.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 import argparse
 import statistics
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from noisewise.data import Dataset, split
-from noisewise.files import write_json
+from noisewise.files import whole, write_json
 from noisewise.methods import METHODS, build, card
 from noisewise.training import Config, Training
 
@@ -33,6 +35,24 @@ def seconds(data: Dataset, method: str, model: str, epochs: int) -> float:
     training = Training(data, model, Config(epochs=epochs, augment="none", validation=0.0))
     build(method)(training)
     return training.seconds
+
+
+def table(settings: dict[str, Any], found: dict[str, dict[str, float]]) -> str:
+    """The figures as a page of the documentation."""
+    said = " ".join(f"--{key} {value}" for key, value in settings.items())
+    lines = [
+        f"| {name} | {v['forwards']:g} | {v['backwards']:g} | {v['counted']:.2f} | {v['measured']:.2f} |"
+        for name, v in found.items()
+    ]
+    head = [
+        "# Cost of a method\n",
+        f"    python benchmarks/method_cost.py {said} --out docs/results/method-cost.json\n",
+        "Passes through one network per training row and epoch; the cost they make relative to `ce` (*counted*, a",
+        "backward pass as two forward ones); training time relative to that of `ce` in the same turn (*measured*).\n",
+        "| method | forward | backward | counted | measured |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def main() -> None:
@@ -62,7 +82,10 @@ def main() -> None:
             f"{max(values):.2f})"
         )
     if args.out:
-        write_json(args.out, {"settings": {k: v for k, v in vars(args).items() if k != "out"}, "methods": found})
+        settings = {k: v for k, v in vars(args).items() if k not in ("out", "methods")}
+        write_json(args.out, {"settings": settings, "methods": found})
+        with whole(args.out.with_suffix(".md")) as page:
+            page.write_text(table(settings, found), encoding="utf-8")
 
 
 if __name__ == "__main__":
