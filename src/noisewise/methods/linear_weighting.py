@@ -4,7 +4,7 @@
 
 The easier a row, the more it counts, and from lambda on not at all. Lambda is a running percentile of the losses, as
 for `self-paced`, and the weights have mean one over the batch. Soft weights favour the easiest classes, and a class
-that is not learned when they begin is lost, so that the burn-in is longer than for `self-paced`.
+that is not learned when they begin is lost, so that the burn-in is long.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 
 A fixed lambda drops everything early, so lambda is the running average of a percentile of the batch losses, as in
 MentorNet's self-paced curriculum (Jiang et al., ICML 2018): the `keep` easiest share counts. Weights are divided by
-their mean over the batch, so that the step does not shrink with the share that is kept.
+their mean over the batch, so that the step does not shrink with the share that is kept. A class that is not learned
+when rows begin to be dropped is lost, and where many are dropped early the whole network, so that the burn-in is long.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class SelfPaced(Curriculum):
         "have mean one",
     )
 
-    def __init__(self, keep: float | None = None, burn_in: float = 0.15, decay: float = 0.9) -> None:
+    def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
         super().__init__("self-paced", keep, burn_in, decay)
 
     def curriculum(self, batch: Batch) -> Tensor:
