@@ -138,7 +138,7 @@ class DivideMix(Method):
         )
 
     def _labelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
-        views = [batch.x, _another(batch, rng)]
+        views = [batch.x, batch.another(rng)]
         p = torch.stack([ask(nets, v)[0].softmax(dim=-1) for v in views]).mean(dim=0)
         y = refine(batch.y, self.clean[batch.rows], p, self.temperature)
         return views, [y, y]
@@ -147,7 +147,7 @@ class DivideMix(Method):
         if "unlabelled" not in batch.beside:
             return [], []
         rest = batch.beside["unlabelled"]
-        views = [rest.x, _another(rest, rng)]
+        views = [rest.x, rest.another(rng)]
         logits = [f(v)[0] for v in views for f in (lambda x: ask(nets, x), lambda x: ask_eval(self._peer[0], x))]
         y = sharpen(torch.stack([z.softmax(dim=-1) for z in logits]).mean(dim=0), self.temperature)
         return views, [y, y]
@@ -179,10 +179,6 @@ class DivideMix(Method):
 
     def selection(self) -> Tensor:
         return (self.clean > self.threshold).float()
-
-
-def _another(batch: Batch, rng: torch.Generator) -> Tensor:
-    return batch.x if batch.view is None else batch.view(rng)
 
 
 @recipe(CARD)

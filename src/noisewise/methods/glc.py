@@ -10,7 +10,6 @@ objective the paper's mean over all rows.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from noisewise.methods.ce import CrossEntropy
 from noisewise.methods.checks import within
+from noisewise.methods.join import join
 from noisewise.methods.transition import forward_loss
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, Method
@@ -68,14 +68,9 @@ class GoldLossCorrection(Method):
         self.ratio = ratio
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        gold = batch.beside["trusted"]
-        silver_rows, gold_rows = len(batch), min(len(gold), max(1, math.ceil(self.ratio * len(batch))))
-        scale = (silver_rows + gold_rows) / (silver_rows * (1 + self.ratio))
-        w = torch.cat([batch.w * scale, gold.w[:gold_rows] * scale * self.ratio * silver_rows / gold_rows])
-        index = None if batch.index is None else torch.cat([batch.index, gold.rows[:gold_rows]])
-        trusted = torch.arange(silver_rows + gold_rows, device=w.device) >= silver_rows
-        x, y = torch.cat([batch.x, gold.x[:gold_rows]]), torch.cat([batch.y, gold.y[:gold_rows]])
-        return replace(batch, x=x, y=y, w=w, index=index, info={**batch.info, "trusted": trusted})
+        joined = join(batch, batch.beside["trusted"], self.ratio)
+        trusted = torch.arange(len(joined), device=joined.w.device) >= len(batch)
+        return replace(joined, info={**batch.info, "trusted": trusted})
 
     def loss(self, batch: Batch) -> Tensor:
         gold, silver = cross_entropy(batch.scores, batch.y), forward_loss(batch.scores, batch.y, self.transition)

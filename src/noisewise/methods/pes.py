@@ -159,7 +159,7 @@ class SemiConfident(Confident):
         if "unlabelled" not in batch.beside:
             return batch
         rest = batch.beside["unlabelled"]
-        views, others = [batch.x, _another(batch, rng)], [rest.x, _another(rest, rng)]
+        views, others = [batch.x, batch.another(rng)], [rest.x, rest.another(rng)]
         p = torch.stack([ask(nets, view)[0].softmax(dim=-1) for view in others]).mean(dim=0)
         guess = sharpen(p, self.temperature)
         x, y = torch.cat([*views, *others]), torch.cat([batch.y, batch.y, guess, guess])
@@ -191,10 +191,6 @@ class SemiConfident(Confident):
 
     def weight(self, batch: Batch) -> Tensor:
         return batch.w
-
-
-def _another(batch: Batch, rng: torch.Generator) -> Tensor:
-    return batch.x if batch.view is None else batch.view(rng)
 
 
 @recipe(CARD)

@@ -159,7 +159,7 @@ class ProMix(Method):
         everything = torch.ones(len(batch), dtype=torch.bool, device=batch.x.device)
         if batch.clock.epoch < self.settings.warmup:
             return replace(batch, index=None, info={"reliable": everything, "weak": everything, "main": everything})
-        strong = batch.x if batch.view is None else batch.view(rng)
+        strong = batch.another(rng)
         y, reliable = self._targets(batch, ask(nets, batch.x)[0, :, : self.classes])
         x_mixed, y_mixed = _mixed(batch.x[reliable], y[reliable], rng)
         mixed = torch.ones(len(x_mixed), dtype=torch.bool, device=y.device)

@@ -10,8 +10,6 @@ rows are drawn afresh for every epoch, so that no row is lost for good.
 from __future__ import annotations
 
 import importlib
-import math
-from dataclasses import replace
 from types import ModuleType
 from typing import Literal
 
@@ -22,6 +20,7 @@ from torch import Tensor
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.ce import CrossEntropy
+from noisewise.methods.join import join
 from noisewise.training.batch import Batch
 from noisewise.training.config import seeded
 from noisewise.training.method import Card, Method
@@ -73,13 +72,7 @@ class Joined(Method):
         self.mixes_rows = not known
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        more = batch.beside[self.name]
-        rows, joining = len(batch), min(len(more), max(1, math.ceil(self.ratio * len(batch))))
-        scale = (rows + joining) / (rows * (1 + self.ratio))
-        x, y = torch.cat([batch.x, more.x[:joining]]), torch.cat([batch.y, more.y[:joining]])
-        w = torch.cat([batch.w * scale, more.w[:joining] * scale * self.ratio * rows / joining])
-        index = None if self.mixes_rows or batch.index is None else torch.cat([batch.index, more.rows[:joining]])
-        return replace(batch, x=x, y=y, w=w, index=index)
+        return join(batch, batch.beside[self.name], self.ratio, known=not self.mixes_rows)
 
 
 def drawn(labels: np.ndarray, kind: Literal["over", "under"], seed: int) -> np.ndarray:

@@ -115,7 +115,7 @@ class SelfEnsembling(Method):
         return min(1 - 1 / (done + 1), 1 - 1 / span, self.teacher.decay)
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        view = batch.x if batch.view is None else batch.view(rng)
+        view = batch.another(rng)
         taught = ask_eval(self.teacher.nets, view).softmax(dim=-1).movedim(0, 1)
         return replace(batch, info={**batch.info, "taught": taught})
 

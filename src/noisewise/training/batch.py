@@ -74,6 +74,10 @@ class Batch:
             raise RuntimeError("an edit before this station mixed rows: there is no row a memory could belong to")
         return self.index
 
+    def another(self, rng: torch.Generator) -> Tensor:
+        """(B, ...) another view of the rows; the same inputs where there is no augmentation to draw."""
+        return self.x if self.view is None else self.view(rng)
+
     @property
     def scores(self) -> Tensor:
         """(N, B, K) the logits, for stations after the forward pass."""

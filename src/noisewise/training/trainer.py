@@ -89,10 +89,10 @@ class Training:
         self.device = config.torch_device
         self.classes = len(data.classes)
         self.model = model
-        augment = default_augment(data) if config.augment == "auto" else None
-        self.rows = Rows(self.data, self.device, augment=augment)
+        self._augment = default_augment(data) if config.augment == "auto" else None
+        self.rows = Rows(self.data, self.device, augment=self._augment)
         self.splits = {
-            name: Rows(split, self.device, augment=augment, normalise=self.rows.normalise)
+            name: self._prepared(split)
             for name in ("validation", "test", "trusted")
             if (split := getattr(self.data, name)) is not None and len(split)
         }
@@ -202,8 +202,10 @@ class Training:
 
     def add(self, name: str, data: Dataset) -> None:
         """Further rows, under a name by which a method can ask for them in `beside`; prepared as the others are."""
-        augment = default_augment(self.data) if self.config.augment == "auto" else None
-        self.splits[name] = Rows(data.blind(), self.device, augment=augment, normalise=self.rows.normalise)
+        self.splits[name] = self._prepared(data.blind())
+
+    def _prepared(self, data: Dataset) -> Rows:
+        return Rows(data, self.device, augment=self._augment, normalise=self.rows.normalise)
 
     def adopt(self, name: str, nets: Networks) -> Learner:
         """A learner of networks that the recipe made itself; the stored ones where an interrupted run goes on.
