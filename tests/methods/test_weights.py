@@ -191,7 +191,7 @@ def test_rows_that_never_vary_weigh_alike():
 def test_cores2_is_that_of_the_authors():
     numbers = golden.stored("cores2")
     y = golden.hot(numbers["labels"], 4)
-    method = CORES2()
+    method = CORES2(warm=0.1, full=0.4, start=0.3)
     for epoch in (5, 20, 35, 60):
         z = numbers["logits"].clone().requires_grad_()
         losses = confidence_regularised(z, y, numbers["prior"], float(numbers["beta"][epoch]))

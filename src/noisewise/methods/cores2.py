@@ -5,10 +5,10 @@
 
 The second part of the loss rewards sure predictions, and so undoes the pull that symmetric noise has on average. The
 sieve asks no noise rate: it keeps rows whose label is likelier than a guess. As in the authors' code beta is zero at
-first, then rises linearly, and the sieve starts when sureness has set in; their epochs, of 100, are shares of the
-training here. They divide the learning rate by 1 + beta; here the loss is. In E and alpha, l is
--log(p + 1e-8), which bounds the reward. Their second phase, consistency training on the rows that were sieved out, is
-not part of this method.
+first, then rises linearly, and the sieve starts when sureness has set in, as shares of the training; both come later
+here than there (their schedule is the preset), since a network without normalisation collapses otherwise. They divide
+the learning rate by 1 + beta; here the loss is. In E and alpha, l is -log(p + 1e-8), which bounds the reward. Their
+second phase, consistency training on the rows that were sieved out, is not part of this method.
 """
 
 from __future__ import annotations
@@ -59,13 +59,14 @@ class CORES2(Method):
         2021,
         "L = v (l(f, y) - beta E_q[l(f, Y)]),  v = 1[l(f, y) <= mean_k l(f, k)]",
         departures="the loss is divided by 1 + beta instead of the learning rate; no second phase on the rows that "
-        "were sieved out",
+        "were sieved out. Measured on Fashion-MNIST with LeNet: under symmetric noise of .8 the sieve follows the "
+        "network's own drift and ends at chance; with start=1, without the sieve, it ends at 66 %",
     )
     memory: Tensor
     kept: Tensor
     given: Tensor
 
-    def __init__(self, beta: float = 2.0, warm: float = 0.1, full: float = 0.4, start: float = 0.3) -> None:
+    def __init__(self, beta: float = 2.0, warm: float = 0.2, full: float = 0.6, start: float = 0.4) -> None:
         super().__init__()
         within("cores2", "beta", beta, 0, 100)
         within("cores2", "warm", warm, 0, 1)
