@@ -43,3 +43,9 @@ class Case:
 def confusion(share: float = 0.1) -> Tensor:
     """Symmetric confusions: relabelling the classes leaves them as they are."""
     return torch.full((CLASSES, CLASSES), share) + (1 - CLASSES * share) * torch.eye(CLASSES)
+
+
+def symmetric(classes: int, rate: float) -> Tensor:
+    """T of symmetric noise, in float64."""
+    off = rate / (classes - 1)
+    return torch.full((classes, classes), off).double() + (1 - rate - off) * torch.eye(classes).double()

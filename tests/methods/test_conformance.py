@@ -1,4 +1,4 @@
-"""The contract that every method keeps within a step: methods by the catalogue, their settings by `cases.py`."""
+"""The contract that every method keeps within a step: methods by the catalogue, their settings by `cases`."""
 
 import sys
 
@@ -36,7 +36,7 @@ def caught(check, *arguments):
 
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_every_entry_has_a_case(name):
-    assert name in CASES, f"{name} is in the catalogue, but tests/methods/cases.py has no case for it"
+    assert name in CASES, f"{name} is in the catalogue, but tests/methods/cases has no case for it"
 
 
 def test_every_case_is_in_the_catalogue():

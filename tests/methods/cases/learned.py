@@ -1,11 +1,12 @@
-"""Learned stations."""
+"""What is learned beside the network: weights, losses, rates, labels."""
 
 import torch
 
 from noisewise.methods.fwl import FidelityWeighted
 from noisewise.methods.hypergradient import Hypergradient
+from noisewise.methods.l2rw import L2RW
 from noisewise.methods.learned_loss import LearnedLoss
-from noisewise.methods.learned_transition import LearnedTransition
+from noisewise.methods.meta_weight_net import MetaWeightNet
 from noisewise.training.networks import Networks
 
 from ..case import CLASSES, Case
@@ -20,13 +21,9 @@ def fidelity_weighted(peer: Networks) -> FidelityWeighted:
 
 
 CASES = {
+    "l2rw": Case("l2rw", lambda peer: L2RW(), 0.88),
+    "meta-weight-net": Case("meta-weight-net:hidden=8,lr=0.01", lambda peer: MetaWeightNet(8), 0.85),
     "learned-loss": Case("learned-loss", lambda peer: LearnedLoss(), 0.91),
-    "learned-transition": Case(
-        "learned-transition",
-        lambda peer: LearnedTransition(lr=0.0),
-        0.90,
-        neutral=lambda peer: LearnedTransition(start=1 - 1e-6, lr=0.0),
-    ),
     "hypergradient": Case(
         "hypergradient", lambda peer: Hypergradient(), 0.86, neutral=lambda peer: Hypergradient(rate=0.0)
     ),

@@ -1,9 +1,11 @@
-"""Robust losses and smoothed labels."""
+"""Cross entropy, robust losses and smoothed labels."""
 
 from noisewise.methods.bi_tempered import BiTempered
+from noisewise.methods.ce import CrossEntropy
 from noisewise.methods.correntropy import Correntropy
 from noisewise.methods.ct import CT
 from noisewise.methods.focal import Focal
+from noisewise.methods.gce import GCE
 from noisewise.methods.label_smoothing import LabelSmoothing
 from noisewise.methods.mae import MAE
 from noisewise.methods.nce_rce import NCEandRCE
@@ -15,21 +17,23 @@ from noisewise.methods.truncated_gce import TruncatedGCE
 from ..case import Case
 
 CASES = {
+    "ce": Case("ce", lambda peer: CrossEntropy(), 0.86, neutral=lambda peer: CrossEntropy()),
+    "label-smoothing": Case(
+        "label-smoothing", lambda peer: LabelSmoothing(), 0.88, neutral=lambda peer: LabelSmoothing(0.0)
+    ),
     "mae": Case("mae", lambda peer: MAE(), 0.92),
+    "gce": Case("gce", lambda peer: GCE(0.7), 0.91, neutral=lambda peer: GCE(1e-6)),
+    "truncated-gce": Case(
+        "truncated-gce", lambda peer: TruncatedGCE(), 0.91, neutral=lambda peer: TruncatedGCE(q=1e-6)
+    ),
     "sce": Case("sce", lambda peer: SCE(), 0.90, neutral=lambda peer: SCE(1.0, 0.0)),
     "bi-tempered": Case("bi-tempered", lambda peer: BiTempered(), 0.91, neutral=lambda peer: BiTempered(1.0, 1.0)),
     "focal": Case("focal", lambda peer: Focal(), 0.81, neutral=lambda peer: Focal(0.0)),
     "taylor-ce": Case("taylor-ce", lambda peer: TaylorCE(), 0.92, neutral=lambda peer: TaylorCE(200)),
     "nce-rce": Case("nce-rce", lambda peer: NCEandRCE(), 0.90),
-    "label-smoothing": Case(
-        "label-smoothing", lambda peer: LabelSmoothing(), 0.88, neutral=lambda peer: LabelSmoothing(0.0)
-    ),
-    "correntropy": Case("correntropy", lambda peer: Correntropy(), 0.91),
     "poly-soft": Case(
         "poly-soft", lambda peer: PolySoft(burn_in=0.0), 0.92, neutral=lambda peer: PolySoft(burn_in=1.0)
     ),
-    "truncated-gce": Case(
-        "truncated-gce", lambda peer: TruncatedGCE(), 0.91, neutral=lambda peer: TruncatedGCE(q=1e-6)
-    ),
+    "correntropy": Case("correntropy", lambda peer: Correntropy(), 0.91),
     "ct": Case("ct", lambda peer: CT(), 0.90, neutral=lambda peer: CT(sigma=0.01)),
 }

@@ -1,16 +1,22 @@
-"""Two networks that agree or disagree, and methods at the gradient station."""
+"""Two networks that agree or disagree."""
 
+from noisewise.methods.coteaching import CoTeaching
 from noisewise.methods.coteaching_plus import CoTeachingPlus
 from noisewise.methods.decoupling import Decoupling
-from noisewise.methods.gradient_noise import GradientNoise
 from noisewise.methods.jocor import JoCoR
-from noisewise.methods.perturbed_gd import PerturbedGD
 
 from ..case import Case
 
 CASES = {
     "decoupling": Case(
         "decoupling", lambda peer: Decoupling(), 0.86, neutral=lambda peer: Decoupling(warmup=1.0), counts=(2,)
+    ),
+    "coteaching": Case(
+        "coteaching:rate=0.4",
+        lambda peer: CoTeaching(0.4, gradual=1),
+        0.91,
+        neutral=lambda peer: CoTeaching(0.0),
+        counts=(2,),
     ),
     "coteaching-plus": Case(
         "coteaching-plus",
@@ -25,9 +31,5 @@ CASES = {
         0.90,
         neutral=lambda peer: JoCoR(0.0, lam=0.0),
         counts=(2,),
-    ),
-    "perturbed-gd": Case("perturbed-gd", lambda peer: PerturbedGD(), 0.84, neutral=lambda peer: PerturbedGD(0.0)),
-    "gradient-noise": Case(
-        "gradient-noise", lambda peer: GradientNoise(), 0.83, neutral=lambda peer: GradientNoise(0.0)
     ),
 }

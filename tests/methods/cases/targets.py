@@ -2,8 +2,9 @@
 
 import copy
 
-from noisewise.methods.bootstrap import BootstrapHard
+from noisewise.methods.bootstrap import BootstrapHard, BootstrapSoft
 from noisewise.methods.d2l import D2L
+from noisewise.methods.elr import ELR
 from noisewise.methods.elr_plus import ELRPlus
 from noisewise.methods.sop import SOP
 from noisewise.methods.sop_plus import SOPPlus
@@ -27,9 +28,14 @@ def elr_plus(peer: Networks, **options: float) -> ELRPlus:
 
 
 CASES = {
+    "bootstrap-soft": Case(
+        "bootstrap-soft:beta=0.8", lambda peer: BootstrapSoft(0.8), 0.88, neutral=lambda peer: BootstrapSoft(1.0)
+    ),
     "bootstrap-hard": Case(
         "bootstrap-hard", lambda peer: BootstrapHard(), 0.87, neutral=lambda peer: BootstrapHard(1.0)
     ),
+    "d2l": Case("d2l", lambda peer: Turned(), 0.91, neutral=lambda peer: D2L(), counted="d2l:points=10"),
+    "elr": Case("elr", lambda peer: ELR(), 0.91, neutral=lambda peer: ELR(lam=0.0), smooth=lambda peer: ELR(beta=1.0)),
     "elr-plus": Case(
         "elr-plus",
         elr_plus,
@@ -40,5 +46,4 @@ CASES = {
     ),
     "sop": Case("sop", lambda peer: SOP(), 0.91),
     "sop-plus": Case("sop-plus", lambda peer: SOPPlus(), 0.91, draws=True),
-    "d2l": Case("d2l", lambda peer: Turned(), 0.91, neutral=lambda peer: D2L(), counted="d2l:points=10"),
 }

@@ -1,6 +1,9 @@
 """Methods with a transition matrix."""
 
 from noisewise.methods.backward import BackwardCorrection
+from noisewise.methods.forward import ForwardCorrection
+from noisewise.methods.glc import GoldLossCorrection
+from noisewise.methods.learned_transition import LearnedTransition
 from noisewise.methods.s_model import NoiseLayer
 from noisewise.methods.t_revision import ImportanceReweighting, Revision
 from noisewise.methods.volminnet import VolMinNet
@@ -8,6 +11,12 @@ from noisewise.methods.volminnet import VolMinNet
 from ..case import Case, confusion
 
 CASES = {
+    "forward": Case(
+        "forward",
+        lambda peer: ForwardCorrection(confusion()),
+        0.88,
+        neutral=lambda peer: ForwardCorrection(confusion(0)),
+    ),
     "backward": Case(
         "backward",
         lambda peer: BackwardCorrection(confusion()),
@@ -15,6 +24,7 @@ CASES = {
         neutral=lambda peer: BackwardCorrection(confusion(0)),
     ),
     "s-model": Case("s-model", lambda peer: NoiseLayer(confusion()), 0.87),
+    "glc": Case("glc", lambda peer: GoldLossCorrection(confusion(), 0.5), 0.90),
     "t-revision": Case(
         "t-revision",
         lambda peer: ImportanceReweighting(confusion()),
@@ -24,5 +34,11 @@ CASES = {
     ),
     "volminnet": Case(
         "volminnet", lambda peer: VolMinNet(), 0.91, neutral=lambda peer: VolMinNet(lam=0.0, lr=1e-9, init=-40)
+    ),
+    "learned-transition": Case(
+        "learned-transition",
+        lambda peer: LearnedTransition(lr=0.0),
+        0.90,
+        neutral=lambda peer: LearnedTransition(start=1 - 1e-6, lr=0.0),
     ),
 }

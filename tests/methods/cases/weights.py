@@ -10,6 +10,7 @@ from noisewise.methods.linear_weighting import LinearWeighting
 from noisewise.methods.mentornet import Mentored, MentorNet
 from noisewise.methods.mixture_weighting import MixtureWeighting
 from noisewise.methods.prediction_variance import PredictionVariance
+from noisewise.methods.self_paced import SelfPaced
 
 from ..case import Case
 
@@ -23,6 +24,9 @@ def mentored(burn_in: float, late_dropout: float) -> Mentored:
 
 
 CASES = {
+    "self-paced": Case(
+        "self-paced:keep=0.6", lambda peer: SelfPaced(0.6, 0.0), 0.90, neutral=lambda peer: SelfPaced(0.6, burn_in=1.0)
+    ),
     "linear-weighting": Case(
         "linear-weighting",
         lambda peer: LinearWeighting(burn_in=0.0),
