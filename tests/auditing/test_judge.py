@@ -145,8 +145,8 @@ def test_posterior_by_hand() -> None:
 
 
 def test_interval_by_hand() -> None:
-    assert rate.interval([0.2, 0.1, 0.3], 0.0, 0.0) == pytest.approx((0.09, 0.33))
-    assert rate.interval([0.1, 0.2], 0.0, 0.0, memorised=True) == pytest.approx((0.09, 0.26))
+    assert rate.interval([0.2, 0.1, 0.3], 0.0, 0.0) == pytest.approx((0.088, 0.336))
+    assert rate.interval([0.1, 0.2], 0.0, 0.0, memorised=True) == pytest.approx((0.088, 0.26))
     assert rate.interval([0.0, 0.99], 0.3, 0.0) == pytest.approx((0.0, 1.0))
 
 

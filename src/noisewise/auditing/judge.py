@@ -4,14 +4,15 @@
    posterior of the given label.
 2. The rows that are predicted most surely are anchors: their given labels show how labels go wrong.
 3. The noise is taken out of the posterior, and Bayes' rule gives the probability of every true label (see `latent`).
-4. The noise rate is the mean probability of being wrong.
+4. The noise rate is the mean probability of being wrong. Where the marks of human noise are there, which grows with the
+   difficulty of a row, most of the disagreement that anchors cannot show is added (see `human`).
 5. Rows are ranked by the same posterior of held-out and in-training predictions pooled. What training saw of a row
    tells more about it, but wrong labels were partly learned by heart: the log-odds are moved until their mean is the
    rate.
 6. The threshold is the one of the best expected F1.
 
-The share of anchors decides what a model's own mistakes count as. Few, very sure anchors underestimate human noise,
-which is rarer on easy rows; many anchors take the mistakes of a weak model for noise. The interval spans both.
+The share of anchors decides what a model's own mistakes count as: many anchors take the mistakes of a weak model for
+noise. The interval spans few and many.
 
 In-training predictions alone have partly learned the given labels by heart: the rate is then rather too low.
 """
@@ -23,10 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.auditing import rate
+from noisewise.auditing import human, rate
 from noisewise.auditing.calibration import pooled, tempered, with_mean
 from noisewise.auditing.catalogue import DETECTORS
-from noisewise.auditing.detectors.detector import at_labels
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.latent import Latent, fit_latent
 from noisewise.auditing.neighbours import neighbour_shares
@@ -36,6 +36,7 @@ from noisewise.errors import BadInput
 
 FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20
+HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,9 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         fit_latent(unseen, labels, anchor_transition(labels, anchors(unseen, share)))
         for share in (ANCHOR_SHARE, FEW_ANCHORS, MANY_ANCHORS)
     )
-    estimate = float(latent.wrong(labels).mean())
+    seen = human.marks(unseen, labels)
+    rates = [float(m.wrong(labels).mean()) for m in (latent, few, many)]
+    estimate = seen.completed(rates[0])
     ranked = latent if everything is unseen else fit_latent(everything, labels, latent.transition)
     suspicion = with_mean(ranked.wrong(labels), estimate)
     threshold = best_threshold(suspicion)
@@ -89,9 +92,7 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     chosen = anchors(unseen)
     memorised = evidence.probabilities is None and evidence.features is None
     error = rate.sampling_error(latent, labels, chosen, seed)
-    interval = rate.interval(
-        [float(m.wrong(labels).mean()) for m in (latent, few, many)], latent.doubt, error, memorised
-    )
+    interval = rate.interval(seen.spanned(rates), latent.doubt, error, memorised)
     return Judgement(
         suspicion=suspicion,
         suggested=np.where(is_issue, _best_other(ranked.posterior, labels), labels),
@@ -101,7 +102,7 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         interval=interval,
         transition=latent.transition,
         scores=scores(evidence),
-        explanation=_explain(latent, labels, chosen, interval),
+        explanation=_explain(latent, labels, chosen, seen.human, estimate, interval),
     )
 
 
@@ -136,13 +137,24 @@ def _best_other(posterior: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return others.argmax(axis=1)
 
 
-def _explain(latent: Latent, labels: np.ndarray, chosen: list[np.ndarray], interval: tuple[float, float]) -> str:
+def _explain(
+    latent: Latent,
+    labels: np.ndarray,
+    chosen: list[np.ndarray],
+    people: float,
+    estimate: float,
+    interval: tuple[float, float],
+) -> str:
     differ = sum(int((labels[rows] != label).sum()) for label, rows in enumerate(chosen))
     count = sum(len(rows) for rows in chosen)
-    estimate = float(1 - at_labels(latent.posterior, labels).mean())
+    how = (
+        f"Allowing for the {latent.doubt:.1%} of all rows on which the model itself is expected to be mistaken, "
+        if people < HALF
+        else "As where people label, labels go wrong more often the harder a row is, so most of the rows on which "
+        "label and prediction differ count as wrong: "
+    )
     return (
         f"Of the {count} rows predicted most surely, {differ / count:.1%} carry another label than the predicted one. "
-        f"Allowing for the {latent.doubt:.1%} of all rows on which the model itself is expected to be mistaken, "
-        f"{estimate:.1%} of the labels are estimated to be wrong "
+        f"{how}{estimate:.1%} of the labels are estimated to be wrong "
         f"(90 % interval {interval[0]:.1%} to {interval[1]:.1%})."
     )

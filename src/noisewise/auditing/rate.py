@@ -12,7 +12,7 @@ RESAMPLES = 40
 STREAM = 0x6E6F6973
 NORMAL_90 = 1.645
 DOUBT_ERROR = 0.1
-RELATIVE_ERROR = 0.1
+RELATIVE_ERROR = 0.12
 MEMORISED = 0.3
 
 
@@ -37,8 +37,8 @@ def interval(
     """90 % interval of the noise rate, within [0, 1].
 
     It spans the `estimates` from few and from many anchors, widened by the root of the sum of squares of sampling
-    error, of a tenth of the model's expected error (`doubt`: what a weak model gets wrong looks like noise) and of a
-    tenth of the rate (the noise is not the same for all rows of a class). Where the predictions have seen the labels
+    error, of a tenth of the model's expected error (`doubt`: what a weak model gets wrong looks like noise) and of an
+    eighth of the rate (the noise is not the same for all rows of a class). Where the predictions have seen the labels
     (`memorised`), the upper end allows for three tenths of the rate instead: a label that was learned by heart is no
     longer suspect. These shares are chosen to cover what was measured, not derived.
     """
