@@ -21,7 +21,7 @@ help:
 	@echo "make lint   check format, style and types"
 	@echo "make slow   run the tests marked slow"
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
-	@echo "make docs   write docs/methods.md and docs/methods/ from the methods' cards"
+	@echo "make docs   write docs/methods.md, docs/methods/ and docs/detectors.md from the cards"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
 	@echo "Each installs what it needs into VENV=$(VENV) first."
 

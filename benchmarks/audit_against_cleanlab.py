@@ -20,8 +20,9 @@ from cleanlab.count import num_label_issues
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
+from noisewise.auditing.gathering import FOLDS
 from noisewise.auditing.metrics import score_against_truth
-from noisewise.auditing.pipeline import DEFAULT_FOLDS, audit
+from noisewise.auditing.pipeline import audit
 from noisewise.data import Dataset, folds, load, subset
 from noisewise.data.rows import Rows
 from noisewise.files import write_json
@@ -74,7 +75,7 @@ def main() -> None:
     data = load(args.source)
     data = data if args.rows is None else subset(data, args.rows, args.seed)
     results = {}
-    print(f"ours: {DEFAULT_FOLDS} folds; cleanlab: 5 folds; {args.model}, {args.epochs} epochs, {len(data)} rows")
+    print(f"ours: {FOLDS} folds; cleanlab: 5 folds; {args.model}, {args.epochs} epochs, {len(data)} rows")
     print(
         f"{'':28}"
         + "".join(f"{c.replace('average_precision', 'AP').replace('noise_rate', 'rate'):>10}" for c in COLUMNS)

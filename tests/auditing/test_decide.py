@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noisewise.auditing.decide import decide, original_data, read_decisions
+from noisewise.auditing.decide import decide
+from noisewise.auditing.exchange.decisions import read_decisions
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.folder import original_data, read_issues
 from noisewise.data.dataset import Dataset
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
@@ -44,8 +46,16 @@ def test_each_kind_of_decision(audited):
     lines = choices((5, "accept", "dog"), (35, "keep", "cat"), (45, "relabel", "fox, red"), (55, "relabel", "fox, red"))
     decided, summary = decide(data, lines, findings_folder=folder)
     assert decided.given.tolist() == [1, 1, 2, 0, 2, 2]
-    assert summary == {"reviewed": 4, "decisions": {"accept": 1, "keep": 1, "relabel": 2}, "relabelled": 2}
-    assert decided.provenance == (LOADED, {"step": "decide", **summary, "kept": [35]})
+    record = {
+        "base": "given",
+        "reviewed": 4,
+        "decisions": {"accept": 1, "keep": 1, "relabel": 2},
+        "not_reviewed": 2,
+        "issues_not_reviewed": 0,
+        "relabelled": 2,
+    }
+    assert summary == {**record, "changed_per_100": [2]}
+    assert decided.provenance == (LOADED, {"step": "decide", **record, "kept": [35]})
     assert decided.truth is None
     assert decided.index.tolist() == data.index.tolist()
     assert data.given.tolist() == [0, 1, 2, 0, 1, 2]
@@ -149,6 +159,7 @@ def test_spreadsheets_may_have_saved_the_file(audited, tmp_path):
     assert decided.given.tolist() == [1, 1, 2, 0, 1, 2]
 
 
+NO_ISSUES = pd.DataFrame({"index": [], "given": [], "suggested": []})
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 
 
@@ -159,7 +170,7 @@ def test_every_class_name_comes_back_as_it_was(tmp_path_factory, wanted):
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerows([("index", "decision", "label"), *((i, "relabel", name) for i, name in enumerate(wanted))])
-    assert read_decisions(path)["label"].tolist() == wanted
+    assert read_decisions(path, NO_ISSUES)["label"].tolist() == wanted
 
 
 @pytest.mark.parametrize("truth", [None, np.array([1, 1, 2, 0, 1, 2])], ids=["unknown", "known"])
@@ -200,3 +211,51 @@ def test_a_damaged_audit_is_refused(audited):
     (folder / "summary.json").unlink()
     with pytest.raises(BadInput, match=r"has no summary\.json"):
         original_data(folder)
+
+
+def test_the_base_of_cleaned_labels_relabels_issues_nobody_reviewed(audited):
+    data, folder = audited
+    decided, summary = decide(data, choices((35, "keep", "")), findings_folder=folder, base="cleaned")
+    assert decided.given.tolist() == [1, 1, 2, 0, 0, 2]
+    assert summary["base"] == "cleaned"
+    assert (summary["not_reviewed"], summary["issues_not_reviewed"], summary["relabelled"]) == (5, 2, 2)
+    assert summary["changed_per_100"] == [1]
+
+
+def test_an_unknown_base_is_refused(audited):
+    data, folder = audited
+    with pytest.raises(BadInput, match="base='clean' must be one of given, cleaned"):
+        decide(data, choices((35, "keep", "")), findings_folder=folder, base="clean")
+
+
+def test_the_whole_queue_is_simulated_where_the_truth_is_known(tmp_path):
+    truth = np.r_[np.ones(150, int), np.zeros(100, int)]
+    given, suggested = np.zeros(250, int), np.ones(250, int)
+    found = findings(250, truth, labels=given, suggested=np.where(np.arange(250) < 120, suggested, given))
+    found.save(tmp_path)
+    lines = choices((5, "accept", "dog"), (15, "keep", ""))
+    _, summary = decide(found.data, lines, findings_folder=tmp_path)
+    assert summary["simulated_gain_per_100"] == {"queue": [100, 50, 0], "random": [60.0, 60.0, 30.0]}
+    assert (summary["gain_per_100"], summary["changed_per_100"]) == ([1], [1])
+    _, summary = decide(found.data, lines, findings_folder=tmp_path, base="cleaned")
+    assert summary["simulated_gain_per_100"] == {"queue": [0, 30, 0], "random": [12.0, 12.0, 6.0]}
+    assert (summary["gain_per_100"], summary["accuracy_before"]) == ([-1], 220 / 250)
+
+
+def test_lines_without_a_decision_were_not_reviewed(audited, tmp_path):
+    data, folder = audited
+    (tmp_path / "sheet.csv").write_text("index,decision,label,given\n5,,,cat\n35,keep,,cat\n")
+    _, summary = decide(data, tmp_path / "sheet.csv", findings_folder=folder)
+    assert (summary["reviewed"], summary["not_reviewed"]) == (1, 5)
+    (tmp_path / "sheet.csv").write_text("index,decision,label\n5,,dog\n")
+    with pytest.raises(BadInput, match="'' must be one of accept, keep, relabel, on the row with index 5"):
+        decide(data, tmp_path / "sheet.csv", findings_folder=folder)
+
+
+def test_issues_of_an_audit_without_the_expected_gain_are_read(audited):
+    data, folder = audited
+    pd.read_parquet(folder / "issues.parquet").drop(columns="expected_gain").to_parquet(folder / "issues.parquet")
+    assert len(read_issues(folder)) == len(data)
+    pd.read_parquet(folder / "issues.parquet").drop(columns="is_issue").to_parquet(folder / "issues.parquet")
+    with pytest.raises(BadInput, match="it has no column is_issue"):
+        read_issues(folder)

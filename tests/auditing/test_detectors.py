@@ -4,7 +4,7 @@ import pytest
 from noisewise.auditing.catalogue import DETECTORS
 from noisewise.auditing.detectors import confident_learning
 from noisewise.auditing.detectors.detector import Detector
-from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.evidence import LEDGER_VECTORS, Evidence
 from noisewise.errors import BadInput
 
 PROBABILITIES = np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1]])
@@ -37,6 +37,11 @@ def simulated(n: int = 600, k: int = 4, seed: int = 0) -> tuple[Evidence, np.nda
         "forgetting": rng.binomial(5, 1 - at),
         "agreement": 1 - wrong_events / seen,
         "probability_mean": probabilities,
+        "error_early": np.linalg.norm(probabilities - np.eye(k)[labels], axis=1),
+        "sieve_mean": np.log(probabilities).mean(axis=1) - np.log(at),
+        "gradient_norm": rng.gamma(2, size=n) * (1.1 - at),
+        "tracin": rng.gamma(2, size=n) * (1.1 - at) ** 2,
+        "self_influence": rng.gamma(2, size=n) * (1.1 - at) ** 2,
     }
     return Evidence(labels, k, probabilities, rng.normal(size=(n, 8)) + 3 * np.eye(8)[truth], ledger), wrong
 
@@ -153,9 +158,34 @@ class TestEveryDetector:
         labels = np.array([0, 0, 1, 1])
         sure = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
         far = np.array([0.0, 1e6, 0.0, 1e6])
-        names = ("seen", "loss_mean", "loss_last", "margin_mean", "wrong_events", "forgetting", "agreement")
-        evidence = Evidence(labels, 2, sure, np.zeros((4, 2)), dict.fromkeys(names, far) | {"probability_mean": sure})
-        assert np.isfinite(DETECTORS[name](evidence)).all()
+        ledger = dict.fromkeys(LEDGER_VECTORS, far) | {"probability_mean": sure}
+        assert np.isfinite(DETECTORS[name](Evidence(labels, 2, sure, np.zeros((4, 2)), ledger))).all()
+        even = np.full((4, 2), 0.5)
+        assert np.isfinite(DETECTORS[name](Evidence(labels, 2, even, np.ones((4, 2)), ledger))).all()
+
+    @pytest.mark.parametrize("n", [1, 2, 3])
+    def test_serves_the_fewest_rows(self, name: str, n: int) -> None:
+        table = np.full((n, 2), 0.5)
+        ledger = dict.fromkeys(LEDGER_VECTORS, np.ones(n)) | {"probability_mean": table}
+        scores = DETECTORS[name](Evidence(np.arange(n) % 2, 2, table, np.eye(n), ledger))
+        assert scores.shape == (n,)
+        assert np.isfinite(scores).all()
+
+    def test_two_classes(self, name: str) -> None:
+        evidence, wrong = simulated(n=300, k=2)
+        scores = DETECTORS[name](evidence)
+        assert scores[wrong].mean() > scores[~wrong].mean()
+
+    def test_a_class_that_nobody_is_given(self, name: str) -> None:
+        evidence, _ = simulated(n=300, k=4)
+        labels = np.where(evidence.labels == 3, 0, evidence.labels)
+        scores = DETECTORS[name](Evidence(labels, 4, evidence.probabilities, evidence.features, evidence.ledger))
+        assert np.isfinite(scores).all()
+
+    def test_asks_for_statistics_that_exist(self, name: str) -> None:
+        card = DETECTORS[name].card
+        assert set(card.statistics) <= {*LEDGER_VECTORS, "probability_mean"}
+        assert ("ledger" in card.needs) == bool(card.statistics)
 
     def test_says_what_it_lacks(self, name: str) -> None:
         with pytest.raises(BadInput, match=f"'{name}' needs {DETECTORS[name].card.needs[0]}"):

@@ -40,11 +40,15 @@ def world(kind, rate=0.15, growth=2.0, seed=0):
     return truth, given, posterior
 
 
+def top(posterior):
+    return posterior.argmax(axis=1), posterior.max(axis=1)
+
+
 @pytest.mark.parametrize("rate", [0.08, 0.2])
 def test_noise_that_grows_with_difficulty_is_counted(rate):
     truth, given, posterior = world("human", rate)
     true = (given != truth).mean()
-    seen = marks(posterior, given)
+    seen = marks(*top(posterior), given, CLASSES)
     assert seen.human > 0.5
     found = judge(Evidence(given, CLASSES, probabilities=posterior))
     assert found.noise_rate == pytest.approx(true, abs=0.03)
@@ -55,14 +59,14 @@ def test_noise_that_grows_with_difficulty_is_counted(rate):
 @pytest.mark.parametrize("rate", [0.08, 0.2, 0.4])
 def test_noise_that_is_the_same_everywhere_is_not_human(rate):
     truth, given, posterior = world("symmetric", rate)
-    assert marks(posterior, given).human == 0
+    assert marks(*top(posterior), given, CLASSES).human == 0
     found = judge(Evidence(given, CLASSES, probabilities=posterior))
     assert found.noise_rate == pytest.approx((given != truth).mean(), abs=0.02)
 
 
 def test_clean_labels_of_a_good_model_are_not_human_noise():
     truth, _, posterior = world("symmetric", 0.0)
-    assert marks(posterior, truth).human == 0
+    assert marks(*top(posterior), truth, CLASSES).human == 0
 
 
 def test_a_weak_model_is_not_taken_for_people():
@@ -72,12 +76,12 @@ def test_a_weak_model_is_not_taken_for_people():
     scores = rng.normal(size=(ROWS, CLASSES)) + 1.5 * np.eye(CLASSES)[truth]
     posterior = softmax(1.5 * scores, axis=1)
     assert (posterior.argmax(axis=1) != truth).mean() > 0.2
-    assert marks(posterior, truth).human < 0.2
+    assert marks(*top(posterior), truth, CLASSES).human < 0.2
 
 
 def test_few_rows_have_no_marks():
     posterior = softmax(np.random.default_rng(0).normal(size=(40, 3)), axis=1)
-    assert marks(posterior, np.zeros(40, dtype=int)).human == 0
+    assert marks(*top(posterior), np.zeros(40, dtype=int), 3).human == 0
 
 
 def test_ranks_count_within_the_predicted_class():

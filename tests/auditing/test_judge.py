@@ -68,7 +68,7 @@ def test_only_issues_get_another_label() -> None:
     found = judge(Evidence(labels, K, probabilities=probabilities))
     assert ((found.suggested != labels) == found.is_issue).all()
     assert (found.is_issue == (found.suspicion > found.threshold)).all()
-    assert set(found.scores) == {"self-confidence", "normalised-margin", "confident-learning"}
+    assert set(found.scores) == {"self-confidence", "normalised-margin", "confident-learning", "incv"}
     assert f"{found.noise_rate:.1%}" in found.explanation
 
 

@@ -50,12 +50,17 @@ def test_no_row_is_predicted_by_a_network_that_trained_on_it(noisy):
 def test_files_are_written_and_cover_all_rows(found, tmp_path):
     found.save(tmp_path / "audit")
     names = {p.name for p in (tmp_path / "audit").iterdir()}
-    assert names == {"summary.json", "issues.parquet", "issues.csv", "report.html", "cleaned.npz"}
+    assert names == {f"{stem}.{end}" for stem in ("issues", "conditions") for end in ("parquet", "csv")} | {
+        "summary.json",
+        "summary.md",
+        "report.html",
+        "cleaned.npz",
+    }
     summary = json.loads((tmp_path / "audit" / "summary.json").read_text())
     needed = {"rows", "classes", "noise_rate", "noise_rate_interval", "transition", "issues", "seconds", "auroc"}
     assert needed <= set(summary)
     issues = pd.read_parquet(tmp_path / "audit" / "issues.parquet")
-    assert list(issues.columns) == ["index", "given", "suggested", "suspicion", "is_issue"]
+    assert list(issues.columns) == ["index", "given", "suggested", "suspicion", "is_issue", "expected_gain"]
     assert sorted(issues["index"]) == sorted(found.data.index)
     assert issues["suspicion"].between(0, 1).all()
     cleaned = nw.load(tmp_path / "audit" / "cleaned.npz")

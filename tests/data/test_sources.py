@@ -47,9 +47,9 @@ def test_unknown(source, said):
 
 
 def test_a_file_of_another_kind(tmp_path):
-    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "a.doc").write_text("text")
     with pytest.raises(BadInput, match="expected a folder of images per class"):
-        load(tmp_path / "a.txt")
+        load(tmp_path / "a.doc")
 
 
 def test_labels_are_for_tables():

@@ -13,8 +13,8 @@ POWERS = (0.1, 6.0)
 FARTHEST = 20.0
 
 
-def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n, K) proportional to p^a, with the power a under which the labels (n,) are most likely.
+def best_power(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The power a under which p^a, normalised, makes the labels (n,) most likely.
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2, with a = 1 / temperature. The labels
     are the given ones, so the result is a posterior of the given label, noise included.
@@ -24,8 +24,17 @@ def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     def loss(power: float) -> float:
         return -float(at_labels(log_softmax(power * logs, axis=1), labels).mean())
 
-    power = minimize_scalar(loss, bounds=POWERS, method="bounded", options={"xatol": 1e-3}).x
-    return softmax(power * logs, axis=1)
+    return float(minimize_scalar(loss, bounds=POWERS, method="bounded", options={"xatol": 1e-3}).x)
+
+
+def powered(probabilities: np.ndarray, power: float) -> np.ndarray:
+    """(n, K) proportional to p^power."""
+    return softmax(power * np.log(np.maximum(probabilities, SMALLEST)), axis=1)
+
+
+def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n, K) `powered` by the `best_power` for the labels (n,)."""
+    return powered(probabilities, best_power(probabilities, labels))
 
 
 def pooled(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.looks import FEATURES, Looks, check_last_layer, features_of_all
 from noisewise.data import Dataset, folds
 from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.training import Config, Method, Training
 from noisewise.training.config import seeded
+
+if TYPE_CHECKING:
+    from noisewise.auditing.engines import FoldEngine
 
 Model = str | nn.Module | Callable[..., nn.Module]
 
@@ -29,11 +34,15 @@ class Fold:
         held: (n,) bool, the rows it did not train on.
         probabilities: (held rows, K) its predictions for them.
         statistics: per name, (other rows, ...) what its training saw of the rows it did train on.
+        features: (n, d) of all rows, where they were asked for.
+        seconds: of the fold without looks as "training", and of each of the looks that were asked for by its name.
     """
 
     held: np.ndarray
     probabilities: np.ndarray
     statistics: dict[str, np.ndarray]
+    features: np.ndarray | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def cross_fit(
@@ -43,20 +52,34 @@ def cross_fit(
     config: Config,
     count: int,
     on_progress: Callable[[float], None] | None = None,
+    looks: Collection[str] = (),
+    engine: FoldEngine | None = None,
 ) -> Evidence:
     """Out-of-fold probabilities and in-training statistics of every row.
 
     Row i's probability is predicted by the network of its fold, which never trained on it, averaged over the epochs
-    of the second half of the training; its statistics are averaged over the other folds' trainings.
+    of the second half of the training; its statistics are averaged over the other folds' trainings. Features are those
+    of one network, the first fold's at the end of its training, so that all rows lie in one space.
+
+    Args:
+        data: without truth. model, method, config: how each network trains. count: how many folds.
+        on_progress: told the share of the work that is done.
+        looks: what is needed beyond what a training sees by itself (see `looks.needed`).
+        engine: what trains the folds; None is one after the other in this process.
 
     Raises:
-        BadInput: fewer than 2 folds, or fewer rows than folds.
+        BadInput: fewer than 2 folds, or fewer rows than folds; looks at a model that has no `nn.Linear`.
     """
     if not 2 <= count <= len(data):
         raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
+    if looks:
+        check_last_layer(data, model)
     numbers = folds(data.given, count, config.seed)
+    if engine is not None:
+        work = _Work(numbers, model, method, config, frozenset(looks))
+        return gathered(data, engine.run(work, data, count, on_progress))
     shares = [None if on_progress is None else _Share(on_progress, k, count, config.epochs) for k in range(count)]
-    return gathered(data, [one_fold(data, numbers, k, model, method, config, shares[k]) for k in range(count)])
+    return gathered(data, [one_fold(data, numbers, k, model, method, config, shares[k], looks) for k in range(count)])
 
 
 def one_fold(
@@ -67,17 +90,30 @@ def one_fold(
     method: str | Method,
     config: Config,
     on_progress: Callable[[float], None] | None = None,
+    looks: Collection[str] = (),
 ) -> Fold:
-    """Train on all rows but those whose fold number (n,) is `fold`."""
+    """Train on all rows but those whose fold number (n,) is `fold`; of the `looks` only fold 0 takes features."""
+    began = time.perf_counter()
     held = numbers == fold
     parts = replace(data.take(~held), validation=data.take(held), test=None, trusted=None)
-    held_out = HeldOut(config.epochs)
+    held_out, looking = HeldOut(config.epochs), Looks({*looks} - {FEATURES}, config.epochs)
     settings = replace(config, seed=seeded(config.seed, fold) % 2**31)
-    training = Training(parts, model, settings, witness=held_out, on_progress=on_progress)
+
+    def witness(training: Training, method: Method) -> dict[str, Any]:
+        return held_out(training, method) | looking(training, method)
+
+    training = Training(parts, model, settings, witness=witness, on_progress=on_progress)
     build(method if isinstance(method, str) else copy.deepcopy(method))(training)
     rows = data.index[~held]
     statistics = {name: values[rows] for name, values in training.ledger.statistics().items()}
-    return Fold(held, held_out.probabilities, statistics)
+    statistics |= looking.finish(training)
+    seconds = {**looking.seconds, "training": time.perf_counter() - began - looking.total}
+    features = None
+    if fold == 0 and FEATURES in looks:
+        began = time.perf_counter()
+        features = features_of_all(training, held)
+        seconds[FEATURES] = time.perf_counter() - began
+    return Fold(held, held_out.probabilities, statistics, features, seconds)
 
 
 def gathered(data: Dataset, found: list[Fold]) -> Evidence:
@@ -89,7 +125,22 @@ def gathered(data: Dataset, found: list[Fold]) -> Evidence:
         for name, values in part.statistics.items():
             totals.setdefault(name, np.zeros((len(data), *values.shape[1:])))[~part.held] += values
     statistics = {name: total / (len(found) - 1) for name, total in totals.items()}
-    return Evidence(data.given, len(data.classes), probabilities=probabilities, ledger=statistics)
+    features = next((part.features for part in found if part.features is not None), None)
+    return Evidence(data.given, len(data.classes), probabilities, features, statistics)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What an engine calls, wherever it runs."""
+
+    numbers: np.ndarray
+    model: Model
+    method: str | Method
+    config: Config
+    looks: frozenset[str]
+
+    def __call__(self, data: Dataset, fold: int) -> Fold:
+        return one_fold(data, self.numbers, fold, self.model, self.method, self.config, looks=self.looks)
 
 
 class HeldOut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,8 +10,22 @@ import numpy as np
 
 from noisewise.errors import BadInput
 
-LEDGER_VECTORS = ("seen", "loss_mean", "loss_last", "margin_mean", "wrong_events", "forgetting", "agreement")
+LEDGER_VECTORS = (
+    "seen",
+    "loss_mean",
+    "loss_last",
+    "margin_mean",
+    "wrong_events",
+    "forgetting",
+    "agreement",
+    "error_early",
+    "sieve_mean",
+    "gradient_norm",
+    "tracin",
+    "self_influence",
+)
 LEDGER_TABLES = ("probability_mean",)
+WHOLE, BLOCK = 2**26, 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +36,16 @@ class Evidence:
         labels: (n,) int64 given labels, 0..K-1.
         classes: K, at least 2.
         probabilities: (n, K) predictions of a model that did not train on the row; rows are scaled to sum to one.
+            Beyond 67 million numbers they stay what they are, a memory-mapped file for one (see `small`).
         features: (n, d) a representation of the rows in which neighbours are alike.
         ledger: in-training statistics, of which a detector asks for those it needs; (n,) unless said:
             `seen` observations, `loss_mean` and `loss_last` cross entropy with the given label, `margin_mean` mean of
             z_given - max other z, `wrong_events` observations in which another label was predicted, `forgetting`
             changes from right to wrong, `agreement` share of observations in which the given label was predicted,
-            `probability_mean` (n, K). Further entries are ignored.
+            `error_early` mean over the early observations of ||p - onehot(given)||, `sieve_mean` mean of the cross
+            entropy with the given label less its mean over all classes, `probability_mean` (n, K); and what only
+            looks at a network's last layer can tell (see `looks`): `gradient_norm`, `tracin`, `self_influence`.
+            Further entries are ignored.
 
     Raises:
         BadInput: no rows, fewer than two classes, labels out of range, a shape that does not fit, values that are not
@@ -46,8 +64,10 @@ class Evidence:
         put = object.__setattr__
         put(self, "labels", _labels(self.labels, self.classes))
         shape = (len(self), self.classes)
-        if self.probabilities is not None:
+        if self.probabilities is not None and self.small:
             put(self, "probabilities", _distributions("probabilities", self.probabilities, shape))
+        elif self.probabilities is not None:
+            _check_shape("probabilities", self.probabilities, shape)
         if self.features is not None:
             put(self, "features", _features(self.features, len(self)))
         if self.ledger is not None:
@@ -60,6 +80,39 @@ class Evidence:
     def parts(self) -> tuple[str, ...]:
         """Which of `probabilities`, `features` and `ledger` there are."""
         return tuple(name for name in ("probabilities", "features", "ledger") if getattr(self, name) is not None)
+
+    @property
+    def small(self) -> bool:
+        """Whether the probabilities are held whole; else they stay where they are and are read in `blocks`."""
+        return len(self) * self.classes <= WHOLE
+
+    def take(self, rows: np.ndarray | slice) -> Evidence:
+        """The evidence of some rows, whose probabilities are read and checked now.
+
+        Raises:
+            BadInput: a row of probabilities that is not finite, is negative or has no mass.
+        """
+
+        ledger = None if self.ledger is None else {name: values[rows] for name, values in self.ledger.items()}
+        probabilities, features = (None if t is None else _read(t, rows) for t in (self.probabilities, self.features))
+        return Evidence(self.labels[rows], self.classes, probabilities, features, ledger)
+
+    def blocks(self) -> Iterator[tuple[slice, Evidence]]:
+        """The rows in order, as many at a time as are held whole; all at once where the evidence is `small`.
+
+        Raises:
+            BadInput: as `take`, naming the row in the whole.
+        """
+        if self.small:
+            yield slice(0, len(self)), self
+            return
+        size = max(BLOCK // self.classes, 1)
+        for start in range(0, len(self), size):
+            rows = slice(start, min(start + size, len(self)))
+            try:
+                yield rows, self.take(rows)
+            except BadInput as error:
+                raise BadInput(f"in the rows from {start}: {error}") from error
 
     def statistic(self, name: str) -> np.ndarray:
         """The ledger's entry `name`.
@@ -96,9 +149,20 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
     return array
 
 
-def _shaped(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _read(table: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    """The rows, out of a mapping of their own where the table is a file: what was read leaves the memory again."""
+    if isinstance(table, np.memmap) and table.filename is not None and table.flags.c_contiguous:
+        table = np.memmap(table.filename, table.dtype, "r", table.offset, table.shape)
+    return np.array(table[rows])
+
+
+def _check_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
     if np.shape(values) != shape:
         raise BadInput(f"{name} have shape {np.shape(values)}, but must be {shape}: a row per label")
+
+
+def _shaped(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    _check_shape(name, values, shape)
     return _finite(name, values).astype(np.float64, copy=False)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from noisewise.auditing.conditions import counts
+from noisewise.auditing.gate import Gate
+from noisewise.auditing.review import expected_gain
 from noisewise.data.dataset import Dataset
 from noisewise.files import to_json, whole_folder
 
@@ -34,6 +37,9 @@ class Findings:
         seconds: wall time of the audit.
         metrics: `auroc`, `average_precision`, `f1`, `f1_best`, `true_noise_rate`, ...; empty when truth is unknown.
         estimates: (K, K) the transition by further estimators, by their names; empty when none was asked for.
+        gate: the noise rate against the limit that was set; None without a limit.
+        conditions: duplicates, outliers, ambiguous rows (see `find_conditions`); None where they were not looked for.
+        command: the command line that gives these findings again; empty where there is none.
     """
 
     data: Dataset
@@ -50,10 +56,16 @@ class Findings:
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     estimates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    gate: Gate | None = None
+    conditions: pd.DataFrame | None = None
+    command: str = ""
 
     @cached_property
     def issues(self) -> pd.DataFrame:
-        """All rows, most suspect first: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`."""
+        """All rows, most suspect first: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`.
+
+        Beside them `expected_gain`, over the cleaned labels; see `review`.
+        """
         names = np.asarray(self.data.classes, dtype=object)
         frame = pd.DataFrame(
             {
@@ -62,9 +74,15 @@ class Findings:
                 "suggested": names[self.suggested],
                 "suspicion": np.round(self.suspicion.astype(float), 6),
                 "is_issue": self.is_issue.astype(bool),
+                "expected_gain": np.round(self.expected_gain, 6),
             }
         )
         return frame.sort_values(["suspicion", "index"], ascending=[False, True], ignore_index=True)
+
+    @cached_property
+    def expected_gain(self) -> np.ndarray:
+        """(n,) how many correct labels a review of each row would add to the cleaned data; see `review`."""
+        return expected_gain(self.suspicion.astype(float), self.is_issue.astype(bool))
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -82,6 +100,8 @@ class Findings:
             "explanation": self.explanation,
             "seconds": self.seconds,
             **self.metrics,
+            **({"gate": self.gate.summary} if self.gate else {}),
+            **({} if self.conditions is None else {"conditions": counts(self.conditions)}),
         }
 
     def cleaned(self) -> Dataset:
@@ -91,19 +111,24 @@ class Findings:
         return replace(self.data, given=given, provenance=(*self.data.provenance, record))
 
     def save(self, folder: str | Path) -> Path:
-        """Write `summary.json`, `issues.parquet`, `issues.csv`, `report.html` and the `cleaned` data set, all or none.
+        """Write `summary.json` and `.md`, `issues.parquet` and `.csv`, `report.html` and `cleaned` data, all or none.
 
         Raises:
             BadInput: the folder cannot be written or the disk is full.
         """
+        from noisewise.auditing.markdown import render_markdown
         from noisewise.auditing.report import render
         from noisewise.data.save import save, suffix_for
 
         folder = Path(folder)
         with whole_folder(folder) as temporary:
             (temporary / "summary.json").write_text(to_json(self.summary), encoding="utf-8")
+            (temporary / "summary.md").write_text(render_markdown(self), encoding="utf-8")
             self.issues.to_parquet(temporary / "issues.parquet", index=False)
             self.issues.to_csv(temporary / "issues.csv", index=False)
+            if self.conditions is not None:
+                self.conditions.to_parquet(temporary / "conditions.parquet", index=False)
+                self.conditions.to_csv(temporary / "conditions.csv", index=False)
             (temporary / "report.html").write_text(render(self), encoding="utf-8")
             save(self.cleaned(), temporary / f"cleaned{suffix_for(self.data)}")
         return folder

@@ -73,24 +73,26 @@ class Marks:
         return found
 
 
-def marks(probabilities: np.ndarray, labels: np.ndarray) -> Marks:
-    """Measure calibrated posteriors (n, K) of the given labels (n,); no marks where there are too few rows."""
-    predicted, sureness = probabilities.argmax(axis=1), probabilities.max(axis=1)
+def marks(predicted: np.ndarray, sureness: np.ndarray, labels: np.ndarray, classes: int) -> Marks:
+    """Measure predicted classes (n,), their probabilities (n,) and given labels (n,) of K `classes`.
+
+    There are no marks where there are too few rows.
+    """
     rank, differs = _ranks(predicted, sureness), predicted != labels
     disagreement = float(differs.mean())
     unsure, sure = rank > UNSURE, rank < SURE
     if min(unsure.sum(), sure.sum(), differs.sum()) < FEWEST:
         return Marks(0.0, 0.0, 0.0, 1.0, 0.0, disagreement)
-    level, slope = _growth(rank[sure], differs[sure], predicted[sure], probabilities.shape[1])
+    level, slope = _growth(rank[sure], differs[sure], predicted[sure], classes)
     expected = expit(level[predicted[unsure]] + slope * rank[unsure]).mean()
     found = (differs[unsure].sum() + 0.5) / (unsure.sum() + 1)
-    counts = _confusions(predicted, labels, differs & (rank < TOP), probabilities.shape[1])
+    counts = _confusions(predicted, labels, differs & (rank < TOP), classes)
     spread = _effective(counts)
     return Marks(
         slope,
         float(logit(found) - logit(np.clip(expected, 1e-6, 1 - 1e-6))),
         spread,
-        spread / max(probabilities.shape[1] - 1, 1),
+        spread / max(classes - 1, 1),
         float((counts * counts.T).sum() / max((counts * counts).sum(), 1)),
         disagreement,
     )

@@ -20,15 +20,15 @@ In-training predictions alone have partly learned the given labels by heart: the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from noisewise.auditing import human, rate
-from noisewise.auditing.calibration import pooled, tempered, with_mean
+from noisewise.auditing.calibration import best_power, pooled, powered, with_mean
 from noisewise.auditing.catalogue import DETECTORS
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.latent import Latent, fit_latent
+from noisewise.auditing.latent import Latent, fit_latent, posterior, wrong
 from noisewise.auditing.neighbours import neighbour_shares
 from noisewise.auditing.threshold import best_threshold
 from noisewise.auditing.transition import ANCHOR_SHARE, anchor_transition, anchors
@@ -37,6 +37,7 @@ from noisewise.errors import BadInput
 FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20
 HALF = 0.5
+SAMPLE_NUMBERS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,40 +70,49 @@ class Judgement:
 def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     """Judge the labels.
 
+    What is fitted is fitted to a random sample where the evidence is large; every row is then judged by it, in blocks,
+    so that time is linear in rows and memory does not hold the probabilities.
+
     Args:
         evidence: probabilities, features or a ledger; features are used where there are no probabilities.
-        seed: of the bootstrap behind the interval; nothing else is random.
+        seed: of the sample and of the bootstrap behind the interval; nothing else is random.
 
     Raises:
         BadInput: the evidence has neither probabilities nor features nor a ledger with `probability_mean`.
     """
     labels = evidence.labels
-    unseen, everything = predictions(evidence)
-    latent, few, many = (
-        fit_latent(unseen, labels, anchor_transition(labels, anchors(unseen, share)))
-        for share in (ANCHOR_SHARE, FEW_ANCHORS, MANY_ANCHORS)
-    )
-    seen = human.marks(unseen, labels)
-    rates = [float(m.wrong(labels).mean()) for m in (latent, few, many)]
+    evidence = _predicting(evidence)
+    rows = _sampled(evidence, seed)
+    sample = evidence if len(rows) == len(evidence) else evidence.take(rows)
+    calibration = calibrated(sample)
+    predicted, sureness = _first_choices(evidence, calibration)
+    chosen = {s: anchors(predicted, sureness, evidence.classes, s) for s in (ANCHOR_SHARE, FEW_ANCHORS, MANY_ANCHORS)}
+    unseen, everything = calibration(sample)
+    latent, few, many = (fit_latent(unseen, sample.labels, anchor_transition(labels, c)) for c in chosen.values())
+    clean = latent.clean(unseen)
+    seen = human.marks(predicted, sureness, labels, evidence.classes)
+    rates = [_rate(clean, latent, sample.labels)] + [_rate(m.clean(unseen), m, sample.labels) for m in (few, many)]
     estimate = seen.completed(rates[0])
-    ranked = latent if everything is unseen else fit_latent(everything, labels, latent.transition)
-    suspicion = with_mean(ranked.wrong(labels), estimate)
+    ranked = latent if everything is unseen else fit_latent(everything, sample.labels, latent.transition)
+    chances, others = _judged(evidence, calibration, ranked)
+    suspicion = with_mean(chances, estimate)
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
-    chosen = anchors(unseen)
-    memorised = evidence.probabilities is None and evidence.features is None
-    error = rate.sampling_error(latent, labels, chosen, seed)
-    interval = rate.interval(seen.spanned(rates), latent.doubt, error, memorised)
+    memorised = evidence.probabilities is None
+    within = anchors(unseen.argmax(axis=1), unseen.max(axis=1), evidence.classes)
+    error = rate.sampling_error(clean, sample.labels, within, seed) * np.sqrt(len(sample) / len(evidence))
+    doubt = float(1 - clean.max(axis=1).mean())
+    interval = rate.interval(seen.spanned(rates), doubt, error, memorised)
     return Judgement(
         suspicion=suspicion,
-        suggested=np.where(is_issue, _best_other(ranked.posterior, labels), labels),
+        suggested=np.where(is_issue, others, labels),
         is_issue=is_issue,
         threshold=threshold,
         noise_rate=estimate,
         interval=interval,
         transition=latent.transition,
         scores=scores(evidence),
-        explanation=_explain(latent, labels, chosen, seen.human, estimate, interval),
+        explanation=_explain(labels, chosen[ANCHOR_SHARE], doubt, seen.human, estimate, interval),
     )
 
 
@@ -120,15 +130,72 @@ def predictions(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         BadInput: nothing in the evidence predicts.
     """
-    labels, held_out = evidence.labels, evidence.probabilities
-    if held_out is None and evidence.features is not None:
-        held_out = neighbour_shares(evidence.features, labels, evidence.classes, VOTERS)
+    evidence = _predicting(evidence)
+    return calibrated(evidence)(evidence)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The powers (see `best_power`) of the prediction that has not seen the label and, if it is another, of all."""
+
+    unseen: float
+    everything: float | None
+
+    def __call__(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+        """The two posteriors of `predictions`; the same array twice where there is one kind of prediction."""
+        known = _known(evidence)
+        first = powered(known[0], self.unseen)
+        return first, first if self.everything is None else powered(pooled(*known), self.everything)
+
+
+def calibrated(evidence: Evidence) -> Calibration:
+    """The powers under which the given labels are most likely."""
+    known, labels = _known(evidence), evidence.labels
+    return Calibration(best_power(known[0], labels), best_power(pooled(*known), labels) if len(known) == 2 else None)
+
+
+def _predicting(evidence: Evidence) -> Evidence:
+    """The evidence, with neighbours' labels for probabilities where it has features and no probabilities."""
+    if evidence.probabilities is None and evidence.features is not None:
+        shares = neighbour_shares(evidence.features, evidence.labels, evidence.classes, VOTERS)
+        return replace(evidence, probabilities=shares)
+    return evidence
+
+
+def _known(evidence: Evidence) -> list[np.ndarray]:
     trained = None if evidence.ledger is None else evidence.ledger.get("probability_mean")
-    known = [prediction for prediction in (held_out, trained) if prediction is not None]
+    known = [prediction for prediction in (evidence.probabilities, trained) if prediction is not None]
     if not known:
         raise BadInput("a judgement needs probabilities, features or a ledger with 'probability_mean', but got none")
-    unseen = tempered(known[0], labels)
-    return unseen, tempered(pooled(*known), labels) if len(known) == 2 else unseen
+    return known
+
+
+def _sampled(evidence: Evidence, seed: int) -> np.ndarray:
+    count = min(len(evidence), max(SAMPLE_NUMBERS // evidence.classes, 1))
+    return np.sort(np.random.default_rng([rate.STREAM, seed]).choice(len(evidence), count, replace=False))
+
+
+def _first_choices(evidence: Evidence, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) predicted classes and (n,) their probabilities, of the prediction that has not seen the label."""
+    predicted, sureness = np.empty(len(evidence), dtype=np.int64), np.empty(len(evidence))
+    for rows, block in evidence.blocks():
+        unseen, _ = calibration(block)
+        predicted[rows], sureness[rows] = unseen.argmax(axis=1), unseen.max(axis=1)
+    return predicted, sureness
+
+
+def _judged(evidence: Evidence, calibration: Calibration, latent: Latent) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) chances that the given label is wrong and (n,) the most probable other label."""
+    chances, others = np.empty(len(evidence)), np.empty(len(evidence), dtype=np.int64)
+    for rows, block in evidence.blocks():
+        _, everything = calibration(block)
+        known = posterior(latent.clean(everything), block.labels, latent.transition)
+        chances[rows], others[rows] = wrong(known, block.labels), _best_other(known, block.labels)
+    return chances, others
+
+
+def _rate(clean: np.ndarray, latent: Latent, labels: np.ndarray) -> float:
+    return float(wrong(posterior(clean, labels, latent.transition), labels).mean())
 
 
 def _best_other(posterior: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -138,9 +205,9 @@ def _best_other(posterior: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _explain(
-    latent: Latent,
     labels: np.ndarray,
     chosen: list[np.ndarray],
+    doubt: float,
     people: float,
     estimate: float,
     interval: tuple[float, float],
@@ -148,7 +215,7 @@ def _explain(
     differ = sum(int((labels[rows] != label).sum()) for label, rows in enumerate(chosen))
     count = sum(len(rows) for rows in chosen)
     how = (
-        f"Allowing for the {latent.doubt:.1%} of all rows on which the model itself is expected to be mistaken, "
+        f"Allowing for the {doubt:.1%} of all rows on which the model itself is expected to be mistaken, "
         if people < HALF
         else "As where people label, labels go wrong more often the harder a row is, so most of the rows on which "
         "label and prediction differ count as wrong: "

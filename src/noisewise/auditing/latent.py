@@ -4,7 +4,7 @@
 
 pi(x), the posterior of the true label without the given one, comes from a calibrated posterior q(x) of given labels in
 two steps. `unmixed` takes the noise out of q: pi maximises sum_j q_j log (pi T)_j, by the iteration of Richardson
-(1972) and Lucy (1974), which keeps pi a distribution. `sharpened` then corrects how sure pi is: a network fitted to
+(1972) and Lucy (1974), which keeps pi a distribution. `Latent.clean` then corrects how sure pi is: a network fitted to
 noisy labels is less sure than it is right. The chance A that the first choice s is the true class satisfies
 
     P(given = s) = A T[s, s] + (1 - A) sum_{i != s} pi_i T[i, s] / (1 - pi_s),
@@ -21,7 +21,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from noisewise.auditing.detectors.detector import at_labels
 
-ITERATIONS = 50
+ITERATIONS, START, STILL = 50, 1e-3, 1e-4
 SMALLEST = 1e-12
 SMALLEST_GAP = 0.05
 SUREST = 0.999
@@ -32,29 +32,32 @@ class Latent:
     """A fitted model of the true labels.
 
     Attributes:
-        clean: (n, K) P(true | x), not knowing the given label.
-        posterior: (n, K) P(true | x, given).
         transition: (K, K) P(given = j | true = i).
+        chance: from the probability of a row's first choice, the noise taken out, to the chance that it is right.
     """
 
-    clean: np.ndarray
-    posterior: np.ndarray
     transition: np.ndarray
+    chance: IsotonicRegression
 
-    def wrong(self, labels: np.ndarray) -> np.ndarray:
-        """(n,) probability that the given label is not the true one."""
-        return np.clip(1 - at_labels(self.posterior, labels), 0, 1)
-
-    @property
-    def doubt(self) -> float:
-        """The expected share of rows whose first choice, without the given label, is not the true class."""
-        return float(1 - self.clean.max(axis=1).mean())
+    def clean(self, noisy: np.ndarray) -> np.ndarray:
+        """(n, K) P(true | x), not knowing the given label, from calibrated posteriors of the given label (n, K)."""
+        clean = unmixed(noisy, self.transition)
+        rows, first = np.arange(len(clean)), clean.argmax(axis=1)
+        sure = self.chance.predict(clean[rows, first])
+        result = _others(clean, first) * (1 - sure)[:, None]
+        result[rows, first] = sure
+        return result
 
 
 def fit_latent(noisy: np.ndarray, labels: np.ndarray, transition: np.ndarray) -> Latent:
     """The model for calibrated posteriors `noisy` (n, K) of the labels (n,), and a transition matrix (K, K)."""
-    clean = sharpened(unmixed(noisy, transition), labels, transition)
-    return Latent(clean, posterior(clean, labels, transition), transition)
+    clean = unmixed(noisy, transition)
+    rows, first = np.arange(len(clean)), clean.argmax(axis=1)
+    by_mistake = (_others(clean, first) * transition[:, first].T).sum(axis=1)
+    gap = np.maximum(transition[first, first] - by_mistake, SMALLEST_GAP)
+    right = ((labels == first) - by_mistake) / gap
+    chance = IsotonicRegression(y_min=1 / clean.shape[1], y_max=SUREST, out_of_bounds="clip")
+    return Latent(transition, chance.fit(clean[rows, first], right, sample_weight=gap**2))
 
 
 def posterior(clean: np.ndarray, labels: np.ndarray, transition: np.ndarray) -> np.ndarray:
@@ -63,27 +66,33 @@ def posterior(clean: np.ndarray, labels: np.ndarray, transition: np.ndarray) -> 
     return mass / np.maximum(mass.sum(axis=1, keepdims=True), SMALLEST)
 
 
+def wrong(posterior: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) probability that the given label is not the true one, of posteriors (n, K) that know the label."""
+    return np.clip(1 - at_labels(posterior, labels), 0, 1)
+
+
 def unmixed(noisy: np.ndarray, transition: np.ndarray) -> np.ndarray:
-    """(n, K) distributions pi with pi T as close to `noisy` (n, K), in Kullback-Leibler divergence, as may be."""
-    clean = noisy
+    """(n, K) distributions pi with pi T as close to `noisy` (n, K), in Kullback-Leibler divergence, as may be.
+
+    The iteration starts from q T^-1, made positive, which is the answer wherever that is a distribution; rows that move
+    no longer are done.
+    """
+    clean = np.maximum(noisy @ np.linalg.pinv(transition), START / len(transition))
+    clean /= clean.sum(axis=1, keepdims=True)
+    moving = np.arange(len(clean))
     for _ in range(ITERATIONS):
-        clean = clean * ((noisy / np.maximum(clean @ transition, SMALLEST)) @ transition.T)
-        clean = clean / clean.sum(axis=1, keepdims=True)
+        before, wanted = clean[moving], noisy[moving]
+        after = before * ((wanted / np.maximum(before @ transition, SMALLEST)) @ transition.T)
+        after /= after.sum(axis=1, keepdims=True)
+        clean[moving] = after
+        moving = moving[np.abs(after - before).max(axis=1) > STILL]
+        if not len(moving):
+            break
     return clean
 
 
-def sharpened(clean: np.ndarray, labels: np.ndarray, transition: np.ndarray) -> np.ndarray:
-    """(n, K) `clean` with the probability of each row's first choice replaced by the chance that it is right."""
-    n, k = clean.shape
-    rows, first = np.arange(n), clean.argmax(axis=1)
+def _others(clean: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """(n, K) how the chance of being wrong divides among the other classes than the first choice (n,)."""
     others = np.maximum(clean, SMALLEST)
-    others[rows, first] = 0
-    others /= others.sum(axis=1, keepdims=True)
-    by_mistake = (others * transition[:, first].T).sum(axis=1)
-    gap = np.maximum(transition[first, first] - by_mistake, SMALLEST_GAP)
-    right = ((labels == first) - by_mistake) / gap
-    regression = IsotonicRegression(y_min=1 / k, y_max=SUREST, out_of_bounds="clip")
-    chance = regression.fit_transform(clean[rows, first], right, sample_weight=gap**2)
-    result = others * (1 - chance)[:, None]
-    result[rows, first] = chance
-    return result
+    others[np.arange(len(clean)), first] = 0
+    return others / others.sum(axis=1, keepdims=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import at_labels
-from noisewise.auditing.latent import Latent, posterior
+from noisewise.auditing.latent import posterior, wrong
 from noisewise.auditing.transition import anchor_transition
 
 RESAMPLES = 40
@@ -16,8 +15,10 @@ RELATIVE_ERROR = 0.12
 MEMORISED = 0.3
 
 
-def sampling_error(latent: Latent, labels: np.ndarray, chosen: list[np.ndarray], seed: int) -> float:
+def sampling_error(clean: np.ndarray, labels: np.ndarray, chosen: list[np.ndarray], seed: int) -> float:
     """Bootstrap standard error of the mean probability of being wrong, over rows and over the anchors among them.
+
+    `clean` (n, K) are the probabilities of the true labels that do not know the given ones.
 
     The generator is none that a caller would use: noise drawn by `default_rng(seed)` would otherwise decide which rows
     the resamples leave out.
@@ -26,8 +27,8 @@ def sampling_error(latent: Latent, labels: np.ndarray, chosen: list[np.ndarray],
     rates = []
     for _ in range(RESAMPLES):
         weights = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
-        table = posterior(latent.clean, labels, anchor_transition(labels, chosen, weights))
-        rates.append(np.average(1 - at_labels(table, labels), weights=weights))
+        table = posterior(clean, labels, anchor_transition(labels, chosen, weights))
+        rates.append(np.average(wrong(table, labels), weights=weights))
     return float(np.std(rates))
 
 

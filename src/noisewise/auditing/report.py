@@ -8,6 +8,7 @@ import numpy as np
 
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.report_parts import charts, matrix
+from noisewise.auditing.report_parts.conditions import conditions_body
 from noisewise.auditing.report_parts.markup import count, escape, percent, resource, script_json, source_hash
 from noisewise.auditing.report_parts.shown import shown
 from noisewise.errors import BadInput
@@ -108,6 +109,9 @@ def _panels(findings: Findings) -> list[str]:
     if findings.scores:
         text = "The share of a detector's most suspect rows, as many as there are issues, that became issues."
         panels.append(_panel("Detectors", text, charts.detectors(findings.scores, findings.is_issue, wrong)))
+    if findings.conditions is not None:
+        text = "Apart from the issues. Where duplicates have different labels, one is wrong or both are right."
+        panels.append(_panel("Other conditions", text, conditions_body(findings)))
     return panels
 
 

@@ -8,17 +8,20 @@ ANCHOR_SHARE = 0.3
 FEWEST_ANCHORS = 10
 
 
-def anchors(probabilities: np.ndarray, share: float = ANCHOR_SHARE) -> list[np.ndarray]:
-    """Per class, the positions of the `share` of rows predicted as that class for which it is the most probable.
+def anchors(predicted: np.ndarray, sureness: np.ndarray, classes: int, share: float = ANCHOR_SHARE) -> list[np.ndarray]:
+    """Per class, the positions of the `share` of the rows predicted as that class that are surest.
 
     At least 10 rows per class are taken where that many are predicted, and none where none is.
+
+    Args:
+        predicted: (n,) most probable classes. sureness: (n,) their probabilities.
+        classes: K.
     """
-    predicted = probabilities.argmax(axis=1)
+    order = np.lexsort((-sureness, predicted))
+    ends = np.cumsum(np.bincount(predicted, minlength=classes))
     chosen = []
-    for label in range(probabilities.shape[1]):
-        rows = np.flatnonzero(predicted == label)
-        count = max(FEWEST_ANCHORS, round(share * len(rows)))
-        chosen.append(rows[np.argsort(-probabilities[rows, label], kind="stable")[:count]])
+    for start, end in zip(np.append(0, ends[:-1]), ends, strict=True):
+        chosen.append(order[start : min(end, start + max(FEWEST_ANCHORS, round(share * (end - start))))])
     return chosen
 
 

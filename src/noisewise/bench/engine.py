@@ -1,4 +1,4 @@
-"""Engines execute jobs. An engine is anything with `run`; this one uses the cores of this machine."""
+"""Engines execute jobs. An engine is anything with `run`; this one uses this machine, `ray_engine` a cluster."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,17 @@ import click
 
 import noisewise
 from noisewise.cli import options
+from noisewise.cli.again import command_line
 from noisewise.cli.command import Command
 from noisewise.cli.settings import read_settings
 from noisewise.cli.text import percent
+from noisewise.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from noisewise.auditing.findings import Findings
+    from noisewise.auditing.gate import Gate
 
 _PAIRS, _SUSPECTS = 5, 10
 _MEASURED = {
@@ -34,7 +38,15 @@ _MEASURED = {
     "noisewise audit photos/ --model resnet18 --epochs 20 --out audit/\n"
     "noisewise audit table.csv --labels species --fail-above 0.05 --out audit/",
 )
-@options.together(options.source, options.labels, options.injected, options.model)
+@options.together(options.source, options.labels)
+@click.option("--text", metavar="COL", help="The column of a table whose texts are the inputs.")
+@options.injected
+@click.option(
+    "--model",
+    metavar="NET",
+    help="A name of `noisewise models`, module:function, or blend, forest, boosting, linear; by default one that fits "
+    "the data.",
+)
 @click.option("--method", metavar="SPEC", help="How each network trains: a name of `noisewise methods`; by default ce.")
 @click.option(
     "--epochs",
@@ -53,31 +65,72 @@ _MEASURED = {
 )
 @click.option("--features", metavar="FILE.npy", help="(n, d) embeddings; nothing is trained.")
 @click.option(
+    "--embed",
+    metavar="FOLDER|NAME",
+    help="A pretrained model, in a folder or on the hub, whose embeddings of texts or images are judged.",
+)
+@click.option(
     "--transition-estimator",
     "transition",
     metavar="NAME",
     help="Report the transition matrix by this estimator too: anchor, anchor-mean, dual-t or hoc.",
 )
 @click.option(
+    "--detectors",
+    metavar="all|NAME,NAME",
+    help="Whose scores to report beside the judgement, names of `noisewise detectors`; by default those that cost "
+    "nothing extra.",
+)
+@click.option(
+    "--no-conditions",
+    "conditions",
+    flag_value=False,
+    type=bool,
+    default=True,
+    help="Do not look for duplicates, outliers and ambiguous rows.",
+)
+@click.option(
     "--fail-above", type=float, callback=options.share, metavar="R", help="Exit with 1 when the noise rate is above R."
 )
+@click.option(
+    "--fail-when-sure", is_flag=True, help="Compare the lower end of the rate's interval with --fail-above instead."
+)
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    metavar="FILE",
+    help="Append the Markdown summary to FILE, such as $GITHUB_STEP_SUMMARY.",
+)
+@options.engine
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Folds at a time; by default one, and with ray as many as the cluster has CPUs.",
+)
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
-@options.together(options.out_folder("summary.json, issues, report.html and the cleaned data"), options.as_json)
+@options.together(options.out_folder("summary.json and .md, issues, report.html and the cleaned data"), options.as_json)
+@click.pass_context
 def audit(
+    ctx: click.Context,
     source: str,
     probs: str | None,
     features: str | None,
-    fail_above: float | None,
+    summary: Path | None,
     settings: tuple[str, ...],
     device: str,
+    engine: str,
+    workers: int | None,
     out: Path,
     as_json: bool,
     **arguments: Any,
 ) -> int:
     """Find the wrong labels of SOURCE.
 
-    SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz, .csv or .parquet file, or hf:NAME.
+    SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz, .csv, .tsv, .jsonl or .parquet file,
+    a .txt file of lines "__label__NAME TEXT", or hf:NAME.
     """
+    from noisewise.auditing.engines import fold_engine
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
 
@@ -87,21 +140,35 @@ def audit(
     }
     asked = {name: value for name, value in arguments.items() if value is not None}
     with progress("audit") as meter:
-        found = noisewise.audit(
-            source, **asked, **arrays, on_progress=meter, device=device, out=out, **read_settings(settings)
-        )
+        asked["engine"] = fold_engine(engine, workers, meter.say, gpu=device != "cpu") or engine
+        found = noisewise.audit(source, **asked, **arrays, on_progress=meter, device=device, **read_settings(settings))
+    found = replace(found, command=command_line(ctx, leave_out=("as_json", "summary")))
+    found.save(out)
+    if summary is not None:
+        _append(summary, found)
     if as_json:
         print_json({**found.summary, "out": out.resolve()})
     else:
         _show(found, out)
-    return _verdict(found.noise_rate, fail_above)
+    return _verdict(found.gate)
 
 
-def _verdict(rate: float, limit: float | None) -> int:
-    if limit is None or rate <= limit:
+def _verdict(gate: Gate | None) -> int:
+    if gate is None or gate.passed:
         return 0
-    click.echo(f"the noise rate of {percent(rate)} is above --fail-above {percent(limit)}", err=True)
+    said = "lower end of the noise rate's interval" if gate.sure else "noise rate"
+    click.echo(f"the {said} of {percent(gate.measured)} is above --fail-above {percent(gate.limit)}", err=True)
     return 1
+
+
+def _append(path: Path, found: Findings) -> None:
+    from noisewise.auditing.markdown import render_markdown
+
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(render_markdown(found))
+    except OSError as error:
+        raise BadInput(f"cannot append to --summary {path}: {error.strerror or error}") from error
 
 
 def _show(found: Findings, out: Path) -> None:

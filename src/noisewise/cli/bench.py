@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from noisewise.bench.engine import Done
 
 
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
 @click.command(cls=Command, example="noisewise bench grid.toml --workers 2 --out bench/")
 @click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC.toml")
-@click.option("--engine", type=click.Choice(["local"]), default="local", help="What executes the runs.")
+@options.engine
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Runs at a time; by default one per core.")
 @options.together(options.out_folder("results.parquet, the leaderboard and the runs"), options.as_json)
 def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool) -> int:
@@ -25,7 +29,8 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
 
     Runs that are done are not repeated."""
     from noisewise.bench import bench as run_grid
-    from noisewise.bench.engine import LocalEngine
+    from noisewise.bench.engine import Engine, LocalEngine
+    from noisewise.bench.ray_engine import RayEngine
     from noisewise.cli.output import print_json, print_pairs
 
     failed: list[Done] = []
@@ -35,7 +40,8 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
         ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
         click.echo(printable(f"{done.job.title}: {ending}"), err=True)
 
-    results = run_grid(spec, out, engine=LocalEngine(workers), on_done=tell)
+    chosen: Engine = RayEngine(workers, _say) if engine == "ray" else LocalEngine(workers)
+    results = run_grid(spec, out, engine=chosen, on_done=tell)
     if as_json:
         print_json({"finished": len(results), "failed": [done.error for done in failed], "out": out.resolve()})
     else:

@@ -92,7 +92,7 @@ detectors = _command(
     "detectors",
     "List what scores suspicion.",
     lambda: describe(noisewise.DETECTORS),
-    {"name": "name", "needs": "needs", "equation": "score", "year": "year", "paper": "paper"},
+    {"name": "name", "needs": "needs", "cost": "costs extra", "equation": "score", "year": "year", "paper": "paper"},
 )
 models = _command(
     "models",

@@ -24,12 +24,13 @@ from noisewise.cli.catalogues import corruptions, detectors, methods, models, so
 from noisewise.cli.command import SETTINGS, Group
 from noisewise.cli.corrupt import corrupt
 from noisewise.cli.decide import decide
+from noisewise.cli.review import review
 from noisewise.cli.text import printable
 from noisewise.cli.train import train
 from noisewise.errors import BadInput, Diverged, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
-COMMANDS = (audit, train, corrupt, decide, bench, methods, corruptions, detectors, models, sources)
+COMMANDS = (audit, train, corrupt, review, decide, bench, methods, corruptions, detectors, models, sources)
 
 
 @click.group(cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True)

@@ -35,6 +35,18 @@ settings = click.option(
     help="A further setting of the training, such as lr=0.05; repeatable.",
 )
 injected = click.option("--corrupt", metavar="SPEC", help="Inject known noise first, such as symmetric:0.2.")
+review_base = click.option(
+    "--base",
+    default="given",
+    metavar="LABELS",
+    help="The labels of rows that nobody reviews: given, or cleaned (issues take their suggestion).",
+)
+engine = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="What trains: this machine, or a Ray cluster.",
+)
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout, and nothing else there."
 )

@@ -1,7 +1,8 @@
 """The pages of the documentation that are written from the code: `python -m noisewise.cli.pages docs`.
 
 `methods.md` lists all methods, `methods/NAME.md` says of each what its card and docstring say, and what was measured
-of it: the numbers in `results/methods.csv` and `results/method-cost.json`, where they have the method.
+of it: the numbers in `results/methods.csv` and `results/method-cost.json`, where they have the method. `detectors.md`
+lists all detectors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from noisewise.cli.catalogues import Entry, describe_methods
+from noisewise.cli.detector_page import detector_page
 from noisewise.files import whole
 
 STEP = ("edit", "forward", "target", "loss", "weight", "penalty", "backward", "gradient", "optimiser")
@@ -35,7 +37,7 @@ where it acts; *cost* is relative to `ce`, by passes through a network.
 def pages(folder: Path) -> dict[str, str]:
     """Every written page by its path inside `folder`, as Markdown."""
     entries, results = describe_methods(), folder / "results"
-    found = {"methods.md": _HEAD + "".join(_line(entry) for entry in entries)}
+    found = {"methods.md": _HEAD + "".join(_line(entry) for entry in entries), "detectors.md": detector_page(folder)}
     return found | {f"methods/{e['name']}.md": _page(e, _measured(results, e), _cost(results, e)) for e in entries}
 
 

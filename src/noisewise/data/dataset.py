@@ -11,7 +11,7 @@ import pandas as pd
 
 from noisewise.errors import BadInput
 
-Kind = Literal["image", "table", "vector"]
+Kind = Literal["image", "table", "text", "vector"]
 
 
 class Inputs(Protocol):
@@ -72,7 +72,8 @@ class Dataset:
         inputs: (n, H, W, C) uint8 images, or (n, d) float32 vectors; an array or a lazy reader with the same indexing.
         given: (n,) int64, the labels as they are in the data set; what training and audit see.
         classes: K class names; label k means `classes[k]`.
-        kind: "image", "table" (d encoded columns of a table) or "vector" (features, flattened or computed).
+        kind: "image", "table" (d encoded columns of a table), "text" (`Texts`, d hashed words) or "vector" (features,
+            flattened or computed).
         index: (n,) int64, the row's position in the source; it stays with the row through every split and selection
             and is the key of every per-row memory.
         truth: (n,) int64 or None, the correct labels, known only where noise was injected or experts checked. No

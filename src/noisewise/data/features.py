@@ -15,12 +15,13 @@ _MOSTLY = 0.9
 def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, list[str]]:
     """(n, d) float32 features of the columns of a table, and the names of the columns that are none.
 
-    Numbers are standardised to mean 0 and variance 1 (constant columns become 0). Text, categories and truth values
-    become one column per level, with a missing value as a level of its own. Columns without a header, dates, and text
-    with more than 64 levels, or with more levels than half the rows, are left out.
+    Numbers are standardised to mean 0 and variance 1 (constant columns become 0); where some are missing they become
+    the mean, and a further column says which. Text, categories and truth values become one column per level, with a
+    missing value as a level of its own. Columns without a header, dates, and text with more than 64 levels, or with
+    more levels than half the rows, are left out.
 
     Raises:
-        BadInput: numbers that are missing or infinite, numbers mixed with some text, or no column is left.
+        BadInput: infinite numbers, numbers mixed with some text, or no column is left.
     """
     blocks: list[np.ndarray] = []
     ignored: list[str] = []
@@ -48,18 +49,23 @@ def _block(column: pd.Series, name: str, where: str) -> np.ndarray | None:
 
 
 def _standardised(column: pd.Series, name: str, where: str) -> np.ndarray:
-    missing = int(column.isna().sum())
-    if missing:
-        raise BadInput(f"column {name!r} of {where} has {missing} missing value(s): fill them in or remove the rows")
-    values = column.to_numpy(dtype=np.float64)
+    missing = column.isna().to_numpy(dtype=bool)
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = int(np.isinf(values).sum())
     if infinite:
         raise BadInput(f"column {name!r} of {where} has {infinite} infinite value(s): replace them or remove the rows")
+    if missing.any():
+        filled = np.where(missing, values[~missing].mean() if not missing.all() else 0.0, values)
+        return np.column_stack([_scaled(filled), missing]).astype(np.float32)
+    return _scaled(values)[:, None]
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
     values = values / max(np.abs(values).max(initial=0.0), np.finfo(float).tiny)
     centred = values - values.mean()
     spread = values.std()
     scaled = centred / spread if spread > np.finfo(float).eps else np.zeros_like(centred)
-    return scaled.astype(np.float32)[:, None]
+    return scaled.astype(np.float32)
 
 
 def _one_hot(column: pd.Series, name: str, where: str) -> np.ndarray | None:

@@ -15,7 +15,7 @@ from noisewise.data.tables import from_frame, label_column
 from noisewise.errors import BadInput
 
 
-def read_hub(name: str, labels: str | None = None) -> Dataset:
+def read_hub(name: str, labels: str | None = None, text: str | None = None) -> Dataset:
     """The data set `name` of the hub: images with their labels, or else the columns of a table.
 
     The split `train` is read, and the split `test` where the inputs are images.
@@ -23,6 +23,7 @@ def read_hub(name: str, labels: str | None = None) -> Dataset:
     Args:
         name: as the hub calls it, "owner/name".
         labels: the column of the labels; needed unless exactly one has a usual name.
+        text: the column whose texts are the inputs of a table; see `read_table`.
 
     Raises:
         BadInput: the library is missing, there is no such data set, or it cannot be used.
@@ -41,16 +42,16 @@ def read_hub(name: str, labels: str | None = None) -> Dataset:
     pictures = [column for column, feature in features.items() if isinstance(feature, datasets.Image)]
     if pictures:
         return _images(splits, pictures[0], f"hf:{name}", labels)
-    return _table(splits["train"], f"hf:{name}", labels)
+    return _table(splits["train"], f"hf:{name}", labels, text)
 
 
-def _table(split: Any, name: str, labels: str | None) -> Dataset:
+def _table(split: Any, name: str, labels: str | None, text: str | None) -> Dataset:
     frame = split.to_pandas()
     column = label_column(frame, name, labels)
     classes = getattr(split.features[column], "names", None)
     if classes:
         frame[column] = np.asarray(classes, dtype=object)[frame[column]]
-    return from_frame(frame, name, name, column)
+    return from_frame(frame, name, name, column, text)
 
 
 def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Dataset:

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from noisewise.data import npz, tables
 from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.folders import ImageFiles
+from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole
 
@@ -62,6 +63,10 @@ def check_suffix(data: Dataset, path: str | Path) -> None:
         raise BadInput(f"cannot save to {path}: the suffix must be one of {', '.join(SUFFIXES)}")
     if path.suffix != ".npz" and suffix_for(data) == ".npz":
         raise BadInput(f"cannot save to {path}: {data.name} has no columns of a table, so the suffix must be .npz")
+    if path.suffix == ".npz" and data.kind == "text":
+        raise BadInput(
+            f"cannot save to {path}: texts are saved with their columns, so the suffix must be .parquet or .csv"
+        )
     if path.suffix == ".csv" and (_parts(data) or data.kind == "image"):
         raise BadInput(
             f"cannot save to {path}: CSV has no room for images and further splits, so use {suffix_for(data)}"
@@ -69,7 +74,7 @@ def check_suffix(data: Dataset, path: str | Path) -> None:
 
 
 def _has_columns(part: Dataset) -> bool:
-    return (part.kind == "table" and part.described is not None) or _files(part.inputs) is not None
+    return (part.kind in ("table", "text") and part.described is not None) or _files(part.inputs) is not None
 
 
 def _parts(data: Dataset) -> dict[str, Dataset]:
@@ -109,6 +114,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "labels": label,
         "classes": list(data.classes),
         "shape": list(data.shape),
+        "text": _text(data.inputs),
         "provenance": {split: list(part.provenance) for split, part in parts.items()},
     }
     frames = [_frame(part, label) for part in parts.values()]
@@ -130,6 +136,11 @@ def _frame(data: Dataset, label: str) -> pd.DataFrame:
 def _label(data: Dataset) -> str:
     loaded = [record["labels"] for record in data.provenance if record.get("labels")]
     return loaded[-1] if loaded else "label"
+
+
+def _text(inputs: Inputs) -> str | None:
+    base = inputs.base if isinstance(inputs, Selection) else inputs
+    return base.column if isinstance(base, Texts) else None
 
 
 def _files(inputs: Inputs) -> list[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from noisewise.data import folders, idx, npz, tables
+from noisewise.data import bare, folders, idx, npz, tables
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.finder import Finder
@@ -14,15 +14,16 @@ from noisewise.errors import BadInput, nearest
 HUB = "hf:"
 READERS: dict[str, Callable[[Path, str | None], Dataset]] = {
     ".npz": npz.read_npz,
-    ".csv": tables.read_table,
-    ".parquet": tables.read_table,
+    ".npy": bare.read_bare,
 }
+TABLES = (".csv", ".tsv", ".jsonl", ".txt", ".parquet")
 
 
 def load(
     source: str | Path | Dataset,
     *,
     labels: str | None = None,
+    text: str | None = None,
     data_dir: str | Path | None = None,
     download: bool = True,
 ) -> Dataset:
@@ -33,9 +34,11 @@ def load(
 
     Args:
         source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
-            idx files or one idx file of images, an `.npz`, `.csv` or `.parquet` file; "hf:NAME"; or a Dataset, which
-            is returned as it is.
+            idx files or one idx file of images, an `.npz` file, an `.npy` file of class numbers alone, a table (`.csv`,
+            `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; or a Dataset, which is
+            returned as it is.
         labels: the column of the labels of a table, or the key of the labels in an archive.
+        text: the column of a table whose texts are the inputs.
         data_dir: a folder in which names are looked for before all others.
         download: whether a name that is found nowhere may be downloaded into the cache.
 
@@ -45,16 +48,19 @@ def load(
     if isinstance(source, Dataset):
         return source
     if isinstance(source, str) and source in SOURCES:
-        _no_labels(source, labels)
+        _no_labels(source, labels, text)
         return SOURCES[source](Finder.standard(data_dir, download))
     if isinstance(source, str) and source.startswith(HUB):
         from noisewise.data.hub import read_hub
 
-        return read_hub(source.removeprefix(HUB), labels)
-    return _read(Path(source).expanduser(), labels)
+        return read_hub(source.removeprefix(HUB), labels, text)
+    return _read(Path(source).expanduser(), labels, text)
 
 
-def _read(path: Path, labels: str | None) -> Dataset:
+def _read(path: Path, labels: str | None, text: str | None) -> Dataset:
+    if path.suffix in TABLES and path.is_file():
+        return tables.read_table(path, labels, text)
+    _no_text(path, text)
     if path.suffix in READERS and path.is_file():
         return READERS[path.suffix](path, labels)
     if path.is_dir():
@@ -66,12 +72,18 @@ def _read(path: Path, labels: str | None) -> Dataset:
         _no_labels(path, labels)
         return idx.read_pair(path)
     if path.is_file():
-        kinds = "a folder of images per class, idx files, .npz, .csv or .parquet"
+        kinds = f"a folder of images per class, idx files, .npz, .npy, {', '.join(TABLES)}"
         raise BadInput(f"cannot read {path}: expected {kinds}")
     hint = nearest(str(path), SOURCES) or f"; names: {', '.join(SOURCES)}"
     raise BadInput(f"there is no source and no file {str(path)!r}{hint}")
 
 
-def _no_labels(source: str | Path, labels: str | None) -> None:
+def _no_text(source: str | Path, text: str | None) -> None:
+    if text is not None:
+        raise BadInput(f"text={text!r} is for tables, and {source} is none")
+
+
+def _no_labels(source: str | Path, labels: str | None, text: str | None = None) -> None:
+    _no_text(source, text)
     if labels is not None:
         raise BadInput(f"labels={labels!r} is for tables and archives, and {source} has labels of its own")

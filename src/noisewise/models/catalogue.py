@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from noisewise.catalogue import Catalogue
 
-DEFAULTS = {"image": "fast", "table": "mlp", "vector": "mlp"}
+DEFAULTS = {"image": "fast", "table": "mlp", "text": "mlp", "vector": "mlp"}
 
 MODELS = Catalogue(
     "model",

@@ -14,6 +14,9 @@ from torch.nn import functional
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Sight, Task
 
+EARLY = 0.5
+_FLOOR = 1e-8
+
 
 class Ledger(Method):
     """Running statistics per row, keyed by index; with N networks, of their mean prediction.
@@ -23,7 +26,9 @@ class Ledger(Method):
     which the prediction was not the given label; `forgetting` changes from right to wrong between observations (Toneva
     et al. 2019); `was_right`; `predicted` the class it was last predicted as, -1 before; `moved` whether it was
     another the time before; `learned_at` observation number from which it was first right (0: never);
-    `probability_sum` (rows, K).
+    `probability_sum` (rows, K); `error_sum` of the norm ||p - onehot(given)|| over the first half of the
+    observations that the epochs promise (Paul et al. 2021); `sieve_sum` of the cross entropy with the given label less
+    its mean over all classes, there with p + 1e-8 for p (Cheng et al. 2021).
     """
 
     card = Card("ledger", "Records what training saw of every row.", "-", 2026, forwards=0, backwards=0)
@@ -35,6 +40,8 @@ class Ledger(Method):
     loss_last: Tensor
     loss_sum: Tensor
     margin_sum: Tensor
+    error_sum: Tensor
+    sieve_sum: Tensor
     was_right: Tensor
     predicted: Tensor
     moved: Tensor
@@ -44,10 +51,11 @@ class Ledger(Method):
     def prepare(self, task: Task) -> None:
         """Allocate the buffers; rows with a given label of -1 are never looked at by `refit`."""
         rows = task.rows
+        self.early = early_observations(task.epochs)
         self.register_buffer("given", task.given.clone())
         for name in ("seen", "wrong_events", "forgetting", "learned_at"):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=task.given.device))
-        for name in ("loss_last", "loss_sum", "margin_sum"):
+        for name in ("loss_last", "loss_sum", "margin_sum", "error_sum", "sieve_sum"):
             self.register_buffer(name, torch.zeros(rows, device=task.given.device))
         self.register_buffer("predicted", torch.full((rows,), -1, dtype=torch.int32, device=task.given.device))
         for name in ("was_right", "moved", "fresh"):
@@ -93,13 +101,17 @@ class Ledger(Method):
         self.loss_last[index] = loss
         self.loss_sum[index] += loss
         self.margin_sum[index] += at_given - others
-        self.probability_sum[index] += log_p.exp()
+        p = log_p.exp()
+        error = p.scatter_add(1, given[:, None], -torch.ones_like(loss)[:, None]).norm(dim=1)
+        self.error_sum[index] += torch.where(self.seen[index] <= self.early, error, 0.0)
+        self.sieve_sum[index] += loss + (p + _FLOOR).log().mean(dim=1)
+        self.probability_sum[index] += p
         self.fresh[index] = True
 
     def statistics(self) -> dict[str, np.ndarray]:
         """Per row, by index: `seen`, `loss_mean`, `loss_last`, `margin_mean`, `wrong_events`, `forgetting`,
-        `agreement`, `learned_at` (rows,), `probability_mean` (rows, K). Means over observations; NaN for rows never
-        seen.
+        `agreement`, `learned_at`, `error_early`, `sieve_mean` (rows,), `probability_mean` (rows, K). Means over
+        observations; NaN for rows never seen.
         """
         count = torch.where(self.seen > 0, self.seen, torch.nan).float()
         found = {
@@ -111,6 +123,8 @@ class Ledger(Method):
             "forgetting": self.forgetting,
             "agreement": 1 - self.wrong_events / count,
             "learned_at": self.learned_at,
+            "error_early": self.error_sum / count.clamp_max(self.early),
+            "sieve_mean": self.sieve_sum / count,
             "probability_mean": self.probability_sum / count[:, None],
         }
         return {name: value.cpu().numpy() for name, value in found.items()}
@@ -119,3 +133,8 @@ class Ledger(Method):
     def mean_loss(self) -> Tensor:
         """(rows,) mean over observations of the loss; NaN for rows never seen."""
         return self.loss_sum / torch.where(self.seen > 0, self.seen, torch.nan)
+
+
+def early_observations(epochs: int) -> int:
+    """How many of a row's first observations count as early: half of the epochs, at least one."""
+    return max(1, round(EARLY * epochs))

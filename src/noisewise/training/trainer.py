@@ -84,6 +84,8 @@ class Training:
     ) -> None:
         if len(data) < 2:
             raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
+        if data.shape == (0,):
+            raise BadInput(f"{data.name} has labels alone, and nothing to learn from")
         self.data = data.blind()
         self.config = config
         self.device = config.torch_device

@@ -79,6 +79,7 @@ CONFIDENT_LEARNING = Detector(
         "Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR",
         2021,
         "[argmax_{j: p[j] >= t_j} p[j] != y] + (1 + max_{j != y} p[j] - p[y]) / 2",
+        threshold=1.0,
     ),
     score,
 )

@@ -23,6 +23,10 @@ class Card:
         year: of the paper.
         equation: the score, in one line.
         statistics: which entries of the ledger it reads.
+        cost: what it takes beyond the cross-fitting, in words.
+        threshold: the score above which the paper, or this form of it, calls a label wrong; None where it only ranks.
+        on_request: whether that is so much that it is only computed when it is asked for by name.
+        rowwise: whether a score depends on its own row alone; only such detectors serve evidence that is not small.
     """
 
     name: str
@@ -32,6 +36,10 @@ class Card:
     year: int
     equation: str
     statistics: tuple[str, ...] = ()
+    cost: str = "nothing"
+    threshold: float | None = None
+    on_request: bool = False
+    rowwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,10 +59,24 @@ class Detector:
             if part not in evidence.parts:
                 has = ", ".join(evidence.parts) or "labels only"
                 raise BadInput(f"the detector {self.card.name!r} needs {part}, but this evidence has {has}")
-        return self.function(evidence)
+        if evidence.small:
+            return self.function(evidence)
+        if not self.card.rowwise:
+            raise BadInput(
+                f"the detector {self.card.name!r} needs all rows at once, but {len(evidence)} rows of "
+                f"{evidence.classes} classes are read in parts"
+            )
+        found = np.empty(len(evidence), dtype=np.float32)
+        for rows, block in evidence.blocks():
+            found[rows] = self.function(block)
+        return found
 
-    def serves(self, evidence: Evidence) -> bool:
-        """Whether the evidence has all that the detector needs."""
+    def serves(self, evidence: Evidence, asked: bool = False) -> bool:
+        """Whether the evidence has all that the detector needs, and it is `asked` for where it has to be."""
+        if self.card.on_request and not asked:
+            return False
+        if not (evidence.small or self.card.rowwise):
+            return False
         return set(self.card.needs) <= set(evidence.parts) and set(self.card.statistics) <= set(evidence.ledger or ())
 
 

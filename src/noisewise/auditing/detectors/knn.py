@@ -28,6 +28,7 @@ KNN = Detector(
         "Bahri, Jiang and Gupta, Deep k-NN for Noisy Labels, ICML",
         2020,
         "share of N_k(x) with another label",
+        cost="a pass for features where none are given; all pairs of rows",
     ),
     score,
 )

@@ -30,6 +30,7 @@ LOSS_MIXTURE = Detector(
         2020,
         "P(upper component | mean_t l_t)",
         ("loss_mean",),
+        threshold=0.5,
     ),
     score,
 )

@@ -33,6 +33,7 @@ NORMALISED_MARGIN = Detector(
         "Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR",
         2021,
         "(1 + max_{j != y} p[j] - p[y]) / 2",
+        rowwise=True,
     ),
     score,
 )

@@ -32,6 +32,7 @@ SELF_CONFIDENCE = Detector(
         "Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR",
         2021,
         "1 - p[y]",
+        rowwise=True,
     ),
     score,
 )

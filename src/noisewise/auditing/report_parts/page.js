@@ -130,6 +130,7 @@
   const filters = find("filters");
   const order = {
     suspect: (a, b) => b.suspicion - a.suspicion || a.index - b.index,
+    gain: (a, b) => b.gain - a.gain || b.suspicion - a.suspicion || a.index - b.index,
     trusted: (a, b) => a.suspicion - b.suspicion || a.index - b.index,
     index: (a, b) => a.index - b.index,
     given: (a, b) => a.given - b.given || b.suspicion - a.suspicion,

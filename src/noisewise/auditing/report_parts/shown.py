@@ -28,7 +28,8 @@ def most_suspect(findings: Findings, limit: int) -> np.ndarray:
 def shown(findings: Findings, limit: int) -> dict[str, Any]:
     """Everything the page's script needs: class names, column names and the `limit` most suspect rows.
 
-    A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, and, where there are any, `image` (a
+    A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
+    labels), and, where there are any, `image` (a
     data URI), `cells` (texts, one a column) and `likely` (the most probable classes). `key` names these findings, so
     that decisions remembered by a browser are not mistaken for those on another audit.
     """
@@ -50,6 +51,7 @@ def _row(findings: Findings, position: int) -> dict[str, Any]:
         "suggested": int(findings.suggested[position]),
         "suspicion": round(float(np.nan_to_num(findings.suspicion[position])), 6),
         "issue": bool(findings.is_issue[position]),
+        "gain": round(float(np.nan_to_num(findings.expected_gain[position])), 6),
     }
     if findings.probabilities is not None:
         row["likely"] = np.argsort(-findings.probabilities[position], kind="stable")[:LIKELY].tolist()

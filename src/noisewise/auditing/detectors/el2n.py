@@ -1,0 +1,34 @@
+"""EL2N: how far, early in training, the prediction was from the given label.
+
+    s_i = mean over the first half of the observations t of ||p_i^t - onehot(y_i)||_2
+
+Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet: Finding Important Examples Early in Training, NeurIPS 2021,
+definition 2.2. The paper takes one early epoch and the mean over ten networks; here the mean is over the first half
+of the epochs and the other folds' networks. The paper names hard rows by it, which wrong labels are among.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.evidence import Evidence
+
+
+def score(evidence: Evidence) -> np.ndarray:
+    """(n,) scores in [0, sqrt(2)]."""
+    return evidence.statistic("error_early")
+
+
+EL2N = Detector(
+    Card(
+        "el2n",
+        "The distance of the prediction from the given label, over the first half of the training.",
+        ("ledger",),
+        "Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS",
+        2021,
+        "mean_{t early} ||p_t - onehot(y)||_2",
+        ("error_early",),
+    ),
+    score,
+)

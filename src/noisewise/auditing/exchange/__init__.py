@@ -1,0 +1,1 @@
+"""Review queues out to other tools, decisions back in: one file per tool."""

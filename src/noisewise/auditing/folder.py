@@ -1,0 +1,109 @@
+"""The folder that an audit wrote, read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from noisewise.data.dataset import Dataset
+from noisewise.data.sources import load
+from noisewise.errors import BadInput, nearest
+
+ISSUES = ("index", "given", "suggested", "suspicion", "is_issue")
+
+
+def original_data(folder: str | Path) -> Dataset:
+    """The data set that an audit saw, with its given labels, put together from the folder the audit wrote.
+
+    The inputs come from the `cleaned` file, the given labels from `issues.parquet`, and from `summary.json` the class
+    names and whether the truth was known.
+
+    Raises:
+        BadInput: the folder is not what an audit wrote, or its files do not belong together.
+    """
+    folder = Path(folder)
+    issues, summary = read_issues(folder), _summary(folder)
+    cleaned = load(_file(folder, "cleaned.npz", "cleaned.parquet"))
+    classes = tuple(summary["classes"])
+    if len(issues) != len(cleaned):
+        raise BadInput(f"{folder} is damaged: issues.parquet has {len(issues)} rows, the data has {len(cleaned)}")
+    rows = positions(issues["index"], cleaned.index, "the cleaned data")
+    given = np.empty(len(cleaned), dtype=np.int64)
+    given[rows] = numbers(issues["given"], classes)
+    truth = None
+    if cleaned.truth is not None and "true_noise_rate" in summary:
+        truth = numbers([cleaned.classes[label] for label in cleaned.truth], classes)
+    steps = cleaned.provenance
+    if steps and steps[-1].get("step") == "audit":
+        steps = steps[:-1]
+    return replace(cleaned, given=given, classes=classes, truth=truth, provenance=steps)
+
+
+def read_issues(folder: str | Path) -> pd.DataFrame:
+    """The table in `issues.parquet`, its class names as text.
+
+    Raises:
+        BadInput: there is none, or it is not what an audit wrote.
+    """
+    path = _file(Path(folder), "issues.parquet")
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is not what an audit wrote: {error}") from error
+    missing = [column for column in ISSUES if column not in frame]
+    if missing:
+        raise BadInput(f"{path} is not what an audit wrote: it has no column {missing[0]}")
+    return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
+
+
+def positions(wanted: pd.Series, index: np.ndarray, where: str) -> np.ndarray:
+    """(m,) at which places of `index` the wanted ones stand.
+
+    Raises:
+        BadInput: one is missing, or `index` holds one more than once.
+    """
+    known = pd.Index(index)
+    if not known.is_unique:
+        raise BadInput(f"{where} has the index {known[known.duplicated()][0]} more than once")
+    found = known.get_indexer(pd.Index(wanted))
+    if (found < 0).any():
+        raise BadInput(f"index {wanted[found < 0].iloc[0]} is not in {where}, which has {len(index)} rows")
+    return found
+
+
+def numbers(names: Iterable[str], classes: Sequence[str]) -> np.ndarray:
+    """(m,) int64, the class numbers of class names.
+
+    Raises:
+        BadInput: a name is no class.
+    """
+    known = {name: number for number, name in enumerate(classes)}
+    wanted = list(map(str, names))
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name, classes) or f"; the {len(classes)} classes begin with {', '.join(classes[:5])}"
+            raise BadInput(f"label {name!r} is no class of this data set{hint}")
+    return np.array([known[name] for name in wanted], dtype=np.int64)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads(_file(folder, "summary.json").read_text(encoding="utf-8"))
+        return {**summary, "classes": [str(name) for name in summary["classes"]]}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{folder / 'summary.json'} is not what an audit wrote: {error!r}") from error
+
+
+def _file(folder: Path, *names: str) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise BadInput(f"{folder} has no {' or '.join(names)}: name the folder that an audit wrote")

@@ -1,0 +1,50 @@
+"""A gate for pipelines: is the noise rate above a limit?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from noisewise.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A limit on the noise rate, and what was measured against it.
+
+    Attributes:
+        limit: the largest rate that passes.
+        measured: the estimated rate; or the lower end of its interval, where only a rate that is surely too high fails.
+        sure: whether `measured` is the lower end.
+    """
+
+    limit: float
+    measured: float
+    sure: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the rate is not above the limit."""
+        return self.measured <= self.limit
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """`limit`, `passed`, and `compared`: "noise_rate" or "lower_end"."""
+        return {"limit": self.limit, "passed": self.passed, "compared": "lower_end" if self.sure else "noise_rate"}
+
+
+def check_limit(limit: float | None, sure: bool) -> None:
+    """Check what a gate is asked for, before anything is computed.
+
+    Raises:
+        BadInput: the limit lies outside [0, 1], or `sure` comes without a limit.
+    """
+    if limit is None and sure:
+        raise BadInput("fail_when_sure needs a limit: give fail_above, a rate between 0 and 1")
+    if limit is not None and not 0 <= limit <= 1:
+        raise BadInput(f"fail_above={limit} must lie between 0 and 1")
+
+
+def gate(rate: float, interval: tuple[float, float], limit: float | None, sure: bool) -> Gate | None:
+    """The gate of an estimated rate with its interval; None where there is no limit."""
+    return None if limit is None else Gate(float(limit), float(interval[0] if sure else rate), sure)

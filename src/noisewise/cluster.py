@@ -1,0 +1,161 @@
+"""Ray, for several machines: which cluster is meant, and one function over many arguments there."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from noisewise.errors import BadInput
+
+ADDRESS = "RAY_ADDRESS"
+WAIT_SECONDS = 5.0
+RETRIES = 3
+
+
+@contextlib.contextmanager
+def cluster(workers: int | None = None, say: Callable[[str], None] | None = None) -> Iterator[Any]:
+    """Give the module `ray`, connected; the connection ends with the block if it was made here.
+
+    It is the cluster that this process is connected to already, or the one that `RAY_ADDRESS` names, or the one that
+    `ray start` left running on this machine, or else one of this machine alone, which ends with the block.
+
+    Args:
+        workers: CPUs of a cluster that is started here; by default all of this machine.
+        say: told in one line which cluster it is.
+
+    Raises:
+        BadInput: the extra is missing, or there is no cluster at the address.
+    """
+    ray = _imported()
+    if ray.is_initialized():
+        yield ray
+        return
+    address = _named() or _running()
+    tell = say or (lambda line: None)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is not None:
+            ray.init(address=address, **quiet)
+            tell(f"ray: {int(ray.cluster_resources().get('CPU', 0))} CPUs of the cluster at {address}")
+        else:
+            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
+            tell("ray: no cluster is running, so one of this machine alone was started")
+    except (OSError, RuntimeError, ValueError, SystemExit) as error:
+        ray.shutdown()
+        hint = "" if address is None else " (if it asks for a token, set RAY_AUTH_MODE=token and the same token here)"
+        said = f"cannot connect to the Ray cluster at {address or 'local'}: {_first_line(error)}{hint}"
+        raise BadInput(said) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def tasks(
+    ray: Any,
+    function: Callable[..., Any],
+    calls: Iterable[tuple[Any, ...]],
+    *,
+    workers: int | None = None,
+    gpu: bool = False,
+) -> Iterator[tuple[int, Any]]:
+    """Call `function` once per tuple of arguments, each call a task of one CPU, and give results as they come.
+
+    A task whose machine or process dies is started again, at most `RETRIES` times. What has not ended when the
+    iterator is closed is cancelled.
+
+    Args:
+        ray: from `cluster`.
+        function: importable, or sent along.
+        calls: arguments; what `ray.put` returned arrives as what was put.
+        workers: how many tasks at a time at most; by default as many as the cluster has CPUs.
+        gpu: whether a task takes a whole GPU where the cluster has any.
+
+    Yields:
+        The number of the call, and what it returned, or the exception that it ended with.
+    """
+    gpus = 1 if gpu and ray.cluster_resources().get("GPU", 0) >= 1 else 0
+    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(function)
+    queue = enumerate(calls)
+    pending: dict[Any, int] = {}
+    try:
+        while True:
+            room = (workers or max(1, int(ray.cluster_resources().get("CPU", 1)))) - len(pending)
+            for number, arguments in _first(queue, room):
+                pending[task.remote(*arguments)] = number
+            if not pending:
+                return
+            (ready, *_), _ = ray.wait(list(pending), num_returns=1)
+            yield pending.pop(ready), _result(ray, ready)
+    finally:
+        for reference in pending:
+            ray.cancel(reference, force=True)
+
+
+def _first(queue: Iterator[Any], count: int) -> Iterator[Any]:
+    for _ in range(count):
+        try:
+            yield next(queue)
+        except StopIteration:
+            return
+
+
+def _result(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        return error.cause
+    except ray.exceptions.RayError as error:
+        return BadInput(f"the cluster lost the work {RETRIES + 1} times: {_first_line(error)}")
+
+
+def _imported() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise BadInput("engine='ray' needs the extra ray: pip install noisewise[ray]") from error
+    return ray
+
+
+def _named() -> str | None:
+    address = os.environ.get(ADDRESS, "")
+    if address in ("", "auto", "local"):
+        return None
+    if not _answers(address):
+        raise BadInput(f"no Ray cluster answers at {ADDRESS}={address}: start one with `ray start --head`")
+    return address
+
+
+def _running() -> str | None:
+    """The address that `ray start` wrote down, if somebody answers there; a killed cluster leaves it behind."""
+    if os.environ.get(ADDRESS) == "local":
+        return None
+    try:
+        address = (Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster").read_text().strip()
+    except OSError:
+        return None
+    return address if _answers(address) else None
+
+
+def _answers(address: str) -> bool:
+    """Whether anybody listens at HOST:PORT or ray://HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return False
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=WAIT_SECONDS):
+            return True
+    except (OSError, OverflowError):
+        return False
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,45 @@
+"""Reader for `.npy` files: labels alone, to be audited by the probabilities or features of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+
+LARGEST = 1_000_000
+
+
+def read_bare(path: str | Path, labels: str | None = None) -> Dataset:
+    """The data set of n rows without columns whose class numbers are in a `.npy` file.
+
+    The classes are called "0", "1" and so on up to the largest label.
+
+    Args:
+        path: the file, (n,) whole numbers from 0.
+        labels: not used here; naming a column is an error.
+
+    Raises:
+        BadInput: it is not such a file, or has fewer than two classes.
+    """
+    path = Path(path)
+    if labels is not None:
+        raise BadInput(f"labels={labels!r} is for tables and archives, and {path} holds labels alone")
+    try:
+        given = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"cannot read {path}: it is no .npy file of class numbers") from error
+    if given.ndim != 1 or given.dtype.kind not in "iu" or not len(given):
+        raise BadInput(f"{path} must hold (n,) class numbers, but holds {given.dtype} of shape {given.shape}")
+    low, high = int(given.min()), int(given.max())
+    if low < 0 or not 1 <= high < LARGEST:
+        raise BadInput(f"{path} must hold class numbers from 0 of at least two classes, but holds {low} to {high}")
+    return Dataset(
+        np.empty((len(given), 0), dtype=np.float32),
+        given.astype(np.int64),
+        tuple(map(str, range(high + 1))),
+        name=path.name,
+        provenance=({"step": "load", "source": path.name, "format": "npy"},),
+    )

@@ -1,0 +1,71 @@
+"""`review` and `decide` on the command line: the round trip, what they print, and how they end."""
+
+import json
+
+import numpy as np
+import pytest
+
+import noisewise
+from noisewise.auditing.findings import Findings
+from noisewise.data.dataset import Dataset
+
+N = 1200
+
+
+@pytest.fixture
+def folder(tmp_path):
+    truth = np.arange(N) % 2
+    given = np.where(np.arange(N) < 240, 1 - truth, truth)
+    suspicion = np.where(np.arange(N) < 240, 0.9, 0.1)
+    data = Dataset(np.zeros((N, 2), np.float32), given, ("yes", "no"), truth=truth)
+    metrics = {"true_noise_rate": 0.2}
+    found = Findings(data, suspicion, truth, suspicion > 0.5, 0.2, (0.1, 0.3), np.eye(2), metrics=metrics)
+    return found.save(tmp_path / "audit")
+
+
+def test_what_was_reviewed_in_a_table_comes_back_and_what_it_bought_is_said(run, folder, tmp_path):
+    queue = tmp_path / "queue.csv"
+    ended = run("review", folder, "--to", "csv", "--limit", 120, "--out", queue)
+    assert ended.code == 0, ended.err
+    assert "108.0 more correct labels than in the given ones" in ended.out
+    head, *lines = queue.read_text().splitlines()
+    queue.write_text("\n".join([head, *(line.replace(",,", ",accept,", 1) for line in lines)]) + "\n")
+    ended = run("decide", folder, queue, "--out", tmp_path / "reviewed.npz")
+    assert ended.code == 0, ended.err
+    assert "120 rows: 120 accept, 0 keep, 0 relabel" in ended.out
+    assert "1,080 rows, among them 120 issues, which keep the given label" in ended.out
+    assert "80.0 % before, 90.0 % after" in ended.out
+    assert "+100, +20 labels per 100 reviewed" in ended.out
+    assert "+8.33, +1.67 points of accuracy" in ended.out
+    assert "+100, +100, +40, +0, +0, +0, +0, +0, +0, +0 and 2 more blocks; labels per 100" in ended.out
+    assert "+20.0, +20.0" in ended.out
+    assert noisewise.load(tmp_path / "reviewed.npz").noise_rate == pytest.approx(0.1)
+
+
+def test_starting_from_the_cleaned_labels(run, folder, tmp_path):
+    (tmp_path / "none.csv").write_text("index,decision,label\n")
+    asked = ("--base", "cleaned", "--out", tmp_path / "reviewed.npz")
+    ended = run("decide", folder, tmp_path / "none.csv", *asked)
+    assert "1,200 rows, among them 240 issues, which take the suggestion" in ended.out
+    assert noisewise.load(tmp_path / "reviewed.npz").noise_rate == 0
+    assert json.loads(run("decide", folder, tmp_path / "none.csv", *asked, "--json").out)["relabelled"] == 240
+
+
+def test_json_names_the_files(run, folder, tmp_path):
+    ended = run("review", folder, "--to", "label-studio", "--limit", 2, "--out", tmp_path / "tasks.json", "--json")
+    said = json.loads(ended.out)
+    assert (said["rows"], said["files"]) == (2, [str(tmp_path / "tasks.json"), str(tmp_path / "tasks.xml")])
+
+
+@pytest.mark.parametrize(
+    "asked,message",
+    [
+        (("--to", "excel", "--out", "q.csv"), "to='excel' must be one of label-studio, fiftyone, csv"),
+        (("--to", "csv", "--base", "clean", "--out", "q.csv"), "base='clean' must be one of given, cleaned"),
+        (("--to", "fiftyone", "--out", "q"), "to=fiftyone needs images"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_2(run, folder, asked, message):
+    ended = run("review", folder, *asked)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
