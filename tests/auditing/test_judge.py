@@ -188,3 +188,27 @@ def test_what_was_learned_by_heart_does_not_lower_the_rate() -> None:
     both = judge(Evidence(given, 4, probabilities=held_out, ledger={"probability_mean": by_heart}))
     assert both.noise_rate == pytest.approx(alone.noise_rate)
     assert both.suspicion.mean() == pytest.approx(np.mean(given != truth), abs=0.02)
+
+
+def test_no_more_labels_are_wrong_than_differ_from_the_prediction() -> None:
+    """A model that knows nothing, and labels that are all the same but one."""
+    first = np.random.default_rng(0).uniform(0.4, 0.99, 53)
+    labels = np.zeros(53, dtype=int)
+    labels[0] = 1
+    found = judge(Evidence(labels, 2, probabilities=np.stack([first, 1 - first], axis=1)))
+    assert found.noise_rate <= ((first < 0.5) != labels).mean()
+
+
+def test_a_thousand_classes_with_a_long_tail() -> None:
+    rng = np.random.default_rng(0)
+    classes, n = 1000, 6000
+    share = 1 / np.arange(1, classes + 1)
+    truth = rng.choice(classes, n, p=share / share.sum())
+    wrong = rng.random(n) < 0.15
+    labels = np.where(wrong, rng.integers(classes, size=n), truth)
+    clean = np.full((n, classes), 0.1 / classes)
+    clean[np.arange(n), truth] += 0.9
+    found = judge(Evidence(labels, classes, probabilities=clean))
+    assert found.noise_rate == pytest.approx((labels != truth).mean(), abs=0.02)
+    measured = score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)
+    assert measured["f1"] > 0.95

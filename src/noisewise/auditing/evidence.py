@@ -98,15 +98,15 @@ class Evidence:
         return Evidence(self.labels[rows], self.classes, probabilities, features, ledger)
 
     def blocks(self) -> Iterator[tuple[slice, Evidence]]:
-        """The rows in order, as many at a time as are held whole; all at once where the evidence is `small`.
+        """The rows in order, about two million probabilities at a time.
 
         Raises:
             BadInput: as `take`, naming the row in the whole.
         """
-        if self.small:
+        size = max(BLOCK // self.classes, 1)
+        if len(self) <= size:
             yield slice(0, len(self)), self
             return
-        size = max(BLOCK // self.classes, 1)
         for start in range(0, len(self), size):
             rows = slice(start, min(start + size, len(self)))
             try:

@@ -5,7 +5,8 @@
 2. The rows that are predicted most surely are anchors: their given labels show how labels go wrong.
 3. The noise is taken out of the posterior, and Bayes' rule gives the probability of every true label (see `latent`).
 4. The noise rate is the mean probability of being wrong. Where the marks of human noise are there, which grows with the
-   difficulty of a row, most of the disagreement that anchors cannot show is added (see `human`).
+   difficulty of a row, most of the disagreement that anchors cannot show is added (see `human`). No more labels are
+   wrong than differ from the prediction, unless the predictions have seen them.
 5. Rows are ranked by the same posterior of held-out and in-training predictions pooled. What training saw of a row
    tells more about it, but wrong labels were partly learned by heart: the log-odds are moved until their mean is the
    rate.
@@ -92,13 +93,15 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     clean = latent.clean(unseen)
     seen = human.marks(predicted, sureness, labels, evidence.classes)
     rates = [_rate(clean, latent, sample.labels)] + [_rate(m.clean(unseen), m, sample.labels) for m in (few, many)]
+    memorised = evidence.probabilities is None
+    if not memorised:
+        rates = [min(found, seen.disagreement) for found in rates]
     estimate = seen.completed(rates[0])
     ranked = latent if everything is unseen else fit_latent(everything, sample.labels, latent.transition)
     chances, others = _judged(evidence, calibration, ranked)
     suspicion = with_mean(chances, estimate)
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
-    memorised = evidence.probabilities is None
     within = anchors(unseen.argmax(axis=1), unseen.max(axis=1), evidence.classes)
     error = rate.sampling_error(clean, sample.labels, within, seed) * np.sqrt(len(sample) / len(evidence))
     doubt = float(1 - clean.max(axis=1).mean())
