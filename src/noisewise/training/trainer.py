@@ -138,12 +138,7 @@ class Training:
                 models.build(self.model, self.data.shape, self.classes, seed=seeded(self.config.seed, name, i) % 2**31)
                 for i in range(networks)
             ]
-            nets = Networks(built, self.config.torch_precision).to(self.device)
-            if self.data.kind == "image":
-                nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            learner = Learner(name, nets, build_optimizer(self.config, nets.trainable().values()))
-            self._restore_learner(learner)
-            self._learners[name] = learner
+            self.adopt(name, Networks(built, self.config.torch_precision))
         return self._learners[name]
 
     def fit(
@@ -214,7 +209,10 @@ class Training:
 
         The optimiser is that of the configuration, over their trainable parameters.
         """
-        learner = Learner(name, nets.to(self.device), build_optimizer(self.config, nets.trainable().values()))
+        nets.to(self.device)
+        if self.data.kind == "image":
+            nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        learner = Learner(name, nets, build_optimizer(self.config, nets.trainable().values()))
         self._restore_learner(learner)
         self._learners[name] = learner
         return learner
