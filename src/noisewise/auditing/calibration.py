@@ -11,6 +11,7 @@ from noisewise.auditing.detectors.detector import at_labels
 SMALLEST = 1e-6
 POWERS = (0.1, 6.0)
 FARTHEST = 20.0
+HELD_OUT = 0.35
 
 
 def best_power(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -37,9 +38,14 @@ def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return powered(probabilities, best_power(probabilities, labels))
 
 
-def pooled(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(n, K) normalised geometric mean of two predictions."""
-    return softmax((np.log(np.maximum(first, SMALLEST)) + np.log(np.maximum(second, SMALLEST))) / 2, axis=1)
+def pooled(held_out: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    """(n, K) normalised geometric mean of what held-out and in-training predictions (n, K) say of the same rows.
+
+    The second have seen the label but tell more about the row; a third of the weight on the first ranked wrong labels
+    best, by a hundredth of average precision at most, on 13 sets with known truth.
+    """
+    logs = (np.log(np.maximum(part, SMALLEST)) for part in (held_out, trained))
+    return softmax(sum(w * part for w, part in zip((HELD_OUT, 1 - HELD_OUT), logs, strict=True)), axis=1)
 
 
 def with_mean(chances: np.ndarray, mean: float) -> np.ndarray:
