@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.data import folds, split, subset
+from noisewise.data.together import torn
 from noisewise.errors import BadInput
 
 
@@ -135,3 +136,60 @@ def test_subset_is_stratified_and_keeps_the_index(noisy, rows, seed):
 def test_subset_refused(noisy, rows):
     with pytest.raises(BadInput, match="rows="):
         subset(noisy(), rows)
+
+
+grouped = st.integers(2, 60).flatmap(
+    lambda n: st.tuples(
+        st.lists(st.integers(0, 4), min_size=n, max_size=n), st.lists(st.integers(0, 30), min_size=n, max_size=n)
+    )
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(grouped, st.integers(2, 9), st.integers(0, 5))
+def test_groups_lie_in_one_fold_unless_torn(drawn, k, seed):
+    labels, groups = map(np.array, drawn)
+    k = min(k, len(labels))
+    found = folds(labels, k, seed, groups)
+    assert set(found) == set(range(k))
+    _, group = np.unique(groups, return_inverse=True)
+    split_up = torn(labels, group, k)
+    for number in np.unique(group):
+        inside = np.bincount(labels[group == number], minlength=5)
+        half = ((inside > 1) & (2 * inside > np.bincount(labels, minlength=5))).any()
+        assert split_up[number] == (half or inside.sum() > len(labels) // k)
+        assert split_up[number] or len(set(found[group == number])) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=40), st.integers(0, 40), st.integers(2, 5), st.integers(0, 5))
+def test_pairs_in_one_fold_leave_classes_even(labels, pairs, k, seed):
+    times = np.where(np.arange(len(labels)) < pairs, 2, 1)
+    groups, labels = np.repeat(np.arange(len(labels)), times), np.repeat(labels, times)
+    found = folds(labels, k, seed, groups)
+    for c in set(labels.tolist()):
+        sizes = np.bincount(found[labels == c], minlength=k)
+        assert sizes.max() - sizes.min() <= 2
+
+
+def test_groups_of_one_change_nothing():
+    labels = np.arange(60) % 7
+    np.testing.assert_array_equal(folds(labels, 5, 3), folds(labels, 5, 3, np.arange(60)[::-1]))
+
+
+def test_a_class_of_copies_is_spread():
+    labels, groups = np.r_[np.zeros(30, int), np.ones(9, int)], np.r_[np.arange(30), np.full(9, 99)]
+    assert np.bincount(folds(labels, 3, 0, groups)[30:]).tolist() == [3, 3, 3]
+
+
+def test_rows_alone_fill_what_groups_leave():
+    labels, groups = np.zeros(12, int), np.r_[0, 0, 0, 0, np.arange(1, 9)]
+    found = folds(labels, 3, 0, groups)
+    assert len(set(found[:4])) == 1
+    assert np.bincount(found).tolist() == [4, 4, 4]
+    assert found[4:].tolist().count(found[0]) == 0
+
+
+def test_groups_refused():
+    with pytest.raises(BadInput, match=r"groups of shape \(3,\) must be one number for each of the 4 rows"):
+        folds(np.zeros(4, int), 2, 0, np.arange(3))

@@ -32,6 +32,11 @@ COUNTS = [
     ("resnet32", CIFAR, 464_154),
     ("preact-resnet18", CIFAR, 11_171_146),
     ("wide-resnet-28-10", CIFAR, 36_479_194),
+    ("alexnet-small", (28, 28, 3), 1_387_786),
+    ("inception-small", (28, 28, 3), 1_649_402),
+    ("inception-small:norm=false", (28, 28, 3), 1_649_402),
+    ("all-cnn", CIFAR, 1_621_354),
+    ("all-cnn:last=relu", CIFAR, 1_621_374),
 ]
 
 

@@ -23,7 +23,7 @@ def fashion():
     rng = np.random.default_rng(5)
 
     def split(n, **fields):
-        images = rng.integers(256, size=(n, 4, 4, 1), dtype=np.uint8)
+        images = rng.integers(256, size=(n, 12, 12, 1), dtype=np.uint8)
         return Dataset(images, rng.integers(10, size=n), FASHION, "image", **fields)
 
     return split(6000, test=split(50), validation=split(40), trusted=split(30))

@@ -16,6 +16,14 @@ from noisewise.errors import BadInput
 from noisewise.noise import CORRUPTIONS, Card, corrupt
 
 every = pytest.mark.parametrize("name", list(CORRUPTIONS))
+
+
+def changing(kind):
+    return [name for name, corruption in CORRUPTIONS.items() if corruption.card.changes == kind]
+
+
+of_labels, of_inputs, of_rows = (pytest.mark.parametrize("name", changing(k)) for k in ("labels", "inputs", "rows"))
+ARGUMENTS = {"matrix": ("t.npy",), "blur": (8,), "longtail": (100,), "step": (10,), "openset": (0.4,)}
 RATED = {"symmetric": 0.4, "uniform": 0.4, "pair": 0.45, "asymmetric": 0.4, "instance": 0.4}
 
 
@@ -25,13 +33,13 @@ def test_the_card_is_complete_and_its_example_works(name, fashion, here):
     assert isinstance(card, Card)
     assert card.name == name
     assert card.example.partition(":")[0] == name
-    assert card.changes == "labels"
+    assert card.changes in ("labels", "inputs", "rows")
     assert card.does
     assert card.paper[-4:].isdigit()
-    assert 0 < corrupt(fashion, card.example).noise_rate < 1
+    assert corrupt(fashion, card.example).provenance
 
 
-@every
+@of_labels
 def test_only_the_given_labels_of_the_training_split_change(name, fashion, here):
     given_before, inputs_before = fashion.given.copy(), fashion.inputs.copy()
     noisy = corrupt(fashion, CORRUPTIONS[name].card.example)
@@ -44,9 +52,40 @@ def test_only_the_given_labels_of_the_training_split_change(name, fashion, here)
     np.testing.assert_array_equal(fashion.inputs, inputs_before)
     assert fashion.truth is None
     assert noisy.given.dtype == np.int64
+    assert 0 < noisy.noise_rate < 1
 
 
-@every
+@of_inputs
+def test_only_inputs_change(name, fashion, here):
+    inputs_before = fashion.inputs.copy()
+    noisy = corrupt(fashion, CORRUPTIONS[name].card.example)
+    splits = ("test", "validation", "trusted") if name == "shuffled-pixels" else ()
+    for field in dataclasses.fields(Dataset):
+        if field.name not in ("inputs", "provenance", "classes", *splits):
+            assert getattr(noisy, field.name) is getattr(fashion, field.name), field.name
+    for split in splits:
+        np.testing.assert_array_equal(getattr(noisy, split).given, getattr(fashion, split).given)
+    assert (noisy.inputs.shape, noisy.inputs.dtype) == (fashion.inputs.shape, np.uint8)
+    changed = (noisy.inputs != fashion.inputs).any(axis=(1, 2, 3)).mean()
+    assert noisy.provenance[0]["inputs_changed"] == changed > 0.35
+    np.testing.assert_array_equal(fashion.inputs, inputs_before)
+
+
+@of_rows
+def test_only_which_rows_there_are_changes(name, fashion, here):
+    noisy = corrupt(fashion, "symmetric:0.3+" + CORRUPTIONS[name].card.example)
+    whole = corrupt(fashion, "symmetric:0.3")
+    assert len(noisy) < len(fashion)
+    assert (np.diff(noisy.index) > 0).all()
+    for field in ("inputs", "given", "truth"):
+        np.testing.assert_array_equal(getattr(noisy, field), getattr(whole, field)[noisy.index])
+    for field in ("test", "validation", "trusted", "name", "kind"):
+        assert getattr(noisy, field) is getattr(fashion, field)
+    record = noisy.provenance[1]
+    assert (record["rows_before"], record["sizes"]) == (6000, np.bincount(noisy.given).tolist())
+
+
+@of_labels
 def test_the_seed_decides_and_the_global_generator_does_not(name, fashion, here):
     example = CORRUPTIONS[name].card.example
     np.random.seed(1)
@@ -59,7 +98,32 @@ def test_the_seed_decides_and_the_global_generator_does_not(name, fashion, here)
     assert (first.given != corrupt(fashion, example, seed=8).given).mean() > 0.1
 
 
-@every
+@pytest.mark.parametrize("name", changing("inputs") + changing("rows"))
+def test_the_seed_alone_decides_inputs_and_rows(name, fashion, here):
+    example = CORRUPTIONS[name].card.example
+    np.random.seed(1)
+    first, state = corrupt(fashion, example, seed=7), np.random.get_state()[1].copy()
+    second = corrupt(fashion, example, seed=7)
+    np.testing.assert_array_equal(first.inputs, second.inputs)
+    np.testing.assert_array_equal(first.index, second.index)
+    np.testing.assert_array_equal(state, np.random.get_state()[1])
+    other = corrupt(fashion, example, seed=8)
+    same = np.array_equal(first.inputs, other.inputs) and np.array_equal(first.index, other.index)
+    assert same == (name in ("blur", "vflip"))
+
+
+@pytest.mark.parametrize("name", changing("inputs") + changing("rows"))
+def test_every_record_is_plain_data(name, fashion, here):
+    example = CORRUPTIONS[name].card.example
+    noisy = corrupt(fashion, example, seed=4)
+    (record,) = noisy.provenance
+    said = {"step": "corrupt", "spec": example, "seed": 4, "term": 0}
+    assert said.items() <= record.items()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert pickle.loads(pickle.dumps(noisy)).provenance == noisy.provenance
+
+
+@of_labels
 def test_the_record_is_plain_data_and_says_what_happened(name, fashion, here):
     example = CORRUPTIONS[name].card.example
     noisy = corrupt(fashion, example, seed=4)
@@ -81,7 +145,7 @@ def test_the_record_is_plain_data_and_says_what_happened(name, fashion, here):
 @every
 def test_instances_are_frozen_and_equal_by_their_parameters(name):
     kind = CORRUPTIONS[name]
-    arguments = {"matrix": ("t.npy",)}.get(name, (RATED[name],) if name in RATED else ())
+    arguments = ARGUMENTS.get(name, (RATED[name],) if name in RATED else ())
     assert kind(*arguments) == kind(*arguments)
     assert pickle.loads(pickle.dumps(kind(*arguments))) == kind(*arguments)
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -184,8 +248,12 @@ def test_one_class_or_no_rows_are_refused(name, here):
         corrupt(Dataset(np.zeros((0, 1)), np.zeros(0, int), ("a", "b")), example)
 
 
-ANY = st.sampled_from(["0", "1", "0.3", "-1", "2", "true", "x", '"y"', "", "none", "1e-320", "9" * 400, "nan"])
-OPTION = st.sampled_from(["exact", "rate", "p", "scale", "source", "variant", "compat_blocks", "file", "zzz"])
+ANY = st.sampled_from(
+    ["0", "1", "4", "noise", "0.3", "-1", "2", "true", "x", '"y"', "", "none", "1e-320", "9" * 400, "nan"]
+)
+OPTION = st.sampled_from(
+    ["exact", "rate", "p", "scale", "source", "variant", "compat_blocks", "file", "size", "ratio", "small", "zzz"]
+)
 ARGUMENT = ANY | st.builds("{}={}".format, OPTION, ANY)
 TERM = st.builds(
     "{}:{}".format, st.sampled_from(list(CORRUPTIONS)), st.lists(ARGUMENT, max_size=3).map(",".join)
@@ -200,5 +268,6 @@ def test_any_spec_is_carried_out_or_refused(spec, seed, fashion, here):
         noisy = corrupt(data, spec, seed)
     except BadInput:
         return
-    np.testing.assert_array_equal(noisy.truth, data.given)
+    if noisy.truth is not None:
+        np.testing.assert_array_equal(noisy.truth, fashion.given[noisy.index])
     assert len(noisy.provenance) == spec.count("+") + 1

@@ -100,7 +100,7 @@ def test_bytes_are_divided_by_255_and_nothing_else_is(fashion):
 def test_lazy_inputs_in_small_blocks_give_the_same(fashion, monkeypatch):
     lazy = Lazy(fashion.inputs)
     data = Dataset(lazy, fashion.given, fashion.classes, "image")
-    monkeypatch.setattr(instance, "BLOCK_NUMBERS", 16 * 7)
+    monkeypatch.setattr(instance, "BLOCK_NUMBERS", 144 * 7)
     blocked = corrupt(data, "instance:0.4").given
     assert lazy.largest == 7
     monkeypatch.undo()

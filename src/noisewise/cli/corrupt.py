@@ -44,7 +44,7 @@ def corrupt(
         data = noisewise.subset(data, rows, seed)
     noisy = noisewise.corrupt(data, spec, seed=seed)
     noisewise.save(noisy, out)
-    rate = noisy.noise_rate or 0.0
+    rate = noisy.noise_rate
     if as_json:
         print_json(
             {
@@ -57,4 +57,5 @@ def corrupt(
             }
         )
     else:
-        print_pairs([("rows", f"{len(noisy):,}"), ("wrong labels", percent(rate)), ("written to", str(out.resolve()))])
+        wrong = "not known" if rate is None else percent(rate)
+        print_pairs([("rows", f"{len(noisy):,}"), ("wrong labels", wrong), ("written to", str(out.resolve()))])

@@ -8,6 +8,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.openset import open_rows
+from noisewise.data.together import folds_together
 from noisewise.errors import BadInput
 
 
@@ -31,8 +33,9 @@ def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int
     n = len(data)
     trusted_rows = np.empty(0, dtype=np.int64)
     if trusted and data.truth is not None:
-        counts = _evenly(np.bincount(data.truth, minlength=len(data.classes)), trusted)
-        trusted_rows = _draw(data.truth, counts, _generator(seed, "trusted"))
+        known = np.flatnonzero(~open_rows(data))
+        counts = _evenly(np.bincount(data.truth[known], minlength=len(data.classes)), trusted)
+        trusted_rows = known[_draw(data.truth[known], counts, _generator(seed, "trusted"))]
     rest = np.setdiff1d(np.arange(n), trusted_rows)
     counts = _proportionally(np.bincount(data.given[rest], minlength=len(data.classes)), held)
     held_rows = rest[_draw(data.given[rest], counts, _generator(seed, "validation"))]
@@ -51,17 +54,30 @@ def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int
     return main
 
 
-def folds(given: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
+def folds(given: np.ndarray, k: int, seed: int = 0, groups: np.ndarray | None = None) -> np.ndarray:
     """(n,) int64 fold numbers 0..k-1 for (n,) class numbers: sizes differ by at most 1, also within every class.
 
+    Args:
+        given: (n,) class numbers from 0.
+        k: how many folds.
+        seed: a whole number from 0.
+        groups: (n,) equal numbers for rows that shall lie in one fold; sizes are then as even as that allows. A group
+            with more rows than a fold, or with several and more than half of the rows of a class, is torn apart. When
+            every row is a group of its own the folds are those without groups.
+
     Raises:
-        BadInput: `k` is no whole number from 2 to n.
+        BadInput: `k` is no whole number from 2 to n, or there are not as many `groups` as rows.
     """
     labels = np.asarray(given)
     n = len(labels)
     if isinstance(k, bool) or not isinstance(k, Integral) or not 2 <= k <= n:
         raise BadInput(f"folds={k!r} must be a whole number from 2 to the {n} rows")
-    order = np.lexsort((_generator(seed, "folds").random(n), labels))
+    if groups is not None and np.shape(groups) != (n,):
+        raise BadInput(f"groups of shape {np.shape(groups)} must be one number for each of the {n} rows")
+    rng = _generator(seed, "folds")
+    if groups is not None and len(np.unique(groups)) < n:
+        return folds_together(labels, np.asarray(groups), int(k), rng)
+    order = np.lexsort((rng.random(n), labels))
     found = np.empty(n, dtype=np.int64)
     found[order] = np.arange(n) % int(k)
     return found
@@ -96,6 +112,8 @@ def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
     if trusted and data.truth is None:
         hint = "corrupt it by 'symmetric:0' first to vouch for its given labels"
         raise BadInput(f"trusted={trusted} needs rows whose truth is known, and {data.name} has none: {hint}")
+    if trusted > (known := n - int(open_rows(data).sum())):
+        raise BadInput(f"trusted={trusted} must be at most {known}, the rows of {data.name} that 'openset' left alone")
     held = round(float(validation) * n)
     if held + trusted and n - held - trusted < 2:
         raise BadInput(

@@ -21,5 +21,8 @@ MODELS = Catalogue(
         "resnet32": "noisewise.models.resnet:resnet32",
         "preact-resnet18": "noisewise.models.preact_resnet:preact_resnet18",
         "wide-resnet-28-10": "noisewise.models.wide_resnet:wide_resnet_28_10",
+        "alexnet-small": "noisewise.models.alexnet_small:alexnet_small",
+        "inception-small": "noisewise.models.inception_small:inception_small",
+        "all-cnn": "noisewise.models.all_cnn:all_cnn",
     },
 )

@@ -40,3 +40,14 @@ def positive(model: str, name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise BadInput(f"{model}: {name}={value!r} must be a whole number from 1")
     return int(value)
+
+
+def switch(model: str, name: str, value: Any) -> bool:
+    """`true` or `false`.
+
+    Raises:
+        BadInput: anything else.
+    """
+    if not isinstance(value, bool):
+        raise BadInput(f"{model}: {name}={value!r} must be true or false")
+    return value

@@ -55,3 +55,19 @@ def he_initialised(net: nn.Sequential) -> nn.Sequential:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return net
+
+
+def he_forward(net: nn.Sequential) -> nn.Sequential:
+    """The same net with weights drawn from N(0, 2 / (k k inputs)), in the last linear layer from N(0, 1 / inputs^2).
+
+    Biases start at 0. He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. (10): keeps the size of
+    activations, so that networks without normalisation start well; small last weights start with all classes alike.
+    """
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    if isinstance(layers[-1], nn.Linear):
+        nn.init.normal_(layers[-1].weight, std=1 / layers[-1].in_features)
+    return net

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from noisewise.errors import BadInput
@@ -27,6 +27,26 @@ def scale(corruption: str, name: str, value: Any) -> None:
     """
     if not 0 < _number(value) <= 1e6:
         raise BadInput(f"the {name} of {corruption!r} must be a number above 0 and at most 1e6, not {value!r}")
+
+
+def ratio(corruption: str, name: str, value: Any) -> None:
+    """Check that the parameter is a number from 1 to 1e6.
+
+    Raises:
+        BadInput: it is no number, not a number (NaN), or out of range.
+    """
+    if not 1 <= _number(value) <= 1e6:
+        raise BadInput(f"the {name} of {corruption!r} must be a number from 1 to 1e6, not {value!r}")
+
+
+def whole(corruption: str, name: str, value: Any) -> None:
+    """Check that the parameter is a whole number from 1.
+
+    Raises:
+        BadInput: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise BadInput(f"the {name} of {corruption!r} must be a whole number from 1, not {value!r}")
 
 
 def switch(corruption: str, name: str, value: Any) -> None:

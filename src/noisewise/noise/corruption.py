@@ -18,6 +18,8 @@ from noisewise.errors import BadInput
 from noisewise.noise.catalogue import CORRUPTIONS
 from noisewise.spec import Term, parse
 
+SPLITS = ("test", "validation", "trusted")
+
 
 @dataclass(frozen=True)
 class Card:
@@ -27,7 +29,7 @@ class Card:
         name: its name in a spec.
         does: what it does, in one line.
         paper: where its definition was published.
-        changes: what of a data set it changes.
+        changes: what of a data set it changes: the given labels, the inputs, or which rows there are.
         example: a spec that works.
     """
 
@@ -35,7 +37,7 @@ class Card:
     does: str
     paper: str
     example: str
-    changes: Literal["labels"] = "labels"
+    changes: Literal["labels", "inputs", "rows"] = "labels"
 
 
 class Corruption(Protocol):
@@ -44,23 +46,27 @@ class Corruption(Protocol):
     card: ClassVar[Card]
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The training split of `data` corrupted, with one provenance record more; other splits stay as they are.
+        """The training split of `data` corrupted, with one provenance record more.
 
-        All randomness comes from `rng`.
+        All randomness comes from `rng`. Another split that changes too has one record more as well.
         """
 
 
 def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
-    """Put known noise into the training split of `data`; test, validation and trusted splits stay as they are.
+    """Put known noise into the training split of `data`.
 
-    The terms of the spec are applied in order. Each draws from its own generator, derived from the seed, the term's
-    position and its name alone, so that the first term's noise does not depend on the terms after it. The truth of the
-    result is the labels before the first corruption. Every term leaves a provenance record: `step`, `spec`, `seed`,
-    `term` (its position), `changed` (share of rows whose label it changed) and `transition`, (K, K), the realised
-    P(label after = j | label before = i), with None for the rows of classes that do not occur.
+    Test, validation and trusted splits stay as they are, save that `shuffled-pixels` gives all splits the same order of
+    pixels. The terms of the spec are applied in order. Each draws from its own generator, derived from the seed, the
+    term's position and its name alone, so that the first term's noise does not depend on the terms after it.
+
+    The truth of the result is the labels before the first corruption of labels; corruptions of inputs and of rows leave
+    labels and truth with their rows. Every term leaves a provenance record: `step`, `spec`, `seed`, `term` (its
+    position), and what it did. Of labels, `changed` (share of rows whose label it changed) and `transition`, (K, K),
+    the realised P(label after = j | label before = i), with None for the rows of classes that do not occur; of inputs,
+    `inputs_changed` (share of rows whose input it changed); of rows, `rows_before` and `sizes` (rows left per class).
 
     Example:
-        `corrupt(data, "symmetric:0.4", seed=0)`
+        `corrupt(data, "symmetric:0.4", seed=0)`, `corrupt(data, "blur:8+longtail:100")`
 
     Args:
         data: n rows of K >= 2 classes.
@@ -77,7 +83,7 @@ def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
     for position, (term, corruption) in enumerate(zip(terms, corruptions, strict=True)):
         rng = generator(seed, position, term.name)
         stamp = {"step": "corrupt", "spec": term.text, "seed": int(seed), "term": position}
-        data = _stamped(corruption.apply(data, rng), stamp)
+        data = _all_stamped(corruption.apply(data, rng), data, stamp)
     return data
 
 
@@ -105,9 +111,15 @@ def _check(data: Dataset, seed: int) -> None:
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise BadInput(f"seed must be a whole number from 0, not {seed!r}")
     if len(data.classes) < 2:
-        raise BadInput(f"{data.name!r} has {len(data.classes)} class(es), but label noise needs at least 2")
+        raise BadInput(f"{data.name!r} has {len(data.classes)} class(es), but a corruption needs at least 2")
     if len(data) == 0:
         raise BadInput(f"{data.name!r} has no rows to corrupt")
+
+
+def _all_stamped(data: Dataset, before: Dataset, stamp: dict[str, Any]) -> Dataset:
+    changed = [split for split in SPLITS if getattr(data, split) is not getattr(before, split)]
+    parts: dict[str, Any] = {split: _stamped(getattr(data, split), stamp) for split in changed}
+    return replace(_stamped(data, stamp), **parts)
 
 
 def _stamped(data: Dataset, stamp: dict[str, Any]) -> Dataset:

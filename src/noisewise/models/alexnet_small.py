@@ -1,0 +1,63 @@
+"""The small AlexNet of the experiments with random labels.
+
+Zhang, Bengio, Hardt, Recht and Vinyals, Understanding deep learning requires rethinking generalization, ICLR 2017,
+appendix A and table 1. The text names two modules of a 5x5 convolution, 3x3 max pooling and local response
+normalisation, then linear layers of 384 and 192. 64 channels and pooling with stride 2 are what its number of
+parameters, 1,387,786 on 28x28x3 images, leaves; the constants of the normalisation, which the text does not name, are
+those of the TensorFlow tutorial network with the same layers.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from noisewise.models import checks
+from noisewise.models.card import Card, described
+from noisewise.models.layers import he_forward
+
+CHANNELS = 64
+
+
+@described(
+    Card(
+        name="alexnet-small",
+        does="two 5x5 convolutions with max pooling and local response normalisation, linear layers of 384 and 192",
+        paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017, appendix A",
+        parameters="1,387,786 on 28x28x3 images and 10 classes",
+        example="alexnet-small",
+        departures="the paper names no initial weights; here they are normal, after He et al., ICCV 2015",
+    )
+)
+def alexnet_small(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+    """Two modules of convolution, pooling and normalisation; linear layers of 384, 192 and K.
+
+    Args:
+        shape: (H, W, C) of any size; the first linear layer is as wide as the image makes it. classes: K.
+
+    Raises:
+        BadInput: vectors.
+    """
+    *sides, channels = checks.image("alexnet-small", shape)
+    down, across = ((side + 3) // 4 for side in sides)
+    return he_forward(
+        nn.Sequential(
+            *_module(channels),
+            *_module(CHANNELS),
+            nn.Flatten(),
+            nn.Linear(CHANNELS * down * across, 384),
+            nn.ReLU(),
+            nn.Linear(384, 192),
+            nn.ReLU(),
+            nn.Linear(192, classes),
+        )
+    )
+
+
+def _module(inputs: int) -> list[nn.Module]:
+    """TensorFlow sums alpha / 9 = 0.001 / 9 over a window of 2 x 4 + 1 channels; torch divides by the window itself."""
+    return [
+        nn.Conv2d(inputs, CHANNELS, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.LocalResponseNorm(9, alpha=0.001, beta=0.75, k=1.0),
+    ]

@@ -1,0 +1,56 @@
+"""What corruptions of the balance of classes share: which rows stay.
+
+Sizes are relative to the largest class. The largest class is as large as the rows of all classes allow, so that the
+imbalance is the one asked for also where the data were not balanced before: on balanced data it keeps all its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+
+ROUNDING = 1e-9
+
+
+def class_sizes(have: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """(K,) rows to keep: floor(n_max share_k) with the largest whole n_max for which no class has too few.
+
+    Args:
+        have: (K,) rows of each class.
+        shares: (K,) in (0, 1], the largest of them 1.
+    """
+    largest = np.floor((have / shares).min() + ROUNDING)
+    return np.floor(largest * shares + ROUNDING).astype(np.int64)
+
+
+def keep(data: Dataset, shares: np.ndarray, rng: np.random.Generator, text: str) -> Dataset:
+    """The data set with a random selection of its rows, in their order and with their index, labels and truth.
+
+    The record says `rows_before`, and `sizes`, the rows kept of each class. Classes are those of the given labels.
+
+    Args:
+        data: n rows.
+        shares: (K,) sizes relative to that of the largest class.
+        rng: the source of randomness.
+        text: the corruption as a person writes it, for the error.
+
+    Raises:
+        BadInput: a class would be left without rows.
+    """
+    have = np.bincount(data.given, minlength=len(data.classes))
+    sizes = class_sizes(have, shares)
+    if sizes.min() < 1:
+        scarce = int(np.argmin(have / shares))
+        raise BadInput(
+            f"{text} leaves class {data.classes[int(np.argmin(sizes))]!r} without rows, as {data.name!r} has only "
+            f"{have[scarce]} of class {data.classes[scarce]!r}: use a smaller ratio"
+        )
+    order = np.lexsort((rng.random(len(data)), data.given))
+    ranks = np.arange(len(data)) - (np.cumsum(have) - have)[data.given[order]]
+    chosen = np.sort(order[ranks < sizes[data.given[order]]])
+    record = {"step": "corrupt", "rows_before": len(data), "sizes": sizes.tolist()}
+    return replace(data.take(chosen), provenance=(*data.provenance, record))
