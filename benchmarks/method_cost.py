@@ -2,8 +2,8 @@
 
     python benchmarks/method_cost.py --model fast --rows 512 --epochs 6 --repeat 3 --out docs/results/method-cost.json
 
-All methods train on the same synthetic images, in turn, `repeat` times; a method's figure is the median over turns of
-its time over that turn's `ce` time. Evaluation is not counted; what a method does between epochs is. Beside the JSON a
+All methods train on the same synthetic images, in turn, `repeat` times, each right after a training by `ce`; a method's
+figure is the median over turns of its time over that of this `ce`. Evaluation is not counted; what a method does between epochs is. Beside the JSON a
 table is written as Markdown.
 """
 
@@ -48,7 +48,8 @@ def table(settings: dict[str, Any], found: dict[str, dict[str, float]]) -> str:
         "# Cost of a method\n",
         f"    python benchmarks/method_cost.py {said} --out docs/results/method-cost.json\n",
         "Passes through one network per training row and epoch; the cost they make relative to `ce` (*counted*, a",
-        "backward pass as two forward ones); training time relative to that of `ce` in the same turn (*measured*).\n",
+        "backward pass as two forward ones); training time relative to that of a training by `ce` right before it, the median",
+        f"of {settings['repeat']} such pairs (*measured*).\n",
         "| method | forward | backward | counted | measured |",
         "|---|---|---|---|---|",
     ]
@@ -69,8 +70,8 @@ def main() -> None:
     data = split(synthetic(args.rows + 128, args.size, args.channels), trusted=128)
     ratios: dict[str, list[float]] = {name: [] for name in args.methods}
     for _ in range(args.repeat):
-        base = seconds(data, "ce", args.model, args.epochs)
         for name in args.methods:
+            base = seconds(data, "ce", args.model, args.epochs)
             ratios[name].append(seconds(data, name, args.model, args.epochs) / base)
     print(f"{'method':18}{'forward':>9}{'backward':>9}{'counted':>9}{'measured':>10}  (min to max)")
     found = {}
