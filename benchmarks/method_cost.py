@@ -2,9 +2,9 @@
 
     python benchmarks/method_cost.py --model fast --rows 512 --epochs 6 --repeat 3 --out docs/results/method-cost.json
 
-All methods train on the same synthetic images, in turn, `repeat` times, each right after a training by `ce`; a method's
-figure is the median over turns of its time over that of this `ce`. Evaluation is not counted; what a method does between epochs is. Beside the JSON a
-table is written as Markdown.
+All methods train on the same synthetic images, in turn, `repeat` times, each right after a training by `ce`. A method's
+figure is the median over turns of its time over that of this `ce`. Evaluation is not counted, work between epochs is.
+Beside the JSON a table is written as Markdown.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def table(settings: dict[str, Any], found: dict[str, dict[str, float]]) -> str:
         "# Cost of a method\n",
         f"    python benchmarks/method_cost.py {said} --out docs/results/method-cost.json\n",
         "Passes through one network per training row and epoch; the cost they make relative to `ce` (*counted*, a",
-        "backward pass as two forward ones); training time relative to that of a training by `ce` right before it, the median",
-        f"of {settings['repeat']} such pairs (*measured*).\n",
+        "backward pass as two forward ones); training time relative to that of a training by `ce` right before it, the",
+        f"median of {settings['repeat']} such pairs (*measured*).\n",
         "| method | forward | backward | counted | measured |",
         "|---|---|---|---|---|",
     ]
