@@ -18,8 +18,23 @@ BELOW = {
     "auditing": {"methods", "training", "noise", "data", "models"},
     "run": {"auditing", "methods", "training", "noise", "data", "models"},
     "estimator": {"run", "auditing", "methods", "training", "noise", "data", "models"},
-    "bench": {"run", "auditing", "methods", "training", "noise", "data", "models"},
-    "cli": {"bench", "run", "auditing", "methods", "training", "noise", "data", "models"},
+    "theory": set(),
+    "runner": set(),
+    "bench": {"runner", "run", "auditing", "methods", "training", "noise", "data", "models"},
+    "studies": {"theory", "runner", "run", "auditing", "methods", "training", "noise", "data", "models"},
+    "cli": {
+        "studies",
+        "theory",
+        "bench",
+        "runner",
+        "run",
+        "auditing",
+        "methods",
+        "training",
+        "noise",
+        "data",
+        "models",
+    },
 }
 
 

@@ -102,7 +102,8 @@ _LEGEND = (
     "the rows a method keeps; share of wrong labels fitted at the end; training seconds, and relative to ce."
 )
 _STYLE = (
-    "body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
-    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.3rem .8rem;text-align:right;"
-    "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}"
+    "body{font:16px/1.5 system-ui;max-width:96rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}"
+    "td,th{padding:.3rem .7rem;text-align:right;"
+    "border-bottom:1px solid #8884}td{white-space:nowrap}td:first-child,th:first-child{text-align:left}"
 )

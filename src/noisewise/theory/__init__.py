@@ -1,0 +1,1 @@
+"""Closed forms and constructions: what theory says, to hold measurements against."""

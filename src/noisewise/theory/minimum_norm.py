@@ -1,0 +1,176 @@
+"""Interpolation without regularisation: the solution of least norm, by kernels and by gradient descent.
+
+Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
+section 5: gradient descent from zero stays in the span of the data, w = X^T alpha, so at zero loss X X^T alpha = y,
+which has one solution; with a kernel in the place of X X^T it is an interpolant of least norm in the kernel's space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from noisewise.errors import BadInput
+
+BLOCK = 4096
+DIRECT = 12_000
+JITTER = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolant:
+    """f(x) = sum_i alpha_i exp(-gamma |x - x_i|^2), with a value per class.
+
+    Attributes:
+        points: (n, d). alpha: (n, K). gamma: per squared distance.
+        steps: iterations of the solver; 0 where the system was solved at once.
+        residual: the largest |f(x_i) - y_i|, relative to the largest |y|.
+        norm: the norm in the kernel's space, sqrt(sum over classes of alpha^T G alpha).
+    """
+
+    points: np.ndarray
+    alpha: np.ndarray
+    gamma: float
+    steps: int
+    residual: float
+    norm: float
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """(m, K) values at x (m, d)."""
+        return np.concatenate(
+            [gaussian_gram(part, self.points, self.gamma) @ self.alpha for part in _blocks(x)], axis=0
+        )
+
+
+def gaussian_gram(x: np.ndarray, y: np.ndarray, gamma: float) -> np.ndarray:
+    """(m, n) exp(-gamma |x_i - y_j|^2) of x (m, d) and y (n, d), in their precision."""
+    squares = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1)[None] - 2 * (x @ y.T)
+    return np.exp(-gamma * np.maximum(squares, 0))
+
+
+def interpolate(
+    x: np.ndarray,
+    y: np.ndarray,
+    gamma: float,
+    *,
+    rank: int = 1000,
+    steps: int = 300,
+    tolerance: float = 1e-3,
+    seed: int = 0,
+    on_step: Callable[[int, float], None] | None = None,
+) -> Interpolant:
+    """The interpolant of least norm through the values y (n, K) at the points x (n, d), without a regulariser.
+
+    Up to 12,000 points the system is solved at once, in float64. Beyond, the Gram matrix is held once in float32 (4 n^2
+    bytes) and the system is solved by conjugate gradients for all classes together, preconditioned by the Nystrom
+    approximation of `rank` (Frangella, Tropp and Udell, Randomized Nystrom Preconditioning, SIAM J. Matrix Anal. Appl.
+    2023, equation 5.3).
+
+    Args:
+        x, y: points, all different, and values.
+        gamma: of the kernel, above 0.
+        rank, steps, tolerance: of the iterative solver; it ends when the residual relative to y is below `tolerance`.
+        seed: of the columns that the approximation takes.
+        on_step: told the step and the relative residual.
+
+    Raises:
+        BadInput: gamma is not above 0, or shapes do not fit.
+    """
+    if gamma <= 0:
+        raise BadInput(f"gamma={gamma} must be above 0")
+    values = np.asarray(y)
+    if values.ndim != 2 or len(values) != len(x):
+        raise BadInput(f"y has shape {values.shape}, but must be ({len(x)}, K): a line of values per point")
+    if len(x) <= DIRECT:
+        points = np.asarray(x, dtype=np.float64)
+        gram = gaussian_gram(points, points, gamma)
+        alpha = cho_solve(cho_factor(gram + JITTER * np.eye(len(gram))), values.astype(np.float64))
+        taken = 0
+    else:
+        points = np.asarray(x, dtype=np.float32)
+        gram = np.empty((len(points), len(points)), dtype=np.float32)
+        for start in range(0, len(points), BLOCK):
+            gram[start : start + BLOCK] = gaussian_gram(points[start : start + BLOCK], points, gamma)
+        alpha, taken = _conjugate_gradients(gram, values.astype(np.float32), rank, steps, tolerance, seed, on_step)
+    fitted = gram @ alpha
+    residual = float(np.abs(fitted - values).max() / max(np.abs(values).max(), 1e-30))
+    norm = float(np.sqrt(np.maximum((alpha.astype(np.float64) * fitted).sum(), 0)))
+    return Interpolant(points, alpha, gamma, taken, residual, norm)
+
+
+def least_norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(d, K) the weights of least norm with x w nearest to y (n, K): the pseudo-inverse of x (n, d) times y."""
+    return np.linalg.pinv(np.asarray(x, dtype=np.float64)) @ np.asarray(y, dtype=np.float64)
+
+
+def descend(x: np.ndarray, y: np.ndarray, *, epochs: int, batch: int = 32, seed: int = 0) -> np.ndarray:
+    """(d, K) weights after stochastic gradient descent from zero on the squared error, of points x (n, d), n < d.
+
+    The step of a batch is one over the largest eigenvalue of its Gram matrix, under which the error contracts for every
+    interpolating problem; the weights stay in the span of the points.
+    """
+    points, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    w = np.zeros((points.shape[1], values.shape[1]))
+    for _ in range(epochs):
+        order = rng.permutation(len(points))
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            part = points[rows]
+            error = part @ w - values[rows]
+            w -= part.T @ error / np.linalg.norm(part, 2) ** 2
+    return w
+
+
+def _blocks(x: np.ndarray) -> list[np.ndarray]:
+    return [x[start : start + BLOCK] for start in range(0, len(x), BLOCK)]
+
+
+def _conjugate_gradients(
+    gram: np.ndarray,
+    y: np.ndarray,
+    rank: int,
+    steps: int,
+    tolerance: float,
+    seed: int,
+    on_step: Callable[[int, float], None] | None,
+) -> tuple[np.ndarray, int]:
+    precondition = _nystrom(gram, min(rank, len(gram)), seed)
+    alpha = np.zeros_like(y)
+    left = y.copy()
+    z = precondition(left)
+    direction, energy = z, (left * z).sum(axis=0)
+    scale = np.linalg.norm(y)
+    step = 0
+    for step in range(1, steps + 1):
+        applied = gram @ direction
+        length = energy / np.maximum((direction * applied).sum(axis=0), 1e-30)
+        alpha += length * direction
+        left -= length * applied
+        size = float(np.linalg.norm(left) / scale)
+        if on_step:
+            on_step(step, size)
+        if size < tolerance:
+            break
+        z = precondition(left)
+        energy, before = (left * z).sum(axis=0), energy
+        direction = z + energy / np.maximum(before, 1e-30) * direction
+    return alpha, step
+
+
+def _nystrom(gram: np.ndarray, rank: int, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The function v -> P^-1 v of the preconditioner from `rank` columns of the matrix."""
+    chosen = np.sort(np.random.default_rng(seed).choice(len(gram), rank, replace=False))
+    columns = gram[:, chosen].astype(np.float64)
+    inner = columns[chosen] + 1e-6 * np.eye(rank)
+    root = np.linalg.cholesky(inner)
+    tall = np.linalg.solve(root, columns.T).T
+    vectors, sizes, _ = np.linalg.svd(tall, full_matrices=False)
+    eigenvalues = sizes**2
+    least = eigenvalues[-1]
+    factors = (least / eigenvalues - 1).astype(np.float32)
+    vectors = vectors.astype(np.float32)
+    return lambda v: v + vectors @ (factors[:, None] * (vectors.T @ v))
