@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from noisewise.auditing.blend import blended
+from noisewise.auditing.copies import copies
 from noisewise.auditing.evidence import Evidence
 from noisewise.data import Dataset, folds
 from noisewise.data.texts import documents
@@ -101,7 +102,8 @@ def cross_fit_classifier(
 
     Rows are the columns of a table as `encode_features` encodes them, vectors, flattened images, or, of texts, the
     TF-IDF weights of words and pairs of words; these are computed once from all rows, without labels. A class that no
-    training row of a fold carries has probability 0 there.
+    training row of a fold carries has probability 0 there. Copies lie in one fold (see `copies` and `folds`), so that a
+    copied wrong label cannot vouch for itself.
 
     Args:
         data: n rows, K classes.
@@ -123,7 +125,7 @@ def cross_fit_classifier(
         CLASSIFIERS[name](seed, text) if isinstance(name, str) else _usable(name, seed)
         for name in _members(model, data)
     ]
-    numbers = folds(data.given, count, seed)
+    numbers = folds(data.given, count, seed, copies(data))
     found = np.zeros((len(members), len(data), len(data.classes)))
     for fold in range(count):
         held = numbers == fold

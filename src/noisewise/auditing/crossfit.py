@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from noisewise.auditing.copies import copies
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.looks import FEATURES, Looks, check_last_layer, features_of_all
 from noisewise.data import Dataset, folds
@@ -59,7 +60,8 @@ def cross_fit(
 
     Row i's probability is predicted by the network of its fold, which never trained on it, averaged over the epochs
     of the second half of the training; its statistics are averaged over the other folds' trainings. Features are those
-    of one network, the first fold's at the end of its training, so that all rows lie in one space.
+    of one network, the first fold's at the end of its training, so that all rows lie in one space. Copies lie in one
+    fold (see `copies` and `folds`), so that a copied wrong label cannot vouch for itself.
 
     Args:
         data: without truth. model, method, config: how each network trains. count: how many folds.
@@ -74,7 +76,7 @@ def cross_fit(
         raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
     if looks:
         check_last_layer(data, model)
-    numbers = folds(data.given, count, config.seed)
+    numbers = folds(data.given, count, config.seed, copies(data))
     if engine is not None:
         work = _Work(numbers, model, method, config, frozenset(looks))
         return gathered(data, engine.run(work, data, count, on_progress))

@@ -7,6 +7,7 @@ from string import Template
 import numpy as np
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.gate import Gate
 from noisewise.auditing.report_parts import charts, matrix
 from noisewise.auditing.report_parts.conditions import conditions_body
 from noisewise.auditing.report_parts.markup import count, escape, percent, resource, script_json, source_hash
@@ -43,6 +44,7 @@ def render(findings: Findings, *, limit: int = 500) -> str:
         policy=_policy(style, script),
         title=escape(findings.data.name),
         headline=_headline(findings),
+        gate=_gate(findings.gate),
         explanation=escape(findings.explanation),
         tiles=_tiles(findings),
         panels="".join(_panels(findings)),
@@ -72,6 +74,17 @@ def _headline(findings: Findings) -> str:
     )
 
 
+def _gate(gate: Gate | None) -> str:
+    if gate is None:
+        return ""
+    which = "lower end of the interval" if gate.sure else "estimated noise"
+    said, relation = ("passed", "not above") if gate.passed else ("failed", "above")
+    return (
+        f'<p class="gate {said}"><strong>Gate {said}</strong>: the {which}, {percent(gate.measured)}, is {relation} '
+        f"the limit of {percent(gate.limit)}.</p>"
+    )
+
+
 def _tiles(findings: Findings) -> str:
     tiles = {
         "Estimated noise": percent(findings.noise_rate),
@@ -90,7 +103,7 @@ def _panels(findings: Findings) -> list[str]:
     data, classes = findings.data, findings.data.classes
     wrong = None if data.truth is None else data.given != data.truth
     suspicion = np.nan_to_num(findings.suspicion)
-    noisiest = f"the {charts.MANY_CLASSES} noisiest of {len(classes):,} classes; " if _many(findings) else ""
+    fewer = f" The {charts.MANY_CLASSES} of {len(classes):,} classes with the most of them." if _many(findings) else ""
     panels = [
         _panel(
             "Suspicion", "The probability that a given label is wrong.", charts.histogram(suspicion, findings.threshold)
@@ -99,12 +112,13 @@ def _panels(findings: Findings) -> list[str]:
         _pairs(findings),
         _panel(
             "Noise per class",
-            f"Mean suspicion of the rows given each class: {noisiest}the share of them expected to be wrong.",
+            f"The share of the rows given each class whose label is expected to be wrong.{fewer}",
             charts.class_bars(data.given, suspicion, classes),
         ),
     ]
     if wrong is not None and len(wrong):
-        text = "The truth is known here. On the dashed line, suspicion is the share of labels that are wrong."
+        text = "The truth is known here. On the dashed line, suspicion is the share of labels that are wrong. "
+        text += "Larger dots hold more rows."
         panels.append(_panel("Is suspicion a probability?", text, charts.reliability(suspicion, wrong)))
     if findings.scores:
         text = "The share of a detector's most suspect rows, as many as there are issues, that became issues."
@@ -132,6 +146,8 @@ def _matrix_panel(findings: Findings, title: str, transition: np.ndarray) -> str
     if _many(findings):
         chosen = matrix.densest_block(transition)
         text += f" The {len(chosen)} classes of {len(classes):,} that are confused with each other most."
+    if len(chosen) > matrix.NUMBERED:
+        text += f" The strongest colour stands for {percent(matrix.strongest(transition, chosen))}."
     return _panel(title, text, matrix.heat_map(transition, classes, chosen))
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from noisewise.auditing.report_parts.markup import count, escape, name, percent
 
 WIDTH, HEIGHT = 440, 230
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 60, 12, 14, 40
 MANY_CLASSES = 30
 
 
@@ -59,15 +59,20 @@ def reliability(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> str
 
 
 def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str], most: int = MANY_CLASSES) -> str:
-    """Expected share of wrong labels among the rows given each class: their mean suspicion; the `most` noisiest."""
+    """Expected share of wrong labels among the rows given each class, their mean suspicion; noisiest class first.
+
+    Of more classes than `most` those are shown that hold the most wrong labels: a class of one row is soon all wrong.
+    """
     rows = np.bincount(given, minlength=len(classes))
-    noise = np.bincount(given, suspicion, len(classes)) / np.maximum(rows, 1)
-    order = [k for k in np.argsort(-noise, kind="stable") if rows[k]][:most]
+    wrong = np.bincount(given, suspicion, len(classes))
+    noise = wrong / np.maximum(rows, 1)
+    chosen = np.argsort(-wrong, kind="stable")[:most]
+    order = [k for k in chosen[np.argsort(-noise[chosen], kind="stable")] if rows[k]]
     longest = max([noise[k] for k in order], default=0) or 1
     lines = [
         f'<tr><th scope="row" title="{escape(classes[k], 200)}">{name(classes[k])}</th>'
         f"<td>{bar(noise[k] / longest)}</td>"
-        f'<td class="number" title="{count(int(rows[k]), "row")}">{percent(noise[k])}</td></tr>'
+        f'<td class="number">{percent(noise[k])} <small>of {int(rows[k]):,}</small></td></tr>'
         for k in order
     ]
     return f'<table class="bars"><tbody>{"".join(lines)}</tbody></table>'
@@ -134,7 +139,7 @@ def _axes(x: str, y: str, ticks: Sequence[tuple[float, str]]) -> str:
     parts = []
     for share, text in ticks:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(share):.1f}" y2="{_y(share):.1f}"/>')
-        parts.append(f'<text class="end" x="{LEFT - 6}" y="{_y(share) + 4:.1f}">{text}</text>')
+        parts.append(f'<text class="end" x="{LEFT - 9}" y="{_y(share) + 4:.1f}">{text}</text>')
     for share in (0, 0.25, 0.5, 0.75, 1):
         parts.append(f'<text class="middle" x="{_x(share):.1f}" y="{HEIGHT - BOTTOM + 16}">{share:g}</text>')
     parts.append(f'<text class="middle label" x="{_x(0.5):.1f}" y="{HEIGHT - 6}">{x}</text>')

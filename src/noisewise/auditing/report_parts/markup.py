@@ -22,8 +22,11 @@ def escape(text: object, longest: int | None = None) -> str:
 
 
 def name(text: object, longest: int = 120) -> str:
-    """A class or column name as HTML, isolated so that right-to-left text does not turn its surroundings round."""
-    return f"<bdi>{escape(text, longest)}</bdi>"
+    """A class or column name as HTML, isolated so that right-to-left text does not turn its surroundings round.
+
+    A name of nothing but white space reads `(blank)`.
+    """
+    return f"<bdi>{escape(text if str(text).strip() else '(blank)', longest)}</bdi>"
 
 
 def script_json(value: Any) -> str:

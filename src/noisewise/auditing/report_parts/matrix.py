@@ -25,7 +25,7 @@ def heat_map(transition: np.ndarray, classes: Sequence[str], chosen: Sequence[in
         chosen: the classes to show, in this order.
     """
     part = np.nan_to_num(transition[np.ix_(chosen, chosen)])
-    largest = float(np.max(part - np.diag(np.diag(part)), initial=0))
+    largest = strongest(transition, chosen)
     numbered = len(chosen) <= NUMBERED
     head = "".join(
         f'<th scope="col" title="{escape(classes[j], 200)}"><span>{name(classes[j])}</span></th>' for j in chosen
@@ -39,6 +39,12 @@ def heat_map(transition: np.ndarray, classes: Sequence[str], chosen: Sequence[in
         f'<table class="heat{"" if numbered else " dense"}"><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def strongest(transition: np.ndarray, chosen: Sequence[int]) -> float:
+    """The largest P(given = j | true = i) of two different classes among those `chosen`; 0 where there is none."""
+    part = np.nan_to_num(transition[np.ix_(chosen, chosen)])
+    return float(np.max(part - np.diag(np.diag(part)), initial=0))
 
 
 def densest_block(transition: np.ndarray, size: int = BLOCK) -> list[int]:
@@ -92,7 +98,7 @@ def pair_list(pairs: Sequence[tuple[int, int, int]], transition: np.ndarray, cla
 
 
 def _cell(value: float, i: int, j: int, largest: float, classes: Sequence[str], numbered: bool) -> str:
-    level = int(np.ceil(LEVELS * value / largest)) if i != j and value > 0 and largest > 0 else 0
+    level = round(LEVELS * value / largest) if i != j and value > 0 and largest > 0 else 0
     text = f"{100 * value:.0f}" if numbered and value >= 0.005 else ""
     title = f"true {escape(classes[i], 40)}, given {escape(classes[j], 40)}: {percent(value, 2)}"
     kind = "diagonal" if i == j else f"h{level}"

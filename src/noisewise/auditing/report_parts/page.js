@@ -16,7 +16,8 @@
     return node;
   }
 
-  const isolated = (text) => make("bdi", { title: text }, text);
+  const readable = (text) => (text.trim() === "" ? "(blank)" : text);
+  const isolated = (text) => make("bdi", { title: text }, readable(text));
 
   /* Decisions: index -> [word, class name], in the order in which the rows were first reviewed. */
 
@@ -90,7 +91,7 @@
 
   function cells(texts) {
     const lines = texts.map((text, at) => make("tr", {},
-      make("th", { scope: "row" }, isolated(data.columns[at])), make("td", {}, isolated(text))));
+      make("th", { scope: "row" }, isolated(data.columns[at])), make("td", {}, make("bdi", { title: text }, text))));
     return make("table", { class: "cells" }, make("tbody", {}, ...lines));
   }
 
@@ -181,11 +182,10 @@
     }
   }
 
-  const brief = (text) => (text.length > 40 ? text.slice(0, 39) + "…" : text);
+  const brief = (text) => (readable(text).length > 40 ? text.slice(0, 39) + "…" : readable(text));
 
   function confine(given, suggested) {
-    const has = (id, value) => [...find(id).options].some((option) => option.value === value);
-    if (!has("given", given) || !has("suggested", suggested)) {
+    if (!data.rows.some((row) => row.given === Number(given) && row.suggested === Number(suggested))) {
       say("None of the rows on this page is confused like that.");
       return;
     }
@@ -194,6 +194,7 @@
     find("suggested").value = suggested;
     find("issues").checked = false;
     arrange();
+    say("");
     find("review").scrollIntoView();
   }
 
@@ -260,7 +261,7 @@
   }
 
   function choice(number) {
-    const button = make("button", { type: "button" }, make("bdi", {}, data.classes[number]));
+    const button = make("button", { type: "button" }, make("bdi", {}, readable(data.classes[number])));
     button.addEventListener("click", () => {
       picker.close();
       decide(picking, "relabel", data.classes[number]);

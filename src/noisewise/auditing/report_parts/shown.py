@@ -15,7 +15,7 @@ from noisewise.data.dataset import Dataset
 
 COLUMNS = 24
 FEATURES = 12
-CHARACTERS = 240
+CHARACTERS, OF_TEXTS = 240, 600
 LIKELY = 5
 
 
@@ -29,9 +29,9 @@ def shown(findings: Findings, limit: int) -> dict[str, Any]:
     """Everything the page's script needs: class names, column names and the `limit` most suspect rows.
 
     A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
-    labels), and, where there are any, `image` (a
-    data URI), `cells` (texts, one a column) and `likely` (the most probable classes). `key` names these findings, so
-    that decisions remembered by a browser are not mistaken for those on another audit.
+    labels), and, where there are any, `image` (a data URI), `cells` (texts, one a column) and `likely` (the most
+    probable classes). `key` names these findings, so that decisions remembered by a browser are not mistaken for those
+    on another audit.
     """
     positions = most_suspect(findings, limit)
     columns, cells = _described(findings.data, positions)
@@ -73,12 +73,14 @@ def _described(data: Dataset, positions: np.ndarray) -> tuple[list[str], list[li
         frame = pd.DataFrame(data.inputs[positions][:, : len(first)], columns=[f"feature {i}" for i in first])
     else:
         return [], []
+    longest = OF_TEXTS if data.kind == "text" else CHARACTERS
     rows = zip(*(frame.iloc[:, i].tolist() for i in range(frame.shape[1])), strict=True)
-    return [_text(column) for column in frame.columns], [[_text(value) for value in row] for row in rows]
+    return [as_text(column) for column in frame.columns], [[as_text(value, longest) for value in row] for row in rows]
 
 
-def _text(value: object) -> str:
+def as_text(value: object, longest: int = CHARACTERS) -> str:
+    """A value of a table as people read it, cut after `longest` characters; missing values are the empty text."""
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
-    return text if len(text) <= CHARACTERS else text[: CHARACTERS - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
