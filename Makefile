@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 RESULTS ?= runs/e2e
+STUDIES ?= runs/studies
+SCALE ?= cpu
 # What `make e2e` must reach: the largest error of the noise rate, and the smallest value per key of summary.json.
 E2E_RATE_ERROR := 0.03
 E2E_LEAST := auroc=0.97 average_precision=0.93 f1=0.88
@@ -13,7 +15,7 @@ RUN := $(VENV)/bin
 QUIET_PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow lint docs e2e clean
+.PHONY: help install demo test slow lint docs gallery e2e clean
 
 help:
 	@echo "make demo   find injected label errors in a small data set"
@@ -21,7 +23,8 @@ help:
 	@echo "make lint   check format, style and types"
 	@echo "make slow   run the tests marked slow"
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
-	@echo "make docs   write docs/methods.md, docs/methods/ and docs/detectors.md from the cards"
+	@echo "make docs   write docs/methods.md, docs/methods/, docs/detectors.md and docs/gallery.md from the cards"
+	@echo "make gallery  run all studies at SCALE=$(SCALE) and show them in docs/gallery.md"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
 	@echo "Each installs what it needs into VENV=$(VENV) first."
 
@@ -57,6 +60,11 @@ lint: $(VENV)/.installed-tools
 
 docs: $(VENV)/.installed
 	$(RUN)/python -m noisewise.cli.pages docs
+	$(RUN)/python -m noisewise.studies.gallery docs
+
+gallery: $(VENV)/.installed
+	$(RUN)/noisewise study --all --scale $(SCALE) --out $(STUDIES)/$(SCALE) || [ $$? -eq 1 ] # 1: a claim fails, which is shown
+	$(RUN)/python -m noisewise.studies.gallery docs $(STUDIES)/$(SCALE)
 
 e2e: $(VENV)/.installed
 	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out $(RESULTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -75,6 +76,12 @@ def whole_folder(path: str | Path, *, keep: tuple[str, ...] = ()) -> Iterator[Pa
 def to_json(value: Any) -> str:
     """JSON text of plain data; NumPy scalars and arrays become numbers and lists, what is not finite becomes null."""
     return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest(value: Any) -> str:
+    """A short stable hash of plain data, for addressing folders by their config."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def write_json(path: str | Path, value: Any) -> None:

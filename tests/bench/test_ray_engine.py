@@ -6,10 +6,10 @@ import pytest
 
 import noisewise as nw
 from noisewise.bench.bench import bench
-from noisewise.bench.engine import LocalEngine
 from noisewise.bench.grid import Job, expand
 from noisewise.bench.ray_engine import RayEngine, run_files
 from noisewise.errors import BadInput
+from noisewise.runner import LocalEngine
 
 SMALL = {"method": "ce", "model": "mlp:widths=16", "rows": 100, "epochs": 1, "device": "cpu"}
 

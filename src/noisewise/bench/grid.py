@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from noisewise.errors import BadInput, nearest
+from noisewise.files import digest
 from noisewise.methods import METHODS, card
 from noisewise.spec import parse
-from noisewise.training.config import Config, digest
+from noisewise.training.config import Config
 
 RUN_KEYS = ("source", "labels", "rows", "corrupt", "method", "model", "trusted", "noise_rate")
 SETTINGS = tuple(Config.__dataclass_fields__)
@@ -49,6 +50,17 @@ class Job:
         return " ".join(
             str(self.arguments[k]) for k in ("source", "corrupt", "method", "model", "seed") if k in self.arguments
         )
+
+    def finished(self, folder: Path) -> bool:
+        """See `runner.Computation`."""
+        return (folder / "run.json").exists()
+
+    def compute(self, folder: Path) -> None:
+        """Train into the folder, going on from a checkpoint there; see `runner.Computation`."""
+        from noisewise.run import train
+
+        call = dict(self.arguments)
+        train(call.pop("source"), out=folder, resume=True, **call)
 
 
 def read_spec(path: str | Path) -> dict[str, Any]:

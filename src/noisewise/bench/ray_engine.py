@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from noisewise.auditing.engines import check_workers, portable
-from noisewise.bench.engine import Done
 from noisewise.bench.grid import Job
 from noisewise.cluster import cluster, tasks
 from noisewise.data import Dataset, load
 from noisewise.errors import BadInput
 from noisewise.files import whole_folder
+from noisewise.runner import Done
 
 
 class RayEngine:
@@ -43,7 +43,7 @@ class RayEngine:
         """
         waiting = []
         for job in jobs:
-            if (folder / job.key / "run.json").exists():
+            if job.finished(folder / job.key):
                 yield Done(job, folder / job.key, cached=True)
             else:
                 waiting.append(job)

@@ -12,7 +12,7 @@ from noisewise.cli.command import Command
 from noisewise.cli.text import printable
 
 if TYPE_CHECKING:
-    from noisewise.bench.engine import Done
+    from noisewise.runner import Done
 
 
 def _say(line: str) -> None:
@@ -29,16 +29,16 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
 
     Runs that are done are not repeated."""
     from noisewise.bench import bench as run_grid
-    from noisewise.bench.engine import Engine, LocalEngine
     from noisewise.bench.ray_engine import RayEngine
     from noisewise.cli.output import print_json, print_pairs
+    from noisewise.runner import Engine, LocalEngine
 
     failed: list[Done] = []
 
     def tell(done: Done) -> None:
         failed.extend([done] if done.error else [])
         ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
-        click.echo(printable(f"{done.job.title}: {ending}"), err=True)
+        click.echo(printable(f"{done.task.title}: {ending}"), err=True)
 
     chosen: Engine = RayEngine(workers, _say) if engine == "ray" else LocalEngine(workers)
     results = run_grid(spec, out, engine=chosen, on_done=tell)

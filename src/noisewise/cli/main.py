@@ -1,7 +1,7 @@
 """The group of all commands, and how a command ends: exit codes and one sentence instead of a traceback.
 
 0    done
-1    done, and the answer is no (`audit --fail-above`)
+1    done, and the answer is no (`audit --fail-above`, a claim or a run of `study` that fails)
 2    bad input: what was asked cannot be done as asked
 70   an error inside noisewise
 130  interrupted
@@ -25,12 +25,13 @@ from noisewise.cli.command import SETTINGS, Group
 from noisewise.cli.corrupt import corrupt
 from noisewise.cli.decide import decide
 from noisewise.cli.review import review
+from noisewise.cli.study import study
 from noisewise.cli.text import printable
 from noisewise.cli.train import train
 from noisewise.errors import BadInput, Diverged, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
-COMMANDS = (audit, train, corrupt, review, decide, bench, methods, corruptions, detectors, models, sources)
+COMMANDS = (audit, train, corrupt, review, decide, study, bench, methods, corruptions, detectors, models, sources)
 
 
 @click.group(cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True)

@@ -144,19 +144,17 @@ def _solved(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
 def _direction(points: np.ndarray, seed: int, tries: int = 20) -> tuple[np.ndarray, np.ndarray]:
     """Of some random directions the one that leaves the smallest gap widest, relative to the spread."""
     rng = np.random.default_rng(seed)
-    best: tuple[float, np.ndarray, np.ndarray] | None = None
+    widest, chosen = -1.0, np.zeros(points.shape[1])
     for _ in range(tries):
         a = rng.normal(size=points.shape[1])
         z = points @ a
-        scale = np.ptp(z) or 1.0
+        scale = float(np.ptp(z)) or 1.0
         gap = float(np.diff(np.sort(z)).min() / scale) if len(z) > 1 else 1.0
-        if best is None or gap > best[0]:
-            a = a / scale
-            best = gap, a, points @ a
-    assert best is not None  # there is at least one try
-    if best[0] < 1e-15:
+        if gap > widest:
+            widest, chosen = gap, np.asarray(a / scale)
+    if widest < 1e-15:
         raise BadInput(f"two of the {len(points)} points are the same, so they cannot have different values")
-    return best[1], best[2]
+    return chosen, points @ chosen
 
 
 def _forward(z: np.ndarray, b: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -114,12 +113,6 @@ def configured(epochs: int, seed: int, settings: dict[str, Any]) -> Config:
         if name not in known:
             raise BadInput(f"unknown setting {name!r}{nearest(name, known)}; known: {', '.join(known)}")
     return Config(epochs=epochs, seed=seed, **settings)
-
-
-def digest(value: Any) -> str:
-    """A short stable hash of plain data, for addressing folders by their config."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def seeded(*parts: int | str) -> int:

@@ -22,9 +22,10 @@ from noisewise.data.augment import default_augment
 from noisewise.data.dataset import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput, Diverged
+from noisewise.files import digest
 from noisewise.training import checkpoint
 from noisewise.training.batch import Batch, Clock
-from noisewise.training.config import Config, digest, seeded
+from noisewise.training.config import Config, seeded
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Chain, Method, Sight, Task
 from noisewise.training.networks import Networks, Predictor, evaluating

@@ -1,0 +1,21 @@
+"""The names of studies. Adding one is one file and one line here."""
+
+from __future__ import annotations
+
+from noisewise.catalogue import Catalogue, load
+from noisewise.errors import BadInput
+from noisewise.studies.study import Study
+
+STUDIES = Catalogue("study", {})
+
+
+def find(name: str) -> Study:
+    """The study of a name in the catalogue, or "module:attribute" for one of your own.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = load(name) if ":" in name else STUDIES[name]
+    if not isinstance(found, Study):
+        raise BadInput(f"{name!r} is no study but a {type(found).__name__}")
+    return found

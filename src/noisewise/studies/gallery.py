@@ -1,0 +1,138 @@
+"""What was measured of the studies, and the page that shows it: `python -m noisewise.studies.gallery DOCS [DIR ...]`.
+
+Every DIR is what `noisewise study --out DIR` wrote. Its claims and times go into `measured.json` in this package, which
+`noisewise study --list` reads, its figures into `DOCS/gallery/`. Then `DOCS/gallery.md` is written. Without a DIR the
+page alone is written, from what was measured before.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from noisewise.errors import BadInput
+from noisewise.files import whole, write_json
+from noisewise.studies.catalogue import STUDIES
+from noisewise.studies.report import duration
+from noisewise.studies.study import SCALES, Claim, Study
+
+MEASURED = Path(__file__).parent / "measured.json"
+Measured = dict[str, dict[str, dict[str, Any]]]
+
+_HEAD = """\
+# Gallery
+
+Written by `make gallery` from finished runs; [how to run them](studies.md). A claim that fails is reported, not tuned
+away.
+"""
+
+
+def measured() -> Measured:
+    """By study and scale: `seconds` of computing, the `machines`, the number of `runs`, and the `claims`."""
+    found: Measured = json.loads((files(__package__) / MEASURED.name).read_text(encoding="utf-8"))
+    return found
+
+
+def collect(
+    known: Measured, folders: Sequence[Path], studies: Mapping[str, Study]
+) -> tuple[Measured, dict[str, bytes]]:
+    """What is known and what lies in the folders, and the figures there by file name.
+
+    Raises:
+        BadInput: a folder without a finished study, or one that ran on somebody's own source or model.
+    """
+    found: Measured = {name: dict(scales) for name, scales in known.items() if name in studies}
+    figures = {}
+    for folder in folders:
+        there = [path for path in sorted(folder.glob("*/timings.json")) if path.parent.name in studies]
+        if not there:
+            raise BadInput(f"there is no finished study in {folder}")
+        for path in there:
+            timings = json.loads(path.read_text(encoding="utf-8"))
+            if timings["source"] is not None or timings["model"] is not None:
+                raise BadInput(f"{path.parent} ran on a source or model of its own, which the gallery does not show")
+            name, scale = timings["study"], timings["scale"]
+            found.setdefault(name, {})[scale] = {
+                "seconds": round(timings["seconds"], 1),
+                "machines": timings["machines"],
+                "runs": len(timings["runs"]),
+                "claims": json.loads((path.parent / "claims.json").read_text(encoding="utf-8")),
+            }
+            figures[f"{name}-{scale}.png"] = (path.parent / "figure.png").read_bytes()
+    return {name: found[name] for name in studies if name in found}, figures
+
+
+def page(known: Measured, studies: Mapping[str, Study]) -> str:
+    """The gallery as Markdown: of every study the largest scale that was measured."""
+    parts = [_section(study, known.get(name, {})) for name, study in studies.items()]
+    return "\n".join([_HEAD, *(parts or ["There are no studies yet.\n"])])
+
+
+def last(scales: Mapping[str, dict[str, Any]]) -> str | None:
+    """The largest scale that was measured."""
+    return max(scales, key=SCALES.index, default=None)
+
+
+def write(docs: Path, folders: Sequence[Path], *, record: Path = MEASURED) -> None:
+    """Write `measured.json`, the figures and the page.
+
+    Args:
+        docs: the folder of the documentation. folders: of finished studies. record: where `measured.json` is.
+
+    Raises:
+        BadInput: see `collect`.
+    """
+    before: Measured = json.loads(record.read_text(encoding="utf-8"))
+    known, figures = collect(before, folders, STUDIES)
+    (docs / "gallery").mkdir(parents=True, exist_ok=True)
+    for name, content in figures.items():
+        with whole(docs / "gallery" / name) as picture:
+            picture.write_bytes(content)
+    shown = {f"{name}-{scale}.png" for name, scales in known.items() for scale in scales}
+    for path in (docs / "gallery").glob("*.png"):
+        if path.name not in shown:
+            path.unlink()
+    if known != before:
+        write_json(record, known)
+    with whole(docs / "gallery.md") as text:
+        text.write_text(page(known, STUDIES), encoding="utf-8")
+
+
+def _section(study: Study, scales: Mapping[str, dict[str, Any]]) -> str:
+    card, scale = study.card, last(scales)
+    head = f"## {card.title}\n\n`noisewise study {card.name}`: {card.shows}\n\n"
+    tail = (
+        f"{card.explanation}\n\n{card.paper} ({card.year}), {card.figure}. Departures: {card.departures.rstrip('.')}.\n"
+    )
+    if scale is None:
+        return f"{head}Not measured yet.\n\n{tail}"
+    entry = scales[scale]
+    ran = f"Scale {scale}: {card.scales.get(scale, scale)}; {entry['runs']} runs, {duration(entry['seconds'])} of "
+    ran += f"computing on {' and '.join(entry['machines'])}.\n"
+    rows = "".join(map(_row, entry["claims"]))
+    table = f"| claim | measured | required | holds |\n|---|---|---|---|\n{rows}"
+    return f"{head}![{card.title}](gallery/{card.name}-{scale}.png)\n\n{ran}\n{table}\n{tail}"
+
+
+def _row(entry: dict[str, Any]) -> str:
+    claim = stated(entry)
+    cells = (f"{claim.id}: {claim.statement}", claim.found, claim.required, "yes" if claim.holds else "**no**")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def stated(entry: dict[str, Any]) -> Claim:
+    """The claim of an entry of `claims.json`."""
+    threshold = entry["threshold"]
+    ends = tuple(threshold) if isinstance(threshold, list) else threshold
+    return Claim(entry["claim"], entry["statement"], entry["measured"], entry["comparison"], ends)
+
+
+if __name__ == "__main__":
+    try:
+        write(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
+    except BadInput as error:
+        sys.exit(f"error: {error}")

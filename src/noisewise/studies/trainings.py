@@ -1,0 +1,42 @@
+"""Runs that are trainings: `noisewise.train` as a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from noisewise.runner import Task
+
+VERSION = 1
+_TOLD = ("source", "corrupt", "method", "model")
+
+
+def training(**arguments: Any) -> Task:
+    """The task of one training.
+
+    Its result has what `run.json` holds, by name, and the table `history`, one row per recorded epoch.
+
+    Args:
+        arguments: of `noisewise.train`, with the `source` in place of the data set.
+
+    Raises:
+        BadInput: arguments that are no plain data.
+    """
+    named = [str(arguments[name]) for name in _TOLD if arguments.get(name) is not None]
+    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD]
+    return Task(f"{__name__}:trained", arguments, VERSION, " ".join(["train", *named, *others]))
+
+
+def trained(source: str, scratch: Path, **arguments: Any) -> dict[str, Any]:
+    """Train, going on from where an interruption left.
+
+    Args:
+        source: of the data. scratch: for checkpoints. arguments: further ones of `noisewise.train`.
+
+    Raises:
+        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+    """
+    from noisewise.run import train
+
+    run = train(source, out=scratch, resume=True, **arguments)
+    return {**run.metrics, "history": run.history}

@@ -1,0 +1,112 @@
+"""`noisewise study`."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from noisewise.cli import main
+from noisewise.runner import Task
+from noisewise.studies import Claim, gallery
+
+
+@pytest.fixture
+def run(capsys):
+    """Call with the arguments of `noisewise study`; gives exit code, stdout and stderr."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["study", *map(str, arguments)])
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return call
+
+
+def test_a_study_runs_and_goes_on(run, catalogued, tmp_path):
+    code, out, err = run("mean-error", "--scale", "smoke", "--out", tmp_path, "--workers", 1)
+    assert code == 0
+    assert "root-law" in out
+    assert "holds" in out
+    assert "1 of 1 claims hold at scale smoke" in out
+    assert err.splitlines()[-1].startswith("mean-error 3/3: error_of_mean draws=")
+    assert (tmp_path / "mean-error" / "report.html").exists()
+    code, out, err = run("mean-error", "mean_error:STUDY", "--scale", "smoke", "--out", tmp_path, "--json")
+    assert [line.rpartition(": ")[2] for line in err.splitlines()] == ["was done"] * 6
+    (found, again) = json.loads(out)
+    assert (found["study"], found["holds"], found["failed"]) == ("mean-error", True, [])
+    assert found["claims"] == json.loads((tmp_path / "mean-error" / "claims.json").read_text())
+    assert again == found
+
+
+def test_a_claim_that_fails_ends_with_1(run, example, monkeypatch, tmp_path):
+    changed = replace(example.STUDY, claims=lambda results: [Claim("never", "It cannot be.", 1.0, "<", 0.0)])
+    monkeypatch.setattr(example, "STUDY", changed)
+    code, out, _ = run("mean_error:STUDY", "--scale", "smoke", "--out", tmp_path)
+    assert code == 1
+    assert "FAILS" in out
+
+
+def test_a_run_that_fails_ends_with_1_and_claims_nothing(run, example, monkeypatch, tmp_path):
+    def runs(scale, source, model):
+        return [Task("mean_error:none"), *example.runs(scale, source, model)]
+
+    monkeypatch.setattr(example, "STUDY", replace(example.STUDY, runs=runs))
+    code, out, err = run("mean_error:STUDY", "--scale", "smoke", "--out", tmp_path)
+    assert code == 1
+    assert "failed: BadInput: module 'mean_error' has no attribute 'none'" in err
+    assert "1 runs failed, so nothing is claimed" in out
+    assert not (tmp_path / "mean-error").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["mean-eror", "--out", "x"], "unknown study 'mean-eror' (did you mean 'mean-error'?)"),
+        ([], "say which studies: NAME..., or --all, or --list"),
+        (["mean-error", "--all"], "say which studies"),
+        (["mean-error"], "--out is missing"),
+        (["mean-error", "--scale", "paper", "--out", "x"], "scale='paper' is none of the study"),
+        (["mean-error", "--scale", "huge", "--out", "x"], "'huge' is not one of"),
+        (["mean-error", "--source", "digits", "--out", "x"], "source='digits' cannot be chosen"),
+        (["mean-error", "--workers", "0", "--out", "x"], "not in the range"),
+    ],
+)
+def test_bad_input(run, catalogued, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_leaves_out_what_has_no_such_scale(run, catalogued, monkeypatch, tmp_path):
+    monkeypatch.setattr("noisewise.studies.STUDIES._entries", {"mean-error": "mean_error:STUDY"})
+    code, out, err = run("--all", "--scale", "paper", "--out", tmp_path)
+    assert (code, out) == (0, "")
+    assert "mean-error: has no scale paper" in err
+
+
+def test_an_empty_catalogue_says_so(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("noisewise.studies.STUDIES._entries", {})
+    assert run("--list") == (0, "there are no studies in this version\n", "")
+    assert run("--list", "--json") == (0, "[]\n", "")
+    assert run("--all", "--out", tmp_path) == (0, "", "there are no studies in this version\n")
+
+
+def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path):
+    monkeypatch.setattr("noisewise.studies.STUDIES._entries", {"mean-error": "mean_error:STUDY"})
+    _, out, _ = run("--list")
+    assert out.startswith("mean-error\n  The mean of more draws errs less, by the root of their number (Gauss")
+    assert "smoke: not measured, cpu: not measured" in out
+    assert "at last" not in out
+    claims = [Claim(name, "s", 1.0, ">=", limit).plain("cpu") for name, limit in (("a", 0.0), ("b", 2.0))]
+    known = {"mean-error": {"cpu": {"seconds": 150.0, "machines": ["2 CPU cores"], "runs": 4, "claims": claims}}}
+    monkeypatch.setattr(gallery, "measured", lambda: known)
+    _, out, _ = run("--list")
+    assert "smoke: not measured, cpu: 2.5 min of computing on 2 CPU cores" in out
+    assert "1 of 2 claims held at last, at scale cpu; failed: b" in out
+    (entry,) = json.loads(run("--list", "--json")[1])
+    assert (entry["name"], entry["year"]) == ("mean-error", 1823)
+    assert entry["measured"] == known["mean-error"]

@@ -1,0 +1,79 @@
+"""The gallery, and the record that `--list` reads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from noisewise.errors import BadInput
+from noisewise.studies import STUDIES, perform
+from noisewise.studies.gallery import collect, measured, page, write
+from noisewise.studies.report import duration
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture
+def finished(catalogued, monkeypatch, tmp_path):
+    """A folder with the finished example."""
+    monkeypatch.setattr(STUDIES, "_entries", {"mean-error": "mean_error:STUDY"})
+    perform(catalogued, "smoke", out=tmp_path / "studies")
+    return tmp_path / "studies"
+
+
+def test_the_gallery_shows_finished_studies(finished, tmp_path):
+    docs, record = tmp_path / "docs", tmp_path / "measured.json"
+    record.write_text('{"gone": {}}')
+    (docs / "gallery").mkdir(parents=True)
+    (docs / "gallery" / "gone-cpu.png").write_bytes(b"")
+    write(docs, [finished], record=record)
+    assert [path.name for path in (docs / "gallery").iterdir()] == ["mean-error-smoke.png"]
+    assert (docs / "gallery" / "mean-error-smoke.png").read_bytes() == (
+        finished / "mean-error" / "figure.png"
+    ).read_bytes()
+    known = json.loads(record.read_text())
+    assert list(known) == ["mean-error"]
+    assert known["mean-error"]["smoke"]["runs"] == 3
+    assert known["mean-error"]["smoke"]["claims"] == json.loads((finished / "mean-error" / "claims.json").read_text())
+    text = (docs / "gallery.md").read_text()
+    assert "![The mean of more draws errs less" in text
+    assert "](gallery/mean-error-smoke.png)" in text
+    slope = f"{known['mean-error']['smoke']['claims'][0]['measured']:.4g}"
+    assert f"| root-law: The error falls as the root of the number of draws. | {slope} | -0.52 to -0.48 | yes |" in text
+    write(docs, [], record=record)
+    assert (docs / "gallery.md").read_text() == text
+
+
+def test_the_largest_scale_is_shown_and_a_failure_stands_out(finished):
+    known, _ = collect({}, [finished], STUDIES)
+    entry = known["mean-error"]["smoke"]
+    failing = {**entry, "claims": [{**entry["claims"][0], "measured": None}]}
+    text = page({"mean-error": {"smoke": entry, "cpu": failing}}, STUDIES)
+    assert "gallery/mean-error-cpu.png" in text
+    assert "| not measured | -0.52 to -0.48 | **no** |" in text
+
+
+def test_a_study_that_was_never_run_says_so(catalogued):
+    assert "Not measured yet." in page({}, {"mean-error": catalogued})
+    assert "There are no studies yet." in page({}, {})
+
+
+def test_runs_on_other_data_are_not_shown(catalogued, finished):
+    study = replace(catalogued, card=replace(catalogued.card, takes=("source",)))
+    perform(study, "smoke", out=finished, source="digits")
+    with pytest.raises(BadInput, match="a source or model of its own"):
+        collect({}, [finished], STUDIES)
+    with pytest.raises(BadInput, match="no finished study in"):
+        collect({}, [finished / "runs"], STUDIES)
+
+
+def test_the_page_is_up_to_date():
+    assert (DOCS / "gallery.md").read_text(encoding="utf-8") == page(measured(), STUDIES), "run `make docs`"
+    shown = {f"{name}-{scale}.png" for name, scales in measured().items() for scale in scales}
+    assert {path.name for path in (DOCS / "gallery").glob("*.png")} == shown
+
+
+def test_durations_read_well():
+    found = [duration(seconds) for seconds in (0.04, 9.94, 9.96, 99.4, 99.6, 5969.0, 5971.0, 36000.0)]
+    assert found == ["0.0 s", "9.9 s", "10 s", "99 s", "1.7 min", "99.5 min", "1.7 h", "10.0 h"]
