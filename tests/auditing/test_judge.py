@@ -69,7 +69,7 @@ def test_only_issues_get_another_label() -> None:
     assert ((found.suggested != labels) == found.is_issue).all()
     assert (found.is_issue == (found.suspicion > found.threshold)).all()
     assert set(found.scores) == {"self-confidence", "normalised-margin", "confident-learning", "incv"}
-    assert f"{found.noise_rate:.1%}" in found.explanation
+    assert f"{100 * found.noise_rate:.1f} %" in found.explanation
 
 
 def test_same_evidence_same_judgement() -> None:
