@@ -104,7 +104,14 @@ def one_fold(
     def witness(training: Training, method: Method) -> dict[str, Any]:
         return held_out(training, method) | looking(training, method)
 
-    training = Training(parts, model, settings, witness=witness, on_progress=on_progress)
+    training = Training(
+        parts,
+        model,
+        settings,
+        witness=witness,
+        on_progress=on_progress,
+        evaluate_from=0 if config.patience else held_out.half,
+    )
     build(method if isinstance(method, str) else copy.deepcopy(method))(training)
     rows = data.index[~held]
     statistics = {name: values[rows] for name, values in training.ledger.statistics().items()}
@@ -148,8 +155,8 @@ class _Work:
 class HeldOut:
     """A witness that averages the predictions for the held-out rows over the later half of the epochs.
 
-    The ledger sums the predictions of every evaluation: the sum at the end less that at half time is all it takes. A
-    training that stops before half time counts whole.
+    The ledger sums the predictions of every evaluation: the sum at the end less that at half time is all it takes.
+    Before half time they are asked for only where `patience` may stop the training, and one that stops counts whole.
     """
 
     def __init__(self, epochs: int) -> None:

@@ -61,6 +61,7 @@ class Training:
         resume: go on from the checkpoint in `folder`, if there is one.
         witness: called after every recorded epoch, outside the training's knowledge, for measurements that need the
             truth.
+        evaluate_from: the first epoch, counted from 0, after which held-out rows are predicted.
         on_epoch: told every history row. on_progress: told the share of the present epoch that is done.
         noise_rate: the noise rate, where the user states it.
         method: what will train, as text: a checkpoint of another method is refused.
@@ -82,6 +83,7 @@ class Training:
         on_progress: Callable[[float], None] | None = None,
         noise_rate: float | None = None,
         method: str = "",
+        evaluate_from: int = 0,
     ) -> None:
         if len(data) < 2:
             raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
@@ -106,7 +108,7 @@ class Training:
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
         self._witness, self._on_epoch, self._on_progress = witness, on_epoch, on_progress
-        self._folder, self._method = folder, method
+        self._folder, self._method, self._evaluate_from = folder, method, evaluate_from
         self._learners: dict[str, Learner] = {}
         self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []
         self._remembered: dict[str, tuple[int, Any]] = {}
@@ -326,7 +328,7 @@ class Training:
             "prediction_changes": float(self.ledger.moved[training].float().mean()),
         }
         for name in ("validation", "test"):
-            if name in self.splits:
+            if name in self.splits and len(self.history) >= self._evaluate_from:
                 row[f"{name}_accuracy"], row[f"{name}_loss"] = self._evaluate(predictor, name)
         row["seconds"] = self._seconds
         if self._witness:
