@@ -37,12 +37,15 @@ def bench(
         BadInput: a spec that cannot be expanded; an unwritable folder.
     """
     plain = spec if isinstance(spec, dict) else read_spec(spec)
-    jobs, folder = expand(plain), Path(out)
+    jobs, folder, name = expand(plain), Path(out), str(plain.get("name", "bench"))
     for done in (engine or LocalEngine()).run(jobs, folder / "runs"):
         if on_done:
             on_done(done)
-        report(str(plain.get("name", "bench")), collect(jobs, folder / "runs"), folder)
-    return collect(jobs, folder / "runs")
+        if not done.cached:
+            report(name, collect(jobs, folder / "runs"), folder)
+    results = collect(jobs, folder / "runs")
+    report(name, results, folder)
+    return results
 
 
 def report(name: str, results: pd.DataFrame, folder: Path) -> None:
