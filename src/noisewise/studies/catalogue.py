@@ -6,7 +6,12 @@ from noisewise.catalogue import Catalogue, load
 from noisewise.errors import BadInput
 from noisewise.studies.study import Study
 
-STUDIES = Catalogue("study", {})
+STUDIES = Catalogue(
+    "study",
+    {
+        "finite-sample-expressivity": "noisewise.studies.finite_sample_expressivity:STUDY",
+    },
+)
 
 
 def find(name: str) -> Study:
