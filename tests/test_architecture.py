@@ -8,7 +8,7 @@ import pytest
 import noisewise
 
 ROOT = Path(noisewise.__file__).parent
-SHARED = {"errors", "catalogue", "spec", "files", "cluster", "__init__"}
+SHARED = {"errors", "wording", "catalogue", "spec", "files", "cluster", "__init__"}
 BELOW = {
     "data": set(),
     "noise": {"data"},

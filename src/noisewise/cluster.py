@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def tasks(
     try:
         while True:
             room = (workers or max(1, int(ray.cluster_resources().get("CPU", 1)))) - len(pending)
-            for number, arguments in _first(queue, room):
+            for number, arguments in islice(queue, room):
                 pending[task.remote(*arguments)] = number
             if not pending:
                 return
@@ -95,14 +96,6 @@ def tasks(
     finally:
         for reference in pending:
             ray.cancel(reference, force=True)
-
-
-def _first(queue: Iterator[Any], count: int) -> Iterator[Any]:
-    for _ in range(count):
-        try:
-            yield next(queue)
-        except StopIteration:
-            return
 
 
 def _result(ray: Any, reference: Any) -> Any:

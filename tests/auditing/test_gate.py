@@ -62,10 +62,10 @@ def test_the_gate_of_an_audit(rows, tmp_path):
     assert found.gate == Gate(0.05, found.noise_rate)
     said = json.loads((tmp_path / "summary.json").read_text())["gate"]
     assert said == {"limit": 0.05, "passed": False, "compared": "noise_rate"}
-    assert "**Failed**: the noise rate" in (tmp_path / "summary.md").read_text()
+    assert "**Gate failed**: the estimated noise" in (tmp_path / "summary.md").read_text()
     passed = nw.audit(rows, model="linear", fail_above=0.6, fail_when_sure=True)
     assert passed.gate.passed
-    assert "**Passed**: the lower end of the interval" in render_markdown(passed)
+    assert "**Gate passed**: the lower end of the interval" in render_markdown(passed)
 
 
 def shown(markdown):

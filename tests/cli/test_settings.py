@@ -5,9 +5,10 @@ import pytest
 
 from noisewise.cli.options import read_array
 from noisewise.cli.settings import read_settings
-from noisewise.cli.text import percent, printable
+from noisewise.cli.text import printable
 from noisewise.errors import BadInput
 from noisewise.training import Config
+from noisewise.wording import percent
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_groups_lie_in_one_fold_unless_torn(drawn, k, seed):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 3), min_size=4, max_size=40), st.integers(0, 40), st.integers(2, 5), st.integers(0, 5))
+@given(st.lists(st.integers(0, 3), min_size=5, max_size=40), st.integers(0, 40), st.integers(2, 5), st.integers(0, 5))
 def test_pairs_in_one_fold_leave_classes_even(labels, pairs, k, seed):
     times = np.where(np.arange(len(labels)) < pairs, 2, 1)
     groups, labels = np.repeat(np.arange(len(labels)), times), np.repeat(labels, times)

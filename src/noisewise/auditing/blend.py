@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.calibration import SMALLEST, best_power, powered
+from noisewise.auditing.calibration import SMALLEST, tempered
 
 STEPS = 200
 
@@ -14,7 +14,7 @@ def blended(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     The idea is the super learner's (van der Laan, Polley and Hubbard, Statistical Applications in Genetics and
     Molecular Biology 2007, section 2), with the log likelihood as the criterion: a few weights are fitted to n held-out
-    labels. Predictions are made calibrated first (see `best_power`), since one that is too modest would otherwise get
+    labels. Predictions are made calibrated first (see `tempered`), since one that is too modest would otherwise get
     too little weight. Noise in the labels lowers the likelihood of all members alike.
 
     Args:
@@ -22,7 +22,7 @@ def blended(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     if len(predictions) == 1:
         return predictions[0]
-    calibrated = np.stack([powered(p, best_power(p, labels)) for p in predictions])
+    calibrated = np.stack([tempered(p, labels) for p in predictions])
     weights = mixture_weights(calibrated[:, np.arange(len(labels)), labels])
     return np.einsum("m,mnk->nk", weights, calibrated)
 

@@ -38,7 +38,7 @@ class Classifier(Protocol):
     def predict_proba(self, X: Any) -> np.ndarray: ...
 
 
-def forest(seed: int, text: bool = False) -> BaseEstimator:
+def forest(seed: int) -> BaseEstimator:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 2006), at least 3 rows in a leaf.
 
     A leaf of several rows outvotes a wrong label among them: the trees do not learn single labels by heart.
@@ -46,7 +46,7 @@ def forest(seed: int, text: bool = False) -> BaseEstimator:
     return ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
 
 
-def boosting(seed: int, text: bool = False) -> BaseEstimator:
+def boosting(seed: int) -> BaseEstimator:
     """Gradient boosting on histograms, with small trees, few rounds and a penalty, so that noise is not fitted."""
     return HistGradientBoostingClassifier(
         learning_rate=0.1,
@@ -60,14 +60,18 @@ def boosting(seed: int, text: bool = False) -> BaseEstimator:
     )
 
 
-def linear(seed: int, text: bool = False) -> BaseEstimator:
-    """Logistic regression, on standardised columns or on the weights of words."""
-    if text:
-        return LogisticRegression(C=TEXT_STRENGTH, max_iter=500, tol=1e-3, random_state=seed)
+def linear(seed: int) -> BaseEstimator:
+    """Logistic regression on standardised columns."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=500, tol=1e-3, random_state=seed))
 
 
-CLASSIFIERS: dict[str, Callable[..., BaseEstimator]] = {"forest": forest, "boosting": boosting, "linear": linear}
+def linear_text(seed: int) -> BaseEstimator:
+    """Logistic regression on the weights of words."""
+    return LogisticRegression(C=TEXT_STRENGTH, max_iter=500, tol=1e-3, random_state=seed)
+
+
+CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {"forest": forest, "boosting": boosting, "linear": linear}
+OF_TEXTS = {**CLASSIFIERS, "linear": linear_text}
 NAMES = (BLEND, *CLASSIFIERS)
 
 
@@ -119,12 +123,9 @@ def cross_fit_classifier(
     """
     if not 2 <= count <= len(data):
         raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
-    rows, text = _matrix(data), data.kind == "text"
+    rows, made = _matrix(data), OF_TEXTS if data.kind == "text" else CLASSIFIERS
     seed = seeded(seed, "classifiers") % 2**31
-    members = [
-        CLASSIFIERS[name](seed, text) if isinstance(name, str) else _usable(name, seed)
-        for name in _members(model, data)
-    ]
+    members = [made[name](seed) if isinstance(name, str) else _usable(name, seed) for name in _members(model, data)]
     numbers = folds(data.given, count, seed, copies(data))
     found = np.zeros((len(members), len(data), len(data.classes)))
     for fold in range(count):

@@ -34,6 +34,7 @@ from noisewise.auditing.neighbours import neighbour_shares
 from noisewise.auditing.threshold import best_threshold
 from noisewise.auditing.transition import ANCHOR_SHARE, anchor_transition, anchors
 from noisewise.errors import BadInput
+from noisewise.wording import percent
 
 FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20
@@ -218,17 +219,13 @@ def _explain(
     differ = sum(int((labels[rows] != label).sum()) for label, rows in enumerate(chosen))
     count = sum(len(rows) for rows in chosen)
     how = (
-        f"Allowing for the {_percent(doubt)} of all rows on which the model itself is expected to be mistaken, "
+        f"Allowing for the {percent(doubt)} of all rows on which the model itself is expected to be mistaken, "
         if people < HALF
         else "As where people label, labels go wrong more often the harder a row is, so most of the rows on which "
         "label and prediction differ count as wrong: "
     )
     return (
-        f"Of the {count:,} rows predicted most surely, {_percent(differ / count)} carry another label than the "
-        f"predicted one. {how}{_percent(estimate)} of the labels are estimated to be wrong (90 % interval "
-        f"{_percent(interval[0])} to {_percent(interval[1])})."
+        f"Of the {count:,} rows predicted most surely, {percent(differ / count)} carry another label than the "
+        f"predicted one. {how}{percent(estimate)} of the labels are estimated to be wrong (90 % interval "
+        f"{percent(interval[0])} to {percent(interval[1])})."
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

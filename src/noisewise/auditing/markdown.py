@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from noisewise.auditing.findings import Findings
-from noisewise.auditing.gate import Gate
+from noisewise.auditing.headline import headline, verdict
 from noisewise.auditing.report_parts.matrix import confused_pairs
+from noisewise.wording import percent
 
 PAIRS, SUSPECTS, LONGEST = 10, 10, 60
 APART = "&#8203;"
@@ -27,8 +28,8 @@ def render_markdown(findings: Findings) -> str:
     """
     parts = [
         f"## Label audit of {escape(findings.data.name)}",
-        _headline(findings),
-        _verdict(findings.gate),
+        headline(findings, _strong),
+        "" if findings.gate is None else verdict(findings.gate, _strong),
         _measured(findings),
         _pairs(findings),
         _suspects(findings),
@@ -62,33 +63,15 @@ def _harmless(found: re.Match[str]) -> str:
     return special + APART if special in "@#:" or len(special) > 1 else f"\\{special}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _headline(findings: Findings) -> str:
-    low, high = findings.interval
-    issues, rows = int(findings.is_issue.sum()), len(findings.data)
-    return (
-        f"About **{_percent(findings.noise_rate)}** of the given labels are wrong "
-        f"(90 % interval {_percent(low)} to {_percent(high)}). "
-        f"{issues:,} of {rows:,} rows {'is called an issue' if issues == 1 else 'are called issues'}."
-    )
-
-
-def _verdict(gate: Gate | None) -> str:
-    if gate is None:
-        return ""
-    said = "the lower end of the interval" if gate.sure else "the noise rate"
-    compared = f"{said}, {_percent(gate.measured)}, is {'not ' if gate.passed else ''}above the limit"
-    return f"**{'Passed' if gate.passed else 'Failed'}**: {compared} of {_percent(gate.limit)}."
+def _strong(text: str) -> str:
+    return f"**{text}**"
 
 
 def _measured(findings: Findings) -> str:
     known = [f"{title} {findings.metrics[key]:.3f}" for key, title in MEASURES.items() if key in findings.metrics]
     if "true_noise_rate" not in findings.metrics:
         return ""
-    rate = _percent(findings.metrics["true_noise_rate"])
+    rate = percent(findings.metrics["true_noise_rate"])
     return f"The truth is known here: {rate} are wrong{'; ' if known else ''}{', '.join(known)}."
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import Gate
+from noisewise.auditing.headline import headline, verdict
 from noisewise.auditing.report_parts import charts, matrix
 from noisewise.auditing.report_parts.conditions import conditions_body
-from noisewise.auditing.report_parts.markup import count, escape, percent, resource, script_json, source_hash
+from noisewise.auditing.report_parts.markup import count, escape, percent, resource, script_json, source_hash, unbroken
 from noisewise.auditing.report_parts.shown import shown
 from noisewise.errors import BadInput
 
@@ -43,7 +44,7 @@ def render(findings: Findings, *, limit: int = 500) -> str:
     return Template(resource("page.html")).substitute(
         policy=_policy(style, script),
         title=escape(findings.data.name),
-        headline=_headline(findings),
+        headline=unbroken(headline(findings, _strong)),
         gate=_gate(findings.gate),
         explanation=escape(findings.explanation),
         tiles=_tiles(findings),
@@ -63,26 +64,14 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _headline(findings: Findings) -> str:
-    low, high = findings.interval
-    issues = int(findings.is_issue.sum())
-    called = "are called issues" if issues != 1 else "is called an issue"
-    return (
-        f"About <strong>{percent(findings.noise_rate)}</strong> of the given labels are wrong "
-        f"(90\u00a0% interval {percent(low)} to {percent(high)}). "
-        f"{issues:,} of {count(len(findings.data), 'row')} {called}: suspicion above {findings.threshold:.2f}."
-    )
+def _strong(text: str) -> str:
+    return f"<strong>{text}</strong>"
 
 
 def _gate(gate: Gate | None) -> str:
     if gate is None:
         return ""
-    which = "lower end of the interval" if gate.sure else "estimated noise"
-    said, relation = ("passed", "not above") if gate.passed else ("failed", "above")
-    return (
-        f'<p class="gate {said}"><strong>Gate {said}</strong>: the {which}, {percent(gate.measured)}, is {relation} '
-        f"the limit of {percent(gate.limit)}.</p>"
-    )
+    return f'<p class="gate {"passed" if gate.passed else "failed"}">{unbroken(verdict(gate, _strong))}</p>'
 
 
 def _tiles(findings: Findings) -> str:

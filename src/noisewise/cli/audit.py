@@ -13,8 +13,8 @@ from noisewise.cli import options
 from noisewise.cli.again import command_line
 from noisewise.cli.command import Command
 from noisewise.cli.settings import read_settings
-from noisewise.cli.text import percent
 from noisewise.errors import BadInput
+from noisewise.wording import percent
 
 if TYPE_CHECKING:
     import pandas as pd

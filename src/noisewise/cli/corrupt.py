@@ -9,7 +9,7 @@ import click
 import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
-from noisewise.cli.text import percent
+from noisewise.wording import percent
 
 
 @click.command(

@@ -7,8 +7,3 @@ def printable(value: object) -> str:
     """One line of text: runs of white space become a space, and control characters `?`, which no terminal obeys."""
     words = " ".join(str(value).split())
     return "".join(character if character.isprintable() else "?" for character in words)
-
-
-def percent(share: float) -> str:
-    """A share as "12.3 %"."""
-    return f"{100 * share:.1f} %"

@@ -11,7 +11,7 @@ import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
 from noisewise.cli.settings import read_settings
-from noisewise.cli.text import percent
+from noisewise.wording import percent
 
 if TYPE_CHECKING:
     from noisewise.run import Run

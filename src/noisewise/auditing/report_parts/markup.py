@@ -9,6 +9,8 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from noisewise import wording
+
 
 def escape(text: object, longest: int | None = None) -> str:
     """Text for HTML content and quoted attributes, cut after `longest` characters.
@@ -36,13 +38,18 @@ def script_json(value: Any) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share in [0, 1] as a percentage, such as `18.4 %` with a space that does not break."""
-    return f"{100 * share:.{digits}f}\u00a0%"
+    """`wording.percent` with a space that does not break."""
+    return unbroken(wording.percent(share, digits))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun: `1 row`, `1,797 rows`."""
-    return f"{number:,}\u00a0{one if number == 1 else many or one + 's'}"
+    """`wording.count` with a space that does not break."""
+    return wording.count(number, one, many).replace(" ", "\u00a0", 1)
+
+
+def unbroken(text: str) -> str:
+    """The text with spaces before per cent signs that do not break."""
+    return text.replace(" %", "\u00a0%")
 
 
 def resource(file: str) -> str:
