@@ -22,7 +22,7 @@ from sklearn.metrics import average_precision_score
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judge import judge
-from noisewise.auditing.metrics import best_f1
+from noisewise.auditing.metrics import best_f1, calibration_error
 from noisewise.files import whole
 
 KINDS = ("cifar-10n-aggregate", "cifar-10n-worst", "cifar-10")
@@ -81,13 +81,6 @@ def compared(kind: str, place: Path) -> dict[str, object]:
 
 def f1(named: np.ndarray, wrong: np.ndarray) -> float:
     return float(2 * (named & wrong).sum() / (named.sum() + wrong.sum()))
-
-
-def calibration_error(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> float:
-    """Mean over rows of |mean suspicion - share wrong| of the row's tenth of [0, 1]."""
-    cell = np.minimum((suspicion * bins).astype(int), bins - 1)
-    gaps = np.bincount(cell, suspicion, minlength=bins) - np.bincount(cell, wrong, minlength=bins)
-    return float(np.abs(gaps).sum() / len(wrong))
 
 
 def page(lines: list[dict[str, object]]) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from noisewise.auditing.metrics import best_f1, score_against_truth
+from noisewise.auditing.metrics import best_f1, calibration_error, score_against_truth
 
 GIVEN, TRUTH = np.array([0, 1, 2, 0]), np.array([0, 2, 1, 0])
 
@@ -13,6 +13,7 @@ def test_by_hand() -> None:
         {
             "true_noise_rate": 0.5,
             "rate_error": -0.1,
+            "calibration_error": 0.325,
             "recall": 0.5,
             "precision": 0.5,
             "f1": 0.5,
@@ -24,9 +25,9 @@ def test_by_hand() -> None:
     )
 
 
-def test_without_wrong_rows_only_the_rate_is_known() -> None:
+def test_without_wrong_rows_there_is_nothing_to_find() -> None:
     found = score_against_truth(np.zeros(4), np.zeros(4, dtype=bool), GIVEN, GIVEN, GIVEN)
-    assert found == {"true_noise_rate": 0.0}
+    assert found == {"true_noise_rate": 0.0, "calibration_error": 0.0}
 
 
 def test_all_wrong_and_nothing_named() -> None:
@@ -38,3 +39,11 @@ def test_all_wrong_and_nothing_named() -> None:
 
 def test_rows_of_equal_suspicion_stand_together() -> None:
     assert best_f1(np.ones(4), np.array([True, False, False, False])) == pytest.approx(0.4)
+
+
+def test_calibration_error_of_what_is_calibrated() -> None:
+    rng = np.random.default_rng(0)
+    suspicion = rng.random(100_000)
+    assert calibration_error(suspicion, rng.random(100_000) < suspicion) < 0.01
+    assert calibration_error(np.full(10, 0.8), np.arange(10) < 8) == pytest.approx(0)
+    assert calibration_error(np.ones(4), np.zeros(4, dtype=bool)) == 1

@@ -50,6 +50,22 @@ def test_audit_of_probabilities_trains_nothing(run, tmp_path):
     assert json.loads(ended.out)["auroc"] > 0.99
 
 
+def test_probabilities_in_parquet_are_those_in_npy(run, tmp_path):
+    rng = np.random.default_rng(1)
+    labels = rng.integers(3, size=300)
+    probs = np.eye(3)[labels] + rng.random((300, 3))
+    labels[:30] = (labels[:30] + 1) % 3
+    np.save(tmp_path / "y.npy", labels)
+    np.save(tmp_path / "p.npy", probs)
+    pd.DataFrame(probs, columns=list("abc")).to_parquet(tmp_path / "p.parquet")
+    for kind in ("npy", "parquet"):
+        ended = run("audit", tmp_path / "y.npy", "--probs", tmp_path / f"p.{kind}", "--out", tmp_path / kind)
+        assert ended.code == 0
+    one, other = (pd.read_parquet(tmp_path / kind / "issues.parquet") for kind in ("npy", "parquet"))
+    pd.testing.assert_frame_equal(one, other)
+    assert one["is_issue"].any()
+
+
 def test_a_bad_audit_leaves_nothing_behind(run, tmp_path):
     ended = audit(run, tmp_path / "a", "--set", "optimizer=sdg")
     assert ended.code == 2

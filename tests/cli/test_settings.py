@@ -1,9 +1,7 @@
 """`--set`, arrays from files, and what is printed of text from data."""
 
-import numpy as np
 import pytest
 
-from noisewise.cli.options import read_array
 from noisewise.cli.settings import read_settings
 from noisewise.cli.text import printable
 from noisewise.errors import BadInput
@@ -51,26 +49,6 @@ def test_settings_that_cannot_be_read(pair, message):
 
 def test_later_settings_win():
     assert read_settings(["lr=1", "lr=2"]) == {"lr": 2.0}
-
-
-def test_an_array_file_is_mapped(tmp_path):
-    values = np.arange(6.0).reshape(3, 2)
-    np.save(tmp_path / "p.npy", values)
-    found = read_array("--probs", str(tmp_path / "p.npy"))
-    assert isinstance(found, np.memmap)
-    assert np.array_equal(found, values)
-    assert read_array("--probs", None) is None
-
-
-def test_files_that_hold_no_array(tmp_path):
-    (tmp_path / "empty.npy").touch()
-    (tmp_path / "text.npy").write_text("not an array")
-    np.save(tmp_path / "objects.npy", np.array([{}, None], dtype=object))
-    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
-    np.savez(tmp_path / "several.npz", a=np.ones(2))
-    for name in ("empty.npy", "text.npy", "objects.npy", "words.npy", "several.npz", "missing.npy"):
-        with pytest.raises(BadInput, match=f"cannot read --probs .*{name}"):
-            read_array("--probs", str(tmp_path / name))
 
 
 def test_printable_is_one_safe_line():

@@ -25,15 +25,18 @@ def score_against_truth(
         rate: the estimated noise rate.
 
     Returns:
-        `true_noise_rate`, and where a label is wrong: `precision` (where anything is named), `recall`, `f1`, `f1_best`
-        (of the best threshold on the same suspicion), `average_precision`, `auroc` (where a label is right, too) and
-        `suggestion_accuracy` (share of rightly named rows whose suggestion is the truth, where there are any). With
-        `rate`, also `rate_error`, the estimate less the true rate.
+        `true_noise_rate`; where `suspicion` lies in [0, 1], `calibration_error`; and where a label is wrong:
+        `precision` (where anything is named), `recall`, `f1`, `f1_best` (of the best threshold on the same suspicion),
+        `average_precision`, `auroc` (where a label is right, too) and `suggestion_accuracy` (share of rightly named
+        rows whose suggestion is the truth, where there are any). With `rate`, also `rate_error`, the estimate less the
+        true rate.
     """
     wrong = np.asarray(given) != np.asarray(truth)
     found = {"true_noise_rate": float(wrong.mean())}
     if rate is not None:
         found["rate_error"] = float(rate - wrong.mean())
+    if ((suspicion >= 0) & (suspicion <= 1)).all():
+        found["calibration_error"] = calibration_error(suspicion, wrong)
     if not wrong.any():
         return found
     named = np.asarray(is_issue, dtype=bool)
@@ -49,6 +52,20 @@ def score_against_truth(
     if hits.any():
         found["suggestion_accuracy"] = float(np.mean(np.asarray(suggested)[hits] == np.asarray(truth)[hits]))
     return found
+
+
+def calibration_error(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> float:
+    """The expected calibration error: the mean over rows of |mean suspicion - share wrong| in the row's bin.
+
+    Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015, section 2.
+
+    Args:
+        suspicion: (n,) in [0, 1]. wrong: (n,) bool. bins: of equal width.
+    """
+    suspicion = np.asarray(suspicion, dtype=float)
+    cell = np.minimum((suspicion * bins).astype(int), bins - 1)
+    gaps = np.bincount(cell, suspicion, minlength=bins) - np.bincount(cell, wrong, minlength=bins)
+    return float(np.abs(gaps).sum() / len(suspicion))
 
 
 def best_f1(suspicion: np.ndarray, wrong: np.ndarray) -> float:

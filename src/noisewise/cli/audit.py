@@ -61,9 +61,11 @@ _MEASURED = {
     help="Parts of the cross-fitting; by default the library chooses.",
 )
 @click.option(
-    "--probs", metavar="FILE.npy", help="(n, K) out-of-sample probabilities of any other tool; nothing is trained."
+    "--probs",
+    metavar="FILE",
+    help="(n, K) out-of-sample probabilities of any other tool, .npy or .parquet; nothing is trained.",
 )
-@click.option("--features", metavar="FILE.npy", help="(n, d) embeddings; nothing is trained.")
+@click.option("--features", metavar="FILE", help="(n, d) embeddings, .npy or .parquet; nothing is trained.")
 @click.option(
     "--embed",
     metavar="FOLDER|NAME",
@@ -133,10 +135,11 @@ def audit(
     from noisewise.auditing.engines import fold_engine
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
+    from noisewise.data.matrices import read_matrix
 
     arrays: dict[str, Any] = {
-        "probs": options.read_array("--probs", probs),
-        "features": options.read_array("--features", features),
+        "probs": None if probs is None else read_matrix(probs, "--probs"),
+        "features": None if features is None else read_matrix(features, "--features"),
     }
     asked = {name: value for name, value in arguments.items() if value is not None}
     with progress("audit") as meter:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from noisewise.errors import BadInput
-
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -88,24 +86,3 @@ def share(ctx: click.Context, parameter: click.Parameter, value: float | None) -
     if value is None or 0 <= value <= 1:
         return value
     raise click.BadParameter(f"{value} must lie between 0 and 1", ctx, parameter)
-
-
-def read_array(option: str, path: str | None) -> np.ndarray | None:
-    """The array in a `.npy` file, memory-mapped; None for None.
-
-    Raises:
-        BadInput: no such file, or not an array of numbers.
-    """
-    import numpy as np
-
-    if path is None:
-        return None
-    try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r")
-    except OSError as error:
-        raise BadInput(f"cannot read {option} {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        raise BadInput(f"cannot read {option} {path}: it is no .npy file of numbers") from error
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
-        raise BadInput(f"cannot read {option} {path}: it holds no single array of numbers (save one with numpy.save)")
-    return found

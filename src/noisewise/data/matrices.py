@@ -1,0 +1,123 @@
+"""Reader for large matrices of numbers: `.npy` as they lie on the disk, Parquet by row groups."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from noisewise.errors import BadInput
+
+HELD = 2**26
+
+
+def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:
+    """The (n, d) numbers in a file, memory-mapped where they are many.
+
+    A `.npy` file is mapped as it is. Of a Parquet file each column is a column of the matrix, or its only column holds
+    lists of one length; up to 67 million numbers are held in memory, more are unpacked into a temporary `.npy` file,
+    row group by row group, which is mapped and removed when the program ends. Numbers are float32 if all are in the
+    file, else float64.
+
+    Args:
+        path: the file. what: how errors call it.
+
+    Raises:
+        BadInput: it cannot be read, is empty, holds no numbers or missing ones, or lists of several lengths.
+    """
+    path = Path(path)
+    return _from_parquet(path, what) if path.suffix == ".parquet" else _from_npy(path, what)
+
+
+def _from_npy(path: Path, what: str) -> np.ndarray:
+    try:
+        found = np.load(path, allow_pickle=False, mmap_mode="r")
+    except OSError as error:
+        raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise BadInput(f"cannot read {what} {path}: it is no .npy file of numbers") from error
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
+        raise BadInput(f"cannot read {what} {path}: it holds no single array of numbers (save one with numpy.save)")
+    return found
+
+
+def _from_parquet(path: Path, what: str) -> np.ndarray:
+    try:
+        with parquet.ParquetFile(path, memory_map=True) as file:
+            return _unpacked(file, f"{what} {path}")
+    except OSError as error:
+        raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from error
+    except pa.ArrowInvalid as error:
+        raise BadInput(f"cannot read {what} {path}: it is no Parquet file ({str(error).splitlines()[0]})") from error
+
+
+def _unpacked(file: parquet.ParquetFile, where: str) -> np.ndarray:
+    schema, rows = file.schema_arrow, file.metadata.num_rows
+    if not rows or not len(schema):
+        raise BadInput(f"cannot read {where}: it holds no rows")
+    for field in schema:
+        inner = field.type.value_type if _is_list(field.type) else field.type
+        if (_is_list(field.type) and len(schema) > 1) or not _is_number(inner):
+            raise BadInput(
+                f"cannot read {where}: the column {field.name!r} holds {field.type}, "
+                "but every column must hold numbers, or the only one lists of numbers"
+            )
+    found, start = None, 0
+    for group in range(file.num_row_groups):
+        for batch in file.iter_batches(batch_size=2**16, row_groups=[group]):
+            part = _matrix(batch, where, start)
+            if found is None:
+                found = _empty((rows, part.shape[1]), _dtype(schema))
+            if part.shape[1] != found.shape[1]:
+                raise BadInput(
+                    f"cannot read {where}: rows have {found.shape[1]} and {part.shape[1]} numbers, but all must have "
+                    "the same"
+                )
+            found[start : start + len(part)] = part
+            start += len(part)
+    assert found is not None  # there are rows
+    return found
+
+
+def _matrix(batch: pa.RecordBatch, where: str, start: int) -> np.ndarray:
+    if any(column.null_count for column in batch.columns):
+        name = next(n for n, column in zip(batch.schema.names, batch.columns, strict=True) if column.null_count)
+        raise BadInput(f"cannot read {where}: the column {name!r} misses a number in the rows from {start}")
+    first = batch.columns[0]
+    if not _is_list(first.type):
+        return np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1)
+    numbers = first.flatten()
+    if numbers.null_count or len(numbers) % len(first) or len(set(first.value_lengths().to_pylist())) > 1:
+        raise BadInput(f"cannot read {where}: lists in the rows from {start} differ in length or miss a number")
+    return np.asarray(numbers.to_numpy(zero_copy_only=False).reshape(len(first), -1))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _dtype(schema: pa.Schema) -> type:
+    kinds = {field.type.value_type if _is_list(field.type) else field.type for field in schema}
+    small = all(pa.types.is_float32(kind) or pa.types.is_float16(kind) for kind in kinds)
+    return np.float32 if small else np.float64
+
+
+def _empty(shape: tuple[int, int], dtype: type) -> np.ndarray:
+    if shape[0] * shape[1] <= HELD:
+        return np.empty(shape, dtype)
+    folder = Path(tempfile.mkdtemp(prefix="noisewise-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if shutil.disk_usage(folder).free < shape[0] * shape[1] * np.dtype(dtype).itemsize:
+        raise BadInput(
+            f"{folder.parent} has no room to unpack {shape[0]:,} x {shape[1]:,} numbers (TMPDIR names another)"
+        )
+    return np.lib.format.open_memmap(folder / "matrix.npy", "w+", dtype, shape)
