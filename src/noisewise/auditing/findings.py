@@ -67,17 +67,18 @@ class Findings:
         Beside them `expected_gain`, over the cleaned labels; see `review`.
         """
         names = np.asarray(self.data.classes, dtype=object)
-        frame = pd.DataFrame(
+        suspicion = np.round(self.suspicion.astype(float), 6)
+        order = np.lexsort((self.data.index, -suspicion))
+        return pd.DataFrame(
             {
-                "index": self.data.index,
-                "given": names[self.data.given],
-                "suggested": names[self.suggested],
-                "suspicion": np.round(self.suspicion.astype(float), 6),
-                "is_issue": self.is_issue.astype(bool),
-                "expected_gain": np.round(self.expected_gain, 6),
+                "index": self.data.index[order],
+                "given": names[self.data.given[order]],
+                "suggested": names[self.suggested[order]],
+                "suspicion": suspicion[order],
+                "is_issue": self.is_issue.astype(bool)[order],
+                "expected_gain": np.round(self.expected_gain[order], 6),
             }
         )
-        return frame.sort_values(["suspicion", "index"], ascending=[False, True], ignore_index=True)
 
     @cached_property
     def expected_gain(self) -> np.ndarray:
