@@ -150,6 +150,20 @@ def test_interval_by_hand() -> None:
     assert rate.interval([0.0, 0.99], 0.3, 0.0) == pytest.approx((0.0, 1.0))
 
 
+def test_a_weak_model_lowers_the_lower_end() -> None:
+    low, high = rate.interval([0.5], 0.3, 0.0)
+    margin = float(np.hypot(0.03, 0.06))
+    assert (low, high) == pytest.approx((0.5 - margin - 4 * 0.3**3, 0.5 + margin))
+
+
+def test_a_weak_model_is_named() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=2000)
+    vague = rng.random((2000, 10)) + 0.3 * np.eye(10)[labels]
+    assert "The model is weak" in judge(Evidence(labels, 10, probabilities=vague)).explanation
+    assert "The model is weak" not in judge(Evidence(labels, 10, probabilities=np.eye(10)[labels])).explanation
+
+
 def test_threshold_by_hand() -> None:
     # naming k of (0.9, 0.6, 0.1): 1.8 / 2.6, 3.0 / 3.6, 3.2 / 4.6
     assert best_threshold(np.array([0.6, 0.1, 0.9])) == pytest.approx((0.6 + 0.25) / 2)

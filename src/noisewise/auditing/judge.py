@@ -39,7 +39,13 @@ from noisewise.wording import percent
 FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20
 HALF = 0.5
+WEAK = 0.3
 SAMPLE_NUMBERS = 2**23
+
+WARNING = (
+    " The model is weak for such labels: what it gets wrong looks like noise, and the rate may be far too high. "
+    "A better model, more epochs or more rows make it more certain."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,5 +233,5 @@ def _explain(
     return (
         f"Of the {count:,} rows predicted most surely, {percent(differ / count)} carry another label than the "
         f"predicted one. {how}{percent(estimate)} of the labels are estimated to be wrong (90 % interval "
-        f"{percent(interval[0])} to {percent(interval[1])})."
+        f"{percent(interval[0])} to {percent(interval[1])}).{WARNING if doubt > WEAK else ''}"
     )
