@@ -156,7 +156,7 @@ def page(lines: list[dict[str, Any]], args: argparse.Namespace) -> str:
         command="python benchmarks/audit_against_cleanlab.py " + _options(args),
         rows="" if args.rows is None else f"Of each data set that has more, {args.rows:,} rows are drawn. ",
         model=args.model,
-        precision=args.precision or "float32",
+        precision=args.precision or "fp32",
         ours=FOLDS,
         epochs=epochs,
         version=version("cleanlab"),
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("specs", nargs="*", default=["-"])
     parser.add_argument("--model", default="fast")
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--precision")
+    parser.add_argument("--precision", choices=("fp32", "bf16"))
     parser.add_argument("--rows", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="without suffix: .json and .md are written, after every line")

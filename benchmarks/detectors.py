@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from noisewise.auditing.catalogue import DETECTORS
-from noisewise.auditing.crossfit import Fold, gathered, one_fold
+from noisewise.auditing.crossfit import Fold, gathered, held_out, one_fold
 from noisewise.auditing.gathering import EPOCHS, FOLDS
 from noisewise.auditing.judge import judge
 from noisewise.auditing.looks import needed
 from noisewise.auditing.metrics import score_against_truth
-from noisewise.data import Dataset, folds, load, subset
+from noisewise.data import Dataset, load, subset
 from noisewise.files import whole, write_json
 from noisewise.noise import corrupt
 from noisewise.training import Config
@@ -41,9 +41,9 @@ Row = dict[str, Any]
 
 def measured(data: Dataset, model: str, epochs: int, seed: int) -> Row:
     """What every detector finds and costs, most precise first; `data` have a truth."""
-    numbers = folds(data.given, FOLDS, seed)
+    held = held_out(data, FOLDS, seed)
     config, looks, blind = Config(epochs=epochs, seed=seed), needed(DETECTORS), data.blind()
-    parts = [one_fold(blind, numbers, k, model, "ce", config, looks=looks) for k in range(FOLDS)]
+    parts = [one_fold(blind, held, k, model, "ce", config, looks=looks) for k in range(FOLDS)]
     evidence = gathered(blind, parts)
     training = sum(part.seconds["training"] for part in parts)
     found = {}

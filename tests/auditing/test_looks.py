@@ -8,11 +8,10 @@ from torch import nn
 
 import noisewise as nw
 from noisewise.auditing.catalogue import DETECTORS
-from noisewise.auditing.crossfit import cross_fit, one_fold
+from noisewise.auditing.crossfit import cross_fit, held_out, one_fold
 from noisewise.auditing.detection import asked, scores_of
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.looks import Looks, look, needed
-from noisewise.data import folds
 from noisewise.errors import BadInput
 from noisewise.models import penultimate
 from noisewise.training import Config, Training
@@ -166,8 +165,8 @@ def test_a_look_gives_what_the_network_gives(small):
 
 def test_features_are_of_one_network_for_all_rows(small):
     data = small.blind()
-    numbers = folds(data.given, 3, 0)
-    first, second = (one_fold(data, numbers, k, MODEL, "ce", Config(epochs=2), looks=("features",)) for k in (0, 1))
+    held = held_out(data, 3, 0)
+    first, second = (one_fold(data, held, k, MODEL, "ce", Config(epochs=2), looks=("features",)) for k in (0, 1))
     assert first.features is not None
     assert first.features.shape == (300, 64)
     assert np.abs(first.features).sum(axis=1).min() > 0

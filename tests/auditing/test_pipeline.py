@@ -17,7 +17,7 @@ def noisy():
 @pytest.fixture(scope="module")
 def found(noisy):
     shares = []
-    findings = nw.audit(noisy, epochs=6, model="mlp:widths=128", on_progress=shares.append)
+    findings = nw.audit(noisy, epochs=10, model="mlp:widths=128", on_progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     return findings
@@ -31,7 +31,7 @@ def test_an_audit_finds_injected_noise(found):
 
 def test_the_truth_is_only_measured_against(noisy, found):
     shuffled = replace(noisy, truth=np.random.default_rng(1).permutation(noisy.truth))
-    again = nw.audit(shuffled, epochs=6, model="mlp:widths=128")
+    again = nw.audit(shuffled, epochs=10, model="mlp:widths=128")
     assert np.array_equal(again.suspicion, found.suspicion)
     assert again.noise_rate == found.noise_rate
     assert again.metrics["auroc"] < 0.7

@@ -48,6 +48,12 @@ def pooled(held_out: np.ndarray, trained: np.ndarray) -> np.ndarray:
     return softmax(sum(w * part for w, part in zip((HELD_OUT, 1 - HELD_OUT), logs, strict=True)), axis=1)
 
 
+def between(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """(n,) probabilities whose log-odds are those of `one` and, by `share`, those of `other`."""
+    first, second = (logit(np.clip(part, SMALLEST, 1 - SMALLEST)) for part in (one, other))
+    return expit((1 - share) * first + share * second)
+
+
 def with_mean(chances: np.ndarray, mean: float) -> np.ndarray:
     """(n,) probabilities of the same order as `chances`, their log-odds all moved by one amount to have this mean."""
     odds = logit(np.clip(chances, SMALLEST, 1 - SMALLEST))
