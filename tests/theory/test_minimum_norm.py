@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -62,3 +64,43 @@ def test_bad_input():
         interpolate(np.zeros((3, 2)), np.zeros((3, 1)), 0.0)
     with pytest.raises(BadInput, match="a line of values per point"):
         interpolate(np.zeros((3, 2)), np.zeros(3), 1.0)
+
+
+def test_gram_into_given_memory():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(5, 3))
+    out = np.empty((4, 5))
+    assert gaussian_gram(x, y, 0.3, out=out) is out
+    assert out == pytest.approx(np.exp(-0.3 * ((x[:, None] - y[None]) ** 2).sum(axis=2)))
+
+
+def test_memory_is_as_stated(monkeypatch):
+    """At most twice the Gram matrix in float64, and once in float32 beside blocks and low rank."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1500, 5)), rng.normal(size=(1500, 2))
+
+    def peak():
+        tracemalloc.start()
+        interpolate(x, y, 1.0, rank=20, steps=2)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak() <= 2.2 * 8 * 1500**2
+    monkeypatch.setattr(minimum_norm, "DIRECT", 100)
+    monkeypatch.setattr(minimum_norm, "BLOCK", 100)
+    assert peak() <= 1.3 * 4 * 1500**2
+
+
+def test_two_points_by_hand():
+    """The Gram matrix [[1, g], [g, 1]] with values (1, -1): alpha = (1, -1) / (1 - g), norm^2 = 2 / (1 - g)."""
+    g = np.exp(-0.5)
+    found = interpolate(np.array([[0.0], [1.0]]), np.array([[1.0], [-1.0]]), 0.5)
+    assert found.alpha[:, 0] == pytest.approx(np.array([1, -1]) / (1 - g))
+    assert found.norm == pytest.approx(np.sqrt(2 / (1 - g)))
+
+
+def test_gradient_descent_from_elsewhere_keeps_what_the_points_do_not_see():
+    x, y = np.array([[1.0, 0.0, 0.0]]), np.array([[2.0]])
+    found = descend(x, y, epochs=5, start=np.array([[7.0], [3.0], [-1.0]]))
+    assert found[:, 0] == pytest.approx([2.0, 3.0, -1.0])

@@ -10,6 +10,12 @@ STUDIES = Catalogue(
     "study",
     {
         "finite-sample-expressivity": "noisewise.studies.finite_sample_expressivity:STUDY",
+        "minimum-norm": "noisewise.studies.minimum_norm:STUDY",
+        "rademacher": "noisewise.studies.rademacher:STUDY",
+        "uniform-stability": "noisewise.studies.uniform_stability:STUDY",
+        "fitting-random-labels": "noisewise.studies.fitting_random_labels:STUDY",
+        "explicit-regularization": "noisewise.studies.explicit_regularization:STUDY",
+        "implicit-regularization": "noisewise.studies.implicit_regularization:STUDY",
     },
 )
 

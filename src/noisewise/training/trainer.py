@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from noisewise import models
 from noisewise.data.augment import default_augment
 from noisewise.data.dataset import Dataset
+from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput, Diverged
 from noisewise.files import digest
@@ -62,6 +63,7 @@ class Training:
         witness: called after every recorded epoch, outside the training's knowledge, for measurements that need the
             truth.
         evaluate_from: the first epoch, counted from 0, after which held-out rows are predicted.
+        normalise: how inputs are prepared; by default by the statistics of the training rows.
         on_epoch: told every history row. on_progress: told the share of the present epoch that is done.
         noise_rate: the noise rate, where the user states it.
         method: what will train, as text: a checkpoint of another method is refused.
@@ -84,6 +86,7 @@ class Training:
         noise_rate: float | None = None,
         method: str = "",
         evaluate_from: int = 0,
+        normalise: Normalise | None = None,
     ) -> None:
         if len(data) < 2:
             raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
@@ -95,7 +98,7 @@ class Training:
         self.classes = len(data.classes)
         self.model = model
         self._augment = default_augment(data) if config.augment == "auto" else None
-        self.rows = Rows(self.data, self.device, augment=self._augment)
+        self.rows = Rows(self.data, self.device, augment=self._augment, normalise=normalise)
         self.splits = {
             name: self._prepared(split)
             for name in ("validation", "test", "trusted")
