@@ -200,8 +200,8 @@ def plainly(doubt: float, human: float) -> float:
 
     The posterior knows which classes are mistaken for which. Under a weak model, whose `doubt` is large, these are the
     model's own confusions, and rows that it finds hard would be suspected in place of rows it finds impossible. People
-    confuse classes too, but not only those, so that a part of each ranks human noise best. On 27 measured sets the
-    mixture ranked wrong labels better than the posterior by up to 0.1 of average precision, and worse by 0.002.
+    confuse classes too, but not only those, so that a part of each ranks human noise best. On 38 measured sets the
+    mixture changed the average precision of the posterior by -0.008 to 0.113, 0.012 in the mean.
     """
     low, high = PLAIN
     return max(PLAIN_MOST * float(np.clip((doubt - low) / (high - low), 0, 1)), PLAIN_HUMAN * human)
