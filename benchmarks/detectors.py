@@ -19,7 +19,7 @@ import numpy as np
 
 from noisewise.auditing.catalogue import DETECTORS
 from noisewise.auditing.crossfit import Fold, gathered, held_out, one_fold
-from noisewise.auditing.gathering import EPOCHS, FOLDS
+from noisewise.auditing.gathering import EPOCHS, FOLDS, SPARED
 from noisewise.auditing.judge import judge
 from noisewise.auditing.looks import needed
 from noisewise.auditing.metrics import score_against_truth
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 def measured(data: Dataset, model: str, epochs: int, seed: int) -> Row:
     """What every detector finds and costs, most precise first; `data` have a truth."""
-    held = held_out(data, FOLDS, seed)
+    held = held_out(data, FOLDS, seed, SPARED)
     config, looks, blind = Config(epochs=epochs, seed=seed), needed(DETECTORS), data.blind()
     parts = [one_fold(blind, held, k, model, "ce", config, looks=looks) for k in range(FOLDS)]
     evidence = gathered(blind, parts)
