@@ -1,9 +1,11 @@
 """Our audit beside cleanlab with the same model on the same data, in the same run.
 
-    python benchmarks/audit_against_cleanlab.py --rows 20000 --out docs/results/audit
+    python benchmarks/audit_against_cleanlab.py --precision bf16 --out docs/results/audit
+    python benchmarks/audit_against_cleanlab.py --only cifar --precision bf16 --out docs/results/audit
     python benchmarks/audit_against_cleanlab.py fashion-mnist symmetric:0.2 instance:0.3 --epochs 6
 
-Without a source, the sets of the published table. cleanlab gets what its users give it: five-fold out-of-sample
+Without a source, the sets of the published table, or those whose name has the words of `--only` in it; lines that the
+page has already stay there. cleanlab gets what its users give it: five-fold out-of-sample
 probabilities (of the last epoch, where the model is a network), its default label quality score, its default filter,
 and its own estimate of the number of issues. A `-` injects nothing. Both run one after the other, so their seconds
 compare as far as the load of the machine stays the same.
@@ -12,6 +14,7 @@ compare as far as the load of the machine stays the same.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -38,23 +41,24 @@ from noisewise.training.streams import predicted
 
 THEIR_FOLDS = 5
 MEASURES = ("f1", "f1_best", "average_precision", "auroc", "calibration_error")
-SETS = (
-    ("digits", "symmetric:0.2"),
-    ("breast cancer", "pair:0.1"),
-    ("clusters", "symmetric:0.2"),
-    ("mnist", "-"),
-    ("fashion-mnist", "-"),
-    ("fashion-mnist", "symmetric:0.2"),
-    ("fashion-mnist", "asymmetric:0.2"),
-    ("fashion-mnist", "instance:0.3"),
-    ("cifar10n-aggre", "-"),
-    ("cifar10n-random1", "-"),
-    ("cifar10", "symmetric:0.2"),
-)
+SETS = {
+    ("digits", "symmetric:0.2"): None,
+    ("breast cancer", "pair:0.1"): None,
+    ("clusters", "symmetric:0.2"): None,
+    ("mnist", "-"): 10_000,
+    ("fashion-mnist", "-"): 10_000,
+    ("fashion-mnist", "symmetric:0.2"): 10_000,
+    ("fashion-mnist", "asymmetric:0.2"): 10_000,
+    ("fashion-mnist", "instance:0.3"): 10_000,
+    ("cifar10n-aggre", "-"): 30_000,
+    ("cifar10n-random1", "-"): 30_000,
+    ("cifar10", "symmetric:0.2"): 30_000,
+}
 PAGE = """# The audit beside cleanlab
 
-Made by `{command}`.
-{rows}Both use the model `{model}` for images ({precision}) and the forest for tables.
+Made by `python benchmarks/audit_against_cleanlab.py --precision {precision} --out docs/results/audit`, one thread, on a
+shared machine. Where a data set has more rows than named, so many were drawn. Both use the model `{model}` for images
+({precision}) and the forest for tables.
 noisewise is the default audit, {ours} folds of {epochs} epochs, with its search for duplicates and outliers. cleanlab
 {version} has {theirs}-fold probabilities of networks trained for {epochs} epochs, its default score, filter and count
 of issues. *best F1* is that of the best threshold on the same score (cleanlab's filter does not threshold its score).
@@ -136,10 +140,11 @@ def out_of_sample(data: Dataset, model: str, config: dict[str, Any], seed: int) 
 
 def compared(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A line per set and library."""
-    sets = [(args.source, spec) for spec in args.specs] if args.source else SETS
+    asked = [(args.source, spec) for spec in args.specs] if args.source else list(SETS)
+    sets = [(*one, args.rows or SETS.get(one)) for one in asked if args.only is None or args.only in one[0]]
     config = {key: value for key in ("epochs", "precision") if (value := getattr(args, key)) is not None}
-    for source, spec in sets:
-        data = noisy(source, spec, args.rows, args.seed)
+    for source, spec, rows in sets:
+        data = noisy(source, spec, rows, args.seed)
         for name, measure in (("noisewise", ours), ("cleanlab", theirs)):
             found = measure(data, args.model, config, args.seed)
             line = {"data": source, "noise": spec, "rows": len(data), "by": name, **found}
@@ -153,8 +158,6 @@ def page(lines: list[dict[str, Any]], args: argparse.Namespace) -> str:
 
     epochs = args.epochs or EPOCHS
     text = PAGE.format(
-        command="python benchmarks/audit_against_cleanlab.py " + _options(args),
-        rows="" if args.rows is None else f"Of each data set that has more, {args.rows:,} rows are drawn. ",
         model=args.model,
         precision=args.precision or "fp32",
         ours=FOLDS,
@@ -173,9 +176,15 @@ def page(lines: list[dict[str, Any]], args: argparse.Namespace) -> str:
     return text
 
 
-def _options(args: argparse.Namespace) -> str:
-    said = [f"--{key} {getattr(args, key)}" for key in ("rows", "epochs", "precision") if getattr(args, key)]
-    return " ".join([*([args.source, *args.specs] if args.source else []), *said, f"--out {args.out}"])
+def together(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The old lines with the new ones in their places, in the order of `SETS`."""
+
+    def key(line: dict[str, Any]) -> tuple[str, str, str]:
+        return line["data"], line["noise"], line["by"]
+
+    order = {one: place for place, one in enumerate(SETS)}
+    merged = {key(line): line for line in (*old, *new)}
+    return sorted(merged.values(), key=lambda line: order.get((line["data"], line["noise"]), len(order)))
 
 
 def main() -> None:
@@ -186,14 +195,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--precision", choices=("fp32", "bf16"))
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--only", help="of the published sets those whose name has this in it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="without suffix: .json and .md are written, after every line")
     args = parser.parse_args()
-    lines: list[dict[str, Any]] = []
     for line in compared(args):
-        lines.append(line)
         if args.out:
-            write_json(args.out.with_suffix(".json"), lines)
+            stored = args.out.with_suffix(".json")
+            lines = together(json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else [], [line])
+            write_json(stored, lines)
             with whole(args.out.with_suffix(".md")) as file:
                 file.write_text(page(lines, args), encoding="utf-8")
 
