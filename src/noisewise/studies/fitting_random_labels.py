@@ -27,19 +27,17 @@ CORRUPTIONS = {
 }
 SOURCES = {"smoke": "digits", "cpu": "cifar10", "paper": "cifar10"}
 SHARES = {"smoke": (0.0, 0.5, 1.0), "cpu": (0.0, 0.25, 0.5, 0.75, 1.0), "paper": tuple(np.arange(11) / 10)}
-CURVES = {"smoke": ("mlp:128",), "cpu": ("inception-small", "alexnet-small"), "paper": ("inception-small",)}
+CURVES = {"smoke": ("mlp:128",), "cpu": ("alexnet-small",), "paper": ("inception-small",)}
 SEEDS: dict[str, dict[str, int]] = {
     "smoke": {"mlp:128": 1},
     "cpu": {"alexnet-small": 1, "mlp:512": 2},
     "paper": {"inception-small": 1, "alexnet-small": 1, "mlp:512": 1},
 }
 _CONVOLUTIONAL = {"rows": 1000, "tested": 1000, "epochs": 100, "batch_size": 32, "shrink": 3}
-_INCEPTION = {"rows": 500, "tested": 1000, "epochs": 40, "batch_size": 32, "shrink": 3}
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {"": {"rows": 400, "tested": None, "epochs": 60, "batch_size": 32, "rate": 0.1}},
     "cpu": {
         "": _CONVOLUTIONAL,
-        "inception-small": _INCEPTION,
         "mlp": {"rows": 4000, "tested": 2000, "epochs": 60, "batch_size": 64},
     },
     "paper": {"": {"rows": None, "tested": None, "epochs": 100}},
@@ -82,9 +80,11 @@ def claims(results: Results) -> list[Claim]:
     chance = 1 - 1 / classes
     random = results.where(corrupt=CORRUPTIONS[RANDOM])
     swept = [item for item in results if item.task.arguments.get("corrupt") in map(corruption, SHARES[results.scale])]
-    times = {name: [sweep(results, net, name) for net in models] for name in ("to_accuracy", "to_fit")}
+    times = [sweep(results, net, "to_accuracy") for net in models]
     errors = [1 - sweep(results, net, "test_accuracy") for net in models]
-    factors = [time[-1] / time[0] for time in times["to_accuracy"]]
+    everyone = results.choices("model")
+    guesses = [1 - random.where(model=net).mean("test_accuracy") for net in everyone]
+    factors = [_later(results, net, "to_accuracy") for net in everyone]
     found = [
         Claim(
             "random-labels-fitted",
@@ -103,18 +103,24 @@ def claims(results: Results) -> list[Claim]:
         Claim(
             "chance",
             "After random labels the test error is that of guessing, to 2 points.",
-            max(abs(error[-1] - chance) for error in errors),
+            max(abs(error - chance) for error in guesses),
             "<=",
             ERROR_SLACK,
         ),
         Claim(
             "slower",
             "The more labels are redrawn, the longer it takes to fit 99 % of them (least Spearman of any network).",
-            float(np.min([spearman(shares, time) for time in times["to_accuracy"]])),
+            float(np.min([spearman(shares, time) for time in times])),
             ">=",
             0.9,
         ),
-        Claim("later", "Random labels take longer to fit than true ones.", float(np.min(factors)), ">", 1.0),
+        Claim(
+            "later",
+            "Every network takes longer to fit random labels than true ones (least ratio of epochs).",
+            float(np.min(factors)),
+            ">",
+            1.0,
+        ),
         Claim(
             "not-much-later",
             "Random labels take at most ten times as long as true ones.",
@@ -124,8 +130,8 @@ def claims(results: Results) -> list[Claim]:
         ),
         Claim(
             "later-loss",
-            "They also take longer to a loss below 0.01.",
-            float(np.min([time[-1] / time[0] for time in times["to_fit"]])),
+            "Every network also takes longer to a loss below 0.01.",
+            float(np.min([_later(results, net, "to_fit") for net in everyone])),
             ">",
             1.0,
         ),
@@ -138,6 +144,12 @@ def claims(results: Results) -> list[Claim]:
         ),
     ]
     return [*found, *(claim for model in _drawn(results) for claim in _order(results, model))]
+
+
+def _later(results: Results, model: str, name: str) -> float:
+    """How many times as many epochs a network needs for random labels as for true ones, means over seeds."""
+    random, true = (results.where(model=model, corrupt=CORRUPTIONS[kind]) for kind in (RANDOM, TRUE))
+    return random.mean(name) / true.mean(name)
 
 
 def _swept(results: Results) -> list[str]:
@@ -186,7 +198,7 @@ def figure(results: Results) -> Figure:
     drawn, grid = subplots(*shape)
     *firsts, middle, right = np.ravel(grid)
     letters = "abcdefgh"
-    for axes, model, letter in zip(firsts, models, letters, strict=True):
+    for axes, model, letter in zip(firsts, models, letters, strict=False):
         _curves(axes, results, model, letter)
     firsts[0].legend()
     shares = SHARES[results.scale]
@@ -223,19 +235,21 @@ STUDY = Study(
         explanation="A network with more weights than rows can give every row any label, and gradient descent finds "
         "such weights. True labels are fitted first since one direction in weight space serves many rows at once; a "
         "random label must be learned row by row, and the loss falls only once the network has told the rows apart. "
-        "Random pixels and Gaussian images lie further from each other than photographs do, so that telling them apart "
-        "is easier than it is for photographs with random labels. Since nothing but the labels differs between the "
-        "first two curves, no property of the network or of its training alone can explain why it generalises.",
+        "Random pixels and Gaussian images lie further from each other than photographs do, so that they are told "
+        "apart more easily than photographs with random labels; so it is in the paper with Inception on 50,000 rows, "
+        "but not with AlexNet on 1,000. Since nothing but the labels differs between the first two curves, no property "
+        "of the network or of its training alone can explain why it generalises.",
         departures="At smoke and cpu fewer rows and batches of other sizes (the paper names none; 128 at the scale "
-        "paper); at cpu Inception and AlexNet see images of 9x9, averaged from 27x27. The learning rate falls by 0.95 "
-        "every 391 steps, an epoch of the paper, since an epoch here has fewer steps. Loss and accuracy are those in "
-        "evaluation mode after every epoch. Training ends with the first epoch with an accuracy of 0.99 and a loss "
-        "below 0.01. Pixels are permuted as positions, all channels together, and Gaussian moments are those of each "
-        "channel; the paper leaves both open",
+        "paper); at cpu AlexNet sees images of 9x9, averaged from 27x27. Inception is run at the scale paper alone: on "
+        "500 rows its loss in evaluation mode jumps to 30, probably since running statistics lag, and the "
+        "epochs to fit (25 for true labels, 24 for random ones, 32 for random pixels, 16 for Gaussian images) say "
+        "little. The learning rate falls by 0.95 every 391 steps, an epoch of the paper, since an epoch here has fewer "
+        "steps. Loss and accuracy are those in evaluation mode after every epoch. Training ends with the first epoch "
+        "with an accuracy of 0.99 and a loss below 0.01. Pixels are permuted as positions, all channels together, and "
+        "Gaussian moments are those of each channel; the paper leaves both open",
         scales={
             "smoke": "digits, 400 rows, one perceptron, 3 shares",
-            "cpu": "CIFAR-10: small Inception on 500 rows (kinds of data alone), small AlexNet on 1,000, MLP 1x512 on "
-            "4,000 (two seeds), 5 shares",
+            "cpu": "CIFAR-10: small AlexNet on 1,000 rows, MLP 1x512 on 4,000 (two seeds), 5 shares",
             "paper": "CIFAR-10 whole: small Inception, small AlexNet, MLP 1x512, 11 shares, up to 100 epochs",
         },
         budget={"smoke": 40, "cpu": 1440},
