@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.auditing.crossfit import Fold, HeldOut, gathered, held_out
-from noisewise.auditing.gathering import gather
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.gathering import from_features, gather
+from noisewise.auditing.judge import voted
 from noisewise.data import Dataset
 
 
@@ -68,3 +70,29 @@ def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
     gather(data(50), model="mlp")
     gather(data(50), model="mlp", folds=3)
     assert told == [(3, 0.2), (3, 0.0)]
+
+
+def test_features_are_judged_by_neighbours_and_a_line_together():
+    """What says the class is small beside what does not, which leads neighbours astray and a regression not."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=600)
+    telling, idle = 3 * np.eye(3)[labels] + rng.normal(size=(600, 3)), rng.normal(scale=10, size=(600, 20))
+    features = np.concatenate([telling, idle], axis=1).astype(np.float32)
+    given = np.where(rng.random(600) < 0.2, (labels + 1) % 3, labels)
+    rows = Dataset(np.empty((600, 0), np.float32), given, ("a", "b", "c"))
+    found = from_features(rows, features)
+    votes = voted(Evidence(given, 3, features=features)).probabilities
+    both = [(p.argmax(axis=1) == labels).mean() for p in (found.probabilities, votes)]
+    assert both[0] > both[1]
+    other = given.copy()
+    other[0] = (other[0] + 1) % 3
+    changed = from_features(Dataset(rows.inputs, other, rows.classes), features).probabilities
+    assert np.abs(changed[0] - found.probabilities[0]).max() < 0.02
+
+
+def test_many_features_are_judged_by_neighbours_alone(monkeypatch):
+    monkeypatch.setattr("noisewise.auditing.gathering.MOST_FITTED", 100)
+    rng = np.random.default_rng(0)
+    rows, features = data(60), rng.normal(size=(60, 4)).astype(np.float32)
+    votes = voted(Evidence(rows.given, 3, features=features)).probabilities
+    np.testing.assert_array_equal(from_features(rows, features).probabilities, votes)

@@ -6,9 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from noisewise.auditing import classifiers
+from noisewise.auditing.calibration import tempered
 from noisewise.auditing.crossfit import cross_fit
 from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.judge import voted
+from noisewise.auditing.looks import FEATURES
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.models import DEFAULTS
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDS, EPOCHS, SPARED = 3, 10, 0.2
 SHARE_OF_EMBEDDING = 0.8
+MOST_FITTED = 2**29
 
 
 def gather(
@@ -47,7 +53,7 @@ def gather(
         method: how each network trains, by default "ce". epochs: of each network, by default 10.
         folds: of the cross-fitting; by default 5 for classifiers, and for networks 3, each trained on 60 % of the rows
             (see `spared` of `cross_fit`).
-        embed: a pretrained model whose embeddings replace the rows; the default is then "linear".
+        embed: a pretrained model whose embeddings replace the rows; the default is then `from_features`.
         seed: of everything random. settings: further fields of `Config`.
         looks: what detectors need that only networks have.
         on_progress: told the share of the work that is done.
@@ -70,8 +76,11 @@ def gather(
         data = replace(data, inputs=features, kind="vector")
         on_progress = _part(on_progress, SHARE_OF_EMBEDDING)
     chosen = model
+    looks = {*looks} - ({FEATURES} if features is not None else set())
+    if features is not None and chosen is None and not said and not looks:
+        return from_features(data, features, seed, folds, on_progress)
     if chosen is None:
-        simple = "linear" if embed is not None else classifiers.default_classifier(data)
+        simple = classifiers.default_classifier(data)
         chosen = DEFAULTS[data.kind] if said or looks or simple is None else simple
     if not classifiers.is_named_or_classifier(chosen):
         count, spared = (FOLDS, SPARED) if folds is None else (folds, 0.0)
@@ -81,6 +90,39 @@ def gather(
         count = classifiers.FOLDS if folds is None else folds
         found = classifiers.cross_fit_classifier(data, chosen, count, seed, on_progress)
     return found if features is None else replace(found, features=features)
+
+
+def from_features(
+    data: Dataset,
+    features: np.ndarray,
+    seed: int = 0,
+    folds: int | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Evidence:
+    """The evidence that (n, d) features of n rows give.
+
+    Probabilities are the mean of two predictions that do not know the row's label, each made calibrated: the shares of
+    labels among its nearest neighbours, and a logistic regression, cross-fitted. Which of the two is better depends on
+    the features, and their mean is better than both on most. Beyond half a billion features times classes neighbours
+    alone vote.
+
+    Args:
+        data: without truth; its inputs are not looked at. features: (n, d) embeddings.
+        seed: of the folds. folds: of the cross-fitting, by default 5.
+        on_progress: told the share of the work that is done.
+
+    Raises:
+        BadInput: features that are no (n, d) finite numbers.
+    """
+    votes = voted(Evidence(data.given, len(data.classes), features=features))
+    count = classifiers.FOLDS if folds is None else folds
+    if np.size(features) * len(data.classes) > MOST_FITTED or len(data) < count:
+        return votes
+    assert votes.features is not None  # they were given
+    vectors = replace(data, inputs=votes.features, kind="vector", described=None)
+    linear = classifiers.cross_fit_classifier(vectors, "linear", count, seed, on_progress)
+    both = [tempered(part.probabilities, data.given) for part in (votes, linear) if part.probabilities is not None]
+    return replace(votes, probabilities=np.mean(both, axis=0))
 
 
 def _only_for_networks(model: Any, said: Mapping[str, Any], looks: Collection[str]) -> None:

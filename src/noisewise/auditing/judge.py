@@ -90,7 +90,7 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         BadInput: the evidence has neither probabilities nor features nor a ledger with `probability_mean`.
     """
     labels = evidence.labels
-    evidence = _predicting(evidence)
+    evidence = voted(evidence)
     rows = _sampled(evidence, seed)
     sample = evidence if len(rows) == len(evidence) else evidence.take(rows)
     calibration = calibrated(sample)
@@ -141,7 +141,7 @@ def predictions(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         BadInput: nothing in the evidence predicts.
     """
-    evidence = _predicting(evidence)
+    evidence = voted(evidence)
     return calibrated(evidence)(evidence)
 
 
@@ -165,7 +165,7 @@ def calibrated(evidence: Evidence) -> Calibration:
     return Calibration(best_power(known[0], labels), best_power(pooled(*known), labels) if len(known) == 2 else None)
 
 
-def _predicting(evidence: Evidence) -> Evidence:
+def voted(evidence: Evidence) -> Evidence:
     """The evidence, with neighbours' labels for probabilities where it has features and no probabilities."""
     if evidence.probabilities is None and evidence.features is not None:
         shares = neighbour_shares(evidence.features, evidence.labels, evidence.classes, VOTERS)

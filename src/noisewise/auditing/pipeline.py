@@ -19,7 +19,7 @@ from noisewise.auditing.estimates import estimated_transition
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import check_limit, gate
-from noisewise.auditing.gathering import gather
+from noisewise.auditing.gathering import from_features, gather
 from noisewise.auditing.judge import judge
 from noisewise.auditing.looks import needed
 from noisewise.auditing.metrics import score_against_truth
@@ -108,8 +108,10 @@ def audit(
         source = apply_corruption(source, corrupt, seed=seed)
     if probs is not None and np.ndim(probs) == 2 and source.shape == (0,):
         source = replace(source, classes=tuple(map(str, range(max(len(source.classes), np.shape(probs)[1])))))
-    if probs is not None or features is not None:
+    if probs is not None:
         evidence = Evidence(source.given, len(source.classes), probabilities=probs, features=features)
+    elif features is not None:
+        evidence = from_features(source.blind(), features, seed)
     else:
         evidence = gather(
             source.blind(),
