@@ -40,6 +40,7 @@ FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20
 HALF = 0.5
 WEAK = 0.3
+ROWS_IN_DOUBT = 4
 PLAIN, PLAIN_MOST, PLAIN_HUMAN = (0.1, 0.35), 0.9, 0.3
 SAMPLE_NUMBERS = 2**23
 
@@ -113,6 +114,7 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
     error = rate.sampling_error(clean, sample.labels, within, seed) * np.sqrt(len(sample) / len(evidence))
+    error = max(float(error), ROWS_IN_DOUBT / len(evidence))
     interval = rate.interval(seen.spanned(rates), doubt, error, memorised)
     return Judgement(
         suspicion=suspicion,
