@@ -25,7 +25,7 @@ LEDGER_VECTORS = (
     "self_influence",
 )
 LEDGER_TABLES = ("probability_mean",)
-WHOLE, BLOCK = 2**26, 2**21
+WHOLE, BLOCK, PIECE = 2**26, 2**21, 2**10
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +150,21 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _read(table: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
-    """The rows, out of a mapping of their own where the table is a file: what was read leaves the memory again."""
-    if isinstance(table, np.memmap) and table.filename is not None and table.flags.c_contiguous:
-        table = np.memmap(table.filename, table.dtype, "r", table.offset, table.shape)
-    return np.array(table[rows])
+    """The rows, out of mappings of their own where the table is a file: what was read leaves the memory again.
+
+    Rows here and there are read in pieces, since each brings its surroundings into the memory.
+    """
+    if not (isinstance(table, np.memmap) and table.filename is not None and table.flags.c_contiguous):
+        return np.array(table[rows])
+    if isinstance(rows, slice) or rows.dtype == bool:
+        return np.array(_mapped(table)[rows])
+    pieces = [_mapped(table)[rows[start : start + PIECE]] for start in range(0, len(rows), PIECE)]
+    return np.concatenate(pieces) if pieces else np.array(table[:0])
+
+
+def _mapped(table: np.memmap) -> np.ndarray:
+    assert table.filename is not None  # a mapping of a file
+    return np.memmap(table.filename, table.dtype, "r", table.offset, table.shape)
 
 
 def _check_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:

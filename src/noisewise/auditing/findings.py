@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow.parquet import ParquetWriter
 
 from noisewise.auditing.conditions import counts
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.review import expected_gain
 from noisewise.data.dataset import Dataset
 from noisewise.files import to_json, whole_folder
+
+PART = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +129,23 @@ class Findings:
         with whole_folder(folder) as temporary:
             (temporary / "summary.json").write_text(to_json(self.summary), encoding="utf-8")
             (temporary / "summary.md").write_text(render_markdown(self), encoding="utf-8")
-            self.issues.to_parquet(temporary / "issues.parquet", index=False)
-            self.issues.to_csv(temporary / "issues.csv", index=False)
+            _write_in_parts(self.issues, temporary / "issues")
             if self.conditions is not None:
                 self.conditions.to_parquet(temporary / "conditions.parquet", index=False)
                 self.conditions.to_csv(temporary / "conditions.csv", index=False)
             (temporary / "report.html").write_text(render(self), encoding="utf-8")
             save(self.cleaned(), temporary / f"cleaned{suffix_for(self.data)}")
         return folder
+
+
+def _write_in_parts(table: pd.DataFrame, path: Path) -> None:
+    """Write `.parquet` and `.csv`, some rows at a time, so that a large table is not in the memory twice."""
+    schema = pa.Schema.from_pandas(table.iloc[:1], preserve_index=False)
+    with (
+        ParquetWriter(path.with_suffix(".parquet"), schema) as writer,
+        path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file,
+    ):
+        for start in range(0, max(len(table), 1), PART):
+            part = table.iloc[start : start + PART]
+            writer.write_table(pa.Table.from_pandas(part, schema=schema, preserve_index=False))
+            part.to_csv(file, index=False, header=start == 0)
