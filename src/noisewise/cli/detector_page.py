@@ -31,8 +31,8 @@ Without `--detectors` the scores are those that cost nothing extra. What the oth
 the table: looks at the networks in evaluation mode, which happen only when they are asked for and change nothing about
 the training. Where the audit would take classifiers (tables, vectors, texts), detectors that look into a network make
 it train networks. Features are what the last linear layer is given, of one network, the first fold's, for all rows;
-with `--features` they are yours, and only detectors that need nothing else can be asked for. Scores in `found.scores`
-are raw: a *threshold* is the score above which the paper, or this form of it, calls a label wrong.
+with `--features` they are yours, and only detectors of features and probabilities can be asked for. Scores in
+`found.scores` are raw: a *threshold* is the score above which the paper, or this form of it, calls a label wrong.
 
 | detector | needs | costs extra | threshold | score | year |
 |---|---|---|---|---|---|

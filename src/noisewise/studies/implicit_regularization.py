@@ -196,7 +196,8 @@ STUDY = Study(
         "averaged from 27x27, and its learning rate falls to 5 % over 16 epochs, as it does over 58 in the paper; "
         "otherwise it falls by 0.95 every 391 steps, an epoch of the paper. In 16 epochs Inception without "
         "normalisation does not fit its rows (see the figure), so that part of the gap is one of speed. Figure 2a, on "
-        "ImageNet, is not run",
+        "ImageNet, is not run. "
+        "The gallery at cpu was measured on CIFAR-10 compressed as JPEG of quality about 75, not the lossless original",
         scales={
             "smoke": "digits, 300 rows, a perceptron at 2 shares; Inception for 4 epochs of 100 rows",
             "cpu": "CIFAR-10: MLP 1x512 on 4,000 rows, 5 shares, two seeds; small Inception on 1,000 rows",

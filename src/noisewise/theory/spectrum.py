@@ -1,0 +1,166 @@
+"""Frequencies of functions: of one variable by Fourier's transform, of points anywhere by smoothing their labels.
+
+Rahaman, Baratin, Arpit, Draxler, Lin, Hamprecht, Bengio and Courville, On the Spectral Bias of Neural Networks, ICML
+2019, section 3: a rectified network learns a sum of sines from its low frequencies to its high ones. Xu, Zhang, Luo,
+Xiao and Ma, Frequency Principle: Fourier Analysis Sheds Light on Deep Neural Networks, 2019, section 4: in many
+dimensions, where no transform can be taken, a Gaussian divides labels into a part that changes slowly and the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from noisewise.errors import BadInput
+from noisewise.theory.minimum_norm import gaussian_gram
+
+
+def sines(points: int, frequencies: Sequence[int], amplitudes: Sequence[float], phases: Sequence[float]) -> np.ndarray:
+    """(points,) sum_i A_i sin(2 pi k_i t + phi_i) at t = 0, 1 / points, ... below 1.
+
+    Args:
+        points: N. frequencies: k, whole numbers between 0 and N / 2, both excluded. amplitudes, phases: one for each.
+
+    Raises:
+        BadInput: a frequency that N points do not resolve, or series of different lengths.
+    """
+    if not len(frequencies) == len(amplitudes) == len(phases):
+        lengths = (len(frequencies), len(amplitudes), len(phases))
+        raise BadInput(f"frequencies, amplitudes and phases have {lengths} entries, but must have as many each")
+    _resolved(points, frequencies)
+    t = np.arange(points)[:, None] / points
+    waves = np.sin(2 * np.pi * np.asarray(frequencies) * t + np.asarray(phases))
+    return np.asarray(waves @ np.asarray(amplitudes, dtype=np.float64))
+
+
+def amplitudes_of(values: np.ndarray, frequencies: Sequence[int]) -> np.ndarray:
+    """(..., frequencies) amplitudes of the sines in values (..., N) at equal distances: 2 |FFT_k| / N.
+
+    Raises:
+        BadInput: a frequency that N points do not resolve.
+    """
+    points = values.shape[-1]
+    _resolved(points, frequencies)
+    return np.asarray(2 * np.abs(np.fft.rfft(values, axis=-1)[..., list(frequencies)]) / points)
+
+
+def first_reached(times: np.ndarray, ratios: np.ndarray, share: float) -> np.ndarray:
+    """(frequencies,) the first of the times (T,) at which ratios (T, frequencies) are `share` or more; NaN if never."""
+    there = ratios >= share
+    return np.where(there.any(axis=0), np.asarray(times, dtype=np.float64)[there.argmax(axis=0)], np.nan)
+
+
+def smoother(x: np.ndarray, width: float) -> np.ndarray:
+    """(n, n) S, whose product with values at points x (n, d) is their part that changes slowly.
+
+        S_ij = G_ij / sum_k G_ik,   G_ij = exp(-|x_i - x_j|^2 / (2 delta))
+
+    delta, the variance of the Gaussian, is `width` times the mean squared distance between two points.
+
+    Raises:
+        BadInput: the width is not above 0, or all points are the same.
+    """
+    if not width > 0:
+        raise BadInput(f"width={width!r} must be above 0")
+    points = np.asarray(x, dtype=np.float64)
+    distance = 2 * len(points) / max(len(points) - 1, 1) * float(points.var(axis=0).sum())
+    if not distance > 0:
+        raise BadInput(f"the {len(points)} points of x must not all be the same")
+    gram = gaussian_gram(points, points, 1 / (2 * width * distance))
+    return np.asarray(gram / gram.sum(axis=1, keepdims=True))
+
+
+def high_share(smooth: np.ndarray, y: np.ndarray) -> float:
+    """The share of the energy of values that lies in what smoothing takes away, in 0 to about 1.
+
+        |v - S v|^2 / |v|^2,   v = y less its mean
+
+    Args:
+        smooth: (n, n) S, see `smoother`. y: (n, K) values, such as one-hot labels.
+
+    Raises:
+        BadInput: all values are the same.
+    """
+    v = y - y.mean(axis=0)
+    energy = float((v * v).sum())
+    if not energy > 0:
+        raise BadInput("y must not have the same values at all points, whose energy is zero")
+    return float(((v - smooth @ v) ** 2).sum()) / energy
+
+
+def part_errors(smooth: np.ndarray, found: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Errors of values found (n, K) in the slow part of y, in the rest, and in all, each relative to its own size.
+
+    With f - y = e they are |S e| / |S y|, |e - S e| / |y - S y| and |e| / |y| (Xu et al., section 4.2).
+    """
+    error = found - y
+    slow, wanted = smooth @ error, smooth @ y
+    pairs = ((slow, wanted), (error - slow, y - wanted), (error, y))
+    low, high, whole = (float(np.linalg.norm(one) / np.linalg.norm(other)) for one, other in pairs)
+    return low, high, whole
+
+
+def rectified(inputs: int, width: int, hidden: int, outputs: int, seed: int) -> nn.Sequential:
+    """A network of `hidden` rectified layers of `width` units, at PyTorch's own initialisation by the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        sizes = [inputs, *[width] * hidden]
+        layers = [part for pair in pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU(inplace=True))]
+        return nn.Sequential(*layers, nn.Linear(width, outputs))
+
+
+def descend(
+    net: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    steps: int,
+    rate: float,
+    every: int,
+    watch: Callable[[int, np.ndarray], None],
+) -> None:
+    """Adam on the mean squared error of all rows at once; the network changes in place.
+
+    Args:
+        net: from (n, d) to (n, K). x, y: points and values.
+        steps: how many. rate: of learning.
+        every: steps between two looks. watch: told the number of steps taken and the (n, K) outputs after them.
+    """
+    optimiser = torch.optim.Adam(net.parameters(), rate)
+    for step in range(steps + 1):
+        found = net(x)
+        if step % every == 0:
+            watch(step, found.detach().numpy())
+        if step < steps:
+            optimiser.zero_grad()
+            nn.functional.mse_loss(found, y).backward()
+            optimiser.step()
+
+
+@contextmanager
+def moved(net: nn.Module, size: float, generator: torch.Generator) -> Iterator[None]:
+    """Within the block the weights are off by `size` times their norm, in one random direction of all together."""
+    weights = list(net.parameters())
+    before = [w.detach().clone() for w in weights]
+    direction = [torch.randn(w.shape, generator=generator) for w in weights]
+    length, norm = (float(torch.cat([w.flatten() for w in part]).norm()) for part in (direction, before))
+    try:
+        with torch.no_grad():
+            for w, d in zip(weights, direction, strict=True):
+                w.add_(d, alpha=size * norm / length)
+        yield
+    finally:
+        with torch.no_grad():
+            for w, old in zip(weights, before, strict=True):
+                w.copy_(old)
+
+
+def _resolved(points: int, frequencies: Sequence[int]) -> None:
+    for k in frequencies:
+        if not 0 < k < points / 2:
+            raise BadInput(f"frequency {k!r} must lie between 0 and {points / 2:g}, half the number of points")

@@ -1,0 +1,282 @@
+"""Very wide two-layer networks under gradient descent, in closed form.
+
+Arora, Du, Hu, Li and Wang, Fine-Grained Analysis of Optimization and Generalization for Overparameterized Two-Layer
+Neural Networks, ICML 2019. The network is
+
+    f(x) = 1 / sqrt(m) sum_r a_r relu(w_r . x),   |x| = 1,   w_r ~ N(0, kappa^2 I),   a_r = +-1 fixed,
+
+and gradient descent moves the w_r to reduce 1/2 sum_i (f(x_i) - y_i)^2. As the width m grows, its outputs follow
+u(k) - y = -(I - rate H)^k y with the Gram matrix H of `infinite_gram` (theorem 4.1), the weights move by at most
+sqrt(y . H^-1 y) (lemma 5.3), and the test loss is bounded by sqrt(2 y . H^-1 y / n) and vanishing terms (theorem 5.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from noisewise.errors import BadInput
+
+BLOCK = 10_000
+
+
+def unit_rows(x: np.ndarray) -> np.ndarray:
+    """(n, d) float64 rows of length one, of inputs (n, ...) that are flattened.
+
+    Raises:
+        BadInput: a row is zero, or has numbers that are not finite.
+    """
+    flat = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+    lengths = np.linalg.norm(flat, axis=1)
+    bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if len(bad):
+        raise BadInput(f"row {bad[0]} has length {lengths[bad[0]]}, and cannot be scaled to length one")
+    scaled: np.ndarray = flat / lengths[:, None]
+    return scaled
+
+
+def distinct(x: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
+    """Positions of the rows of x (n, d), of length one, that are no near-duplicates of an earlier row that is kept.
+
+    Two rows are near-duplicates when 1 - x_i . x_j is at most `tolerance`. Duplicates make the Gram matrix singular.
+    """
+    near = 1 - x @ x.T <= tolerance
+    kept = np.ones(len(x), dtype=bool)
+    for i in range(1, len(x)):
+        kept[i] = not (near[i, :i] & kept[:i]).any()
+    return np.flatnonzero(kept)
+
+
+def infinite_gram(x: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:
+    """(n, m) the Gram matrix H of infinite width (Arora et al., equation 12) of rows of length one.
+
+        H_ij = x_i . x_j (pi - arccos(x_i . x_j)) / (2 pi)
+
+    Args:
+        x: (n, d). other: (m, d), by default x.
+    """
+    cosine = np.clip(x @ (x if other is None else other).T, -1, 1)
+    if other is None:
+        np.fill_diagonal(cosine, 1)
+    gram: np.ndarray = cosine * (np.pi - np.arccos(cosine)) / (2 * np.pi)
+    return gram
+
+
+def sampled_gram(x: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
+    """(n, n) H as the expectation that defines it, by Monte Carlo.
+
+        H_ij = E_w [x_i . x_j 1(w . x_i >= 0) 1(w . x_j >= 0)],   w ~ N(0, I)
+
+    Args:
+        x: (n, d). draws: of w, at least 1. seed: of the draws.
+
+    Raises:
+        BadInput: draws is below 1.
+    """
+    if draws < 1:
+        raise BadInput(f"draws={draws} must be at least 1")
+    rng, both = np.random.default_rng(seed), np.zeros((len(x), len(x)))
+    points = x.astype(np.float32)
+    for start in range(0, draws, BLOCK):
+        w = rng.standard_normal((points.shape[1], min(BLOCK, draws - start)), dtype=np.float32)
+        on = (points @ w >= 0).astype(np.float32)
+        both += on @ on.T
+    gram: np.ndarray = (x @ x.T) * both / draws
+    return gram
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """What the labels cost by theorem 5.1 of Arora et al., sqrt(2 y . H^-1 y / n), and what was left out of it.
+
+    Attributes:
+        value: of the bound, from the eigenvalues above the floor.
+        clipped: how many eigenvalues were below the floor and were raised to it.
+        share: of |y|^2 in the directions of those.
+        smallest: the least eigenvalue as it was found.
+    """
+
+    value: float
+    clipped: int
+    share: float
+    smallest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """A symmetric Gram matrix by its eigenvalues, and how labels fare under gradient descent in it.
+
+    Attributes:
+        values: (n,) descending. vectors: (n, n), one eigenvector per column.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def of(cls, gram: np.ndarray) -> Spectrum:
+        """Of a Gram matrix (n, n).
+
+        Raises:
+            BadInput: it is not a symmetric matrix.
+        """
+        if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or not np.allclose(gram, gram.T):
+            raise BadInput(f"gram of shape {gram.shape} must be a symmetric matrix")
+        values, vectors = np.linalg.eigh(gram)
+        return cls(values[::-1].copy(), vectors[:, ::-1].copy())
+
+    @property
+    def worst(self) -> np.ndarray:
+        """(n,) the labels that are learnt slowest: the eigenvector of the least eigenvalue, of mean square one."""
+        worst: np.ndarray = self.vectors[:, -1] * np.sqrt(len(self.values))
+        return worst
+
+    def energies(self, y: np.ndarray) -> np.ndarray:
+        """(n,) the share of |y|^2 along each eigenvector, the largest eigenvalue first; they sum to one."""
+        squared = (self.vectors.T @ y) ** 2
+        shares: np.ndarray = squared / squared.sum()
+        return shares
+
+    def residuals(self, y: np.ndarray, rate: float, steps: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(len(steps), n) the predicted y - u(k) = (I - rate H)^k y after k of `steps` steps from outputs of zero.
+
+        Raises:
+            BadInput: the rate is not between 0 and 2 over the largest eigenvalue, beyond which descent diverges.
+        """
+        self._check(rate)
+        factors = (1 - rate * self.values) ** np.asarray(steps)[:, None]
+        found: np.ndarray = (factors * (self.vectors.T @ y)) @ self.vectors.T
+        return found
+
+    def residual_norms(self, y: np.ndarray, rate: float, steps: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(len(steps),) the length of `residuals` (Arora et al., equation 8).
+
+        Raises:
+            BadInput: as `residuals`.
+        """
+        self._check(rate)
+        powers = (1 - rate * self.values) ** (2 * np.asarray(steps)[:, None])
+        return np.sqrt(powers @ (self.vectors.T @ y) ** 2)
+
+    def distance(self, y: np.ndarray, rate: float, steps: int) -> float:
+        """The predicted |W(k) - W(0)|: of all weights together, sqrt(sum_i (1 - (1 - rate l_i)^k)^2 (v_i . y)^2 / l_i).
+
+        It grows with the steps to sqrt(y . H^-1 y). Eigenvalues that are zero to rounding add nothing.
+
+        Raises:
+            BadInput: as `residuals`.
+        """
+        self._check(rate)
+        some = self.values > np.finfo(np.float64).eps * len(self.values) * self.values[0]
+        reached = 1 - (1 - rate * self.values[some]) ** steps
+        return float(np.sqrt((reached**2 * (self.vectors.T @ y)[some] ** 2 / self.values[some]).sum()))
+
+    def steps_to(self, y: np.ndarray, rate: float, share: float, limit: int = 10**9) -> int:
+        """The first step at which the predicted loss is at most `share` of the loss at the start; `limit` if later.
+
+        Raises:
+            BadInput: as `residuals`, or share is not between 0 and 1.
+        """
+        if not 0 < share < 1:
+            raise BadInput(f"share={share!r} must be between 0 and 1")
+        wanted = np.sqrt(share) * np.linalg.norm(y)
+        low, high = 0, 1
+        while high < limit and self.residual_norms(y, rate, [high])[0] > wanted:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.residual_norms(y, rate, [middle])[0] > wanted else (low, middle)
+        return min(high, limit)
+
+    def complexity(self, y: np.ndarray, floor: float = 1e-10) -> Complexity:
+        """sqrt(2 y . H^-1 y / n) (Arora et al., theorem 5.1), with eigenvalues below a floor raised to it.
+
+        Args:
+            y: (n,) labels. floor: relative to the largest eigenvalue, above 0.
+
+        Raises:
+            BadInput: floor is not above 0.
+        """
+        if not floor > 0:
+            raise BadInput(f"floor={floor!r} must be above 0")
+        least = floor * self.values[0]
+        low = self.values < least
+        squared = (self.vectors.T @ y) ** 2
+        value = np.sqrt(2 * (squared / np.maximum(self.values, least)).sum() / len(self.values))
+        return Complexity(float(value), int(low.sum()), float(self.energies(y)[low].sum()), float(self.values[-1]))
+
+    def _check(self, rate: float) -> None:
+        if not 0 < rate < 2 / self.values[0]:
+            raise BadInput(f"rate={rate!r} must be between 0 and 2 / {self.values[0]:.4g}, where descent would diverge")
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Gradient descent of a two-layer network.
+
+    Attributes:
+        residual_norms: (steps + 1,) |y - u(k)|, the start included.
+        distance: |W - W(0)| at the end, of all weights together.
+        outputs: (n,) u at the end.
+    """
+
+    residual_norms: np.ndarray
+    distance: float
+    outputs: np.ndarray
+
+
+def descend_two_layer(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    width: int,
+    rate: float,
+    steps: int,
+    kappa: float = 1.0,
+    mirrored: bool = True,
+    seed: int = 0,
+) -> Descent:
+    """Train the two-layer network by full gradient descent, in float32.
+
+    The weights stay in W(0) plus the span of the points, W(k) = W(0) + C^T x, so C (n, m) and the units' inputs
+    W(0) x + C^T x x^T are carried on instead of W: the same numbers but for rounding, at a cost of n^2 m per step.
+
+    Args:
+        x: (n, d). y: (n,) values. width: m, even where mirrored. rate: of the steps. steps: their number.
+        kappa: standard deviation of the initial weights, above 0.
+        mirrored: the second half of the units are the first with the opposite sign of a, so that u(0) = 0.
+        seed: of the initial weights.
+
+    Raises:
+        BadInput: width is below 1, or odd where mirrored, or kappa is not above 0.
+    """
+    if width < 1 or (mirrored and width % 2):
+        raise BadInput(f"width={width} must be at least 1, and even for a mirrored start")
+    if not kappa > 0:
+        raise BadInput(f"kappa={kappa!r} must be above 0")
+    start, signs = _start(x, width, kappa, mirrored, seed)
+    gram, targets = (x @ x.T).astype(np.float32), y.astype(np.float32)
+    out = (signs / np.sqrt(width)).astype(np.float32)
+    moved, inputs, norms = np.zeros_like(start), start, []
+    for _ in range(steps):
+        residual = np.maximum(inputs, 0) @ out - targets
+        norms.append(float(np.linalg.norm(residual)))
+        moved -= (inputs > 0) * (np.float32(rate) * residual)[:, None] * out
+        inputs = start + gram @ moved
+    outputs = np.maximum(inputs, 0) @ out
+    norms.append(float(np.linalg.norm(outputs - targets)))
+    squared = float((moved * (inputs - start)).sum(dtype=np.float64))
+    return Descent(np.array(norms), float(np.sqrt(max(squared, 0.0))), outputs)
+
+
+def _start(x: np.ndarray, width: int, kappa: float, mirrored: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, m) inputs of the units at the start, and (m,) signs a."""
+    rng = np.random.default_rng(seed)
+    drawn = width // 2 if mirrored else width
+    inputs = x.astype(np.float32) @ (kappa * rng.standard_normal((x.shape[1], drawn), dtype=np.float32))
+    signs = rng.choice([-1.0, 1.0], size=drawn)
+    if mirrored:
+        return np.concatenate([inputs, inputs], axis=1), np.concatenate([signs, -signs])
+    return inputs, signs
