@@ -107,3 +107,11 @@ def test_trainings_that_stop_early_give_probabilities(noisy, patience):
 def test_an_unknown_setting_is_refused(noisy):
     with pytest.raises(BadInput, match="did you mean 'momentum'"):
         nw.audit(noisy, momentun=0.5)
+
+
+def test_class_names_that_utf8_cannot_hold(tmp_path):
+    """A folder's name may have any bytes; Python reads those that are no UTF-8 as lone surrogates."""
+    rows = np.random.default_rng(0).random((60, 3), dtype=np.float32)
+    found = nw.audit(nw.Dataset(rows, np.arange(60) % 2, ("a\udcff", "b")), model="linear", out=tmp_path / "audit")
+    assert set(found.issues["given"]) == {"a?", "b"}
+    assert set(pd.read_csv(tmp_path / "audit" / "issues.csv")["given"]) == {"a?", "b"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -70,14 +70,13 @@ class Findings:
 
         Beside them `expected_gain`, over the cleaned labels; see `review`.
         """
-        names = np.asarray(self.data.classes, dtype=object)
         suspicion = np.round(self.suspicion.astype(float), 6)
         order = np.lexsort((self.data.index, -suspicion))
         return pd.DataFrame(
             {
                 "index": self.data.index[order],
-                "given": names[self.data.given[order]],
-                "suggested": names[self.suggested[order]],
+                "given": _named(self.data.given[order], self.data.classes),
+                "suggested": _named(self.suggested[order], self.data.classes),
                 "suspicion": suspicion[order],
                 "is_issue": self.is_issue.astype(bool)[order],
                 "expected_gain": np.round(self.expected_gain[order], 6),
@@ -136,6 +135,12 @@ class Findings:
             (temporary / "report.html").write_text(render(self), encoding="utf-8")
             save(self.cleaned(), temporary / f"cleaned{suffix_for(self.data)}")
         return folder
+
+
+def _named(numbers: np.ndarray, classes: Sequence[str]) -> pd.Series:
+    """(n,) the names of class numbers, without a Python object per row."""
+    coded = pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), pa.array(list(classes)))
+    return coded.cast(pa.large_string()).to_pandas()
 
 
 def _write_in_parts(table: pd.DataFrame, path: Path) -> None:

@@ -71,7 +71,7 @@ class Dataset:
     Attributes:
         inputs: (n, H, W, C) uint8 images, or (n, d) float32 vectors; an array or a lazy reader with the same indexing.
         given: (n,) int64, the labels as they are in the data set; what training and audit see.
-        classes: K class names; label k means `classes[k]`.
+        classes: K class names; label k means `classes[k]`. What UTF-8 cannot hold becomes a question mark.
         kind: "image", "table" (d encoded columns of a table), "text" (`Texts`, d hashed words) or "vector" (features,
             flattened or computed).
         index: (n,) int64, the row's position in the source; it stays with the row through every split and selection
@@ -109,7 +109,7 @@ class Dataset:
         elif len(self.index) != n:
             raise BadInput(f"index has {len(self.index)} rows, inputs have {n}")
         put(self, "index", np.asarray(self.index, dtype=np.int64))
-        put(self, "classes", tuple(str(name) for name in self.classes))
+        put(self, "classes", tuple(str(name).encode("utf-8", "replace").decode("utf-8") for name in self.classes))
 
     def __len__(self) -> int:
         return len(self.given)
