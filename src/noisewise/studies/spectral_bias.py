@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 SOURCES = {"smoke": "digits", "cpu": "fashion-mnist"}
 LINE: dict[str, dict[str, Any]] = {
-    "smoke": {"frequencies": [1, 2, 3, 4, 5], "width": 64, "hidden": 4, "steps": 800, "rate": 2e-3},
+    "smoke": {"frequencies": [1, 2, 3, 4, 5], "width": 64, "hidden": 4, "steps": 600, "rate": 2e-3},
     "cpu": {"frequencies": [2, 4, 6, 8, 10, 12, 14, 16], "width": 128, "hidden": 5, "steps": 4000, "rate": 1e-3},
 }
 SEEDS = {"smoke": 1, "cpu": 2}
 AMPLITUDES = ("equal", "rising")
 ON_LINE = 200
 HALF = 0.5
-MOVES = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06)
+MOVES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
 MOVED = 0.04
 DIRECTIONS = 30
-CLOUD: dict[str, dict[str, Any]] = {"smoke": {"points": 200, "steps": 500}, "cpu": {"points": 1000, "steps": 500}}
+CLOUD: dict[str, dict[str, Any]] = {"smoke": {"points": 200, "steps": 300}, "cpu": {"points": 1000, "steps": 500}}
 SPECTRUM_POINTS = {"smoke": 600, "cpu": 3000}
 UNITS, LAYERS, CLOUD_RATE, EVERY = 256, 2, 3e-4, 5
 WIDTH = 0.1
@@ -287,13 +287,14 @@ def _draw_ratios(axes: Axes, item: Result) -> None:
     from matplotlib import colormaps
 
     frequencies, times = item.task.arguments["frequencies"], item["times"][1:]
-    for k, colour in zip(frequencies, colormaps["cividis"](np.linspace(0, 0.9, len(frequencies))), strict=True):
+    for k, colour in zip(frequencies, colormaps["cividis"](np.linspace(0, 0.8, len(frequencies))), strict=True):
         axes.semilogx(times, item["ratios"][1:, frequencies.index(k)], color=colour, linewidth=1.2)
         if k in (frequencies[0], frequencies[-1]):
             at = item["reached"][frequencies.index(k)]
             place = (float(times[-1] if np.isnan(at) else at), HALF)
-            side = "right" if k == frequencies[0] else "left"
-            axes.annotate(f" k = {k} ", place, color=colour, ha=side, va="bottom", fontsize=9)
+            offset, side = ((-2, 3), "right") if k == frequencies[0] else ((6, -14), "left")
+            where: Any = {"xytext": offset, "textcoords": "offset points", "ha": side}
+            axes.annotate(f"k = {k}", place, color=colour, fontsize=9, **where)
     axes.axhline(HALF, linestyle="--", color=GREY, linewidth=1)
     axes.set(xlabel="steps of Adam", ylabel="amplitude, of the target's", title="A sum of sines")
 
@@ -307,7 +308,7 @@ def _draw_moves(axes: Axes, lines: Results) -> None:
         axes.plot(moves, kept[:, part].mean(axis=1), "o-", color=colour, label=f"amplitude, {name}")
         axes.plot(moves, errors[:, part].mean(axis=1), "s:", color=colour, label=f"change, {name}")
     axes.set(xlabel="weights moved by (% of their norm)", ylabel="of the amplitude", title="Weights moved at random")
-    axes.set_ylim(0, 1.75)
+    axes.set_ylim(0, 1.4 * axes.get_ylim()[1])
     axes.legend(loc="upper left", ncols=2, fontsize=8)
 
 
@@ -332,13 +333,26 @@ STUDY = Study(
         "Networks, ICML; Xu, Zhang, Luo, Xiao and Ma, Frequency Principle, arXiv 1901.06523",
         year=2019,
         figure="Figures 1 and 2 of Rahaman et al., the filtering method of Xu et al.",
-        explanation="PLACEHOLDER",
-        departures="PLACEHOLDER",
+        explanation="A rectified network is made of linear pieces, whose Fourier transform decays with the "
+        "frequency: a fast wave takes large weights, and gradient descent has to build them. So what changes slowly "
+        "comes first, and single wrong labels, which differ from their neighbours, come late. By amplitudes low "
+        "frequencies also survive when the weights are moved; that is the paper's measure. What changes is not "
+        "smaller there: with weights moved by 4 % it is a quarter of the amplitude in the lower half and a fifth in "
+        "the upper. Amplitudes that rise from a tenth to one do not turn the order round. On images the start "
+        "separates true labels from random ones, not the end: half of the error is gone after 80 steps and 110, four "
+        "fifths after 200 in both, as true labels too have a part that follows no neighbour.",
+        departures="Eight frequencies up to 16 rather than ten up to 50, five hidden layers of 128 units rather than "
+        "256, and 4,000 steps at a rate of 0.001 rather than 60,000 at 0.0003; the network has not come to the end "
+        "of the highest frequencies. A frequency counts as learned at half of its amplitude. Weights are moved by a "
+        "share of their norm. On images the network is of two hidden layers of 256 units, trained on the squared "
+        "error of centred one-hot labels, and the Gaussian's variance is a tenth of the mean squared distance "
+        "between two points where nothing else is said. The paper's sine noise of one frequency on MNIST is not part "
+        "of it.",
         scales={
             "smoke": "five sines, 200 digits, one seed",
             "cpu": "eight sines and two seeds, Fashion-MNIST: 1,000 images to train on, 3,000 for energies",
         },
-        budget={"smoke": 20, "cpu": 120},
+        budget={"smoke": 20, "cpu": 240},
         takes=("source",),
     ),
     runs,
