@@ -145,7 +145,9 @@ def compared(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     config = {key: value for key in ("epochs", "precision") if (value := getattr(args, key)) is not None}
     for source, spec, rows in sets:
         data = noisy(source, spec, rows, args.seed)
-        for name, measure in (("noisewise", ours), ("cleanlab", theirs)):
+        for name, measure in {"noisewise": ours, "cleanlab": theirs}.items():
+            if args.by not in (None, name):
+                continue
             found = measure(data, args.model, config, args.seed)
             line = {"data": source, "noise": spec, "rows": len(data), "by": name, **found}
             print(*(f"{value:.3f}" if isinstance(value, float) else value for value in line.values()), flush=True)
@@ -193,6 +195,7 @@ def main() -> None:
     parser.add_argument("specs", nargs="*", default=["-"])
     parser.add_argument("--model", default="fast")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--by", choices=("noisewise", "cleanlab"), help="only this one; the seconds then compare less")
     parser.add_argument("--precision", choices=("fp32", "bf16"))
     parser.add_argument("--rows", type=int)
     parser.add_argument("--only", help="of the published sets those whose name has this in it")

@@ -151,9 +151,16 @@ def test_interval_by_hand() -> None:
 
 
 def test_a_weak_model_lowers_the_lower_end() -> None:
-    low, high = rate.interval([0.5], 0.3, 0.0)
+    low, high = rate.interval([0.5], 0.3, 0.0, mistaken=0.4)
     margin = float(np.hypot(0.03, 0.06))
-    assert (low, high) == pytest.approx((0.5 - margin - 4 * 0.3**3, 0.5 + margin))
+    assert (low, high) == pytest.approx((0.5 - margin - 1.75 * 0.4**3, 0.5 + margin))
+    assert rate.interval([0.9], 0.0, 0.0, mistaken=1.0)[0] == pytest.approx(0.9 - 0.108 - 0.4)
+
+
+def test_the_excess_of_a_weak_model_by_hand() -> None:
+    assert rate.mistaken(0.2, 0.5) == pytest.approx(0.4)
+    assert rate.mistaken(0.9, 1.0) == 1
+    assert [rate.excess(share) for share in (0.1, 0.27, 0.3, 0.9)] == pytest.approx([0, 0, 0.09, 0.25])
 
 
 def test_a_weak_model_is_named() -> None:

@@ -39,13 +39,12 @@ from noisewise.wording import percent
 FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20
 HALF = 0.5
-WEAK = 0.3
 ROWS_IN_DOUBT = 4
 PLAIN, PLAIN_MOST, PLAIN_HUMAN = (0.1, 0.35), 0.9, 0.3
 SAMPLE_NUMBERS = 2**23
 
 WARNING = (
-    " The model is weak for such labels: what it gets wrong looks like noise, and the rate may be far too high. "
+    " The model is weak for such labels: what it gets wrong looks like noise, and the rate is uncertain. "
     "A better model, more epochs or more rows make it more certain."
 )
 
@@ -105,17 +104,19 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     memorised = evidence.probabilities is None
     if not memorised:
         rates = [min(found, seen.disagreement) for found in rates]
+    doubt = float(1 - clean.max(axis=1).mean())
     estimate = seen.completed(rates[0])
+    mistaken = rate.mistaken(doubt, estimate)
+    estimate = max(estimate - (1 - seen.human) * rate.excess(doubt), 0.0)
     ranked = latent if everything is unseen else fit_latent(everything, sample.labels, latent.transition)
     within = anchors(unseen.argmax(axis=1), unseen.max(axis=1), evidence.classes)
-    doubt = float(1 - clean.max(axis=1).mean())
     chances, others = _judged(evidence, calibration, ranked, plainly(doubt, seen.human))
     suspicion = with_mean(chances, estimate)
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
     error = rate.sampling_error(clean, sample.labels, within, seed) * np.sqrt(len(sample) / len(evidence))
     error = max(float(error), ROWS_IN_DOUBT / len(evidence))
-    interval = rate.interval(seen.spanned(rates), doubt, error, memorised)
+    interval = rate.interval(seen.spanned(rates), doubt, error, memorised, mistaken)
     return Judgement(
         suspicion=suspicion,
         suggested=np.where(is_issue, others, labels),
@@ -125,7 +126,8 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         interval=interval,
         transition=latent.transition,
         scores=scores(evidence),
-        explanation=_explain(labels, chosen[ANCHOR_SHARE], doubt, seen.human, estimate, interval),
+        explanation=_explain(labels, chosen[ANCHOR_SHARE], doubt, seen.human, estimate, interval)
+        + (WARNING if doubt > rate.WEAK else ""),
     )
 
 
@@ -251,5 +253,5 @@ def _explain(
     return (
         f"Of the {count:,} rows predicted most surely, {percent(differ / count)} carry another label than the "
         f"predicted one. {how}{percent(estimate)} of the labels are estimated to be wrong (90 % interval "
-        f"{percent(interval[0])} to {percent(interval[1])}).{WARNING if doubt > WEAK else ''}"
+        f"{percent(interval[0])} to {percent(interval[1])})."
     )
