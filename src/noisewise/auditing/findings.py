@@ -80,7 +80,8 @@ class Findings:
                 "suspicion": suspicion[order],
                 "is_issue": self.is_issue.astype(bool)[order],
                 "expected_gain": np.round(self.expected_gain[order], 6),
-            }
+            },
+            copy=False,
         )
 
     @cached_property
