@@ -17,11 +17,12 @@ def best_threshold(suspicion: np.ndarray) -> float:
     Rows of equal suspicion are named together or not at all. Rows up to a suspicion of 0.25 are never named: on nearly
     clean data the best F1 is so poor that its threshold would name anything.
     """
-    ordered = np.sort(np.asarray(suspicion, dtype=float))[::-1]
-    if not len(ordered) or ordered[0] <= LOWEST:
+    suspicion = np.asarray(suspicion, dtype=float)
+    ordered = np.sort(suspicion[suspicion > LOWEST])[::-1]
+    if not len(ordered):
         return 0.5
-    f1 = 2 * np.cumsum(ordered) / (np.arange(1, len(ordered) + 1) + ordered.sum())
+    f1 = 2 * np.cumsum(ordered) / (np.arange(1, len(ordered) + 1) + suspicion.sum())
     last_of_equals = np.append(ordered[1:] < ordered[:-1], True)
-    best = int(np.argmax(np.where(last_of_equals & (ordered > LOWEST), f1, -1)))
-    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float((ordered[best] + max(below, LOWEST)) / 2)
+    best = int(np.argmax(np.where(last_of_equals, f1, -1)))
+    below = ordered[best + 1] if best + 1 < len(ordered) else LOWEST
+    return float((ordered[best] + below) / 2)
