@@ -60,8 +60,9 @@ def find_conditions(
     """
     bare = data.shape == (0,)
     first = np.arange(len(data)) if bare else equal_rows(data)
-    pairs = [np.stack([np.arange(len(data)), first], axis=1)]
-    shares = [np.zeros(len(data))]
+    twins = np.flatnonzero(first != np.arange(len(data)))
+    pairs = [np.stack([twins, first[twins]], axis=1)]
+    shares = [np.zeros(len(twins))]
     far = np.empty(0, dtype=np.int64), np.empty(0)
     if len(data) >= FEWEST and (features is not None or not bare) and (len(data) <= EXACT_LIMIT or has_approximate()):
         space, metric = (features, "cosine") if features is not None else (likeness(data), "euclidean")
@@ -173,16 +174,15 @@ def _verified(data: Dataset, pairs: np.ndarray, found: Neighbours, first: np.nda
 
 
 def _grouped(data: Dataset, pairs: np.ndarray, shares: np.ndarray) -> pd.DataFrame:
-    n = len(data)
-    links = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n))
-    _, part = connected_components(links, directed=False)
-    rows = np.flatnonzero(np.bincount(part)[part] > 1)
-    nearest = np.ones(n)
     apart = pairs[:, 0] != pairs[:, 1]
+    rows, linked = np.unique(pairs[apart], return_inverse=True)
+    linked, n = linked.reshape(-1, 2), len(rows)
+    _, part = connected_components(coo_array((np.ones(len(linked)), linked.T), shape=(n, n)), directed=False)
+    nearest = np.ones(n)
     for side in (0, 1):
-        np.minimum.at(nearest, pairs[apart, side], shares[apart])
-    differ = pd.Series(data.given).groupby(part).nunique().to_numpy()[part] > 1
-    table = pd.DataFrame({"position": rows, "part": part[rows], "score": 1 - nearest[rows], "agree": ~differ[rows]})
+        np.minimum.at(nearest, linked[:, side], shares[apart])
+    differ = pd.Series(data.given[rows]).groupby(part).nunique().to_numpy()[part] > 1
+    table = pd.DataFrame({"position": rows, "part": part, "score": 1 - nearest, "agree": ~differ})
     table["best"] = table.groupby("part")["score"].transform("max")
     table = table.sort_values(["agree", "best", "part", "position"], ascending=[True, False, True, True])
     groups = pd.factorize(table["part"])[0].astype(np.int64)
