@@ -117,7 +117,6 @@ def _empty(shape: tuple[int, int], dtype: type) -> np.ndarray:
     folder = Path(tempfile.mkdtemp(prefix="noisewise-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if shutil.disk_usage(folder).free < shape[0] * shape[1] * np.dtype(dtype).itemsize:
-        raise BadInput(
-            f"{folder.parent} has no room to unpack {shape[0]:,} x {shape[1]:,} numbers (TMPDIR names another)"
-        )
+        numbers = f"{shape[0]:,} x {shape[1]:,} numbers"
+        raise BadInput(f"{folder.parent} has no room to unpack {numbers}: set TMPDIR to another folder")
     return np.lib.format.open_memmap(folder / "matrix.npy", "w+", dtype, shape)
