@@ -8,7 +8,7 @@ import pytest
 import noisewise
 
 ROOT = Path(noisewise.__file__).parent
-SHARED = {"errors", "wording", "catalogue", "spec", "files", "cluster", "__init__"}
+SHARED = {"errors", "wording", "catalogue", "spec", "files", "cluster", "style", "__init__"}
 BELOW = {
     "data": set(),
     "noise": {"data"},
@@ -16,13 +16,15 @@ BELOW = {
     "training": {"data", "models"},
     "methods": {"training", "data", "models"},
     "auditing": {"methods", "training", "noise", "data", "models"},
-    "run": {"auditing", "methods", "training", "noise", "data", "models"},
+    "run": {"probes", "theory", "auditing", "methods", "training", "noise", "data", "models"},
     "estimator": {"run", "auditing", "methods", "training", "noise", "data", "models"},
+    "probes": {"theory", "training", "data", "models"},
     "theory": set(),
     "runner": set(),
     "bench": {"runner", "run", "auditing", "methods", "training", "noise", "data", "models"},
-    "studies": {"theory", "runner", "run", "auditing", "methods", "training", "noise", "data", "models"},
+    "studies": {"probes", "theory", "runner", "run", "auditing", "methods", "training", "noise", "data", "models"},
     "cli": {
+        "probes",
         "studies",
         "theory",
         "bench",

@@ -26,7 +26,7 @@ from noisewise.studies.interpolation import (
     standardised,
     window,
 )
-from noisewise.studies.style import write_figure
+from noisewise.style import write_figure
 from noisewise.training import trainer
 
 QUICK = {"source": "digits", "model": "mlp:128", "rows": 200, "tested": 100, "seed": 0, "rate": 0.1, "batch_size": 16}

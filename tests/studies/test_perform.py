@@ -11,7 +11,7 @@ import pytest
 from noisewise.errors import BadInput
 from noisewise.runner import Done, Task
 from noisewise.studies import Claim, perform
-from noisewise.studies.style import COLOURS
+from noisewise.style import COLOURS
 
 FILES = {"claims.json", "timings.json", "figure.png", "figure.svg", "report.html"}
 

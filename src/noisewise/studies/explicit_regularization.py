@@ -10,7 +10,7 @@ from noisewise.runner import Result, Task
 from noisewise.studies.interpolation import fitting
 from noisewise.studies.results import Results
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ import torch
 from noisewise.runner import Task
 from noisewise.studies.results import Results
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import GREY, subplots
+from noisewise.style import GREY, subplots
 from noisewise.theory.expressivity import count_weights, memorise, memorise_deep
 
 if TYPE_CHECKING:

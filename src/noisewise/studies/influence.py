@@ -16,7 +16,7 @@ from noisewise.runner import Task
 from noisewise.studies.results import Results
 from noisewise.studies.samples import Sample, sample, unit
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
 from noisewise.training.config import configured
 

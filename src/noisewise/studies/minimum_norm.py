@@ -11,7 +11,7 @@ from noisewise.runner import Task
 from noisewise.studies.results import Results
 from noisewise.studies.samples import sample, unit
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.filters import MAPS
 from noisewise.theory.minimum_norm import descend, interpolate, least_norm
 

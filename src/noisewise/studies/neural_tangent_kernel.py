@@ -15,7 +15,7 @@ from noisewise.runner import Task
 from noisewise.studies.pairs import pair
 from noisewise.studies.results import Results
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.tangent import (
     TangentNet,
     alignment,

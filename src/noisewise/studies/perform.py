@@ -16,7 +16,7 @@ from noisewise.spec import parse
 from noisewise.studies.report import render
 from noisewise.studies.results import Results
 from noisewise.studies.study import Claim, Study
-from noisewise.studies.style import styled, write_figure
+from noisewise.style import styled, write_figure
 
 RUNS = "runs"
 

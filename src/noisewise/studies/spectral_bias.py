@@ -15,7 +15,7 @@ from noisewise.studies.interpolation import spearman
 from noisewise.studies.results import Results
 from noisewise.studies.samples import Sample, sample, unit
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.spectrum import (
     amplitudes_of,
     descend,

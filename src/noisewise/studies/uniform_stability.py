@@ -12,7 +12,7 @@ from noisewise.runner import Task
 from noisewise.studies.results import Results
 from noisewise.studies.samples import sample, unit
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.stability import SOFTMAX_LIPSCHITZ, replacement_bound, softmax_regression
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from noisewise.runner import Task
 from noisewise.studies.pairs import Pair, pair
 from noisewise.studies.results import Results
 from noisewise.studies.study import Card, Claim, Study
-from noisewise.studies.style import COLOURS, GREY, subplots
+from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.wide import Spectrum, descend_two_layer, infinite_gram, sampled_gram
 
 if TYPE_CHECKING:

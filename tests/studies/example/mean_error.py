@@ -4,7 +4,7 @@ import numpy as np
 
 from noisewise.runner import Task
 from noisewise.studies import Card, Claim, Study
-from noisewise.studies.style import subplots
+from noisewise.style import subplots
 
 SIZES = {"smoke": (10, 100, 1000), "cpu": (10, 100, 1000, 10000)}
 

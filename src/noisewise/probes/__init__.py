@@ -1,0 +1,6 @@
+"""Probes: read-only measurements of training. A probe imports no method."""
+
+from noisewise.probes.catalogue import PROBES
+from noisewise.probes.probe import Card, Probe, Subject
+
+__all__ = ["PROBES", "Card", "Probe", "Subject"]
