@@ -23,7 +23,7 @@ help:
 	@echo "make lint   check format, style and types"
 	@echo "make slow   run the tests marked slow"
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
-	@echo "make docs   write docs/methods.md, docs/methods/, docs/detectors.md and docs/gallery.md from the cards"
+	@echo "make docs   write docs/methods.md, docs/methods/, docs/detectors.md, docs/probes.md and docs/gallery.md from the cards"
 	@echo "make gallery  run all studies at SCALE=$(SCALE) and show them in docs/gallery.md"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
 	@echo "Each installs what it needs into VENV=$(VENV) first."

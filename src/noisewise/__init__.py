@@ -27,12 +27,14 @@ _PLACES = {
     "audit": "noisewise.auditing.pipeline",
     "Findings": "noisewise.auditing.findings",
     "decide": "noisewise.auditing.decide",
+    "probe": "noisewise.probes.build",
     "NoisyClassifier": "noisewise.estimator",
     "BadInput": "noisewise.errors",
     "Diverged": "noisewise.errors",
     "METHODS": "noisewise.methods",
     "CORRUPTIONS": "noisewise.noise",
     "DETECTORS": "noisewise.auditing.catalogue",
+    "PROBES": "noisewise.probes",
     "MODELS": "noisewise.models",
     "SOURCES": "noisewise.data.catalogue",
 }
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from noisewise.methods import METHODS
     from noisewise.models import MODELS
     from noisewise.noise import CORRUPTIONS, corrupt
+    from noisewise.probes import PROBES
+    from noisewise.probes.build import probe
     from noisewise.run import Run, train
     from noisewise.training import Config
 

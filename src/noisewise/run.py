@@ -26,12 +26,16 @@ from noisewise.methods import build
 from noisewise.methods.presets import preset as named_preset
 from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
+from noisewise.probes import build as build_probes
+from noisewise.probes.attached import SECONDS, Attached
+from noisewise.reports.run import render
 from noisewise.training.config import Config, configured
 from noisewise.training.method import Method
 from noisewise.training.networks import Predictor
 from noisewise.training.stopping import RULES
 from noisewise.training.streams import predicted
 from noisewise.training.trainer import Row, Training
+from noisewise.training.trainer import Witness as Watch
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +73,11 @@ class Run:
         """(n,) predicted class numbers."""
         return self.predict_proba(inputs).argmax(axis=1)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write `run.json`, `history.parquet`, `samples.parquet` and `model.safetensors`, all or none.
+    def save(self, folder: str | Path, *, report: bool = True) -> Path:
+        """Write `run.json`, `history.parquet`, `samples.parquet`, `model.safetensors`, `report.html`, all or none.
+
+        Args:
+            folder: where. report: whether to draw the report, which takes about two seconds.
 
         Raises:
             BadInput: the folder cannot be written or the disk is full.
@@ -82,6 +89,9 @@ class Run:
             self.samples.to_parquet(temporary / "samples.parquet", index=False)
             weights = {name: value.contiguous().cpu() for name, value in self.predictor.nets.state_dict().items()}
             save_file(weights, str(temporary / "model.safetensors"))
+            if report:
+                page = render(self.metrics, self.history, self.samples)
+                (temporary / "report.html").write_text(page, encoding="utf-8")
         return folder
 
 
@@ -99,7 +109,9 @@ def train(
     rows: int | None = None,
     labels: str | None = None,
     data_dir: str | Path | None = None,
+    probe: str | None = None,
     out: str | Path | None = None,
+    report: bool = True,
     resume: bool = False,
     on_epoch: Callable[[Row], None] | None = None,
     on_progress: Callable[[float], None] | None = None,
@@ -119,7 +131,9 @@ def train(
         noise_rate: the noise rate where you know it; methods that need it otherwise estimate it.
         rows: train on a stratified random subset of so many rows.
         labels: label column of a table. data_dir: a folder to look for named sources in.
-        out: a folder for results and checkpoints. resume: go on from the checkpoint there.
+        probe: what to measure of the networks after epochs, such as "fisher,curvature:top=3".
+        out: a folder for results and checkpoints. report: whether a report is drawn there.
+        resume: go on from the checkpoint in `out`.
         on_epoch, on_progress: told every history row, and the share of the present epoch that is done.
         settings: further fields of `Config`.
 
@@ -141,6 +155,7 @@ def train(
     )
     chosen = model if model is not None else DEFAULTS[source.kind]
     trains = build(method)
+    attached = Attached(build_probes(probe) if probe else [], parts)
     folder = None if out is None else Path(out)
     training = Training(
         parts,
@@ -148,18 +163,23 @@ def train(
         config,
         folder=None if folder is None else folder / "checkpoint",
         resume=resume,
-        witness=Witness(parts),
+        witness=_both(Witness(parts), attached),
         on_epoch=on_epoch,
         on_progress=on_progress,
         noise_rate=noise_rate,
         method=_said(method),
     )
+    attached.rehearse(training)
     trains(training)
     training.finish()
     run = _result(training, parts, method, chosen, config, preset)
     if folder is not None:
-        run.save(folder)
+        run.save(folder, report=report)
     return run
+
+
+def _both(one: Watch, other: Watch) -> Watch:
+    return lambda training, method: {**one(training, method), **other(training, method)}
 
 
 def _named(method: Any) -> str:
@@ -272,6 +292,9 @@ def _result(training: Training, data: Dataset, method: Any, model: Any, config: 
         "precision": config.torch_precision,
         "versions": versions(),
     }
+    measured = [name for name in map(str, history.columns) if name.startswith(f"{SECONDS}/")]
+    if measured:
+        metrics[SECONDS] = {name.partition("/")[2]: float(history[name].sum()) for name in measured}
     for name in ("train_accuracy", "clean_fit", "noisy_fit", "label_precision", "label_recall"):
         if name in history:
             metrics[name] = history[name].iloc[-1]

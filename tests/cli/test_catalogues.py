@@ -9,7 +9,7 @@ import noisewise
 from noisewise.cli.pages import pages
 
 DOCS = Path(__file__).parents[2] / "docs"
-CATALOGUES = ("METHODS", "CORRUPTIONS", "DETECTORS", "MODELS", "SOURCES")
+CATALOGUES = ("METHODS", "CORRUPTIONS", "DETECTORS", "PROBES", "MODELS", "SOURCES")
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES)
@@ -35,7 +35,12 @@ def test_methods_tell_what_the_contract_names(run):
 
 def test_the_pages_of_methods_are_up_to_date():
     written = pages(DOCS)
-    there = {"methods.md", "detectors.md", *(f"methods/{path.name}" for path in (DOCS / "methods").glob("*.md"))}
+    there = {
+        "methods.md",
+        "detectors.md",
+        "probes.md",
+        *(f"methods/{path.name}" for path in (DOCS / "methods").glob("*.md")),
+    }
     assert written.keys() == there, "run `make docs`"
     stale = [name for name, text in written.items() if (DOCS / name).read_text(encoding="utf-8") != text]
     assert stale == [], "run `make docs`"

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods.cdr import CDR, proximal_term
-from noisewise.methods.criticality import importance, kth_mask, sampled_mask
+from noisewise.methods.criticality import importance, kth_mask, sampled_mask, supplement_mask
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import Task
 
@@ -119,6 +119,31 @@ def test_a_sample_is_drawn_anew_every_step_and_all_is_used_where_there_is_no_mor
     assert_close(flat(handed(prepared(0.0, sampled=20))), flat(GRADIENTS))
 
 
+def test_the_rule_of_the_supplement_by_hand():
+    """Of 40,000 entries a half of (1 - 0.4) is kept: k = 10,000 (1 - 0.6 / 2) = 7,000 of the first 10,000."""
+    assert supplement_mask(torch.zeros(1000), 0.4).all()
+    rising = torch.arange(1.0, 2001.0)
+    assert int(supplement_mask(rising, 0.4).sum()) == 2000 - 799
+    large = torch.cat([torch.randperm(10_000, generator=RNG.manual_seed(3)).float(), torch.full((30_000,), 6999.0)])
+    mask = supplement_mask(large, 0.4)
+    assert mask[:10_000].sum() == 3001
+    assert mask[10_000:].all()
+    large[10_000:] = 6998.0
+    assert not supplement_mask(large, 0.4)[10_000:].any()
+    huge = torch.arange(4_000_000.0)
+    assert int((~supplement_mask(huge, 0.999)).sum()) == 9989
+
+
+def test_the_supplement_leaves_small_tensors_alone_and_drops_the_factor():
+    params = {"a.weight": torch.randn(50, 40, generator=RNG.manual_seed(4)), "b.weight": torch.ones(10, 100)}
+    gradients = {name: torch.randn(p.shape, generator=RNG) for name, p in params.items()}
+    found = handed(prepared(0.4, compat_supplement=True), gradients=gradients, params=params)
+    assert torch.equal(found["b.weight"], gradients["b.weight"])
+    kept_here = found["a.weight"] != 0
+    assert int(kept_here.sum()) == 2000 - 799
+    assert torch.equal(found["a.weight"], gradients["a.weight"] * kept_here)
+
+
 # decay
 
 
@@ -168,6 +193,7 @@ def test_the_gradient_that_is_handed_in_is_left_alone():
         ({"ordering": "odd"}, "cdr: ordering='odd' is not one of global, tensor"),
         ({"sampled": 0}, "cdr: sampled=0 must lie between"),
         ({"sampled": 9, "compat_kth": True}, "cdr: sampled and compat_kth are two ways"),
+        ({"sampled": 9, "compat_supplement": True}, "cdr: sampled and compat_supplement are two ways"),
     ],
 )
 def test_options_out_of_range_are_named(options, said):

@@ -11,11 +11,12 @@ from torch.testing import assert_close
 from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.methods.bootstrap import BootstrapHard
-from noisewise.methods.d2l import D2L, has_turned, intrinsic_dimension
+from noisewise.methods.d2l import D2L, has_turned
 from noisewise.methods.elr_plus import ELRPlus, ramp_up
 from noisewise.methods.mixup import draw_share
 from noisewise.methods.sop import SOP, overparametrised_loss, sparse_noise
 from noisewise.methods.sop_plus import SOPPlus, imbalance, view_divergence
+from noisewise.theory.dimension import intrinsic_dimension
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.method import Sight, Task
 from noisewise.training.networks import Networks, mean_of_logits

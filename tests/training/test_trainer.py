@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -178,3 +180,80 @@ def test_rows_that_nobody_added(data):
     training = Training(data, "mlp:widths=8", Config(epochs=1))
     with pytest.raises(BadInput, match="needs extra rows"):
         training.fit(training.learner(), Joins())
+
+
+class Watched(Method):
+    """Keeps the inputs and labels of all rows it was shown, by index."""
+
+    def edit(self, batch, nets, rng):
+        for index, x, y in zip(batch.rows.tolist(), batch.x, batch.y.argmax(dim=-1), strict=True):
+            self.shown[index] = (x.clone(), int(y))
+        return batch
+
+    def __init__(self):
+        super().__init__()
+        self.shown = {}
+
+
+def other_version(data):
+    """The same rows, upside down and with other labels."""
+    return replace(data, inputs=-data.inputs, given=(data.given + 1) % 3, test=None, validation=None)
+
+
+def test_a_recipe_draws_from_rows_it_added(data):
+    whole = training(data)
+    whole.add("other", other_version(data))
+    learner, there, here = whole.learner(), Watched(), Watched()
+    whole.fit(learner, there, 1, split="other")
+    whole.fit(learner, here, 1)
+    assert set(there.shown) == set(here.shown) == set(data.index.tolist())
+    mean, std = whole.rows.normalise.mean, whole.rows.normalise.std
+    for index, (x, y) in there.shown.items():
+        own, label = here.shown[index]
+        assert torch.allclose(x * std + mean, -(own * std + mean), atol=1e-5)
+        assert y == (label + 1) % 3
+    assert (whole.ledger.seen[whole.ledger.given >= 0] == 2).all()
+
+
+def test_rows_of_an_added_split_may_be_chosen(data):
+    whole, method = training(data), Watched()
+    whole.add("other", other_version(data))
+    chosen = torch.zeros(whole.task.rows, dtype=torch.bool)
+    chosen[torch.tensor(data.index[:9])] = True
+    whole.fit(whole.learner(), method, 1, split="other", rows=chosen)
+    assert set(method.shown) == set(data.index[:9].tolist())
+
+
+def test_drawing_from_added_rows_resumes_to_the_same_bits(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", 0.0)
+
+    def recipe(t):
+        t.add("other", other_version(data))
+        t.fit(t.learner(), first := Method(), 3, split="other")
+        t.fit(t.learner(), first, 2)
+        return torch.cat([p.detach().flatten() for p in t.learner().nets.parameters()])
+
+    class Cut(Exception):
+        pass
+
+    for cut in (2, 4):
+
+        def stop(row, cut=cut):
+            if row["epoch"] == cut:
+                raise Cut
+
+        with pytest.raises(Cut):
+            recipe(training(data, folder=tmp_path / str(cut), on_epoch=stop))
+        assert torch.equal(recipe(training(data, folder=tmp_path / str(cut), resume=True)), recipe(training(data)))
+
+
+def test_splits_that_cannot_be_drawn_from(data):
+    whole = training(data)
+    for name in ("test", "validation"):
+        with pytest.raises(BadInput, match="held out"):
+            whole.fit(whole.learner(), Method(), 1, split=name)
+    with pytest.raises(BadInput, match="needs other rows"):
+        whole.fit(whole.learner(), Method(), 1, split="other")
+    whole.add("other", replace(data, index=data.index + 1000, test=None, validation=None))
+    with pytest.raises(BadInput, match="not known here"):
+        whole.fit(whole.learner(), Method(), 1, split="other")

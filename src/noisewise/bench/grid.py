@@ -60,7 +60,7 @@ class Job:
         from noisewise.run import train
 
         call = dict(self.arguments)
-        train(call.pop("source"), out=folder, resume=True, **call)
+        train(call.pop("source"), out=folder, report=False, resume=True, **call)
 
 
 def read_spec(path: str | Path) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def run_files(arguments: dict[str, Any], data: Dataset | None) -> dict[str, byte
     call = dict(arguments)
     source = call.pop("source")
     with tempfile.TemporaryDirectory(prefix="noisewise.") as name:
-        train(source if data is None else data, out=name, **call)
+        train(source if data is None else data, out=name, report=False, **call)
         found = sorted(path for path in Path(name).rglob("*") if path.is_file())
         return {path.relative_to(name).as_posix(): path.read_bytes() for path in found}
 

@@ -1,4 +1,4 @@
-"""`noisewise methods | corruptions | detectors | models | sources`: what there is, by name."""
+"""`noisewise methods | corruptions | detectors | probes | models | sources`: what there is, by name."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def describe_methods() -> list[Entry]:
         rest["presets"] = {key: asdict(value) for key, value in presets(name).items()}
         found.append({**first, "year": entry.year, **rest})
     return found
+
+
+def describe_probes() -> list[Entry]:
+    """Every probe's card as plain data, with its options and their defaults."""
+    from noisewise.probes.build import options as defaults
+
+    probes = noisewise.PROBES
+    return [{**entry, "options": defaults(probes[entry["name"]])} for entry in describe(probes)]
 
 
 def describe(catalogue: Mapping[str, Any]) -> list[Entry]:
@@ -93,6 +101,19 @@ detectors = _command(
     "List what scores suspicion.",
     lambda: describe(noisewise.DETECTORS),
     {"name": "name", "needs": "needs", "cost": "costs extra", "equation": "score", "year": "year", "paper": "paper"},
+)
+probes = _command(
+    "probes",
+    "List what can be measured of training.",
+    describe_probes,
+    {
+        "name": "name",
+        "network": "needs a network",
+        "truth": "needs truth",
+        "cost": "cost",
+        "year": "year",
+        "paper": "paper",
+    },
 )
 models = _command(
     "models",

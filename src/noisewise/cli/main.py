@@ -20,10 +20,11 @@ import click
 import noisewise
 from noisewise.cli.audit import audit
 from noisewise.cli.bench import bench
-from noisewise.cli.catalogues import corruptions, detectors, methods, models, sources
+from noisewise.cli.catalogues import corruptions, detectors, methods, models, probes, sources
 from noisewise.cli.command import SETTINGS, Group
 from noisewise.cli.corrupt import corrupt
 from noisewise.cli.decide import decide
+from noisewise.cli.probe import probe
 from noisewise.cli.review import review
 from noisewise.cli.study import study
 from noisewise.cli.text import printable
@@ -31,7 +32,10 @@ from noisewise.cli.train import train
 from noisewise.errors import BadInput, Diverged, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
-COMMANDS = (audit, train, corrupt, review, decide, study, bench, methods, corruptions, detectors, models, sources)
+COMMANDS = (
+    *(audit, train, corrupt, probe, review, decide, study, bench),
+    *(methods, corruptions, detectors, probes, models, sources),
+)
 
 
 @click.group(cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True)

@@ -2,7 +2,7 @@
 
 `methods.md` lists all methods, `methods/NAME.md` says of each what its card and docstring say, and what was measured
 of it: the numbers in `results/methods.csv` and `results/method-cost.json`, where they have the method. `detectors.md`
-lists all detectors.
+lists all detectors, `probes.md` all probes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from noisewise.cli.catalogues import Entry, describe_methods
 from noisewise.cli.detector_page import detector_page
+from noisewise.cli.probe_page import probe_page
 from noisewise.files import whole
 
 STEP = ("edit", "forward", "target", "loss", "weight", "penalty", "backward", "gradient", "optimiser")
@@ -38,6 +39,7 @@ def pages(folder: Path) -> dict[str, str]:
     """Every written page by its path inside `folder`, as Markdown."""
     entries, results = describe_methods(), folder / "results"
     found = {"methods.md": _HEAD + "".join(_line(entry) for entry in entries), "detectors.md": detector_page(folder)}
+    found["probes.md"] = probe_page()
     return found | {f"methods/{e['name']}.md": _page(e, _measured(results, e), _cost(results, e)) for e in entries}
 
 

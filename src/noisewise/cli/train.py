@@ -29,6 +29,7 @@ _COLUMNS = {
     example="noisewise train digits --corrupt symmetric:0.4 --method elr --epochs 20 --out run/\n"
     "noisewise train fashion-mnist --method coteaching --model cnn9 --set lr=0.001 --set optimizer=adam --out run/\n"
     "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt symmetric:0.5 --out run/\n"
+    "noisewise train digits --corrupt symmetric:0.4 --probe fisher,label-fit --out run/\n"
     "noisewise train table.parquet --labels y --method glc --trusted 200 --out run/",
 )
 @options.together(options.source, options.labels)
@@ -55,9 +56,14 @@ _COLUMNS = {
     metavar="R",
     help="The noise rate, where you know it; methods that need it otherwise estimate it.",
 )
+@click.option(
+    "--probe",
+    metavar="NAMES",
+    help="What to measure of the network after epochs: names of `noisewise probes`, such as fisher,curvature:top=3.",
+)
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder, if there is one.")
-@options.together(options.out_folder("run.json, history, samples, model and checkpoint"), options.as_json)
+@options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
 def train(
     source: str, epochs: int | None, settings: tuple[str, ...], out: Path, as_json: bool, **arguments: Any
 ) -> None:

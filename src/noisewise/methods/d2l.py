@@ -21,23 +21,10 @@ from torch import Tensor
 from noisewise.methods.bootstrap import hard_prediction
 from noisewise.methods.checks import within
 from noisewise.models import penultimate
+from noisewise.theory.dimension import intrinsic_dimension
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Sight, Task
 from noisewise.training.networks import Networks, evaluating
-
-_LEAST_RATIO = 1e-8
-_LARGEST = 1e3
-
-
-def intrinsic_dimension(features: Tensor, neighbours: int) -> Tensor:
-    """(B,) maximum-likelihood LID of (B, d) rows among themselves; at most 1000, where all neighbours are equally far.
-
-    With fewer than `neighbours` other rows, all of them count.
-    """
-    distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = distances.sort(dim=1).values[:, 1 : neighbours + 1]
-    ratio = nearest / nearest[:, -1:].clamp_min(torch.finfo(nearest.dtype).tiny)
-    return -1 / ratio.clamp_min(_LEAST_RATIO).log().mean(dim=1).clamp_max(-1 / _LARGEST)
 
 
 def has_turned(lids: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Probes: read-only measurements of training. A probe imports no method."""
 
+from noisewise.probes.build import build, probe
 from noisewise.probes.catalogue import PROBES
 from noisewise.probes.probe import Card, Probe, Subject
 
-__all__ = ["PROBES", "Card", "Probe", "Subject"]
+__all__ = ["PROBES", "Card", "Probe", "Subject", "build", "probe"]

@@ -9,5 +9,11 @@ PROBES = Catalogue(
     {
         "label-fit": "noisewise.probes.label_fit:LabelFit",
         "effective-parameters": "noisewise.probes.effective_parameters:EffectiveParameters",
+        "fisher": "noisewise.probes.fisher:Fisher",
+        "gradient-noise": "noisewise.probes.gradient_noise:GradientNoise",
+        "complexity": "noisewise.probes.complexity:Complexity",
+        "lid": "noisewise.probes.lid:LID",
+        "frequency": "noisewise.probes.frequency:Frequency",
+        "curvature": "noisewise.probes.curvature:Curvature",
     },
 )

@@ -23,7 +23,7 @@ class LabelFit(Probe):
             "noisy_given": "share of the wrongly labelled rows that are predicted as labelled: memorised",
             "noisy_true": "share of the wrongly labelled rows that are predicted as their true class",
         },
-        "1 forward pass",
+        "one forward pass per example measured",
         "Arpit, Jastrzebski, Ballas, Krueger, Bengio, Kanwal, Maharaj, Fischer, Courville, Bengio and Lacoste-Julien, "
         "A Closer Look at Memorization in Deep Networks, ICML 2017",
         2017,

@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from noisewise.auditing.report_parts.markup import count, escape, source_hash
+from noisewise.reports import resource
 from noisewise.studies.study import Card, Claim
 
 
@@ -20,7 +21,7 @@ def render(card: Card, claims: Sequence[Claim], timings: dict[str, Any], figure:
         timings: the content of `timings.json`.
         figure: as SVG.
     """
-    style = _resource("page.css")
+    style = resource("page.css")
     return Template(_resource("page.html")).substitute(
         policy=f"default-src 'none'; img-src data:; style-src {source_hash(style)}; base-uri 'none'",
         style=style,

@@ -38,5 +38,5 @@ def trained(source: str, scratch: Path, **arguments: Any) -> dict[str, Any]:
     """
     from noisewise.run import train
 
-    run = train(source, out=scratch, resume=True, **arguments)
+    run = train(source, out=scratch, report=False, resume=True, **arguments)
     return {**run.metrics, "history": run.history}

@@ -42,24 +42,32 @@ def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batc
 
 
 class Streams:
-    """The batches of an epoch, with those drawn beside them."""
+    """The batches of an epoch, with those drawn beside them.
 
-    def __init__(self, training: Training, method: Method, mask: Tensor | None, beside: Mapping[str, Tensor]) -> None:
+    Args:
+        training: whose. method: for what it wants beside.
+        mask: by index, of the rows to draw; None draws all. beside: masks of further training rows, by name.
+        drawn: what the epoch's own batches are drawn from; by default the training rows.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        method: Method,
+        mask: Tensor | None,
+        beside: Mapping[str, Tensor],
+        drawn: Rows | None = None,
+    ) -> None:
         self.training = training
-        self.positions = self._positions(mask)
+        self.drawn = training.rows if drawn is None else drawn
+        self.positions = _positions(self.drawn, mask)
         if len(self.positions) < 2:
             raise BadInput(f"only {len(self.positions)} row(s) are left to train on")
-        self.beside = {name: (training.rows, self._positions(m)) for name, m in beside.items()}
+        self.beside = {name: (training.rows, _positions(training.rows, m)) for name, m in beside.items()}
         for name in method.beside:
             if name not in self.beside:
                 others = training.split(name)
                 self.beside[name] = (others, torch.arange(len(others)))
-
-    def _positions(self, mask: Tensor | None) -> Tensor:
-        rows = self.training.rows
-        if mask is None:
-            return torch.arange(len(rows))
-        return torch.nonzero(mask.to(rows.index.device)[rows.index])[:, 0].cpu()
 
     @property
     def rows(self) -> int:
@@ -76,10 +84,10 @@ class Streams:
         training, classes = self.training, self.training.classes
         order = self.positions[torch.randperm(self.rows, generator=rng)]
         others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.beside.items() if len(at)}
-        for at, raw in training.rows.stream(order, training.config.batch_size):
+        for at, raw in self.drawn.stream(order, training.config.batch_size):
             drawn = {name: next(stream) for name, stream in others.items()}
             beside = {name: _augmented(*parts, classes, rng) for name, parts in drawn.items()}
-            yield replace(_augmented(training.rows, at, raw, classes, rng), beside=beside)
+            yield replace(_augmented(self.drawn, at, raw, classes, rng), beside=beside)
 
     def _endless(self, rows: Rows, positions: Tensor, rng: torch.Generator) -> Iterator[tuple[Rows, Tensor, Tensor]]:
         size = min(self.training.config.batch_size, len(positions))
@@ -88,6 +96,12 @@ class Streams:
             whole = order[: len(order) // size * size]
             for at, raw in rows.stream(whole, size):
                 yield rows, at, raw
+
+
+def _positions(rows: Rows, mask: Tensor | None) -> Tensor:
+    if mask is None:
+        return torch.arange(len(rows))
+    return torch.nonzero(mask.to(rows.index.device)[rows.index])[:, 0].cpu()
 
 
 def _augmented(rows: Rows, at: Tensor, raw: Tensor, classes: int, rng: torch.Generator) -> Batch:

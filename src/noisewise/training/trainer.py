@@ -153,6 +153,7 @@ class Training:
         method: Method,
         epochs: int | None = None,
         *,
+        split: str | None = None,
         rows: Tensor | None = None,
         beside: Mapping[str, Tensor] | None = None,
         predictor: Predictor | None = None,
@@ -163,7 +164,9 @@ class Training:
         Args:
             learner: from `learner`. method: a method or chain; prepared when first seen.
             epochs: how many; by default the config's.
-            rows: (task.rows,) mask by index of the training rows to draw; default all.
+            split: what is drawn: "trusted", or a name that `add` brought; by default the training rows. Its rows must
+                be known to the training by their index, as other versions of training rows are.
+            rows: (task.rows,) mask by index of the rows to draw; default all.
             beside: masks by index of further rows to draw a batch of along with every batch, by name.
             predictor: what is evaluated after each epoch; by default the learner's networks with the method's
                 `predict`.
@@ -171,7 +174,8 @@ class Training:
 
         Raises:
             Diverged: a loss or weight that is not finite; the last good checkpoint is kept.
-            BadInput: the method needs trusted rows and there are none; no rows to train on.
+            BadInput: the method needs trusted rows and there are none; no rows to train on; a split that is not there,
+                is held out or has rows of unknown index.
         """
         number = self._enter(method)
         predictor = predictor or Predictor(learner.nets, method.predict)
@@ -182,7 +186,7 @@ class Training:
             return learner
         started = self._state.get("epoch", 0) if call == self._state.get("calls") else 0
         joint = self._methods[number][1]
-        streams = Streams(self, method, rows, beside or {})
+        streams = Streams(self, method, rows, beside or {}, self._drawn(split))
         for epoch in range(started, epochs or self.config.epochs):
             if record and self._stopped():
                 break
@@ -203,8 +207,23 @@ class Training:
             raise BadInput(f"this training needs {name} rows and the data set has none{hint}")
         return self.splits[name]
 
+    def _drawn(self, split: str | None) -> Rows:
+        if split is None:
+            return self.rows
+        if split in ("validation", "test"):
+            raise BadInput(f"split={split!r} is held out, and nothing can be trained on it")
+        rows = self.split(split)
+        if int(rows.index.max()) >= self.task.rows:
+            raise BadInput(
+                f"split={split!r} has rows whose index is not below {self.task.rows}: they are not known here"
+            )
+        return rows
+
     def add(self, name: str, data: Dataset) -> None:
-        """Further rows, under a name by which a method can ask for them in `beside`; prepared as the others are."""
+        """Further rows, under a name by which a method can ask for them in `beside` and a recipe in `fit`.
+
+        They are prepared as the others are.
+        """
         self.splits[name] = self._prepared(data.blind())
 
     def _prepared(self, data: Dataset) -> Rows:

@@ -1,0 +1,50 @@
+"""`noisewise probe`: measure a data set by itself."""
+
+from __future__ import annotations
+
+import click
+
+import noisewise
+from noisewise.cli import options
+from noisewise.cli.command import Command
+
+
+@click.command(
+    cls=Command,
+    example="noisewise probe complexity digits --corrupt symmetric:0.4\n"
+    "noisewise probe complexity:examples=1000,lid table.parquet --labels y --json",
+)
+@click.argument("names")
+@options.source
+@options.together(options.labels, options.injected, options.rows, options.seed, options.data_dir, options.as_json)
+def probe(
+    names: str,
+    source: str,
+    labels: str | None,
+    corrupt: str | None,
+    rows: int | None,
+    seed: int,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Measure the data set SOURCE by the probes NAMES.
+
+    NAMES are those of `noisewise probes` that need no network, joined by commas, with options such as
+    complexity:examples=1000. Probes of networks are attached to trainings: `noisewise train --probe`.
+    """
+    from noisewise.cli.output import print_json, print_pairs
+
+    data = noisewise.load(source, labels=labels, data_dir=data_dir)
+    if rows is not None:
+        data = noisewise.subset(data, rows, seed)
+    if corrupt:
+        data = noisewise.corrupt(data, corrupt, seed=seed)
+    found = noisewise.probe(data, names, seed=seed)
+    if as_json:
+        print_json(found)
+        return
+    for name, measured in found.items():
+        columns = noisewise.PROBES[name].card.columns
+        rows_seen = f"{int(measured['rows']):,} of {len(data):,} rows"
+        lines = [(column, f"{value:.4g}  {columns.get(column, '')}") for column, value in measured.items()]
+        print_pairs([(name, rows_seen), *(line for line in lines if line[0] != "rows")])

@@ -1,0 +1,69 @@
+"""Probes attached to a training: a witness that measures after epochs and leaves no trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from noisewise import models
+from noisewise.data import Dataset
+from noisewise.probes.build import check_truth, looked_at
+from noisewise.probes.probe import Measured, Probe
+from noisewise.training.networks import evaluating
+
+if TYPE_CHECKING:
+    from noisewise.training.method import Method
+    from noisewise.training.trainer import Training
+
+SECONDS = "probe_seconds"
+
+
+class Attached:
+    """A witness of a training: its probes measure the first network that predicts.
+
+    Args:
+        probes: what measures.
+        data: the split data set that is trained on, with the truth where it is known.
+
+    Raises:
+        BadInput: a probe needs the truth and there is none.
+    """
+
+    def __init__(self, probes: Sequence[Probe], data: Dataset) -> None:
+        check_truth(probes, data)
+        self.probes, self.data = list(probes), data
+
+    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
+        """The probes' columns after an epoch, and per probe `probe_seconds/NAME`, what it took."""
+        assert training.predictor is not None
+        epoch = len(training.history)
+        last = epoch + 1 == training.config.epochs
+        row: dict[str, Any] = {}
+        for probe in self.probes:
+            if last or epoch % probe.every == 0:
+                began = time.perf_counter()
+                row.update(self._measured(probe, training, training.predictor.nets[0]))
+                row[f"{SECONDS}/{probe.card.name}"] = time.perf_counter() - began
+        return row
+
+    def rehearse(self, training: Training) -> None:
+        """Measure a fresh network once, so that what cannot be measured is refused before the training.
+
+        Raises:
+            BadInput: a probe cannot measure networks of this kind.
+        """
+        network = models.build(training.model, training.data.shape, training.classes, seed=0).to(training.device)
+        for probe in self.probes:
+            self._measured(probe, training, network)
+
+    def _measured(self, probe: Probe, training: Training, network: nn.Module) -> Measured:
+        with torch.random.fork_rng(devices=_cuda(training.device)), evaluating(network):
+            return probe.measure(looked_at(training.rows, self.data, probe, training.config.seed, network))
+
+
+def _cuda(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []

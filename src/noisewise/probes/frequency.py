@@ -1,0 +1,82 @@
+"""Low and high frequencies of labels and predictions, by smoothing over the inputs (Xu et al., 2019, section 4)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from noisewise.errors import BadInput
+from noisewise.probes.features import BLOCK
+from noisewise.probes.probe import Card, Measured, Probe, Subject
+from noisewise.theory.spectrum import high_share, part_errors, smoother
+
+
+class Frequency(Probe):
+    """How the energy of labels and predictions divides into a part that changes slowly over the inputs and the rest.
+
+    Args:
+        examples: n; the work grows with its square. every: after how many epochs again.
+        width: of the Gaussian, its variance over the mean squared distance of two inputs.
+
+    Raises:
+        BadInput: the width is not above 0.
+    """
+
+    card = Card(
+        "frequency",
+        "How much of the given labels, and of the network's prediction, changes slowly over the inputs and how much "
+        "fast, and how far the network is from the labels in either part. Wrong labels are mostly fast; networks fit "
+        "the slow part first.",
+        {
+            "label_low": "share of the energy of the centred one-hot labels that smoothing keeps",
+            "label_high": "share of it that smoothing takes away",
+            "prediction_low": "share of the energy of the centred predicted probabilities that smoothing keeps",
+            "prediction_high": "share of it that smoothing takes away",
+            "error_low": "error of the probabilities in the slow part of the labels, of that part's size",
+            "error_high": "error in the rest, of the rest's size",
+            "error_all": "error in all, of the labels' size",
+        },
+        "1 forward pass, or none; and the distances of all pairs of examples",
+        "Xu, Zhang, Luo, Xiao and Ma, Frequency Principle: Fourier Analysis Sheds Light on Deep Neural Networks, "
+        "arXiv 1901.06523",
+        2019,
+        departures="labels and probabilities are centred, so that the share of a class is no low frequency; the two "
+        "shares do not add up to one, as smoothing is no projection",
+        network=False,
+    )
+
+    def __init__(self, examples: int = 500, every: int = 1, width: float = 0.1) -> None:
+        super().__init__(examples, every)
+        if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < math.inf:
+            raise BadInput(f"frequency: width={width!r} must be a number above 0")
+        self.width = width
+
+    def measure(self, subject: Subject) -> Measured:
+        smooth = smoother(subject.x.flatten(1).double().cpu().numpy(), self.width)
+        labels = _centred(np.eye(subject.classes)[subject.given.cpu().numpy()])
+        found = dict.fromkeys(self.card.columns, math.nan)
+        found["label_low"], found["label_high"] = _shares(smooth, labels)
+        if subject.network is None:
+            return found
+        with torch.no_grad():
+            logits = torch.cat([subject.network(part) for part in subject.x.split(BLOCK)])
+        predicted = _centred(logits.double().softmax(dim=1).cpu().numpy())
+        found["prediction_low"], found["prediction_high"] = _shares(smooth, predicted)
+        if np.any(labels):
+            errors = part_errors(smooth, predicted, labels)
+            found |= dict(zip(("error_low", "error_high", "error_all"), errors, strict=True))
+        return found
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values - values.mean(axis=0))
+
+
+def _shares(smooth: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """The shares of the energy of centred values (n, K) that smoothing keeps and takes away."""
+    energy = float((values**2).sum())
+    if not energy > 0:
+        return math.nan, math.nan
+    return float(((smooth @ values) ** 2).sum()) / energy, high_share(smooth, values)

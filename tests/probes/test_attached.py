@@ -1,0 +1,108 @@
+"""Probes by name, the rows they are shown, and probes attached to runs."""
+
+import numpy as np
+import pytest
+import torch
+
+import noisewise as nw
+from noisewise.probes import PROBES, build
+from noisewise.probes.build import positions
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Few digits with wrong labels."""
+    return nw.corrupt(nw.subset(nw.load("digits"), 300, seed=0), "symmetric:0.3", seed=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["label-fit,effective-parameters:threshold=0.1,every=3", "label-fit+effective-parameters:every=3,threshold=0.1"],
+)
+def test_names_are_joined_by_commas_or_plus(text):
+    first, second = build(text)
+    assert (first.card.name, second.card.name) == ("label-fit", "effective-parameters")
+    assert (first.every, second.every, second.threshold) == (1, 3, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("label-fix", "unknown probe 'label-fix'.*label-fit"),
+        ("label-fit:often=3", "no option 'often'"),
+        ("label-fit,label-fit", "twice"),
+        ("label-fit,", "missing"),
+        ("label-fit:every=zero", "every='zero' must be at least 1"),
+        (7, "not 7"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(text, said):
+    with pytest.raises(nw.BadInput, match=said):
+        build(text)
+
+
+def test_rows_are_drawn_evenly_over_labels():
+    given = torch.tensor([0] * 50 + [1] * 5 + [2] * 45)
+    chosen = given[positions(given, 30, seed=0)]
+    assert torch.bincount(chosen).tolist() == [12, 5, 13] or torch.bincount(chosen).tolist() == [13, 5, 12]
+    assert len(positions(given, 1000, seed=0).unique()) == 100
+    assert not torch.equal(positions(given, 30, seed=0), positions(given, 30, seed=1))
+
+
+def test_a_probe_that_needs_truth_is_refused_without_it(noisy):
+    with pytest.raises(nw.BadInput, match=r"label-fit.*true labels"):
+        nw.train(noisy.blind(), epochs=1, probe="label-fit")
+
+
+def test_what_cannot_be_measured_is_refused_before_the_training(noisy, monkeypatch):
+    told = []
+
+    def measure(self, subject):
+        raise nw.BadInput("no such network")
+
+    monkeypatch.setattr(PROBES["effective-parameters"], "measure", measure)
+    with pytest.raises(nw.BadInput, match="no such network"):
+        nw.train(noisy, model="mlp:8", epochs=1, probe="effective-parameters", on_epoch=told.append)
+    assert told == []
+
+
+def test_label_fit_agrees_with_the_predictions(noisy):
+    run = nw.train(noisy, model="fast", epochs=4, validation=0.0, augment="none", select="last", probe="label-fit")
+    predicted = run.predict(noisy.inputs[:])
+    wrong = noisy.given != noisy.truth
+    last = run.history.iloc[-1]
+    assert last["noisy_given"] == pytest.approx(np.mean((predicted == noisy.given)[wrong]), abs=1e-6)
+    assert last["noisy_true"] == pytest.approx(np.mean((predicted == noisy.truth)[wrong]), abs=1e-6)
+    assert last["clean_given"] == pytest.approx(np.mean((predicted == noisy.given)[~wrong]), abs=1e-6)
+
+
+def test_effective_parameters_are_counted():
+    from noisewise.probes import Subject
+
+    net = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[0.0005, -0.5], [0.5, -0.001]]))
+        net.bias.copy_(torch.tensor([0.0, 1.0]))
+    x, given = torch.zeros(2, 2), torch.tensor([0, 1])
+    found = PROBES["effective-parameters"]().measure(Subject(x, given, 2, torch.Generator(), net))
+    assert found == {
+        "effective_parameters": 0.5,
+        "effective_parameters/weight": 0.5,
+        "effective_parameters/bias": 0.5,
+    }
+
+
+def test_a_killed_run_keeps_what_was_measured(noisy, tmp_path, monkeypatch):
+    monkeypatch.setattr("noisewise.training.trainer._CHECKPOINT_SECONDS", 0.0)
+    options = {"model": "mlp:8", "epochs": 4, "probe": "label-fit,effective-parameters"}
+    whole = nw.train(noisy, **options)
+
+    def killed(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nw.train(noisy, out=tmp_path / "run", on_epoch=killed, **options)
+    resumed = nw.train(noisy, out=tmp_path / "run", resume=True, **options)
+    columns = ["clean_given", "noisy_given", "effective_parameters"]
+    assert resumed.history[columns].equals(whole.history[columns])

@@ -1,0 +1,59 @@
+"""The report of a run: whole, without a network, and harmless whatever the data say."""
+
+import re
+
+import pandas as pd
+import pytest
+
+import noisewise as nw
+from noisewise.reports.curves import progress, traces
+
+HOSTILE = "</td><script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of a short run on classes with hostile names."""
+    folder = tmp_path_factory.mktemp("run")
+    data = nw.subset(nw.load("digits"), 300, seed=0)
+    names = (HOSTILE, *(f"class {k}" for k in range(1, 10)))
+    noisy = nw.corrupt(nw.Dataset(data.inputs, data.given, names, kind=data.kind), "symmetric:0.3", seed=0)
+    nw.train(noisy, model="fast", epochs=3, probe="label-fit,effective-parameters", out=folder)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_shows_the_run_its_probes_and_suspects(page):
+    assert all(word in page for word in ("label-fit", "effective-parameters", "Arpit"))
+    assert page.count("data:image/svg+xml;base64,") == 3
+    assert page.count("<tr><td class=number>") == 20
+
+
+def test_nothing_of_the_data_is_markup_and_nothing_is_fetched(page):
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"(src|href)=[\"']?(?!data:)\w+:", page)
+
+
+def test_a_run_can_do_without(tmp_path):
+    nw.train(nw.subset(nw.load("digits"), 100, seed=0), model="mlp:8", epochs=1, out=tmp_path, report=False)
+    assert not (tmp_path / "report.html").exists()
+    assert (tmp_path / "run.json").exists()
+
+
+def history(**columns):
+    return pd.DataFrame({"epoch": [1, 2], "selected": [True, True], **columns})
+
+
+def test_a_panel_per_column_with_its_most_moving_parts():
+    parts = {f"fisher/{k}": [1.0, 1.0 + k] for k in range(9)}
+    drawn = traces(history(fisher=[1.0, 500.0], **parts), {"fisher": "trace", "absent": "nothing"}).decode()
+    shown = [k for k in range(9) if f"<!-- {k} -->" in drawn]
+    assert {3, 4, 5, 6, 7, 8} <= set(shown)
+    assert "<!-- absent -->" not in drawn
+
+
+def test_panels_without_numbers_are_left_out():
+    drawn = progress(history(train_accuracy=[0.1, 0.2], train_loss=[2.0, 1.0], clean_fit=[float("nan")] * 2)).decode()
+    assert "<!-- accuracy -->" in drawn
+    assert "<!-- rows predicted as labelled -->" not in drawn
