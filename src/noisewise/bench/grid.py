@@ -29,7 +29,7 @@ from noisewise.methods import METHODS, card
 from noisewise.spec import parse
 from noisewise.training.config import Config
 
-RUN_KEYS = ("source", "labels", "rows", "corrupt", "method", "model", "trusted", "noise_rate")
+RUN_KEYS = ("source", "labels", "rows", "corrupt", "method", "model", "trusted", "noise_rate", "probe")
 SETTINGS = tuple(Config.__dataclass_fields__)
 
 
