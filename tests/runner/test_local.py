@@ -134,7 +134,8 @@ def test_a_lock_is_given_to_one_and_free_after_its_holder(tmp_path):
         assert again
 
 
-def test_processes_share_the_cores(work):
+def test_processes_share_the_cores(work, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = os.cpu_count() or 1
     for workers, threads in ((cores, 1), (1, cores)):
         task = work.task("threads")
@@ -143,6 +144,14 @@ def test_processes_share_the_cores(work):
         assert read(task, folder / task.key)["threads"] == str(threads)
         if cores == 1:
             return
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("0", None), ("many", None), ("64", None)])
+def test_processes_have_no_more_threads_than_the_environment_says(work, monkeypatch, said, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    task = work.task("threads")
+    list(LocalEngine(1).run([task], work.folder))
+    assert read(task, work.folder / task.key)["threads"] == str(threads or os.cpu_count())
 
 
 def test_bad_input(work, tmp_path):

@@ -60,7 +60,7 @@ class LocalEngine:
         for task in waiting:
             todo.put(task)
         stop = threading.Event()
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        threads = _threads(self.workers)
         workers = [Worker(threads) for _ in range(min(self.workers, len(waiting)))]
         drivers = [threading.Thread(target=_drive, args=(w, todo, ended, folder, stop), daemon=True) for w in workers]
         try:
@@ -74,6 +74,13 @@ class LocalEngine:
                 worker.close()
             for driver in drivers:
                 driver.join()
+
+
+def _threads(workers: int) -> int:
+    """Threads per process: its share of the cores, and no more than OMP_NUM_THREADS says where that is set."""
+    share = max(1, (os.cpu_count() or 1) // workers)
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(said)) if said.isdecimal() and int(said) else share
 
 
 def _drive(
