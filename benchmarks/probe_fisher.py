@@ -37,7 +37,7 @@ def backward(net: nn.Module, x: Tensor, size: int) -> float:
 
 def probe(net: nn.Module, x: Tensor, labels: fisher.Labels, count: int, closed: bool = True) -> float:
     """Seconds of the probe per backpropagated label, of which there are `count`."""
-    made: Callable[..., Squares] = lambda module: Squares(module, closed=closed)  # noqa: E731
+    made: Callable[..., Squares] = lambda module, count: Squares(module, count, closed=closed)  # noqa: E731
     with patch.object(fisher, "Squares", made):
         began = time.perf_counter()
         fisher.layer_traces(net, x, labels, torch.Generator())

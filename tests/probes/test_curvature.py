@@ -62,11 +62,11 @@ def test_eigenvalues_are_those_of_the_dense_hessian(linear):
 
 def test_trace_within_its_error(linear):
     exact = np.trace(by_hand(linear))
-    mean, error = trace(linear, 400, rng())
-    assert 0 < error < 0.05 * exact
+    mean, error = trace(linear, 200, rng())
+    assert 0 < error < 0.1 * exact
     assert abs(mean - exact) < 4 * error
     few, wide = trace(linear, 25, rng(1))
-    assert wide == pytest.approx(4 * error, rel=0.5)
+    assert wide == pytest.approx(8**0.5 * error, rel=0.5)
     assert abs(few - exact) < 4 * wide
 
 
@@ -87,7 +87,7 @@ def test_negative_curvature_is_seen():
     values = np.linalg.eigvalsh(dense)[::-1]
     assert values[-1] < 0 < values[0]
     np.testing.assert_allclose(top_eigenvalues(landscape, 2, rng()), values[:2], rtol=1e-3)
-    mean, error = trace(landscape, 400, rng())
+    mean, error = trace(landscape, 200, rng())
     assert abs(mean - np.trace(dense)) < 4 * error
 
 
@@ -106,7 +106,7 @@ def test_sharpness_of_a_quadratic_by_hand(linear):
     variance = np.concatenate([np.repeat(lengths, 4), np.zeros(3)])
     wanted = 0.5 * (variance * np.diag(by_hand(linear))).sum()
     gradient = torch.autograd.grad(nn.functional.cross_entropy(net(linear.x), linear.given), net.weight)[0]
-    found, radius, draws = [], 1e-3, 3000
+    found, radius, draws = [], 1e-3, 300
     for sign in (1, -1):
         found.append(sharpness(linear, sign * radius, draws, rng(3)) / radius**2)
     assert np.mean(found) == pytest.approx(wanted, rel=0.1)
@@ -149,13 +149,14 @@ def test_the_generator_decides_everything(subject):
 
 
 def test_networks_are_left_as_they_were():
-    net = models.build("fast", (12, 12, 1), 3, seed=0)
+    layers = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten()
+    net = nn.Sequential(*layers, nn.Linear(36, 3))
     with torch.no_grad():
-        net.train()(torch.randn(16, 1, 12, 12, generator=rng()))
+        net.train()(torch.randn(16, 1, 8, 8, generator=rng()))
     net.eval()
     next(net.parameters()).requires_grad_(False)
     before, grads = copy.deepcopy(net.state_dict()), [p.grad for p in net.parameters()]
-    x = torch.randn(12, 1, 12, 12, generator=rng(1))
+    x = torch.randn(12, 1, 8, 8, generator=rng(1))
     found = measured(Subject(x, torch.arange(12) % 3, 3, rng(), net), draws=2)
     assert all(np.isfinite(value) for value in found.values())
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

@@ -28,6 +28,15 @@ def test_targets():
     assert (shuffled.argmax(axis=1) == found.y).mean() < 0.3
 
 
+def test_a_data_set_that_knows_no_truth():
+    found = sample("digits", 50)
+    data = found.dataset((found.y + 1) % 10, "own")
+    assert (data.name, data.kind, data.truth) == ("own", found.kind, None)
+    assert (data.given == (found.y + 1) % 10).all()
+    assert (data.inputs == found.x).all()
+    assert data.classes == tuple("0123456789")
+
+
 def test_bytes_become_shares():
     assert unit(np.array([0, 255], dtype=np.uint8)).tolist() == [0.0, 1.0]
     assert unit(np.array([-3.0, 300.0])).tolist() == [-3.0, 300.0]

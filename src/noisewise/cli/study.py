@@ -194,8 +194,8 @@ def _entry(entry: dict[str, Any]) -> str:
 
 
 def _time(scale: str, measured: dict[str, Any] | None) -> str:
-    from noisewise.studies.report import duration
+    from noisewise.studies.report import computing
 
     if measured is None:
         return f"{scale}: not measured"
-    return f"{scale}: {duration(measured['seconds'])} of computing on {' and '.join(measured['machines'])}"
+    return f"{scale}: {computing(measured)} on {' and '.join(measured['machines'])}"

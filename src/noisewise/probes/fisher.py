@@ -62,7 +62,7 @@ def layer_traces(net: nn.Module, x: Tensor, labels: Labels, rng: torch.Generator
         net: in evaluation mode, (n, ...) to (n, K) logits. x: (n, ...) rows.
         labels: "exact", or the number of labels to draw per row. rng: on the CPU, for the draws.
     """
-    squares = Squares(net)
+    squares = Squares(net, None if labels == "exact" else labels)
     totals = dict.fromkeys(squares.parameters, 0.0)
     for part in x.split(squares.rows_at_once(x)):
         with squares.passed(part) as passed:

@@ -12,18 +12,17 @@ estimates without bias of their appendix A.1: a mean over n rows is longer than 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call
 
 from noisewise.errors import BadInput
 from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least
+from noisewise.probes.squares import Squares
 
-ALL = ""
-BLOCK_NUMBERS = 2**25
+PART = 256
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class GradientNoise(Probe):
             "noise_scale": "trace of the covariance of single rows' gradients over the squared norm of the true "
             "gradient, in rows; NaN where the rows are too few to tell that gradient from zero",
         },
-        "1 forward and 1 backward pass, in evaluation mode",
+        "2 forward and 2 backward passes; 1 of each where gradients are of batches",
         "McCandlish, Kaplan, Amodei and the OpenAI Dota Team, An Empirical Model of Large-Batch Training; Shwartz-Ziv "
         "and Tishby, Opening the Black Box of Deep Neural Networks via Information",
         2018,
@@ -89,10 +88,10 @@ class GradientNoise(Probe):
         count = len(subject.x) // self.batch
         if count < 2:
             raise BadInput(f"gradient-noise: {len(subject.x)} rows are fewer than two batches of {self.batch}")
-        found: Measured = {}
-        for layer, moments in gradient_moments(subject.net, subject.x, subject.given, self.batch).items():
-            columns = _columns(moments, self.batch)
-            found |= {name if layer == ALL else f"{name}/{layer}": value for name, value in columns.items()}
+        whole, layers = gradient_moments(subject.net, subject.x, subject.given, self.batch)
+        found = _columns(whole, self.batch)
+        for layer, moments in layers.items():
+            found |= {f"{name}/{layer}": value for name, value in _columns(moments, self.batch).items()}
         return found
 
 
@@ -107,38 +106,58 @@ def _columns(moments: Moments, batch: int) -> Measured:
     }
 
 
-def gradient_moments(net: nn.Module, x: Tensor, labels: Tensor, batch: int = 1) -> dict[str, Moments]:
-    """Moments of the gradients of the cross entropy, in all (under "") and by layer that has parameters.
+def gradient_moments(net: nn.Module, x: Tensor, labels: Tensor, batch: int = 1) -> tuple[Moments, dict[str, Moments]]:
+    """Moments of the gradients of the cross entropy: in all, and by layer, a module with parameters of its own.
 
-    The network is asked as it is, in the mode it is in, and left so. About 128 MB of gradients are held at a time.
+    The network is left as it is. Frozen parameters count like all others.
 
     Args:
-        net: (n, ...) to (n, K) logits; parameters that are frozen do not count.
+        net: in evaluation mode, (n, ...) to (n, K) logits.
         x: (n, ...) inputs. labels: (n,) int64 classes.
         batch: rows per gradient; rows left over after n // batch gradients are not used.
     """
-    weights = {name: value.detach() for name, value in net.named_parameters() if value.requires_grad}
-    frozen = {name: value.detach() for name, value in net.named_parameters() if name not in weights}
-    others = {**frozen, **dict(net.named_buffers())}
-
-    def loss(at: Mapping[str, Tensor], rows: Tensor, given: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(functional_call(net, {**at, **others}, (rows,)), given)
-
-    each = vmap(grad(loss), in_dims=(None, 0, 0))
     count = len(x) // batch
-    grouped = x[: count * batch].reshape(count, batch, *x.shape[1:])
-    given = labels[: count * batch].reshape(count, batch)
-    held = max(1, BLOCK_NUMBERS // max(sum(value.numel() for value in weights.values()), 1))
-    sums = {name: torch.zeros_like(value, dtype=torch.float64) for name, value in weights.items()}
-    squares = dict.fromkeys(weights, 0.0)
-    for rows, wanted in zip(grouped.split(held), given.split(held), strict=True):
-        for name, found in each(weights, rows, wanted).items():
-            sums[name] += found.sum(dim=0, dtype=torch.float64)
-            squares[name] += float(found.double().square().sum())
-    means = {name: float((total / count).square().sum()) for name, total in sums.items()}
-    layers = {name: name.rpartition(".")[0] or name for name in weights}
-    parts = {ALL: list(weights)} | {layer: [n for n in weights if layers[n] == layer] for layer in layers.values()}
-    return {
-        part: Moments(sum(means[n] for n in names), sum(squares[n] for n in names) / count, count)
-        for part, names in parts.items()
+    x, labels = x[: count * batch], labels[: count * batch]
+    squares = Squares(net)
+    means, lengths = _by_batch(net, x, labels, batch if batch > 1 else PART)
+    if batch == 1:
+        lengths = _of_rows(squares, x, labels)
+    parts = {
+        layer or type(net).__name__: Moments(
+            sum(float(means[name].square().sum()) for name in names),
+            lengths[layer] if batch == 1 else sum(lengths[name] for name in names),
+            count,
+        )
+        for layer, names in squares.parameters.items()
     }
+    whole = Moments(sum(part.mean for part in parts.values()), sum(part.square for part in parts.values()), count)
+    return whole, parts
+
+
+def _by_batch(net: nn.Module, x: Tensor, labels: Tensor, size: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """By parameter the gradient of the mean loss, and the mean squared length of the gradients of batches."""
+    weights = {name: value.detach().clone().requires_grad_() for name, value in net.named_parameters()}
+    means = {name: torch.zeros_like(value, dtype=torch.float64) for name, value in weights.items()}
+    lengths = dict.fromkeys(weights, 0.0)
+    for rows, given in zip(x.split(size), labels.split(size), strict=True):
+        with torch.enable_grad():
+            loss = nn.functional.cross_entropy(functional_call(net, weights, (rows,)), given)
+            found = torch.autograd.grad(loss, list(weights.values()), materialize_grads=True)
+        share = len(rows) / len(x)
+        for name, gradient in zip(weights, found, strict=True):
+            means[name] += share * gradient.double()
+            lengths[name] += share * float(gradient.double().square().sum())
+    return means, lengths
+
+
+def _of_rows(squares: Squares, x: Tensor, labels: Tensor) -> dict[str, float]:
+    """By layer the mean squared length of the gradients of single rows."""
+    totals = dict.fromkeys(squares.parameters, 0.0)
+    size = squares.rows_at_once(x)
+    for rows, given in zip(x.split(size), labels.split(size), strict=True):
+        with squares.passed(rows) as passed:
+            pulled = passed.logits.softmax(dim=1)
+            pulled[torch.arange(len(rows)), given] -= 1
+            for layer, found in passed.of(pulled).items():
+                totals[layer] += float(found.sum(dtype=torch.float64))
+    return {layer: total / len(x) for layer, total in totals.items()}

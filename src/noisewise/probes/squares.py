@@ -22,7 +22,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 NUMBERS_AT_ONCE = 1 << 25
 MOST_ROWS = 64
-_LABELS = 4
 
 Square = Callable[[Tensor], Tensor]
 
@@ -32,14 +31,16 @@ class Squares:
 
     Args:
         net: in evaluation mode, (n, ...) to (n, K) logits, every row by itself. It is left as it is.
+        labels: how often one is going to go back through every pass, which decides what is cheaper; by
+            default once per class.
         closed: whether layers of known kinds are computed in closed form; otherwise all go through `torch.func`.
 
     Attributes:
         parameters: by the name of a module that has parameters of its own, their full names.
     """
 
-    def __init__(self, net: nn.Module, *, closed: bool = True) -> None:
-        self.net = net
+    def __init__(self, net: nn.Module, labels: int | None = None, *, closed: bool = True) -> None:
+        self.net, self.labels = net, labels
         self.parameters: dict[str, list[str]] = {}
         for name, _ in net.named_parameters():
             self.parameters.setdefault(name.rpartition(".")[0], []).append(name)
@@ -103,7 +104,10 @@ class Passed:
         self.logits, self._attached = logits.detach(), logits
         self._squares, self._x = squares, x
         self._outputs = {name: output for name, (_, output) in calls.items()}
-        forms = {name: closed(squares.net.get_submodule(name), *call) for name, call in calls.items()}
+        forms = {
+            name: closed(squares.net.get_submodule(name), *call, squares.labels or logits.shape[1])
+            for name, call in calls.items()
+        }
         self._forms = {name: form for name, (form, _) in forms.items()}
         self.numbers = sum(kept for _, kept in forms.values())
         self._others = [name for name in squares.parameters if name not in calls]
@@ -131,12 +135,13 @@ def sum_of_squares(tensors: Iterator[Tensor]) -> Tensor:
 
 
 @torch.no_grad()
-def closed(layer: nn.Module, entering: Tensor, leaving: Tensor) -> tuple[Square, int]:
+def closed(layer: nn.Module, entering: Tensor, leaving: Tensor, labels: int = 1) -> tuple[Square, int]:
     """From what comes back to a layer, of the shape of `leaving`, to (n,) squared lengths; and the numbers kept.
 
     Args:
         layer: a linear layer, a convolution of images, or a normalisation by fixed statistics.
         entering: (n, ...) what the layer was given. leaving: (n, ...) what it made of it.
+        labels: how often the form will be asked.
     """
     if isinstance(layer, _BatchNorm):
         return _normalisation(layer, entering)
@@ -145,16 +150,16 @@ def closed(layer: nn.Module, entering: Tensor, leaving: Tensor) -> tuple[Square,
         assert not isinstance(layer.padding, str)
         patches = unfold(entering, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
         a = patches.unflatten(1, (layer.groups, -1))
-        return _products(a, lambda b: b.flatten(2).unflatten(1, (layer.groups, -1)), layer.out_channels, biased)
+        return _products(a, lambda b: b.flatten(2).unflatten(1, (layer.groups, -1)), layer.out_channels, biased, labels)
     a = entering.reshape(len(entering), 1, -1, entering.shape[-1]).mT
-    return _products(a, lambda b: b.reshape(len(b), 1, -1, b.shape[-1]).mT, leaving.shape[-1], biased)
+    return _products(a, lambda b: b.reshape(len(b), 1, -1, b.shape[-1]).mT, leaving.shape[-1], biased, labels)
 
 
-def _products(a: Tensor, arranged: Square, outputs: int, biased: bool) -> tuple[Square, int]:
+def _products(a: Tensor, arranged: Square, outputs: int, biased: bool, labels: int) -> tuple[Square, int]:
     """The form for weights: a (n, groups, inputs, positions); `arranged` gives (n, groups, outputs, positions)."""
     groups, inputs, positions = a.shape[1:]
     each = outputs // groups
-    gram = a.mT @ a if positions * (inputs + _LABELS * each) < _LABELS * inputs * each else None
+    gram = a.mT @ a if positions * (inputs + labels * each) < labels * inputs * each else None
 
     def square(back: Tensor) -> Tensor:
         b = arranged(back)

@@ -100,12 +100,12 @@ class Task:
         if "scratch" in inspect.signature(function).parameters:
             arguments["scratch"] = work / "scratch"
             arguments["scratch"].mkdir(parents=True, exist_ok=True)
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         values = function(**arguments)
-        seconds = time.perf_counter() - started
+        took = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - worked}
         writing = fresh(work / "writing")
         about = {"function": self.function, "version": self.version, "arguments": self.arguments}
-        _write(writing, {**about, "seconds": seconds, **_place()}, self._checked(values))
+        _write(writing, {**about, **took, **_place()}, self._checked(values))
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(writing, folder)
         shutil.rmtree(work, ignore_errors=True)
@@ -129,12 +129,15 @@ class Result:
         task: what was computed.
         values: plain data, arrays and tables by name. Plain numbers that were not finite are None.
         seconds: of computing, since the last interruption. machine: what computed it.
+        cpu_seconds: what its processor was busy with it in that time, which does not depend on what else the machine
+            does; of results from before it was recorded, None.
     """
 
     task: Task
     values: dict[str, Any]
     seconds: float
     machine: str
+    cpu_seconds: float | None = None
 
     def __getitem__(self, name: str) -> Any:
         """One value.
@@ -156,7 +159,7 @@ def read(task: Task, folder: Path) -> Result:
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             values |= dict(arrays)
     values |= {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
-    return Result(task, values, about["seconds"], about["machine"])
+    return Result(task, values, about["seconds"], about["machine"], about.get("cpu_seconds"))
 
 
 def _write(folder: Path, about: dict[str, Any], values: dict[str, Any]) -> None:

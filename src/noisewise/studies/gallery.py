@@ -8,6 +8,7 @@ page alone is written, from what was measured before.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -17,7 +18,7 @@ from typing import Any
 from noisewise.errors import BadInput
 from noisewise.files import whole, write_json
 from noisewise.studies.catalogue import STUDIES
-from noisewise.studies.report import duration
+from noisewise.studies.report import computing, duration
 from noisewise.studies.study import SCALES, Claim, Study
 
 MEASURED = Path(__file__).parent / "measured.json"
@@ -58,6 +59,7 @@ def collect(
             name, scale = timings["study"], timings["scale"]
             found.setdefault(name, {})[scale] = {
                 "seconds": round(timings["seconds"], 1),
+                "cpu_seconds": None if (busy := timings.get("cpu_seconds")) is None else round(busy, 1),
                 "machines": timings["machines"],
                 "runs": len(timings["runs"]),
                 "claims": json.loads((path.parent / "claims.json").read_text(encoding="utf-8")),
@@ -69,7 +71,38 @@ def collect(
 def page(known: Measured, studies: Mapping[str, Study]) -> str:
     """The gallery as Markdown: of every study the largest scale that was measured."""
     parts = [_section(study, known.get(name, {})) for name, study in studies.items()]
-    return "\n".join([_HEAD, *(parts or ["There are no studies yet.\n"])])
+    return "\n".join([_HEAD, _overview(known, studies), *(parts or ["There are no studies yet.\n"])])
+
+
+def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
+    """A table of all studies, and what all of them took together at scale cpu."""
+    head = "| study | shows | claims that hold | scale | computing |\n|---|---|---|---|---|\n"
+    lines = []
+    for name, study in studies.items():
+        scale = last(known.get(name, {}))
+        told = ["", "", ""]
+        if scale is not None:
+            entry = known[name][scale]
+            held = sum(stated(claim).holds for claim in entry["claims"])
+            told = [f"{held} of {len(entry['claims'])}", scale, computing(entry)]
+        anchor = re.sub(r"[^\w\- ]", "", study.card.title.lower()).replace(" ", "-")
+        lines.append(f"| [`{name}`](#{anchor}) | {study.card.title} | " + " | ".join(told) + " |\n")
+    return head + "".join(lines) + _together([scales["cpu"] for scales in known.values() if "cpu" in scales])
+
+
+def _together(entries: Sequence[Mapping[str, Any]]) -> str:
+    if not entries:
+        return ""
+    claims = [stated(claim).holds for entry in entries for claim in entry["claims"]]
+    busy = [entry.get("cpu_seconds") for entry in entries]
+    known = [(one, entry["seconds"]) for one, entry in zip(busy, entries, strict=True) if one is not None]
+    total = sum(entry["seconds"] for entry in entries)
+    said = f"\nAt scale cpu together: {len(entries)} studies, {sum(claims)} of {len(claims)} claims hold; "
+    said += f"{duration(total)} of computing, beside whatever else the machine did"
+    if known:
+        said += f"; processor time is known of {len(known)} of them, {duration(sum(one for one, _ in known))} where "
+        said += f"computing took {duration(sum(other for _, other in known))}"
+    return said + ".\n"
 
 
 def last(scales: Mapping[str, dict[str, Any]]) -> str | None:
@@ -111,8 +144,8 @@ def _section(study: Study, scales: Mapping[str, dict[str, Any]]) -> str:
     if scale is None:
         return f"{head}Not measured yet.\n\n{tail}"
     entry = scales[scale]
-    ran = f"Scale {scale}: {card.scales.get(scale, scale)}; {entry['runs']} runs, {duration(entry['seconds'])} of "
-    ran += f"computing on {' and '.join(entry['machines'])}.\n"
+    ran = f"Scale {scale}: {card.scales.get(scale, scale)}; {entry['runs']} runs, {computing(entry)} on "
+    ran += f"{' and '.join(entry['machines'])}.\n"
     rows = "".join(map(_row, entry["claims"]))
     table = f"| claim | measured | required | holds |\n|---|---|---|---|\n{rows}"
     return f"{head}![{card.title}](gallery/{card.name}-{scale}.png)\n\n{ran}\n{table}\n{tail}"

@@ -14,7 +14,7 @@ from noisewise.errors import BadInput
 from noisewise.noise import corrupt
 from noisewise.runner import Task
 from noisewise.studies.results import Results
-from noisewise.studies.samples import Sample, sample, unit
+from noisewise.studies.samples import sample, unit
 from noisewise.studies.study import Card, Claim, Study
 from noisewise.style import COLOURS, GREY, subplots
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
@@ -109,19 +109,12 @@ def traced(source: str, points: int, flipped: float, epochs: int, seed: int) -> 
     from sklearn.metrics import roc_auc_score
 
     rows = sample(source, points, 1, seed)
-    data = _dataset(rows, rows.y, source)
-    given = corrupt(data, f"symmetric:{flipped}", seed).given
+    given = corrupt(rows.dataset(rows.y, source), f"symmetric:{flipped}", seed).given
     settings = {"lr": RATE, "batch_size": BATCH, "weight_decay": 0.0, "augment": "none"}
-    config, blind = configured(epochs, seed, settings), _dataset(rows, given, source)
+    config, blind = configured(epochs, seed, settings), rows.dataset(given, source)
     evidence = cross_fit(blind, MODEL, "ce", config, FOLDS, looks=needed(DETECTORS))
     scores = scores_of(evidence, DETECTORS)
     return {name.replace("-", "_"): float(roc_auc_score(given != rows.y, s)) for name, s in scores.items()}
-
-
-def _dataset(rows: Sample, labels: np.ndarray, source: str) -> Dataset:
-    """The rows with labels, which know no truth."""
-    names = tuple(str(k) for k in range(rows.classes))
-    return Dataset(rows.x, labels, names, "image" if rows.kind == "image" else "vector", name=source)
 
 
 def _drawn(source: str, points: int, tested: int, labels: str, seed: int) -> tuple[Any, ...]:

@@ -114,6 +114,13 @@ def _timings(results: tuple[Result, ...], about: dict[str, Any], seconds: float)
     return {
         **about,
         "seconds": seconds,
+        "cpu_seconds": _sum([item.cpu_seconds for item in results]),
         "machines": sorted({item.machine for item in results}),
         "runs": [{"title": item.task.title, "key": item.task.key, "seconds": item.seconds} for item in results],
     }
+
+
+def _sum(seconds: list[float | None]) -> float | None:
+    """None where one of them is not known."""
+    known = [one for one in seconds if one is not None]
+    return sum(known) if len(known) == len(seconds) else None

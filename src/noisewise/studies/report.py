@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -36,9 +36,16 @@ def render(card: Card, claims: Sequence[Claim], timings: dict[str, Any], figure:
         explanation=escape(card.explanation),
         departures=escape(card.departures),
         runs="".join(map(_run, timings["runs"])),
-        total=f"{count(len(timings['runs']), 'run')}, {duration(timings['seconds'])} of computing",
+        total=f"{count(len(timings['runs']), 'run')}, {computing(timings)}",
         machines=escape(" and ".join(timings["machines"])),
     )
+
+
+def computing(timings: Mapping[str, Any]) -> str:
+    """What runs took: "3.5 min of computing", and how long a processor was busy with them, where that is known."""
+    busy = timings.get("cpu_seconds")
+    said = "" if busy is None else f" ({duration(busy)} of processor time)"
+    return f"{duration(timings['seconds'])} of computing{said}"
 
 
 def duration(seconds: float) -> str:

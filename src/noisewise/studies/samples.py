@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.data import load
+from noisewise.data import Dataset, load
 from noisewise.errors import BadInput
 
 
@@ -32,6 +32,11 @@ class Sample:
         """(n, K) one-hot labels; with a seed `shuffled` they are permuted over the rows."""
         labels = self.y if shuffled is None else np.random.default_rng(shuffled).permutation(self.y)
         return np.eye(self.classes)[labels]
+
+    def dataset(self, given: np.ndarray, name: str) -> Dataset:
+        """The rows under given labels (n,), as a data set of that name which knows no truth; classes are numbers."""
+        names = tuple(str(k) for k in range(self.classes))
+        return Dataset(self.x, given, names, "image" if self.kind == "image" else "vector", name=name)
 
 
 def sample(source: str, points: int, tested: int = 10_000, seed: int = 0) -> Sample:

@@ -1,0 +1,67 @@
+"""Penalties whose best weight is a weighting function of the loss.
+
+A falling weighting function is the v that makes v l + H(v) smallest over [0, 1], with a convex H (Kumar, Packer and
+Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010, equation 4; Jiang et al., Easy Samples First, ACM
+Multimedia 2014):
+
+    self-paced   H = -lambda v                    v = 1[l <= lambda]
+    linear       H = lambda (v^2 / 2 - v)         v = max(0, 1 - l / lambda)
+    polynomial   H = lambda (v^d / d - v)         v = max(0, 1 - l / lambda)^(1 / (d - 1))
+    mixture      H = -zeta log(v + zeta / l1)     v = clip(zeta (1 / l - 1 / l1), 0, 1)
+
+with zeta = l1 l2 / (l1 - l2) for the mixture.
+
+A rising one is the v that makes v l - H(v) largest. For the focal weight H is the integral of its inverse,
+l = -log(1 - sqrt v), which is our own:
+
+    hard mining  H = lambda v                               v = 1[l >= lambda]
+    focal        H = (1 - v) log(1 - sqrt v) + v / 2 + sqrt v    v = (1 - e^-l)^2
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def self_paced(v: np.ndarray, lam: float) -> np.ndarray:
+    """-lambda v of weights v of any shape; its negative is that of hard mining."""
+    return -lam * v
+
+
+def linear(v: np.ndarray, lam: float) -> np.ndarray:
+    """Of weights v of any shape: lambda (v^2 / 2 - v)."""
+    return lam * (v**2 / 2 - v)
+
+
+def polynomial(v: np.ndarray, lam: float, d: float) -> np.ndarray:
+    """Of weights v of any shape, d > 1: lambda (v^d / d - v)."""
+    return lam * (v**d / d - v)
+
+
+def mixture(v: np.ndarray, upper: float, lower: float) -> np.ndarray:
+    """-zeta log(v + zeta / l1) of weights v of any shape, with l1 = upper > l2 = lower > 0."""
+    zeta = upper * lower / (upper - lower)
+    return -zeta * np.log(v + zeta / upper)
+
+
+def focal(v: np.ndarray) -> np.ndarray:
+    """(1 - v) log(1 - sqrt v) + v / 2 + sqrt v of weights v in [0, 1] of any shape; 3 / 2 at v = 1."""
+    root = np.sqrt(v)
+    left = np.where(v < 1, 1 - root, 1.0)
+    return (1 - v) * np.log(left) + v / 2 + root
+
+
+def lightest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weight that makes v l + H(v) smallest, and that smallest value, both (n,).
+
+    Args:
+        losses: (n,) l. penalties: (m,) H at v. v: (m,) the weights that are tried.
+    """
+    values = losses[:, None] * v + penalties
+    best = values.argmin(axis=1)
+    return v[best], values[np.arange(len(losses)), best]
+
+
+def heaviest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """(n,) the weight that makes v l - H(v) largest; see `lightest`."""
+    return v[(losses[:, None] * v - penalties).argmax(axis=1)]
