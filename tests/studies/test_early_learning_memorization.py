@@ -39,7 +39,7 @@ def test_all_hold_when_all_is_as_in_the_note():
         ({"at_80": {"train": lambda n: [0.36] * n}}, {"train-then"}),
         ({"at_40": {"test": lambda n: [0.6] * (n - 2) + [0.9, 0.6]}}, {"early"}),
         ({"at_60": {"test": lambda n: [0.9] * (n - 1) + [0.86]}}, {"falls"}),
-        ({"at_20": {"test": lambda n: [0.6] * (n - 1) + [0.9]}}, set()),
+        ({"at_0": {"train": lambda n: [0.99] * n}}, set()),
         ({"at_0": {"test": lambda n: [0.99] * (n - 1) + [0.97]}}, {"clean"}),
         ({"at_90": {"train": lambda n: [0.1] * n}}, {"late"}),
     ],

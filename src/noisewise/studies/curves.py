@@ -16,13 +16,13 @@ from noisewise.probes.effective_parameters import EffectiveParameters
 from noisewise.run import Witness
 from noisewise.runner import Result, Task
 from noisewise.studies.interpolation import prepared
+from noisewise.studies.trainings import titled
 from noisewise.training import Training
 from noisewise.training.config import configured
 from noisewise.training.method import Method
 from noisewise.training.trainer import Row
 
 VERSION = 1
-_TOLD = ("source", "corrupt", "method", "model")
 
 
 def curve(
@@ -120,9 +120,7 @@ def following(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    named = [str(arguments[name]) for name in _TOLD if arguments.get(name) is not None]
-    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD]
-    return Task(f"{__name__}:curve", arguments, VERSION, " ".join(["follow", *named, *others]))
+    return titled(f"{__name__}:curve", "follow", arguments, VERSION)
 
 
 def best(item: Result) -> float:

@@ -30,6 +30,7 @@ from noisewise.probes.fisher import Fisher
 from noisewise.runner import Task
 from noisewise.spec import parse
 from noisewise.studies.interpolation import prepared
+from noisewise.studies.trainings import titled
 from noisewise.training import Batch, Config, Learner, Method, Networks, Training
 from noisewise.training.networks import Predictor, evaluating
 
@@ -271,7 +272,4 @@ def depriving(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    first = ("source", "model", "deficit")
-    named = [str(arguments[name]) for name in first if arguments.get(name) is not None]
-    others = [f"{name}={value}" for name, value in arguments.items() if name not in first]
-    return Task(f"{__name__}:deprived", arguments, VERSION, " ".join(["deprive", *named, *others]))
+    return titled(f"{__name__}:deprived", "deprive", arguments, VERSION)

@@ -123,14 +123,16 @@ def figure(results: Results) -> Figure:
     """Test accuracy over epochs by rate; the gain by rate and kind; what rules get of it."""
     drawn, (left, middle, right) = subplots(1, 3)
     rates = RATES[results.scale]
-    for rate, colour in zip(rates["symmetric"], COLOURS, strict=False):
+    swept = rates["symmetric"]
+    shown = swept[::2] if len(swept) > 3 else swept
+    for rate, colour in zip(shown, COLOURS, strict=False):
         table = history(at(results, "symmetric", rate).items[0])
         epochs, tests = table["epoch"], table["test_accuracy"]
         left.plot(epochs, tests, color=colour, label=f"{rate:g}")
         left.fill_between(epochs, tests, tests.cummax(), color=colour, alpha=0.25, linewidth=0)
     left.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.12), title="a: by rate of symmetric noise")
     left.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    left.legend(loc="upper left", ncols=len(rates["symmetric"]), columnspacing=0.8, handlelength=1.0)
+    left.legend(loc="upper left", ncols=len(shown), columnspacing=0.8, handlelength=1.0)
     for kind, colour in zip(KINDS, COLOURS, strict=False):
         middle.plot(_wrong(results, kind), 100 * gains(results, kind), "-", color=colour, label=kind)
         items = [item for rate in rates[kind] for item in at(results, kind, rate)]
@@ -178,11 +180,17 @@ STUDY = Study(
         "measured at different rates of noise. On true labels the last rows to be fitted are hard but right, and do no "
         "harm. Wrong labels are fitted last too, and turn the neighbourhood of their rows over to a wrong class. Where "
         "the noise depends on the instance it can be learned from the inputs as classes are, early, and less is left "
-        "to gain from stopping. Held-out rows tell when to stop although their labels are as noisy, because accuracy "
-        "on them rises with the true one; how predictions change from epoch to epoch tells it without holding any out.",
+        "to gain from stopping. Held-out rows tell when to stop although their labels are as noisy, where accuracy on "
+        "them rises with the true one, as under symmetric noise; there the rule validation got three quarters of the "
+        "gain, and under noise that depends on the instance, which held-out labels share, 6 %. How "
+        "predictions change from epoch to epoch tells it without holding any out. On true labels the rules cost about "
+        "2 points.",
         departures="Networks, data and lengths of training are ours, and no learning rate decays, so that the gain is "
-        "that of stopping alone. A tenth of the rows is held out, with noisy labels, for all rules. The best epoch is "
-        "the largest of as many test accuracies as there are epochs, which flatters it a little, on true labels too",
+        "that of stopping alone. At cpu the learning rate, 0.01, and 80 epochs were chosen after a pilot of one seed at "
+        "0.02 and 60 epochs, whose best epoch at 40 % was the third, too early to resolve; there the "
+        "gain at 40 % was 14.3 points. A tenth of the rows is held out, with noisy labels, for all rules. The best "
+        "epoch is the largest of as many test accuracies as there are epochs, which flatters it a little, on true "
+        "labels too",
         scales={
             "smoke": "digits: MLP 1x128 on 300 rows, 3 trainings",
             "cpu": "Fashion-MNIST: MLP 1x512 on 2,000 rows, 5 rates of symmetric and 3 of instance noise, two seeds",

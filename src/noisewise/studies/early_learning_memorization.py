@@ -20,12 +20,12 @@ SOURCES = {"smoke": "digits", "cpu": "mnist", "paper": "mnist"}
 NETS = {"smoke": "mlp:256", "cpu": "lenet", "paper": "lenet"}
 RATES = {
     "smoke": (0.0, 0.4, 0.8, 0.9),
-    "cpu": (0.0, 0.2, 0.4, 0.6, 0.8, 0.9),
+    "cpu": (0.0, 0.4, 0.6, 0.8, 0.9),
     "paper": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
 }
 SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"rows": 600, "tested": 300, "epochs": 30, "batch_size": 32, "lr": 0.05},
-    "cpu": {"rows": 20_000, "tested": 2000, "epochs": 15, "batch_size": 128, "lr": 0.05},
+    "cpu": {"rows": 20_000, "tested": 2000, "epochs": 24, "batch_size": 128, "lr": 0.05},
     "paper": {"rows": None, "tested": None, "epochs": 100, "batch_size": 128, "lr": 0.01},
 }
 SGD: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-3, "schedule": "constant"}
@@ -163,16 +163,18 @@ STUDY = Study(
         "point everywhere: what rows have in common is learned in the first epochs. Then the wrong labels are all "
         "that is left to be learned. Fitting few of the given training labels is thus no sign of a bad network. At "
         "90 % all ten classes are equally likely whatever the image: there is nothing to be learned but the rows "
-        "themselves, and the test accuracy stays at chance.",
+        "themselves, and the test accuracy stays near chance. The note saw its network fit them better late in "
+        "training than those at 80 %; at cpu training ends long before, with 12 % of them fitted and 23 %.",
         departures="At smoke and cpu fewer rows and epochs and a larger learning rate, so that the "
-        "wrong labels are reached in time; at cpu 20,000 rows, since with 10,000 a pilot at 80 % noise "
-        "peaked at 81 %. The note held nothing out; nor is anything here. One seed",
+        "wrong labels are reached in time. The sizes at cpu were chosen after two pilots: with 10,000 rows and 30 "
+        "epochs the test accuracy at 80 % noise peaked at 81 %, and with 20,000 rows and 15 epochs training ended "
+        "before the wrong labels were fitted. The note held nothing out; nor is anything here. One seed",
         scales={
             "smoke": "digits: 600 rows, a perceptron, 30 epochs, four noise rates",
-            "cpu": "MNIST: 20,000 rows, LeNet, 15 epochs, six noise rates",
+            "cpu": "MNIST: 20,000 rows, LeNet, 24 epochs, five noise rates",
             "paper": "MNIST whole: LeNet, 100 epochs, ten noise rates",
         },
-        budget={"smoke": 8, "cpu": 280},
+        budget={"smoke": 10, "cpu": 280},
         takes=("source", "model"),
     ),
     runs,

@@ -20,12 +20,12 @@ from noisewise.methods.hypergradient import Hypergradient
 from noisewise.methods.learned_loss import AdaptiveLoss, LearnedLoss
 from noisewise.noise import corrupt as corrupted
 from noisewise.runner import Result, Task
+from noisewise.studies.trainings import titled
 from noisewise.training import Training
 from noisewise.training.config import configured
 from noisewise.training.method import Method
 
 VERSION = 1
-_TOLD = ("source", "corrupt", "method", "model")
 _PLAIN: dict[str, Any] = {"validation": 0.0, "augment": "none"}
 
 
@@ -35,9 +35,7 @@ def following(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    named = [str(arguments[name]) for name in _TOLD if arguments.get(name) is not None]
-    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD]
-    return Task(f"{__name__}:followed", arguments, VERSION, " ".join(["follow", *named, *others]))
+    return titled(f"{__name__}:followed", "follow", arguments, VERSION)
 
 
 def followed(

@@ -28,6 +28,7 @@ from noisewise.data.normalise import Normalise
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.runner import Task
+from noisewise.studies.trainings import titled
 from noisewise.training import Config, Learner, Training
 from noisewise.training.config import seeded
 from noisewise.training.method import Method
@@ -40,7 +41,6 @@ ACCURACY, LOSS = 0.99, 0.01
 HELD_OUT = 0.2
 RATES = {"inception-small": 0.1}
 RATE = 0.01
-_TOLD = ("source", "model", "corrupt")
 
 
 def standardised(x: Tensor) -> Tensor:
@@ -275,9 +275,7 @@ def fitting(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    named = [str(arguments[name]) for name in _TOLD if arguments.get(name) is not None]
-    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD]
-    return Task(f"{__name__}:interpolate", arguments, VERSION, " ".join(["fit", *named, *others]))
+    return titled(f"{__name__}:interpolate", "fit", arguments, VERSION)
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:

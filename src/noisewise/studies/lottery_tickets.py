@@ -212,9 +212,9 @@ def _draw_weights(conv: Axes, plain: Axes, sparse: Axes, full: Result, ticket: R
 STUDY = Study(
     Card(
         name="lottery-tickets",
-        title="One weight in two hundred is enough for MNIST",
+        title="Weights without a gradient are gone by a known epoch, and few are enough for MNIST",
         shows="LeNet is trained on clean labels, with gradients for the most important weights only. The others decay "
-        "until they no longer count, at epochs that a closed form gives, and the few that are left classify well.",
+        "until they no longer count, at epochs that a closed form gives, and the few that are left classify.",
         paper="Xia, Liu, Han, Gong, Wang, Ge and Chang, Robust Early-Learning: Hindering the Memorization of Noisy "
         "Labels, ICLR, as re-examined in a practitioner's note",
         year=2021,
@@ -224,7 +224,10 @@ STUDY = Study(
         "knee, at ln(1000 / sqrt(fan in)) epochs over the decay of an epoch: later for smaller layers, and at half "
         "of the epochs with twice the decay. What is left are the weights that matter by gradient times weight: a "
         "weight that is large keeps its gradient, and one that is small is starved, so that nearly the same ones are "
-        "chosen again and again.",
+        "chosen again and again: from tau = 0.9 on one to three times as many are left as get a gradient at a time. "
+        "At cpu one weight in 100 comes to 90 %, one in 200 to 78 %, below the note's 95 %, which had five times the "
+        "rows and twenty times the steps. With a decay of 0.001 a run at the same size came to 92 %, and to 60 % with "
+        "one in 1,000.",
         departures="At smoke and cpu fewer rows and epochs, a larger decay and a larger learning rate, so that the "
         "knees, which scale as one over both and over the number of steps, are reached; they were chosen after a "
         "pilot on 6,000 rows, at a rate and a decay of 0.01, in which the ticket came to 81 % only. Smoke counts "
@@ -235,7 +238,7 @@ STUDY = Study(
             "cpu": "MNIST: 12,000 rows, LeNet, 23 epochs, six tau",
             "paper": "MNIST whole: LeNet, 110 epochs, eleven tau",
         },
-        budget={"smoke": 8, "cpu": 280},
+        budget={"smoke": 10, "cpu": 280},
         takes=("source",),
     ),
     runs,

@@ -1,4 +1,4 @@
-"""Runs that are trainings: `noisewise.train` as a task."""
+"""Runs that are trainings: `noisewise.train` as a task, and the titles of all tasks that train."""
 
 from __future__ import annotations
 
@@ -22,9 +22,22 @@ def training(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
+    return titled(f"{__name__}:trained", "train", arguments, VERSION)
+
+
+def titled(function: str, verb: str, arguments: dict[str, Any], version: int) -> Task:
+    """The task of a function that trains, with a title that begins with what is trained on what, and how.
+
+    Args:
+        function: as "module:name". verb: the title's first word.
+        arguments: of the function. version: of it.
+
+    Raises:
+        BadInput: arguments that are no plain data.
+    """
     named = [str(arguments[name]) for name in _TOLD if arguments.get(name) is not None]
-    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD]
-    return Task(f"{__name__}:trained", arguments, VERSION, " ".join(["train", *named, *others]))
+    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD and value is not None]
+    return Task(function, arguments, version, " ".join([verb, *named, *others]))
 
 
 def trained(source: str, scratch: Path, **arguments: Any) -> dict[str, Any]:

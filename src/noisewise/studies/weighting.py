@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from noisewise.data import Dataset, split, subset
@@ -25,6 +26,7 @@ from noisewise.runner import Result, Task
 from noisewise.spec import parse
 from noisewise.studies.interpolation import prepared, spearman
 from noisewise.studies.results import Results
+from noisewise.studies.trainings import titled
 from noisewise.training import Training
 from noisewise.training.batch import Batch
 from noisewise.training.config import configured
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 VERSION = 1
 GRID = np.linspace(0.0, 10.0, 101)
 TAIL = 3
-_TOLD = ("source", "corrupt", "method", "model")
 
 
 class Kept(Method):
@@ -118,11 +119,7 @@ def learned_function(method: Method, losses: np.ndarray) -> np.ndarray | None:
 
 def auroc(wrong: np.ndarray, scores: np.ndarray) -> float:
     """The chance that a wrong row (n,) scores (n,) above a right one, ties one half; NaN where all are of one kind."""
-    ranks = pd.Series(scores).rank().to_numpy(dtype=float)
-    some = int(wrong.sum())
-    if some in (0, len(wrong)):
-        return float("nan")
-    return float((ranks[wrong].sum() - some * (some + 1) / 2) / (some * (len(wrong) - some)))
+    return float(roc_auc_score(wrong, scores)) if 0 < wrong.sum() < len(wrong) else float("nan")
 
 
 def rows_of(
@@ -254,9 +251,7 @@ def weighing(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    named = [str(arguments[name]) for name in _TOLD if arguments.get(name) is not None]
-    others = [f"{name}={value}" for name, value in arguments.items() if name not in _TOLD and value is not None]
-    return Task(f"{__name__}:weighted", arguments, VERSION, " ".join(["weigh", *named, *others]))
+    return titled(f"{__name__}:weighted", "weigh", arguments, VERSION)
 
 
 def slope(result: Result) -> float:
