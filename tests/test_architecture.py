@@ -11,7 +11,7 @@ ROOT = Path(noisewise.__file__).parent
 SHARED = {"errors", "wording", "catalogue", "spec", "files", "cluster", "style", "__init__"}
 BELOW = {
     "data": set(),
-    "noise": {"data"},
+    "noise": {"data", "models"},
     "models": set(),
     "training": {"data", "models"},
     "methods": {"theory", "training", "data", "models"},

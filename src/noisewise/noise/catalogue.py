@@ -22,6 +22,7 @@ CORRUPTIONS = Catalogue(
         "blur": "noisewise.noise.blur:Blur",
         "vflip": "noisewise.noise.vflip:VFlip",
         "noise": "noisewise.noise.white:Noise",
+        "pgd": "noisewise.noise.pgd:PGD",
         "longtail": "noisewise.noise.longtail:LongTail",
         "step": "noisewise.noise.step:Step",
     },

@@ -307,7 +307,7 @@ STUDY = Study(
             "cpu": "3,000 images of Fashion-MNIST, 60 epochs, two seeds",
             "paper": "CIFAR-10, a ResNet-32, 200 epochs, three seeds",
         },
-        budget={"smoke": 20, "cpu": 150},
+        budget={"smoke": 20, "cpu": 240},
         takes=("source", "model"),
     ),
     runs,
