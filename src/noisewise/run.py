@@ -87,7 +87,10 @@ class Run:
             (temporary / "run.json").write_text(to_json(self.metrics), encoding="utf-8")
             self.history.to_parquet(temporary / "history.parquet", index=False)
             self.samples.to_parquet(temporary / "samples.parquet", index=False)
-            weights = {name: value.contiguous().cpu() for name, value in self.predictor.nets.state_dict().items()}
+            weights = {
+                name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for name, value in self.predictor.nets.state_dict().items()
+            }
             save_file(weights, str(temporary / "model.safetensors"))
             if report:
                 page = render(self.metrics, self.history, self.samples)

@@ -29,9 +29,10 @@ print(nw.probe(noisy, "complexity:examples=200"))
 ```
 
 All probes look at `examples` random training rows, not augmented, as many of each given label as there are, the same
-rows in every epoch; at the first network that predicts, in evaluation mode; after the first and the last epoch, and
-after every epoch whose number less one is a multiple of `every`. Probes that need no network measure a data set by
-itself as well, with `noisewise probe`. Probes that need the truth run where noise was injected or the truth is stored.
+rows in every epoch; at the first network that predicts, in evaluation mode; after the first epoch and the last of those
+planned, and after every epoch whose number less one is a multiple of `every`. Probes that need no network measure a
+data set by itself as well, with `noisewise probe`. Probes that need the truth run where noise was injected or the truth
+is stored.
 
 | probe | network | truth | cost | year |
 |---|---|---|---|---|

@@ -68,8 +68,10 @@ class PGD:
         import torch
 
         no_text("pgd", data)
-        if data.shape == (0,) or len(data) < 2:
-            raise BadInput(f"'pgd' needs at least 2 rows with inputs, but {data.name!r} has {len(data)}")
+        if data.shape == (0,):
+            raise BadInput(f"'pgd' changes inputs, but {data.name!r} has labels alone")
+        if len(data) < 2:
+            raise BadInput(f"'pgd' needs at least 2 rows, but {data.name!r} has {len(data)}")
         scale = Scale.of(data)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))
@@ -102,7 +104,8 @@ class Scale:
 
     Attributes:
         image: whether inputs are images, (H, W, C), which networks are given as (C, H, W) and stay in their range.
-        shift, unit: what raw numbers lose and are divided by; by channel or column, the last axis.
+        shift, unit: what raw numbers lose and are divided by; by channel or column, the last axis. A column that is
+            everywhere the same has a unit of zero, and stays.
     """
 
     image: bool
@@ -122,24 +125,30 @@ class Scale:
         if data.kind == "image":
             largest = 255.0 if data.inputs.dtype == np.uint8 else 1.0
             return cls(True, np.zeros_like(mean), np.full_like(mean, largest))
-        return cls(False, mean, np.where(spread > 0, spread, 1.0))
+        return cls(False, mean, spread)
 
     def scaled(self, block: np.ndarray) -> Tensor:
         """Raw (b, ...) inputs as the network is given them."""
         import torch
 
-        x = torch.from_numpy(((block - self.shift) / self.unit).astype(np.float32))
+        unit = np.where(self.unit > 0, self.unit, 1.0)
+        x = torch.from_numpy(((block - self.shift) / unit).astype(np.float32))
         return x.permute(0, 3, 1, 2) if self.image else x
 
     def box(self, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
         """The corners between which inputs may move."""
-        low, high = x - eps, x + eps
-        return (low.clamp(0, 1), high.clamp(0, 1)) if self.image else (low, high)
+        import torch
+
+        if self.image:
+            return (x - eps).clamp(0, 1), (x + eps).clamp(0, 1)
+        reach = eps * torch.from_numpy(self.unit > 0).to(x)
+        return x - reach, x + reach
 
     def raw(self, moved: Tensor, block: np.ndarray, eps: float) -> np.ndarray:
         """Inputs as raw as they came, of their type; whole numbers stay within the box."""
         values = (moved.permute(0, 2, 3, 1) if self.image else moved).double().numpy() * self.unit + self.shift
-        if block.dtype.kind not in "iu":
+        values = np.where(self.unit > 0, values, block)
+        if block.dtype.kind not in "iub":
             return values.astype(block.dtype)
         reach = np.floor(eps * self.unit)
         whole = np.clip(np.rint(values), block - reach, block + reach)
@@ -147,7 +156,7 @@ class Scale:
 
 
 def _range(dtype: np.dtype) -> tuple[int, int]:
-    return np.iinfo(dtype).min, np.iinfo(dtype).max
+    return (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 def trained(data: Dataset, scale: Scale, batches: int, rng: np.random.Generator) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from torch import nn
 
 from noisewise import models
 from noisewise.data import Dataset
+from noisewise.errors import BadInput
 from noisewise.probes.build import check_truth, looked_at
 from noisewise.probes.probe import Measured, Probe
 from noisewise.training.networks import evaluating
@@ -38,7 +40,10 @@ class Attached:
         self.probes, self.data = list(probes), data
 
     def __call__(self, training: Training, method: Method) -> dict[str, Any]:
-        """The probes' columns after an epoch, and per probe `probe_seconds/NAME`, what it took."""
+        """The probes' columns after an epoch, and per probe `probe_seconds/NAME`, what it took.
+
+        A network that cannot be measured, such as one that a recipe made itself, has NaN in the columns.
+        """
         assert training.predictor is not None
         epoch = len(training.history)
         last = epoch + 1 == training.config.epochs
@@ -46,7 +51,10 @@ class Attached:
         for probe in self.probes:
             if last or epoch % probe.every == 0:
                 began = time.perf_counter()
-                row.update(self._measured(probe, training, training.predictor.nets[0]))
+                try:
+                    row.update(self._measured(probe, training, training.predictor.nets[0]))
+                except BadInput:
+                    row.update(dict.fromkeys(probe.card.columns, math.nan))
                 row[f"{SECONDS}/{probe.card.name}"] = time.perf_counter() - began
         return row
 
@@ -61,8 +69,15 @@ class Attached:
             self._measured(probe, training, network)
 
     def _measured(self, probe: Probe, training: Training, network: nn.Module) -> Measured:
-        with torch.random.fork_rng(devices=_cuda(training.device)), evaluating(network):
-            return probe.measure(looked_at(training.rows, self.data, probe, training.config.seed, network))
+        subject = looked_at(training.rows, self.data, probe, training.config.seed, network)
+        try:
+            with torch.random.fork_rng(devices=_cuda(training.device)), evaluating(network):
+                return probe.measure(subject)
+        except BadInput:
+            raise
+        except (RuntimeError, ValueError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BadInput(f"probe {probe.card.name!r} cannot measure this network: {said}") from error
 
 
 def _cuda(device: torch.device) -> list[torch.device]:

@@ -69,7 +69,8 @@ def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
         By probe, the measured numbers by name, and `rows`, how many were looked at.
 
     Raises:
-        BadInput: an unknown probe or option; one that needs a network, or truth that is not known; fewer than 2 rows.
+        BadInput: an unknown probe or option; one that needs a network, or truth that is not known; labels
+            alone, or fewer than 2 rows.
     """
     probes = build(names)
     needing = [one.card.name for one in probes if one.card.network]
@@ -78,8 +79,10 @@ def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
             f"probe {needing[0]!r} measures networks: attach it to a training (noisewise train --probe {needing[0]}); "
             f"data sets are measured by {', '.join(alone())}"
         )
-    if len(data) < 2 or data.shape == (0,):
-        raise BadInput(f"{data.name} has {len(data)} row(s) with inputs; at least 2 are needed")
+    if data.shape == (0,):
+        raise BadInput(f"{data.name} has labels alone, and nothing to measure")
+    if len(data) < 2:
+        raise BadInput(f"{data.name} has {len(data)} row(s); at least 2 are needed")
     check_truth(probes, data)
     rows = Rows(data.blind(), torch.device("cpu"))
     found = {}

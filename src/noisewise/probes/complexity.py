@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from noisewise.probes.features import features_of
-from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least
+from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
 from noisewise.theory.complexity import MEASURES, Ground, class_targets
 from noisewise.theory.wide import distinct, unit_rows
 
@@ -40,7 +40,7 @@ class Complexity(Probe):
             **_TOLD,
             "complexity_random": "the complexity of randomly permuted labels, mean",
             **{f"{name}_ratio": f"{name} over its mean for permuted labels" for name in MEASURES},
-            "complexity_left_out": "share of the rows left out: zero, or the same as another but for rounding",
+            "complexity_left_out": "share of the rows left out: zero, infinite or, but for rounding, the same as another",
         },
         "1 forward pass, or none; and two eigenvalue problems of as many rows as examples",
         "Arora, Du, Hu, Li and Wang, Fine-Grained Analysis of Optimization and Generalization for Overparameterized "
@@ -53,12 +53,15 @@ class Complexity(Probe):
 
     def __init__(self, examples: int = 256, every: int = 1, permutations: int = 3) -> None:
         super().__init__(examples, every)
-        at_least("complexity", "permutations", permutations, 1)
+        whole_from("complexity", "permutations", permutations, 1)
         self.permutations = permutations
 
     def measure(self, subject: Subject) -> Measured:
         points = features_of(subject).double().cpu().numpy()
-        kept = np.flatnonzero((points != 0).any(axis=1))
+        lengths = np.linalg.norm(points, axis=1)
+        kept = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
+        if not len(kept):
+            return dict.fromkeys(self.card.columns, math.nan) | {"complexity_left_out": 1.0}
         unit = unit_rows(points[kept])
         alone = distinct(unit)
         given = subject.given.cpu().numpy()[kept[alone]]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp
 
 from noisewise.errors import BadInput
-from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least
+from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least, whole_from
 
 Params = dict[str, Tensor]
 TOLERANCE = 1e-4
@@ -30,7 +30,7 @@ BLOCK = 512
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """The mean cross entropy of some rows as a function of a network's trainable parameters.
+    """The mean cross entropy of some rows as a function of a network's parameters.
 
     Attributes:
         net: (n, ...) to (n, K) logits, in evaluation mode; it is left as it is.
@@ -44,8 +44,10 @@ class Landscape:
 
     @property
     def params(self) -> Params:
-        """The trainable parameters by name, cut off from the network's own gradients."""
-        return {name: p.detach() for name, p in self.net.named_parameters() if p.requires_grad}
+        """The trainable parameters by name, or all where none is, cut off from the network's own gradients."""
+        every = dict(self.net.named_parameters())
+        chosen = {name: p for name, p in every.items() if p.requires_grad} or every
+        return {name: p.detach() for name, p in chosen.items()}
 
     def _parts(self) -> list[Callable[[Params], Tensor]]:
         """The share that each block of rows has in the mean loss."""
@@ -191,8 +193,8 @@ class Curvature(Probe):
         self, examples: int = 256, every: int = 1, top: int = 1, draws: int = 10, radius: float = 0.25
     ) -> None:
         super().__init__(examples, every)
-        at_least("curvature", "top", top, 1)
-        at_least("curvature", "draws", draws, 2)
+        whole_from("curvature", "top", top, 1)
+        whole_from("curvature", "draws", draws, 2)
         at_least("curvature", "radius", radius, 0)
         self.top, self.draws, self.radius = top, draws, radius
 

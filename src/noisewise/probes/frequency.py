@@ -71,7 +71,8 @@ class Frequency(Probe):
 
 
 def _centred(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values - values.mean(axis=0))
+    """Values (n, K) less their means; exactly zero where all are the same."""
+    return np.where(np.ptp(values, axis=0) == 0, 0.0, values - values.mean(axis=0))
 
 
 def _shares(smooth: np.ndarray, values: np.ndarray) -> tuple[float, float]:

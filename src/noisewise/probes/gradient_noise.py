@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from noisewise.errors import BadInput
-from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least
+from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
 from noisewise.probes.squares import Squares
 
 PART = 256
@@ -76,8 +76,8 @@ class GradientNoise(Probe):
 
     def __init__(self, examples: int = 256, every: int = 1, batch: int = 1) -> None:
         super().__init__(examples, every)
-        at_least("gradient-noise", "batch", batch, 1)
-        self.batch = int(batch)
+        whole_from("gradient-noise", "batch", batch, 1)
+        self.batch = batch
 
     def measure(self, subject: Subject) -> Measured:
         """See `Probe.measure`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from noisewise.probes.features import features_of
-from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least
+from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
 from noisewise.theory.dimension import intrinsic_dimension
 
 
@@ -36,8 +36,8 @@ class LID(Probe):
 
     def __init__(self, examples: int = 1280, every: int = 1, neighbours: int = 20, batch: int = 128) -> None:
         super().__init__(examples, every)
-        at_least("lid", "neighbours", neighbours, 2)
-        at_least("lid", "batch", batch, 3)
+        whole_from("lid", "neighbours", neighbours, 2)
+        whole_from("lid", "batch", batch, 3)
         self.neighbours, self.batch = neighbours, batch
 
     def measure(self, subject: Subject) -> Measured:

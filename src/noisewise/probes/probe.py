@@ -79,7 +79,7 @@ class Probe:
 
     Args:
         examples: how many training rows to look at; all where there are fewer.
-        every: after how many epochs it measures again; the first and the last epoch are always measured.
+        every: after how many epochs it measures again; the first and the last that was planned are always measured.
 
     Raises:
         BadInput: an option outside its range.
@@ -88,8 +88,8 @@ class Probe:
     card: ClassVar[Card]
 
     def __init__(self, examples: int = 256, every: int = 1) -> None:
-        at_least(self.card.name, "examples", examples, 2)
-        at_least(self.card.name, "every", every, 1)
+        whole_from(self.card.name, "examples", examples, 2)
+        whole_from(self.card.name, "every", every, 1)
         self.examples, self.every = examples, every
 
     def measure(self, subject: Subject) -> Measured:
@@ -111,3 +111,14 @@ def at_least(probe: str, option: str, value: float, least: float) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
         raise BadInput(f"{probe}: {option}={value!r} must be at least {least:g}")
+
+
+def whole_from(probe: str, option: str, value: int, least: int) -> None:
+    """Refuse an option's value that is no whole number, or below its least.
+
+    Raises:
+        BadInput: it is.
+    """
+    at_least(probe, option, value, least)
+    if not isinstance(value, int):
+        raise BadInput(f"{probe}: {option}={value!r} must be a whole number")

@@ -52,9 +52,14 @@ class Squares:
         }
 
     def rows_at_once(self, x: Tensor) -> int:
-        """How many of (n, ...) rows to pass at once: at most 64, and fewer where patches of them would fill memory."""
+        """How many of (n, ...) rows to pass at once: at most 64, and fewer where patches of them would fill memory.
+
+        Layers that are given more than one row for one row, such as those of a sequence whose first axis is time, are
+        from then on asked with `torch.func`.
+        """
         with self.passed(x[:1]) as one:
             numbers = max(one.numbers, 1)
+        self._known = {name: self._known[name] for name in one.closed}
         return max(1, min(MOST_ROWS, NUMBERS_AT_ONCE // numbers))
 
     @contextlib.contextmanager
@@ -98,6 +103,7 @@ class Passed:
 
     Attributes:
         logits: (n, K), detached. numbers: how many are kept of it for the closed forms.
+        closed: the names of the layers that have closed forms.
     """
 
     def __init__(self, squares: Squares, x: Tensor, logits: Tensor, calls: dict[str, tuple[Tensor, Tensor]]) -> None:
@@ -110,6 +116,7 @@ class Passed:
         }
         self._forms = {name: form for name, (form, _) in forms.items()}
         self.numbers = sum(kept for _, kept in forms.values())
+        self.closed = list(forms)
         self._others = [name for name in squares.parameters if name not in calls]
 
     def of(self, pulled: Tensor) -> dict[str, Tensor]:

@@ -63,16 +63,18 @@ def _traces(history: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     figure, panels = _grid(len(there))
     for axes, column in zip(panels, there, strict=True):
         parts = _moving(history, column)
-        for part, colour in zip(parts, COLOURS, strict=False):
-            _line(axes, history, part, part.partition("/")[2], colour)
-        _line(axes, history, column, "in all" if parts else "", COLOURS[-1])
+        labels = [*(part.partition("/")[2] for part in parts), "in all"]
+        for one, colour in zip([*parts, column], [*COLOURS[: len(parts)], COLOURS[-1]], strict=True):
+            _line(axes, history, one, "", colour)
         values = history[[column, *parts]].to_numpy(dtype=float)
         seen = values[np.isfinite(values)]
         if len(seen) and seen.min() > 0 and seen.max() > 100 * seen.min():
             axes.set(yscale="log")
         axes.set(title=column)
         if parts:
-            axes.legend(fontsize=7)
+            legend = axes.legend(axes.lines, ["part"] * len(labels), fontsize=7)
+            for text, label in zip(legend.get_texts(), labels, strict=True):
+                text.set(text=label, parse_math=False)
     return figure
 
 
@@ -101,5 +103,9 @@ def _line(axes: Axes, history: pd.DataFrame, column: str, label: str, colour: st
 
 def _moving(history: pd.DataFrame, column: str) -> list[str]:
     parts = [one for one in map(str, history.columns) if one.startswith(f"{column}/") and history[one].notna().any()]
-    spread = {one: float(np.ptp(history[one].dropna().to_numpy(dtype=float))) for one in parts}
-    return sorted(parts, key=lambda one: -spread[one])[:PARTS]
+    return sorted(parts, key=lambda one: -_spread(history[one].to_numpy(dtype=float)))[:PARTS]
+
+
+def _spread(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.ptp(finite)) if len(finite) else 0.0

@@ -279,18 +279,20 @@ STUDY = Study(
         "them at once. Training on the worst inputs within the box leaves only what the box cannot undo, such as "
         "whether a pixel is above or below one half. As fixed noise an adversarial example carries, with its right "
         "label, the marks of a wrong class; a network that learns from such rows learns that these marks speak for the "
-        "label, and errs where they do not lie. Random noise has no such marks, and is averaged away. At cpu there "
-        "are 960 steps of adversarial training, a hundredth of the paper's, and robustness stays below the paper's.",
+        "label, and errs where they do not lie. Random noise has no such marks, and is averaged away. At cpu the "
+        "trained network is right on 58 % of the rows under attack at 0.3 rather than on 93 % as in the paper, "
+        "probably because there are 960 steps of adversarial training, a hundredth of the paper's, on 4,000 rows.",
         departures="At smoke and cpu fewer rows, a narrower network, a larger learning rate, fewer epochs, and 5 steps "
         "of attack in training in the place of 40 (3 at smoke), with a radius that grows over the first epochs. "
-        "Networks are attacked by 20 steps on 500 test rows (10 on 100 at smoke), from one random start; steps are "
-        "2.5 radii by their number. Adversarial examples as noise are ours; they take 10 steps (5 at smoke)",
+        "Settings at cpu were chosen from timings and one run of 120 steps on 2,000 rows. Networks are attacked by 20 "
+        "steps on 500 test rows (10 on 100 at smoke), from one random start; steps are 2.5 radii by their number. "
+        "Adversarial examples as noise are ours; they take 10 steps (5 at smoke)",
         scales={
             "smoke": "digits: a perceptron on 300 rows",
             "cpu": "MNIST, 4,000 rows: two convolutions of 8 and 16 channels, two seeds",
             "paper": "MNIST whole: the paper's network, 100,000 steps, attacks of 40 steps",
         },
-        budget={"smoke": 16, "cpu": 400},
+        budget={"smoke": 16, "cpu": 420},
         takes=("source", "model"),
     ),
     runs,

@@ -245,7 +245,7 @@ def _points(axes: Axes, results: Results) -> None:
 STUDY = Study(
     Card(
         name="cdr-ablation",
-        title="Which part of CDR does the work",
+        title="What CDR gains with 40 % of its weights held still, a smaller learning rate gains as well",
         shows="CDR is varied one part at a time under 40 % symmetric noise: without the factor 1 - tau, with L1 decay, "
         "with other criteria of what is critical, ordered by tensor, and with thresholds that look at a part of the "
         "weights. Plain training is shown at its own learning rate and at one smaller by the factor.",
@@ -255,19 +255,25 @@ STUDY = Study(
         figure="Equations 3 to 6; the note's variants of criterion, factor and decay, and its supplement",
         explanation="The factor is a smaller learning rate for the weights. The mask is what is particular to CDR: in "
         "every step it lets through the part of the gradient that acts on large weights, which is where labels that "
-        "agree have built something. A mask that is fixed is only a smaller network. The threshold need not be exact, "
-        "since the weights near it matter neither way.",
+        "agree should have built something. Little of that shows at cpu: without the factor CDR ends where plain "
+        "training does, with it 0.6 points below plain training at a learning rate smaller by the factor, and other "
+        "criteria and a fixed random mask, which is only a smaller network, end within a point of it; probably because "
+        "in 25 epochs the size of the steps decides how much is memorised as long as 60 % of the weights move. With 80 "
+        "% held still the mask alone ends 4 points above plain training, and there the factor costs 2.7 points, "
+        "probably since so small steps learn too little. The threshold need not be exact, since the weights near it "
+        "matter neither way.",
         departures="The note trains on MNIST for 100 epochs; at cpu it is 1,200 rows of Fashion-MNIST for 25 epochs, "
-        "with a learning rate that falls as a cosine. Its strengths of L1 are not stated; 1e-4 and 1e-3 are ours. The "
-        "mask is of weight matrices and convolutions alone, as in the authors' code; the note masks biases too. Plain "
-        f"training at a smaller rate and the threshold from {SAMPLED:,} random entries are ours. The note's parameters "
-        "above 0.001 in size are followed elsewhere",
+        "with a learning rate that falls as a cosine; rows, epochs and schedule were chosen after pilot runs on "
+        "Fashion-MNIST, so that plain training memorises. Its strengths of L1 are not stated; 1e-4 and 1e-3 are ours. "
+        "The mask is of weight matrices and convolutions alone, as in the authors' code; the note masks biases too. "
+        f"Plain training at a smaller rate and the threshold from {SAMPLED:,} random entries are ours. The note's "
+        "parameters above 0.001 in size are followed elsewhere",
         scales={
             "smoke": "digits, 300 rows, a perceptron: 13 variants; matrices of up to 100,000 weights",
             "cpu": "Fashion-MNIST, 1,200 rows, LeNet: 13 variants, three seeds; matrices of up to 1,000,000 weights",
             "paper": "MNIST whole, LeNet, 100 epochs, the note's settings: 13 variants, two seeds",
         },
-        budget={"smoke": 50, "cpu": 800},
+        budget={"smoke": 50, "cpu": 300},
         takes=("source", "model"),
     ),
     runs,

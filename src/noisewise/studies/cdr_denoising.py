@@ -146,7 +146,7 @@ def _curve(axes: Axes, runs: Results, label: str, colour: str) -> None:
 STUDY = Study(
     Card(
         name="cdr-denoising",
-        title="Moving only the critical weights keeps a network from memorising wrong labels",
+        title="CDR, which moves only the critical weights and these more slowly, memorises fewer wrong labels",
         shows="A network is trained on labels of which a share is wrong, and a share of its weights, those of the "
         "smallest gradient times weight, is held still in every step. Circles mark the paper's choice, where both "
         "shares are equal; a share of zero is plain training.",
@@ -156,7 +156,11 @@ STUDY = Study(
         explanation="True labels agree with each other, so that their gradients are large on the weights that matter, "
         "from the first epochs on. A wrong label can be fitted only by many small changes that nothing else asks for. "
         "Holding those weights still, and scaling down what is left of the gradient, slows that down far more than it "
-        "slows the learning of what labels have in common.",
+        "slows the learning of what labels have in common. How much of it is the smaller steps, cdr-ablation asks. "
+        "Three claims do not hold: with 40 % of the labels wrong the best epoch is not alike but 1.2 points better, "
+        "holding 80 % of the weights costs the best epoch up to 5 points, and holding 60 % ends 2 points above the "
+        "paper's 40; probably because in 25 epochs plain training memorises before it has learned all it could, and a "
+        "gradient scaled to a fifth learns too little.",
         departures="At cpu 1,200 rows, 25 epochs and a learning rate that falls as a cosine from 0.05, chosen after "
         "pilot runs so that plain training memorises within them; the best epoch is chosen on the test rows, where the "
         "authors choose on noisy validation labels; all rows are trained on. The decay is L2, as in the authors' code. "
@@ -166,7 +170,7 @@ STUDY = Study(
             "cpu": "Fashion-MNIST, 1,200 rows, LeNet: 4 noise rates, 5 shares, two seeds",
             "paper": "MNIST whole, LeNet, the settings of the authors' code: 5 noise rates, 6 shares, two seeds",
         },
-        budget={"smoke": 40, "cpu": 600},
+        budget={"smoke": 40, "cpu": 290},
         takes=("source", "model"),
     ),
     runs,

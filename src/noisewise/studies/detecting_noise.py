@@ -279,7 +279,7 @@ def _draw_halves(axes: Axes, some: Results) -> None:
 STUDY = Study(
     Card(
         name="detecting-noise",
-        title="Wrong labels show early in training, and late only in what was averaged over it",
+        title="Wrong labels show early in training, and late best in what was averaged over it",
         shows="A network is trained until it has memorised its wrong labels, and after every epoch five scores are "
         "asked for them. INCV selects the rows on which the network of the other half agrees; how many of them are "
         "right is predicted from the noise rate.",
@@ -290,12 +290,12 @@ STUDY = Study(
         figure="AUM section 4.1; Toneva et al. section 4; Chen et al. figure 2",
         explanation="A network fits what many rows have in common before it fits single rows. After a few epochs it "
         "predicts most right labels and hardly a wrong one, so any score of the loss tells them apart. By the end it "
-        "predicts them all, and the last loss says little. The mean over epochs remembers when a label was learnt, "
-        "and loses least; the loss mixture is a function of it and orders alike. The area under the margin sums "
+        "predicts them all, and the last loss says much less. The mean over epochs remembers when a label was learnt, "
+        "and loses least; the loss mixture is made from it and orders nearly alike. The area under the margin sums "
         "logits, which grow: late epochs weigh most in it. Forgetting stops to count when everything is learnt, and "
-        "falls even sooner. Pair noise is harder, as all wrong labels of a class agree with each other. A network "
-        "that has memorised half of the labels predicts the other half as if it drew from the noise itself; so the "
-        "share of right labels among the rows on which both agree follows from the noise rate.",
+        "under symmetric noise falls even sooner. Pair noise is harder, as all wrong labels of a class agree with each "
+        "other. A network that has memorised half of the labels predicts the other half as if it drew from the noise "
+        "itself; so the share of right labels among the rows on which both agree follows from the noise rate.",
         departures="Networks of one hidden layer on 3,000 images rather than ResNets on CIFAR-10. The area under the "
         "margin is taken without the paper's threshold class, the mixture is of Gaussians on mean losses, and of INCV "
         "there is the first iteration, with predictions averaged over the last fifth of the epochs. The fifth epoch "
@@ -307,7 +307,7 @@ STUDY = Study(
             "cpu": "3,000 images of Fashion-MNIST, 60 epochs, two seeds",
             "paper": "CIFAR-10, a ResNet-32, 200 epochs, three seeds",
         },
-        budget={"smoke": 20, "cpu": 240},
+        budget={"smoke": 20, "cpu": 140},
         takes=("source", "model"),
     ),
     runs,

@@ -231,7 +231,7 @@ def _draw_path(axes: Axes, start: float, found: np.ndarray, colour: str) -> None
 STUDY = Study(
     Card(
         name="hypergradient",
-        title="A learning rate that follows its own gradient need hardly be tuned; a weight decay can, too",
+        title="A learning rate that follows its own gradient need hardly be tuned; a weight decay still must",
         shows="Learning rates from far too small to too large are held constant, or follow the agreement of successive "
         "steps. Under noise a weight decay follows the loss on trusted rows, against fixed ones.",
         paper="Baydin, Cornish, Martinez Rubio, Schmidt and Wood, Online Learning Rate Adaptation with Hypergradient "
@@ -239,12 +239,15 @@ STUDY = Study(
         year=2018,
         figure="the losses of SGD and SGD-HD on MNIST, and the grid of starting rates",
         explanation="Steps that point the same way say that one longer step would have done, and steps that undo each "
-        "other that it was too long. The rate follows at a steady pace per step, so that a bad start is "
-        "forgotten after some hundred steps. With the weight decay the same look one step ahead is "
-        "short-sighted. A network that learns from wrong labels learns how often they are wrong, and is then "
-        "less sure of trusted rows than it is right about them. Larger weights would make it surer and lower "
-        "their loss at once, so the learned decay falls, where a larger one held fixed pays off only over "
-        "the whole training.",
+        "other that it was too long. The rate follows at a steady pace per step, so that a start far too small is "
+        "forgotten after some hundred steps. From the best constant rate the training loss ends 28 % higher than with "
+        "that rate held, and not within a tenth, since the rate falls there to a sixth, probably as the noise of "
+        "batches makes steps disagree. With the weight decay the same look one step ahead is short-sighted. A network "
+        "that learns from wrong labels learns how often they are wrong, and is then less sure of trusted rows than it "
+        "is right about them. Larger weights would make it surer and lower their loss at once, so the learned decay "
+        "falls, where a larger one held fixed pays off only over the whole training: learned decays gain 1.2 points "
+        "over none rather than 2, stay 2.7 below the best fixed one, and end 2.4 times as close together as they began "
+        "rather than 3 times.",
         departures="At cpu Fashion-MNIST, 4,000 rows, one layer of 256 units and 15 epochs rather than MNIST whole, "
         "two layers of 1,000 units and 100 epochs; 2,000 test rows. Steps are plain, without momentum, at a "
         "constant rate, and the multiplier may move by a factor of 10,000 either way rather than 10. The "
@@ -256,7 +259,7 @@ STUDY = Study(
             "cpu": "Fashion-MNIST: 4,000 rows, a perceptron, five rates and five decays, two seeds",
             "paper": "MNIST whole, a perceptron of two layers of 1,000 units, 100 epochs; LeNet for the decays",
         },
-        budget={"smoke": 28, "cpu": 120},
+        budget={"smoke": 28, "cpu": 210},
         takes=("source", "model"),
     ),
     runs,

@@ -318,11 +318,14 @@ STUDY = Study(
         year=2020,
         figure="the table of CIFAR-10 under symmetric noise, and the ablation of frozen and replayed values",
         explanation="A small q learns fast and from hard rows too; a large one passes over rows that contradict the "
-        "network, and learns slowly. The gradient through one virtual step tells which q serves the trusted "
-        "rows in the next step. That is another question than which q, held fixed, ends best: early on the "
-        "next step gains most from a loss near cross entropy, and only once wrong labels begin to be fitted "
-        "does distrust pay. So the learned value moves, and where it stands at the end need not be a good "
-        "value to train with from the start.",
+        "network, and learns slowly. The gradient through one virtual step tells which q serves the trusted rows in "
+        "the next step. That is another question than which q, held fixed, ends best: early on the next step gains "
+        "most from a loss near cross entropy, and only once wrong labels begin to be fitted does distrust pay. So the "
+        "learned value moves, and does not end at the best fixed one. It beats cross entropy by 5 points and more. "
+        "What was claimed beyond that, after the paper, did not come out: the learned loss ends 0.5 (GCE) and 2.7 "
+        "points (PolySoft) below the best of the grid, and replaying the path, or learning along, is half a point "
+        "worse than its last values held fixed from the start; probably because the values need half of the 20 epochs "
+        "to get where they serve.",
         departures="At cpu Fashion-MNIST, 4,000 rows, 500 trusted and 2,000 test rows, a perceptron of 256 units and "
         "20 epochs rather than CIFAR-10, 1,000 trusted rows, ResNet-32 and 120; two of the four losses and two "
         "noise rates. Bounds are kept by sigmoid and softplus and the hyper-parameters are moved by Adam. "
@@ -337,7 +340,7 @@ STUDY = Study(
             "noise, two seeds",
             "paper": "CIFAR-10 whole, 1,000 trusted rows, ResNet-32, 120 epochs, four losses at four noise rates",
         },
-        budget={"smoke": 28, "cpu": 180},
+        budget={"smoke": 28, "cpu": 330},
         takes=("source", "model"),
     ),
     runs,

@@ -244,7 +244,7 @@ STUDY = Study(
         name="spurious-optima",
         title="Noise that is large and then fades leads descent past a spurious optimum",
         shows="A convolutional network with one filter learns from another of its kind, on a loss in closed form with "
-        "one spurious optimum. Gradient descent is trapped there from a third of the starts, with the paper's annealed "
+        "one spurious optimum. Gradient descent is trapped there from three of ten starts, with the paper's annealed "
         "noise from almost none; how often follows from the teacher's output layer.",
         paper="Zhou, Liu, Li, Lin, Zhou and Zhao, Toward Understanding the Importance of Noise in Training Neural "
         "Networks, ICML",
@@ -268,7 +268,7 @@ STUDY = Study(
             "cpu": "2,000 starts, 8,000 steps, 7 kinds of noise; 500 starts at 11 ratios",
             "paper": "1,000 starts, 8,000 steps, 12 ratios",
         },
-        budget={"smoke": 15, "cpu": 180},
+        budget={"smoke": 15, "cpu": 100},
     ),
     runs,
     claims,

@@ -204,9 +204,9 @@ STUDY = Study(
         "that levels off, which is why weighting and robust losses are one thing; poly-soft is written as such a loss. "
         "Maximising v l - H(v) gives weights that can only rise. Which of both helps depends on what large losses are: "
         "wrong labels, or rows of rare classes. Meta-Weight-Net asks trusted rows. Prediction variance is no function "
-        "of the loss alone: it was made to prefer rows between the easy and the hard. The history of a row holds its "
-        "rise while it was learned, though, so that at cpu the rows that were learned count most, and those of large "
-        "loss, which were not, count least.",
+        "of the loss alone: it was made to prefer rows between the easy and the hard. That did not come out: at cpu "
+        "the rows that were learned count most, and those of large loss, which were not, count least, probably because "
+        "the history of a row holds its rise while it was learned.",
         departures="Closed forms at one threshold of 3, d = 3 and gamma = 2. Learned functions are those of the "
         "study meta-weight-net, with its departures. Prediction variance and poly-soft are not in the paper's figure.",
         scales={
