@@ -86,3 +86,26 @@ def test_what_cannot_be_attacked_is_refused():
         corrupt(broken, "pgd:0.1")
     with pytest.raises(BadInput, match="texts"):
         corrupt(Dataset(np.array(["a", "b", "c", "d"], dtype=object), labels, ("a", "b"), "text"), "pgd:0.1")
+
+
+def test_columns_that_are_everywhere_the_same_stay():
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.int64):
+        inputs = np.column_stack([10 * rng.normal(size=40), np.full(40, 7)]).astype(dtype)
+        data = Dataset(inputs, rng.integers(0, 2, 40), ("a", "b"))
+        moved = corrupt(data, "pgd:2,steps=2,batches=3").inputs[:]
+        np.testing.assert_array_equal(moved[:, 1], inputs[:, 1])
+        assert (moved[:, 0] != inputs[:, 0]).any()
+
+
+def test_true_and_false_stay_within_their_box():
+    rng = np.random.default_rng(0)
+    data = Dataset(rng.random((40, 4)) < 0.5, rng.integers(0, 2, 40), ("a", "b"))
+    moved = corrupt(data, "pgd:0.1,steps=2,batches=3").inputs[:]
+    np.testing.assert_array_equal(moved, data.inputs[:])
+
+
+def test_labels_alone_are_refused_as_such():
+    labels = Dataset(np.zeros((4, 0), dtype=np.float32), np.array([0, 1, 0, 1]), ("a", "b"))
+    with pytest.raises(BadInput, match="labels alone"):
+        corrupt(labels, "pgd:0.1")

@@ -106,3 +106,50 @@ def test_a_killed_run_keeps_what_was_measured(noisy, tmp_path, monkeypatch):
     resumed = nw.train(noisy, out=tmp_path / "run", resume=True, **options)
     columns = ["clean_given", "noisy_given", "effective_parameters"]
     assert resumed.history[columns].equals(whole.history[columns])
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["label-fit:examples=1e3", "fisher:every=1.5", "curvature:top=1.5", "curvature:draws=2.5", "lid:batch=3.5",
+     "lid:neighbours=2.5", "complexity:permutations=1.5", "gradient-noise:batch=1.5"],
+)  # fmt: skip
+def test_numbers_of_things_are_whole(option):
+    with pytest.raises(nw.BadInput, match="whole number"):
+        build(option)
+
+
+def test_what_torch_cannot_differentiate_is_refused_in_one_sentence(noisy):
+    class Asking(torch.nn.Module):
+        """A network whose way depends on its numbers, which no vmap can follow."""
+
+        def __init__(self, shape, classes):
+            super().__init__()
+            self.out, self.scale = torch.nn.Linear(64, classes), torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            """Logits."""
+            return self.out(x.flatten(1)) * (self.scale if x.sum().item() < 1e9 else 0)
+
+    with pytest.raises(nw.BadInput, match="'fisher' cannot measure this network"):
+        nw.train(noisy, model=Asking, epochs=1, probe="fisher")
+
+
+def test_networks_that_a_recipe_made_itself_do_not_end_the_run(noisy):
+    run = nw.train(noisy, "adaboost", model="mlp:8", epochs=1, probe="lid,label-fit")
+    assert run.history[["lid", "lid_median"]].isna().all(axis=None)
+    assert run.history["clean_given"].notna().all()
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_network_that_has_died_is_measured(noisy, probe):
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.ReLU(), torch.nn.Linear(8, 10))
+    with torch.no_grad():
+        net[1].bias.fill_(-1000.0)
+    run = nw.train(noisy, model=net, epochs=1, probe=f"{probe}:examples=40")
+    assert set(PROBES[probe].card.columns) <= set(run.history)
+
+
+def test_labels_alone_have_nothing_to_measure():
+    labels = nw.Dataset(np.zeros((4, 0), dtype=np.float32), np.array([0, 1, 0, 1]), ("a", "b"))
+    with pytest.raises(nw.BadInput, match="labels alone"):
+        nw.probe(labels, "lid")

@@ -111,3 +111,10 @@ def test_what_cannot_be_judged_is_refused():
 
 def test_in_the_catalogue():
     assert PROBES["complexity"] is Complexity
+
+
+def test_points_that_are_all_zero_or_not_finite_have_none():
+    for x in (torch.zeros(4, 2), torch.full((4, 2), math.inf)):
+        found = Complexity().measure(subject(x, [0, 1, 0, 1]))
+        assert found.pop("complexity_left_out") == 1
+        assert all(map(math.isnan, found.values()))

@@ -194,3 +194,13 @@ def test_options_outside_their_range(options, said):
 def test_more_eigenvalues_than_parameters(linear):
     with pytest.raises(BadInput, match="top=15 must be below the number of trainable parameters, 15"):
         top_eigenvalues(linear, 15, rng())
+
+
+def test_a_network_without_trainable_parameters_is_measured_by_all_of_them():
+    torch.manual_seed(0)
+    net = torch.nn.Linear(3, 2)
+    x, given = torch.randn(8, 3), torch.tensor([0, 1] * 4)
+    free = flat(Landscape(net, x, given).params)
+    frozen = Landscape(net.requires_grad_(False), x, given)
+    assert np.array_equal(flat(frozen.params), free)
+    assert top_eigenvalues(frozen, 1, torch.Generator().manual_seed(0))[0] > 0

@@ -186,3 +186,26 @@ def test_it_is_built_from_text():
 def test_labels_that_cannot_be(labels):
     with pytest.raises(BadInput, match="fisher: labels="):
         Fisher(labels)
+
+
+def test_rows_are_not_mistaken_for_steps_of_a_sequence_of_that_length():
+    class TimeFirst(nn.Module):
+        """Its first layer is given (time, rows, numbers)."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 5), nn.Linear(5, 3)
+
+        def forward(self, x):
+            """Logits."""
+            return self.last(self.first(x.transpose(0, 1)).tanh().mean(dim=0))
+
+    torch.manual_seed(0)
+    net, x, pulled = TimeFirst().eval(), torch.randn(6, 6, 4), torch.randn(6, 3)
+    found = []
+    for closed in (True, False):
+        squares = Squares(net, closed=closed)
+        squares.rows_at_once(x)
+        with squares.passed(x) as passed:
+            found.append(passed.of(pulled)["first"])
+    torch.testing.assert_close(*found)

@@ -79,3 +79,11 @@ def test_what_cannot_be_measured_is_refused():
 
 def test_in_the_catalogue():
     assert PROBES["frequency"] is Frequency
+
+
+def test_a_network_that_says_the_same_everywhere_has_no_shares():
+    x, logits = torch.arange(7.0)[:, None], [[0.1, 0.2, 0.7]] * 7
+    found = Frequency().measure(subject(x, [0, 1, 2, 0, 1, 2, 0], Fixed(logits), classes=3))
+    assert math.isnan(found["prediction_low"])
+    assert math.isnan(found["prediction_high"])
+    assert found["error_all"] == pytest.approx(1)

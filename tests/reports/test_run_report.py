@@ -4,6 +4,8 @@ import re
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import noisewise as nw
 from noisewise.reports.curves import progress, traces
@@ -57,3 +59,26 @@ def test_panels_without_numbers_are_left_out():
     drawn = progress(history(train_accuracy=[0.1, 0.2], train_loss=[2.0, 1.0], clean_fit=[float("nan")] * 2)).decode()
     assert "<!-- accuracy -->" in drawn
     assert "<!-- rows predicted as labelled -->" not in drawn
+
+
+def test_parts_are_named_as_they_are():
+    parts = {"fisher/_fc": [1.0, 2.0], "fisher/$x_{$": [1.0, 3.0]}
+    drawn = traces(history(fisher=[1.0, 5.0], **parts), {"fisher": "trace"}).decode()
+    assert "<!-- _fc -->" in drawn
+    assert "<!-- $x_{$ -->" in drawn
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_numbers_do_not_disturb_the_choice_of_parts():
+    parts = {f"fisher/{k}": [float("inf"), 1.0] for k in range(6)}
+    drawn = traces(history(fisher=[1.0, float("inf")], **parts, **{"fisher/moves": [0.0, 9.0]}), {"fisher": "trace"})
+    assert "<!-- moves -->" in drawn.decode()
+
+
+def test_a_network_that_shares_weights_is_saved(tmp_path):
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 64))
+    net[3].weight = net[1].weight
+    net.append(torch.nn.Linear(64, 10))
+    nw.train(nw.subset(nw.load("digits"), 100, seed=0), model=net, epochs=1, out=tmp_path, report=False)
+    stored = load_file(tmp_path / "model.safetensors")
+    assert torch.equal(stored["nets.0.1.weight"], stored["nets.0.3.weight"])

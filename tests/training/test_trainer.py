@@ -257,3 +257,6 @@ def test_splits_that_cannot_be_drawn_from(data):
     whole.add("other", replace(data, index=data.index + 1000, test=None, validation=None))
     with pytest.raises(BadInput, match="not known here"):
         whole.fit(whole.learner(), Method(), 1, split="other")
+    whole.add("none", replace(data, test=None, validation=None).take(np.array([], dtype=np.int64)))
+    with pytest.raises(BadInput, match="only 0 row"):
+        whole.fit(whole.learner(), Method(), 1, split="none")

@@ -40,7 +40,7 @@ class Complexity(Probe):
             **_TOLD,
             "complexity_random": "the complexity of randomly permuted labels, mean",
             **{f"{name}_ratio": f"{name} over its mean for permuted labels" for name in MEASURES},
-            "complexity_left_out": "share of the rows left out: zero, infinite or, but for rounding, the same as another",
+            "complexity_left_out": "share of the rows left out: zero, infinite, or but for rounding like another",
         },
         "1 forward pass, or none; and two eigenvalue problems of as many rows as examples",
         "Arora, Du, Hu, Li and Wang, Fine-Grained Analysis of Optimization and Generalization for Overparameterized "
