@@ -106,7 +106,7 @@ def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path)
     monkeypatch.setattr(gallery, "measured", lambda: known)
     _, out, _ = run("--list")
     assert "smoke: not measured, cpu: 2.5 min of computing on 2 CPU cores" in out
-    assert "1 of 2 claims held at last, at scale cpu; failed: b" in out
+    assert "1 of 2 claims held when last run, at scale cpu; failed: b" in out
     (entry,) = json.loads(run("--list", "--json")[1])
     assert (entry["name"], entry["year"]) == ("mean-error", 1823)
     assert entry["measured"] == known["mean-error"]

@@ -30,7 +30,7 @@ _NONE = "there are no studies in this version"
 )
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--all", "everything", is_flag=True, help="All studies that have the scale.")
-@click.option("--list", "listing", is_flag=True, help="Say what each shows, how long it takes and what held at last.")
+@click.option("--list", "listing", is_flag=True, help="Say what each shows, how long it took and which claims held.")
 @click.option(
     "--scale",
     type=click.Choice(["smoke", "cpu", "paper"]),
@@ -187,7 +187,7 @@ def _entry(entry: dict[str, Any]) -> str:
     if scale is not None:
         claims = entry["measured"][scale]["claims"]
         failed = [claim["claim"] for claim in claims if not claim["holds"]]
-        held = f"{len(claims) - len(failed)} of {len(claims)} claims held at last, at scale {scale}"
+        held = f"{len(claims) - len(failed)} of {len(claims)} claims held when last run, at scale {scale}"
         lines.append(held + (f"; failed: {', '.join(failed)}" if failed else ""))
     wrapped = [textwrap.fill(printable(line), 110, initial_indent="  ", subsequent_indent="  ") for line in lines]
     return "\n".join([entry["name"], *wrapped]) + "\n"

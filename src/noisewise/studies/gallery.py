@@ -76,7 +76,7 @@ def page(known: Measured, studies: Mapping[str, Study]) -> str:
 
 def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
     """A table of all studies, and what all of them took together at scale cpu."""
-    head = "| study | shows | claims that hold | scale | computing |\n|---|---|---|---|---|\n"
+    head = "| study | title | claims that hold | scale | time |\n|---|---|---|---|---|\n"
     lines = []
     for name, study in studies.items():
         scale = last(known.get(name, {}))
@@ -97,11 +97,12 @@ def _together(entries: Sequence[Mapping[str, Any]]) -> str:
     busy = [entry.get("cpu_seconds") for entry in entries]
     known = [(one, entry["seconds"]) for one, entry in zip(busy, entries, strict=True) if one is not None]
     total = sum(entry["seconds"] for entry in entries)
-    said = f"\nAt scale cpu together: {len(entries)} studies, {sum(claims)} of {len(claims)} claims hold; "
-    said += f"{duration(total)} of computing, beside whatever else the machine did"
+    said = f"\nAll of scale cpu together: {len(entries)} studies, {sum(claims)} of {len(claims)} claims hold, "
+    said += f"{duration(total)} of computing. Computing is summed over runs, each on one core, and was measured while "
+    said += "the machine did other work too"
     if known:
-        said += f"; processor time is known of {len(known)} of them, {duration(sum(one for one, _ in known))} where "
-        said += f"computing took {duration(sum(other for _, other in known))}"
+        short, long = duration(sum(one for one, _ in known)), duration(sum(other for _, other in known))
+        said += f". Of {len(known)} studies the processor time is recorded: {short}, where computing took {long}"
     return said + ".\n"
 
 
