@@ -51,7 +51,7 @@ def test_smoke_runs_within_its_budget(study, tmp_path):
     outcome = perform(study, "smoke", out=tmp_path)
     assert [done.error for done in outcome.failed] == []
     assert outcome.claims
-    assert outcome.seconds <= study.card.budget["smoke"]
+    assert outcome.cpu_seconds <= study.card.budget["smoke"], "processor time, whatever else the machine does"
 
 
 def test_the_example_of_the_documentation_is_the_one_tested_here():

@@ -31,6 +31,7 @@ class Outcome:
         failed: the runs that failed, without which nothing is claimed.
         seconds: of computing, over all runs.
         folder: where its files are.
+        cpu_seconds: of processor time, over all runs; None where it is not known of one.
     """
 
     study: Study
@@ -39,6 +40,7 @@ class Outcome:
     failed: list[Done]
     seconds: float
     folder: Path
+    cpu_seconds: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -95,7 +97,7 @@ def perform(
         (writing / "claims.json").write_text(to_json([claim.plain(scale) for claim in claims]), encoding="utf-8")
         page = render(study.card, claims, timings, (writing / "figure.svg").read_bytes())
         (writing / "report.html").write_text(page, encoding="utf-8")
-    return Outcome(study, scale, claims, [], seconds, folder)
+    return Outcome(study, scale, claims, [], seconds, folder, timings["cpu_seconds"])
 
 
 def _check(source: str | None, model: str | None) -> None:
