@@ -110,7 +110,8 @@ class Card:
         explanation: one paragraph: why one sees what one sees.
         departures: where the study departs from the paper.
         scales: by scale what it runs: data, networks, seeds. A scale that is not named cannot be run.
-        budget: by scale the seconds of computing, on an idle machine, that it must not exceed; stated for smoke at least.
+        budget: by scale the seconds of computing, on an idle machine, that it must not exceed; stated for smoke at
+            least.
         takes: which of "source" and "model" a person may choose.
 
     Raises:
