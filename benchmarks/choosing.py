@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -22,46 +22,62 @@ import pandas as pd
 from noisewise.files import whole
 from noisewise.methods import card
 
-LABELS, IMBALANCE = "choosing-labels", "choosing-imbalance"
-BUDGETS = (("the cost of `ce`, up to 1.5 times", 1.5), ("any budget", float("inf")))
+SHORT, LONG, IMBALANCE = "choosing-labels", "methods", "choosing-imbalance"
+BUDGETS = (("at most 1.5 times the cost of `ce`", 1.5), ("any budget", float("inf")))
 CLOSE = 0.5
 NAMED = 3
 
 _HEAD = """\
 # Which of these should I use?
 
-Written by `python benchmarks/choosing.py docs` from the grids below; every number is a last epoch's test accuracy in
-percent that was measured here, in {setting}. Nobody tuned a method for a kind of noise or told it the rate. Accuracy
-of the last epoch, since nobody who has noisy labels alone knows the best one. Methods within {close} points of the best
-are named with it, at most {named}: such differences are none. *Cost* is measured, relative to `ce`.
+Written by `python benchmarks/choosing.py docs` from three grids; every number is a test accuracy in percent that
+was measured here, of the last epoch, since nobody who has noisy labels alone knows the best one. Nobody tuned a
+method for a kind of noise or told it the rate. Methods within {close} points of the best are named with it, at most
+{named}: such differences are none. *Cost* is measured, relative to `ce`.
 
 ## In short
 
+Over the {cases} cases of label noise below, of the methods that were run in all of them:
+
 {short}
 
-## By kind of noise
+Whether any method is needed depends on how far training goes, and on the kind of noise. *Loses* says how far plain
+training falls from its best epoch to its last: that is what it has memorised. Compare with what you see on held-out
+rows.
 
-{kinds}
+## Short training
+
+{short_setting} ([all of it](results/{short_file}.md)).
+
+{short_kinds}
+
+## Longer training, on more rows
+
+{long_setting} ([all of it](results/{long_file}.md)).
+
+{long_kinds}
 
 ## When you do not know the noise
 
-How far each method's last epoch is behind the best of all, with or without trusted rows, over the kinds of label noise
-above: at worst, and in the mean. A small worst case is what you want when you know nothing.
+How far each method's last epoch is behind the best of all these, with or without trusted rows: in the mean over the
+cases, and at worst.
 
 {regret}
 
 ## When classes differ in size
 
-{setting_imbalance}. The test rows are balanced, so this is the mean accuracy over classes.
+{imbalance_setting} ([all of it](results/{imbalance_file}.md)). The test rows are balanced, so this is the mean
+accuracy over classes.
 
 {imbalance}
 
 ## How far to trust this
 
 One small network, one data set, {seeds}; noise that was injected, not human. On large images with a deep network
-another may be first: [all methods at two noises](results/methods.md), [published numbers](results.md). Look at what
-the methods do on *your* data: `noisewise bench` makes such a grid of any source in one command, and an
-[audit](quickstart.md) says first which noise you have and how much of it.
+another may be first: [published numbers](results.md). Look at what the methods do on *your* data: `noisewise bench`
+makes such a grid of any source in one command, and an [audit](quickstart.md) says first which noise you have and
+how much of it. What trusted rows are worth by their number, and what the parts of methods do, is in the
+[gallery](gallery.md).
 """
 
 
@@ -70,7 +86,8 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     frame = pd.read_csv(folder / f"{name}.csv")
     costs = json.loads((folder / "method-cost.json").read_text(encoding="utf-8"))["methods"]
     short = frame["method"].str.partition(":")[0]
-    frame["accuracy"] = frame["last"].astype(str).str.split().str[0].astype(float)
+    for column, of in (("accuracy", "last"), ("top", "best")):
+        frame[column] = frame[of].astype(str).str.split().str[0].astype(float)
     frame["trusted"] = [card(one).needs_trusted for one in short]
     frame["times"] = [costs[one]["measured"] if one in costs else float("nan") for one in short]
     return frame
@@ -86,27 +103,27 @@ def best(rows: pd.DataFrame) -> str:
 
 
 def kinds(frame: pd.DataFrame) -> str:
-    """A table: per noise what `ce` reaches, and the best by budget and by trusted rows."""
-    head = ["noise", "`ce`", *(title for title, _ in BUDGETS), "with trusted rows"]
+    """A table: per noise what `ce` reaches and loses, and the best by budget and by trusted rows."""
+    head = ["noise", "`ce`", "loses", *(title for title, _ in BUDGETS), "with trusted rows"]
     lines = []
     for noise, rows in frame.groupby("noise", sort=False):
         plain, trusted = rows[~rows["trusted"]], rows[rows["trusted"]]
-        base = rows.loc[rows["method"] == "ce", "accuracy"].iloc[0]
-        lines.append(
-            [f"`{noise}`", f"{base:.1f}", *(best(plain[plain["times"] <= b]) for _, b in BUDGETS), best(trusted)]
-        )
+        base = rows[rows["method"] == "ce"].iloc[0]
+        within = [best(plain[plain["times"] <= most]) for _, most in BUDGETS]
+        lost = f"{base['top'] - base['accuracy']:.1f}"
+        lines.append([f"`{noise}`", f"{base['accuracy']:.1f}", lost, *within, best(trusted)])
     return table(head, lines)
 
 
 def behind(frame: pd.DataFrame) -> pd.DataFrame:
-    """Per method, how far it is behind the best: worst and mean over the noises, in points; the least worst first."""
-    top = frame.groupby("noise")["accuracy"].transform("max")
+    """Per method, how far it is behind the best: worst and mean over the cases, in points; the least mean first."""
+    top = frame.groupby("case")["accuracy"].transform("max")
     gaps = frame.assign(gap=top - frame["accuracy"])
     found = gaps.groupby("method").agg(
         worst=("gap", "max"), mean=("gap", "mean"), times=("times", "first"), trusted=("trusted", "first")
     )
-    where = gaps.loc[gaps.groupby("method")["gap"].idxmax()].set_index("method")["noise"]
-    return found.assign(where=where).sort_values("worst")
+    where = gaps.loc[gaps.groupby("method")["gap"].idxmax()].set_index("method")["case"]
+    return found.assign(where=where).sort_values("mean")
 
 
 def regret(frame: pd.DataFrame) -> str:
@@ -122,27 +139,25 @@ def regret(frame: pd.DataFrame) -> str:
         ]
         for name, row in behind(frame).iterrows()
     ]
-    return table(["method", "at worst", "under", "mean", "cost", "trusted rows"], lines)
+    return table(["method", "mean", "at worst", "under", "cost", "trusted rows"], lines)
 
 
 def short(frame: pd.DataFrame) -> str:
-    """The rules that the numbers give, one per line."""
+    """What the numbers say, one line per question."""
     gaps = behind(frame)
-    cases: list[tuple[str, Callable[[pd.DataFrame], pd.Series]]] = [
-        ("You know nothing of the noise and have no trusted rows", lambda g: ~g["trusted"]),
-        (
-            "The same, and training must not cost more than half as much again",
-            lambda g: ~g["trusted"] & (g["times"] <= 1.5),
-        ),
-        ("You have some trusted rows", lambda g: g["trusted"]),
+    free, cheap = ~gaps["trusted"], gaps["times"] <= BUDGETS[0][1]
+    lines = [
+        ("You know nothing of the noise and have no trusted rows", gaps[free].iloc[0]),
+        (f"The same, {BUDGETS[0][0]}", gaps[free & cheap].iloc[0]),
+        ("You have some trusted rows", gaps[gaps["trusted"]].iloc[0]),
+        ("You have none and want the smallest worst case", gaps[free].sort_values("worst").iloc[0]),
+        ("Plain training", gaps.loc["ce"]),
     ]
-    lines = [f"- {said}: `{(row := gaps[chosen(gaps)].iloc[0]).name}`, {_said(row)}." for said, chosen in cases]
-    plain = gaps.loc["ce"]
-    return "\n".join([*lines, f"- Plain training (`ce`) is {_said(plain)}."])
+    return "\n".join(f"- {asked}: `{row.name}`, {_said(row)}." for asked, row in lines)
 
 
 def _said(row: pd.Series) -> str:
-    return f"at worst {row['worst']:.1f} points behind the best (under `{row['where']}`), {row['mean']:.1f} in the mean"
+    return f"{row['mean']:.1f} points behind the best in the mean, at worst {row['worst']:.1f} (under `{row['where']}`)"
 
 
 def table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
@@ -155,18 +170,32 @@ def yes(value: bool) -> str:
     return "yes" if value else ""
 
 
+def together(grids: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The methods that were run under every noise of all grids, with the `case`: a noise, and a word for the grid."""
+    frame = pd.concat([grid.assign(case=grid["noise"] + word) for word, grid in grids.items()], ignore_index=True)
+    cases = frame.groupby("method")["case"].nunique()
+    return frame[frame["method"].isin(cases[cases == frame["case"].nunique()].index)]
+
+
 def page(folder: Path) -> str:
     """The page as Markdown; `folder` holds the grids as CSV."""
-    labels, imbalance = read(folder, LABELS), read(folder, IMBALANCE)
-    seeds = sorted(set(labels["seeds"]))
+    brief, longer, imbalance = (read(folder, name) for name in (SHORT, LONG, IMBALANCE))
+    both = together({", short": brief, ", longer": longer})
+    seeds = sorted(set(both["seeds"]))
     return _HEAD.format(
-        setting=labels["setting"].iloc[0],
         close=CLOSE,
         named=NAMED,
-        short=short(labels),
-        kinds=kinds(labels),
-        regret=regret(labels),
-        setting_imbalance=imbalance["setting"].iloc[0],
+        cases=both["case"].nunique(),
+        short=short(both),
+        short_setting=brief["setting"].iloc[0],
+        short_file=SHORT,
+        short_kinds=kinds(brief),
+        long_setting=longer["setting"].iloc[0],
+        long_file=LONG,
+        long_kinds=kinds(longer),
+        regret=regret(both),
+        imbalance_setting=imbalance["setting"].iloc[0],
+        imbalance_file=IMBALANCE,
         imbalance=kinds(imbalance),
         seeds=" or ".join(map(str, seeds)) + (" seed" if seeds == [1] else " seeds"),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from noisewise.runner import Task
 
 VERSION = 1
-_TOLD = ("source", "corrupt", "method", "model")
+_TOLD = ("source", "corrupt", "method", "model", "deficit")
 
 
 def training(**arguments: Any) -> Task:
