@@ -131,9 +131,9 @@ def regret(frame: pd.DataFrame) -> str:
     lines = [
         [
             f"`{name}`",
+            f"{row['mean']:.1f}",
             f"{row.worst:.1f}",
             f"`{row['where']}`",
-            f"{row['mean']:.1f}",
             f"{row.times:.2f}",
             yes(row.trusted),
         ]
