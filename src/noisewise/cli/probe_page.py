@@ -29,10 +29,11 @@ print(nw.probe(noisy, "complexity:examples=200"))
 ```
 
 All probes look at `examples` random training rows, not augmented, as many of each given label as there are, the same
-rows in every epoch; at the first network that predicts, in evaluation mode; after the first epoch and the last of those
-planned, and after every epoch whose number less one is a multiple of `every`. Probes that need no network measure a
-data set by itself as well, with `noisewise probe`. Probes that need the truth run where noise was injected or the truth
-is stored.
+rows in every epoch. They measure the network that predicts (the first, where there are several) in evaluation mode:
+after epochs 1, 1 + `every`, 1 + 2 `every` and so on, and after the last one planned. A comma joins probes and options
+alike: what holds a `=` is an option of the probe before it. Probes that need no network measure a data set by itself as
+well, with `noisewise probe`. Probes that need the truth run where noise was injected or the truth is stored. What each
+costs beside the training: [measured](results/probes.md).
 
 | probe | network | truth | cost | year |
 |---|---|---|---|---|
