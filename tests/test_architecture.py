@@ -9,48 +9,26 @@ import noisewise
 
 ROOT = Path(noisewise.__file__).parent
 SHARED = {"errors", "wording", "catalogue", "spec", "files", "cluster", "style", "__init__"}
+TRAINING = {"training", "data", "models"}
+AUDITING = {"auditing", "methods", "noise", *TRAINING}
+RUN = {"reports", "probes", "theory", *AUDITING}
+STUDIES = {"runner", "run", *RUN}
 BELOW = {
     "data": set(),
     "noise": {"data", "models"},
     "models": set(),
     "training": {"data", "models"},
-    "methods": {"theory", "training", "data", "models"},
-    "auditing": {"methods", "training", "noise", "data", "models"},
+    "methods": {"theory", *TRAINING},
+    "probes": {"theory", *TRAINING},
+    "auditing": AUDITING - {"auditing"},
     "reports": {"probes", "auditing"},
-    "run": {"reports", "probes", "theory", "auditing", "methods", "training", "noise", "data", "models"},
-    "estimator": {"run", "auditing", "methods", "training", "noise", "data", "models"},
-    "probes": {"theory", "training", "data", "models"},
+    "run": RUN,
+    "estimator": {"run", *AUDITING},
     "theory": set(),
     "runner": set(),
-    "bench": {"runner", "run", "auditing", "methods", "training", "noise", "data", "models"},
-    "studies": {
-        "reports",
-        "probes",
-        "theory",
-        "runner",
-        "run",
-        "auditing",
-        "methods",
-        "training",
-        "noise",
-        "data",
-        "models",
-    },
-    "cli": {
-        "reports",
-        "probes",
-        "studies",
-        "theory",
-        "bench",
-        "runner",
-        "run",
-        "auditing",
-        "methods",
-        "training",
-        "noise",
-        "data",
-        "models",
-    },
+    "bench": {"runner", "run", *AUDITING},
+    "studies": STUDIES,
+    "cli": {"studies", "bench", *STUDIES},
 }
 
 

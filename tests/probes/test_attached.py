@@ -153,3 +153,16 @@ def test_labels_alone_have_nothing_to_measure():
     labels = nw.Dataset(np.zeros((4, 0), dtype=np.float32), np.array([0, 1, 0, 1]), ("a", "b"))
     with pytest.raises(nw.BadInput, match="labels alone"):
         nw.probe(labels, "lid")
+
+
+def test_without_probes_no_further_network_is_built(noisy):
+    built = []
+
+    def counted(shape, classes):
+        built.append(shape)
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, classes))
+
+    nw.train(noisy, model=counted, epochs=1)
+    plain = len(built)
+    nw.train(noisy, model=counted, epochs=1, probe="label-fit")
+    assert (plain, len(built)) == (1, 3)

@@ -64,6 +64,8 @@ class Attached:
         Raises:
             BadInput: a probe cannot measure networks of this kind.
         """
+        if not self.probes:
+            return
         network = models.build(training.model, training.data.shape, training.classes, seed=0).to(training.device)
         for probe in self.probes:
             self._measured(probe, training, network)
