@@ -77,7 +77,7 @@ class Run:
         """Write `run.json`, `history.parquet`, `samples.parquet`, `model.safetensors`, `report.html`, all or none.
 
         Args:
-            folder: where. report: whether to draw the report, which takes about two seconds.
+            folder: where. report: whether to draw the report, which takes about half a second.
 
         Raises:
             BadInput: the folder cannot be written or the disk is full.
