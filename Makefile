@@ -59,12 +59,12 @@ lint: $(VENV)/.installed-tools
 	$(RUN)/mypy
 
 docs: $(VENV)/.installed
-	$(RUN)/python -m noisewise.cli.pages docs
-	$(RUN)/python -m noisewise.studies.gallery docs
+	$(RUN)/python tools/pages.py docs
+	$(RUN)/python tools/gallery.py docs
 
 gallery: $(VENV)/.installed
 	$(RUN)/noisewise study --all --scale $(SCALE) --out $(STUDIES)/$(SCALE) || [ $$? -eq 1 ] # 1: a claim fails, which is shown
-	$(RUN)/python -m noisewise.studies.gallery docs $(STUDIES)/$(SCALE)
+	$(RUN)/python tools/gallery.py docs $(STUDIES)/$(SCALE)
 
 e2e: $(VENV)/.installed
 	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out $(RESULTS)

@@ -27,8 +27,8 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from sklearn import datasets
 
-from noisewise.auditing.classifiers import cross_fit_classifier, default_classifier
-from noisewise.auditing.gathering import EPOCHS, FOLDS
+from noisewise.auditing.gathering.classifiers import cross_fit_classifier, default_classifier
+from noisewise.auditing.gathering.gather import EPOCHS, FOLDS
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.pipeline import audit
 from noisewise.data import Dataset, folds, load, subset

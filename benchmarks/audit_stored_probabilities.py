@@ -21,7 +21,7 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import average_precision_score
 
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.judge import judge
+from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.metrics import best_f1, calibration_error
 from noisewise.files import whole
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from noisewise.auditing.catalogue import DETECTORS
-from noisewise.auditing.crossfit import Fold, gathered, held_out, one_fold
-from noisewise.auditing.gathering import EPOCHS, FOLDS, SPARED
-from noisewise.auditing.judge import judge
-from noisewise.auditing.looks import needed
+from noisewise.auditing.detectors.catalogue import DETECTORS
+from noisewise.auditing.gathering.crossfit import Fold, gathered, held_out, one_fold
+from noisewise.auditing.gathering.gather import EPOCHS, FOLDS, SPARED
+from noisewise.auditing.gathering.last_layer import needed
+from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.data import Dataset, load, subset
 from noisewise.files import whole, write_json

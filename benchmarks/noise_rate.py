@@ -11,7 +11,7 @@ from noisewise.data import load, split, subset
 from noisewise.methods import METHODS
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.noise import corrupt
-from noisewise.training import Chain, Config, Method, Sight, Training
+from noisewise.training import Chain, Config, EpochEnd, Method, Training
 from noisewise.training.recipe import single
 
 NOISES = ("symmetric:0", "symmetric:0.2", "symmetric:0.5", "symmetric:0.8", "asymmetric:0.4")
@@ -24,8 +24,8 @@ class Watch(Method):
         super().__init__()
         self.found: list[float] = []
 
-    def refit(self, sight: Sight) -> None:
-        self.found.append(estimated_noise_rate(sight.ledger))
+    def refit(self, epoch_end: EpochEnd) -> None:
+        self.found.append(estimated_noise_rate(epoch_end.ledger))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from noisewise.models import build
 from noisewise.probes import fisher
-from noisewise.probes.squares import Squares
+from noisewise.probes.per_example_gradient_norms import Squares
 
 
 def backward(net: nn.Module, x: Tensor, size: int) -> float:

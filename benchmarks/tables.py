@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn import datasets
 
 import noisewise as nw
-from noisewise.data.tables import from_frame
+from noisewise.data.readers.tables import from_frame
 from noisewise.files import whole
 
 NOISES = ("symmetric:0.1", "symmetric:0.2", "pair:0.1", "pair:0.2")

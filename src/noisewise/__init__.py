@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from noisewise._version import __version__
 
 _PLACES = {
     "Dataset": "noisewise.data",
@@ -21,19 +21,19 @@ _PLACES = {
     "split": "noisewise.data",
     "subset": "noisewise.data",
     "corrupt": "noisewise.noise",
-    "train": "noisewise.run",
-    "Run": "noisewise.run",
+    "train": "noisewise.run.train",
+    "Run": "noisewise.run.train",
     "Config": "noisewise.training",
     "audit": "noisewise.auditing.pipeline",
     "Findings": "noisewise.auditing.findings",
-    "decide": "noisewise.auditing.decide",
+    "decide": "noisewise.auditing.review.decide",
     "probe": "noisewise.probes.build",
     "NoisyClassifier": "noisewise.estimator",
     "BadInput": "noisewise.errors",
     "Diverged": "noisewise.errors",
     "METHODS": "noisewise.methods",
     "CORRUPTIONS": "noisewise.noise",
-    "DETECTORS": "noisewise.auditing.catalogue",
+    "DETECTORS": "noisewise.auditing.detectors.catalogue",
     "PROBES": "noisewise.probes",
     "MODELS": "noisewise.models",
     "SOURCES": "noisewise.data.catalogue",
@@ -42,10 +42,10 @@ _PLACES = {
 __all__ = [*_PLACES, "__version__"]
 
 if TYPE_CHECKING:
-    from noisewise.auditing.catalogue import DETECTORS
-    from noisewise.auditing.decide import decide
+    from noisewise.auditing.detectors.catalogue import DETECTORS
     from noisewise.auditing.findings import Findings
     from noisewise.auditing.pipeline import audit
+    from noisewise.auditing.review.decide import decide
     from noisewise.data import Dataset, load, save, split, subset
     from noisewise.data.catalogue import SOURCES
     from noisewise.errors import BadInput, Diverged
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from noisewise.noise import CORRUPTIONS, corrupt
     from noisewise.probes import PROBES
     from noisewise.probes.build import probe
-    from noisewise.run import Run, train
+    from noisewise.run.train import Run, train
     from noisewise.training import Config
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from noisewise.errors import BadInput, nearest
+from noisewise.former_names import present_name
 
 
 class Catalogue(Mapping[str, Any]):
@@ -50,7 +51,7 @@ class Catalogue(Mapping[str, Any]):
 
 
 def load(target: str) -> Any:
-    """The object that `"module:attribute"` names.
+    """The object that `"module:attribute"` names; the module may go by a former name.
 
     Raises:
         BadInput: the string has no colon, the module cannot be imported, or it has no such attribute.
@@ -58,6 +59,7 @@ def load(target: str) -> Any:
     module_name, colon, attribute = target.partition(":")
     if not colon or not module_name or not attribute:
         raise BadInput(f"{target!r} is not of the form 'module:attribute'")
+    module_name = present_name(module_name)
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:

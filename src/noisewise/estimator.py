@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from noisewise.data import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
-from noisewise.run import train
+from noisewise.run.train import train
 from noisewise.training.streams import predicted
 
 _STEPS_PER_EPOCH = 20

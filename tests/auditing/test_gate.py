@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 import noisewise as nw
 from noisewise.auditing.gate import Gate, gate
-from noisewise.auditing.markdown import APART, escape, render_markdown
+from noisewise.auditing.report.markdown import APART, escape, render_markdown
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 

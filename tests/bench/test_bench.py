@@ -6,8 +6,8 @@ import pytest
 from noisewise.bench.bench import bench
 from noisewise.bench.grid import Job, expand, read_spec
 from noisewise.bench.leaderboard import tables, to_html, to_markdown
+from noisewise.compute import Done, LocalEngine
 from noisewise.errors import BadInput
-from noisewise.runner import Done, LocalEngine
 
 SPEC = {
     "name": "t",

@@ -8,8 +8,8 @@ import noisewise as nw
 from noisewise.bench.bench import bench
 from noisewise.bench.grid import Job, expand
 from noisewise.bench.ray_engine import RayEngine, run_files
+from noisewise.compute import LocalEngine
 from noisewise.errors import BadInput
-from noisewise.runner import LocalEngine
 
 SMALL = {"method": "ce", "model": "mlp:widths=16", "rows": 100, "epochs": 1, "device": "cpu"}
 
@@ -39,7 +39,7 @@ def test_a_grid_that_is_done_needs_no_cluster(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_grid_on_ray_equals_the_one_here_reports_failures_and_goes_on(tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="needs the extra ray")
-    from noisewise.cluster import cluster
+    from noisewise.compute.cluster import cluster
 
     monkeypatch.setenv("RAY_ADDRESS", "local")
     rng = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import noisewise
-from noisewise.cli.pages import pages
+from pages import pages
 
 DOCS = Path(__file__).parents[2] / "docs"
 CATALOGUES = ("METHODS", "CORRUPTIONS", "DETECTORS", "PROBES", "MODELS", "SOURCES")

@@ -5,8 +5,8 @@ import pytest
 from noisewise.cli.settings import read_settings
 from noisewise.cli.text import printable
 from noisewise.errors import BadInput
+from noisewise.formatting import percent
 from noisewise.training import Config
-from noisewise.wording import percent
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ CODES = {"u1": 0x08, "i4": 0x0C, "f4": 0x0D}
 def alone(tmp_path, monkeypatch):
     """No data of this machine is seen and nothing is written into its cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("noisewise.data.finder.SYSTEM", ())
+    monkeypatch.setattr("noisewise.data.named.finder.SYSTEM", ())
     monkeypatch.delenv("NOISEWISE_DATA", raising=False)
 
 

@@ -8,7 +8,7 @@ import torch
 import noisewise as nw
 from noisewise.data import Dataset
 from noisewise.data.embeddings import embedded
-from noisewise.data.tables import from_frame
+from noisewise.data.readers.tables import from_frame
 from noisewise.errors import BadInput
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from noisewise.data import load
 from noisewise.data.catalogue import SOURCES
-from noisewise.data.finder import Finder, Remote
+from noisewise.data.named.finder import Finder, Remote
 from noisewise.errors import BadInput
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -60,7 +60,7 @@ def test_labels_are_for_tables():
 @pytest.fixture
 def write(write_idx, monkeypatch):
     """A writer of idx files like those of MNIST, with 20 + 10 rows, which are also what the named source expects."""
-    monkeypatch.setattr("noisewise.data.named.ROWS", (20, 10))
+    monkeypatch.setattr("noisewise.data.named.mnist.ROWS", (20, 10))
 
     def write(folder, ending=".gz", rows=(20, 10), size=28, seed=0):
         rng = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def test_the_order_of_the_search(tmp_path, write, monkeypatch):
     for seed, place in enumerate(places):
         write(place / "mnist", "", seed=seed)
     monkeypatch.setenv("NOISEWISE_DATA", f"{places[1]}:{places[2]}")
-    monkeypatch.setattr("noisewise.data.finder.SYSTEM", (places[3],))
+    monkeypatch.setattr("noisewise.data.named.finder.SYSTEM", (places[3],))
     for place in places:
         expected = load(place / "mnist")
         np.testing.assert_array_equal(load("mnist", data_dir=places[0]).inputs, expected.inputs)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.data import folds, split, subset
-from noisewise.data.together import torn
+from noisewise.data.grouped_folds import torn
 from noisewise.errors import BadInput
 
 

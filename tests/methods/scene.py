@@ -40,8 +40,11 @@ def part(indices: Tensor, seed: int, **fields) -> Batch:
 def batch(rows: int = 10, seed: int = 0) -> Batch:
     """Rows of the training split with trusted and unlabelled rows beside."""
     order = torch.randperm(20, generator=torch.Generator().manual_seed(seed))
-    beside = {"trusted": part(torch.arange(20, 26), 100 + seed), "unlabelled": part(torch.arange(26, 31), 200 + seed)}
-    return part(order[:rows], seed, beside=beside)
+    auxiliary = {
+        "trusted": part(torch.arange(20, 26), 100 + seed),
+        "unlabelled": part(torch.arange(26, 31), 200 + seed),
+    }
+    return part(order[:rows], seed, auxiliary=auxiliary)
 
 
 def prepared(method: Method, count: int) -> Method:

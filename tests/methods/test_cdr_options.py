@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods.cdr import CDR, proximal_term
-from noisewise.methods.criticality import importance, kth_mask, sampled_mask, supplement_mask
+from noisewise.methods.gradients.cdr import CDR, proximal_term
+from noisewise.methods.gradients.criticality import importance, kth_mask, sampled_mask, supplement_mask
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import Task
 

@@ -15,11 +15,11 @@ from torch.testing import assert_close
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.methods.adaboost import boosted
-from noisewise.methods.resampling import Joined, drawn, imbalanced
-from noisewise.methods.smote import synthetic
+from noisewise.methods.classical.adaboost import boosted
+from noisewise.methods.classical.resampling import Joined, drawn, imbalanced
+from noisewise.methods.classical.smote import synthetic
 from noisewise.models.trees import BoostedTrees
-from noisewise.run import train
+from noisewise.run.train import train
 from noisewise.training.batch import cross_entropy
 from noisewise.training.config import Config
 from noisewise.training.trainer import Training
@@ -63,7 +63,7 @@ def test_over_and_under_sampling_balance_the_classes():
 def test_joined_rows_count_in_their_proportion(ratio, known):
     rows, nets = scene.batch(), scene.networks(1)
     joined = Joined("unlabelled", ratio, known=known).edit(rows, nets, torch.Generator())
-    more = rows.beside["unlabelled"]
+    more = rows.auxiliary["unlabelled"]
     taken = len(joined) - len(rows)
     own, other = cross_entropy(nets(rows.x), rows.y).sum(), cross_entropy(nets(more.x[:taken]), more.y[:taken]).mean()
     expected = (own + ratio * len(rows) * other) / (len(rows) * (1 + ratio))
@@ -80,8 +80,8 @@ def test_made_rows_lie_between_rows_of_their_class():
         own = vectors[k == LABELS]
         assert own.min() <= x[y == k].min()
         assert x[y == k].max() <= own.max()
-    again, _ = synthetic(vectors, LABELS, neighbours=5)
-    assert np.array_equal(x, again)
+    regrad, _ = synthetic(vectors, LABELS, neighbours=5)
+    assert np.array_equal(x, regrad)
 
 
 def test_two_rows_make_rows_on_the_line_between_them():

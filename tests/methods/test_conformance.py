@@ -7,9 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from noisewise.methods import METHODS, card
-from noisewise.methods.elr import ELR
-from noisewise.methods.gce import GCE
-from noisewise.methods.mixup import Mixup
+from noisewise.methods.inputs.mixup import Mixup
+from noisewise.methods.losses.gce import GCE
+from noisewise.methods.targets.elr import ELR
 from noisewise.training.batch import cross_entropy
 from noisewise.training.method import Method, changes
 from noisewise.training.step import judge, judge_logits
@@ -91,8 +91,8 @@ def check_rows_may_come_in_any_order(case, count):
     rows = scene.edited(case, method, nets, BATCHES[0])
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(1))
     one, objective = judge(nets, method, rows, nets.trainable())
-    two, again = judge(nets, method, scene.permuted(rows, order), nets.trainable())
-    assert_close(objective, again)
+    two, regrad = judge(nets, method, scene.permuted(rows, order), nets.trainable())
+    assert_close(objective, regrad)
     assert_close(one.losses[:, order], two.losses)
     assert_close(one.w.expand_as(one.losses)[:, order], two.w.expand_as(two.losses))
 
@@ -133,8 +133,8 @@ def check_classes_have_no_names(case, count):
             buffer.copy_(buffer[..., renamed])
     by_class = {name: value for name, value in rows.info.items() if value.ndim > 1 and value.shape[-1] == CLASSES}
     info = {**rows.info, **{name: value[..., renamed] for name, value in by_class.items()}}
-    two, again = judge_logits(method, scene.replace(rows, y=rows.y[..., renamed], info=info), logits[..., renamed])
-    assert_close(objective, again)
+    two, regrad = judge_logits(method, scene.replace(rows, y=rows.y[..., renamed], info=info), logits[..., renamed])
+    assert_close(objective, regrad)
     assert_close(one.losses, two.losses)
 
 
@@ -294,5 +294,5 @@ def test_the_card_is_complete(name):
 
 @everywhere
 def test_what_needs_trusted_rows_says_so(name):
-    beside = CASES[name].step(scene.networks(1)).beside
-    assert ("trusted" in beside) == card(name).needs_trusted
+    auxiliary = CASES[name].step(scene.networks(1)).auxiliary
+    assert ("trusted" in auxiliary) == card(name).needs_trusted

@@ -13,7 +13,7 @@ from torch import nn
 from noisewise.data.dataset import Dataset
 from noisewise.methods import build
 from noisewise.noise import corrupt
-from noisewise.run import train
+from noisewise.run.train import train
 from noisewise.training import checkpoint, trainer
 from noisewise.training.config import Config
 from noisewise.training.trainer import Training

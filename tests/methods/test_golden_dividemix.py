@@ -4,10 +4,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from noisewise.methods import dividemix
-from noisewise.methods.dividemix import DivideMix, negative_entropy, prior_penalty, ramp, refine, sharpen
+from noisewise.methods.semi_supervised import dividemix
+from noisewise.methods.semi_supervised.dividemix import (
+    DivideMix,
+    negative_entropy,
+    prior_penalty,
+    ramp,
+    refine,
+    sharpen,
+)
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import Sight, Task
+from noisewise.training.method import EpochEnd, Task
 from noisewise.training.mixture import clean_probability
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
@@ -69,7 +76,7 @@ def scene(monkeypatch):
     nobody = torch.zeros(4, dtype=torch.int64)
     rest = batch(n["inputs_u"], nobody, 4, clock=clock, index=torch.arange(5, 9), view=lambda rng: n["inputs_u2"])
     whole = batch(
-        n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], beside={"unlabelled": rest}
+        n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], auxiliary={"unlabelled": rest}
     )
     return n, nets, method, whole
 
@@ -103,5 +110,5 @@ def test_the_objective_by_the_logits(scene):
 def test_losses_are_seen_between_epochs(scene):
     _, nets, method, whole = scene
     seen = dividemix.replace(whole, logits=nets(whole.x).detach())
-    method.refit(Sight(nets, 0, 1, lambda mask=None: iter([seen]), ledger=None))
+    method.refit(EpochEnd(nets, 0, 1, lambda mask=None: iter([seen]), ledger=None))
     assert_close(method.losses[:5], cross_entropy(seen.scores[0], seen.y))

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from noisewise.methods.bootstrap import BootstrapSoft
-from noisewise.methods.coteaching import CoTeaching, small_loss_picks
-from noisewise.methods.forward import ForwardCorrection
-from noisewise.methods.gce import GCE, generalized_cross_entropy
-from noisewise.methods.glc import GoldLossCorrection, gold_transition
-from noisewise.methods.mixup import mix
-from noisewise.methods.transition import anchor_transition, forward_loss
+from noisewise.methods.inputs.mixup import mix
+from noisewise.methods.losses.gce import GCE, generalized_cross_entropy
+from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
+from noisewise.methods.targets.bootstrap import BootstrapSoft
+from noisewise.methods.transition.forward import ForwardCorrection
+from noisewise.methods.transition.glc import GoldLossCorrection, gold_transition
+from noisewise.methods.transition.matrix import anchor_transition, forward_loss
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import Chain, Task
 from noisewise.training.step import judge_logits

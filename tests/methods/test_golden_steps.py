@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from noisewise.methods.cdr import CDR, critical_mask
-from noisewise.methods.elr import ELR
-from noisewise.methods.l2rw import L2RW
-from noisewise.methods.meta_weight_net import WeightNet
-from noisewise.methods.pgd_training import PGDTraining
+from noisewise.methods.gradients.cdr import CDR, critical_mask
+from noisewise.methods.inputs.pgd_training import PGDTraining
+from noisewise.methods.learned.l2rw import L2RW
+from noisewise.methods.learned.meta_weight_net import WeightNet
+from noisewise.methods.targets.elr import ELR
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.meta import Learned
 from noisewise.training.method import Task
@@ -85,7 +85,7 @@ def meta_weight_net():
     net.v[2].load_state_dict({k: numbers[f"vnet_start_linear2.{k}"] for k in ("weight", "bias")})
     clock = Clock(lr=float(numbers["alpha"]))
     trusted = batch(numbers["meta_inputs"], numbers["meta_labels"], 3, clock=clock)
-    whole = batch(numbers["inputs"], numbers["labels"], 3, clock=clock, beside={"trusted": trusted})
+    whole = batch(numbers["inputs"], numbers["labels"], 3, clock=clock, auxiliary={"trusted": trusted})
     return numbers, nets, method, net, whole
 
 
@@ -119,7 +119,7 @@ def test_l2rw(case, classes):
     numbers = stored("l2rw")
     nets, method = Networks([MLP(numbers, f"{case}start_", pad=case == "binary_")]), L2RW(cap=None)
     trusted = batch(numbers[f"{case}trusted_inputs"], numbers[f"{case}trusted_labels"], classes)
-    whole = batch(numbers[f"{case}inputs"], numbers[f"{case}labels"], classes, beside={"trusted": trusted})
+    whole = batch(numbers[f"{case}inputs"], numbers[f"{case}labels"], classes, auxiliary={"trusted": trusted})
     alignment = method.alignment(whole, nets)
     assert_close(-float(numbers["alpha"]) * alignment[0], numbers[f"{case}eps_grad"])
     judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), whole, RNG)

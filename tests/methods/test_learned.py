@@ -12,12 +12,12 @@ from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.methods.fwl import FidelityWeighted, Teacher
-from noisewise.methods.hypergradient import Hypergradient
-from noisewise.methods.l2rw import L2RW, helpful_weights
-from noisewise.methods.learned_loss import BASES, LearnedLoss
-from noisewise.methods.learned_transition import LearnedTransition, initial_scores
-from noisewise.methods.meta_weight_net import MetaWeightNet
+from noisewise.methods.learned.fwl import FidelityWeighted, Teacher
+from noisewise.methods.learned.hypergradient import Hypergradient
+from noisewise.methods.learned.l2rw import L2RW, helpful_weights
+from noisewise.methods.learned.learned_loss import BASES, LearnedLoss
+from noisewise.methods.learned.meta_weight_net import MetaWeightNet
+from noisewise.methods.transition.learned_transition import LearnedTransition, initial_scores
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.meta import ORDERS
 from noisewise.training.method import Task
@@ -40,7 +40,7 @@ def problem(seed=0, trusted=6):
         x, y = torch.randn(rows, 5, generator=rng), torch.randperm(rows, generator=rng) % 4
         return batch(x.double(), y, 4, clock=Clock(lr=LR), **fields)
 
-    return part(8, beside={"trusted": part(trusted)})
+    return part(8, auxiliary={"trusted": part(trusted)})
 
 
 def made(method):
@@ -57,7 +57,7 @@ def networks(bias=True):
 
 
 def trusted_loss(nets, params, given):
-    trusted = given.beside["trusted"]
+    trusted = given.auxiliary["trusted"]
     return cross_entropy(functional_call(nets, params, (trusted.x,)), trusted.y).mean()
 
 
@@ -155,7 +155,7 @@ def test_the_passes_of_a_step(spec):
     method.prepare(Task(8, 10, torch.zeros(8, dtype=torch.int64)))
     x, y = torch.randn(2, 8, 64, generator=rng), hot(torch.arange(8), 10).float()
     trusted = Batch(x[0], y, torch.arange(8), torch.ones(8))
-    given = Batch(x[1], y, torch.arange(8), torch.ones(8), Clock(lr=0.1), beside={"trusted": trusted})
+    given = Batch(x[1], y, torch.arange(8), torch.ones(8), Clock(lr=0.1), auxiliary={"trusted": trusted})
     step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), given, RNG)
     assert (count.forwards / 8, count.backwards / 8) == PASSES[spec]
 
@@ -226,7 +226,7 @@ def test_an_unknown_order_is_refused(name):
 def test_one_trusted_row(name, order):
     made_of = {"meta-weight-net": MetaWeightNet, "learned-loss": LearnedLoss, "l2rw": L2RW}
     method = scene.prepared(made_of.get(name, LearnedTransition)(order=order), 1)
-    given = scene.replace(scene.batch(), beside={"trusted": scene.part(torch.tensor([20]), 3)})
+    given = scene.replace(scene.batch(), auxiliary={"trusted": scene.part(torch.tensor([20]), 3)})
     assert torch.isfinite(scene.flat(scene.trained(method, scene.networks(1), [given]))).all()
     assert all(torch.isfinite(knob).all() for knob in knobs_of(method))
 
@@ -267,9 +267,9 @@ def test_the_matrix_starts_as_said_and_learns_only_the_classes_it_was_shown():
     method = scene.prepared(LearnedTransition(), 1)
     start = method.parts[0].transition.detach().clone()
     given = scene.batch()
-    trusted = given.beside["trusted"]
+    trusted = given.auxiliary["trusted"]
     given = scene.replace(
-        given, beside={"trusted": scene.replace(trusted, y=hot(torch.tensor([0, 0, 1, 3, 3, 1]), 4).float())}
+        given, auxiliary={"trusted": scene.replace(trusted, y=hot(torch.tensor([0, 0, 1, 3, 3, 1]), 4).float())}
     )
     scene.trained(method, scene.networks(1), [given, given])
     moved = (method.parts[0].transition - start).abs().sum(dim=1)
@@ -289,7 +289,7 @@ def test_the_matrix_learns_the_confusions():
     method = LearnedTransition(lr=0.05)
     method.prepare(Task(300, 3, given_labels))
     trusted = batch(hot(true[:30], 3), true[:30], 3)
-    given = batch(hot(true, 3), given_labels, 3, clock=Clock(lr=0.5), beside={"trusted": trusted})
+    given = batch(hot(true, 3), given_labels, 3, clock=Clock(lr=0.5), auxiliary={"trusted": trusted})
     nets = Networks([net])
     optimizer = torch.optim.SGD(net.parameters(), 0.5)
     before = (method.parts[0].transition - confusions).abs().mean()

@@ -8,20 +8,20 @@ from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS
-from noisewise.methods.bi_tempered import bi_tempered_loss, tempered_log_softmax
-from noisewise.methods.correntropy import correntropy_loss
-from noisewise.methods.ct import photon_label_loss, photon_nll
-from noisewise.methods.focal import focal_loss
-from noisewise.methods.gce import generalized_cross_entropy
-from noisewise.methods.label_smoothing import smoothed
-from noisewise.methods.mae import mean_absolute_error
-from noisewise.methods.nce_rce import NCEandRCE, normalized_cross_entropy
-from noisewise.methods.poly_soft import PolySoft, poly_soft, poly_soft_loss
-from noisewise.methods.sce import reverse_cross_entropy, symmetric_cross_entropy
-from noisewise.methods.taylor_ce import taylor_cross_entropy
-from noisewise.methods.truncated_gce import TruncatedGCE, truncation
+from noisewise.methods.losses.bi_tempered import bi_tempered_loss, tempered_log_softmax
+from noisewise.methods.losses.correntropy import correntropy_loss
+from noisewise.methods.losses.ct import photon_label_loss, photon_nll
+from noisewise.methods.losses.focal import focal_loss
+from noisewise.methods.losses.gce import generalized_cross_entropy
+from noisewise.methods.losses.label_smoothing import smoothed
+from noisewise.methods.losses.mae import mean_absolute_error
+from noisewise.methods.losses.nce_rce import NCEandRCE, normalized_cross_entropy
+from noisewise.methods.losses.poly_soft import PolySoft, poly_soft, poly_soft_loss
+from noisewise.methods.losses.sce import reverse_cross_entropy, symmetric_cross_entropy
+from noisewise.methods.losses.taylor_ce import taylor_cross_entropy
+from noisewise.methods.losses.truncated_gce import TruncatedGCE, truncation
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import Sight, Task
+from noisewise.training.method import EpochEnd, Task
 from noisewise.training.networks import Networks
 from noisewise.training.step import judge_logits
 
@@ -275,7 +275,7 @@ def test_truncation_looks_again_every_twelfth_of_the_training_from_a_third_on():
             looked.append(epoch + 1)
             return [rows]
 
-        method.refit(Sight(Networks([]), epoch, 48, passes, None))
+        method.refit(EpochEnd(Networks([]), epoch, 48, passes, None))
     assert looked == [16, 20, 24, 28, 32, 36, 40, 44]
     assert method.selection().tolist() == [1, 0, 1, 0]
 

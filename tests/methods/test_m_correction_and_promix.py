@@ -8,12 +8,12 @@ import torch
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods import m_correction, promix
-from noisewise.methods.m_correction import MCorrection, class_prior_penalty
-from noisewise.methods.promix import ProMix, Settings, TwoHeads, agreed, small_losses
+from noisewise.methods.semi_supervised import m_correction, promix
+from noisewise.methods.semi_supervised.m_correction import MCorrection, class_prior_penalty
+from noisewise.methods.semi_supervised.promix import ProMix, Settings, TwoHeads, agreed, small_losses
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.beta_mixture import BetaMixture, fit, loss_model, noisy_probability
-from noisewise.training.method import Sight, Task
+from noisewise.training.method import EpochEnd, Task
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
@@ -108,7 +108,7 @@ def test_m_correction_reads_the_losses_between_epochs():
     logits = torch.zeros(1, 40, 4)
     logits[0, :, 0] = torch.where(torch.arange(40) < 30, 4.0, -4.0) + 0.3 * torch.randn(40)
     seen = replace(batch(torch.zeros(40, 6), torch.zeros(40, dtype=torch.int64), 4), logits=logits)
-    method.refit(Sight(Networks([]), 0, 1, lambda mask=None: iter([seen]), ledger=None))
+    method.refit(EpochEnd(Networks([]), 0, 1, lambda mask=None: iter([seen]), ledger=None))
     assert method.selection()[:30].mean() > 0.9
     assert method.selection()[30:].mean() < 0.1
     assert not method.corrects(replace(seen, clock=Clock(epoch=3, epochs=10)))

@@ -9,12 +9,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods.coteaching import CoTeaching
-from noisewise.methods.coteaching_plus import CoTeachingPlus
-from noisewise.methods.decoupling import Decoupling, disagreement
-from noisewise.methods.gradient_noise import GradientNoise, generator_at
-from noisewise.methods.jocor import JoCoR, symmetric_divergence
-from noisewise.methods.perturbed_gd import PerturbedGD, in_ball
+from noisewise.methods.gradients.gradient_noise import GradientNoise, generator_at
+from noisewise.methods.gradients.perturbed_gd import PerturbedGD, in_ball
+from noisewise.methods.pairs.coteaching import CoTeaching
+from noisewise.methods.pairs.coteaching_plus import CoTeachingPlus
+from noisewise.methods.pairs.decoupling import Decoupling, disagreement
+from noisewise.methods.pairs.jocor import JoCoR, symmetric_divergence
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import Method, Task
 from noisewise.training.networks import Networks
@@ -157,10 +157,10 @@ def test_both_networks_train_on_the_same_rows_which_are_remembered():
 SHAPES = {"body.weight": torch.ones(30, 20), "body.bias": torch.zeros(30), "head.weight": torch.full((4, 30), -2.0)}
 
 
-def at_gradient(method, clock, gradients=None, again=None):
+def at_gradient(method, clock, gradients=None, regrad=None):
     """What the gradient station makes of zero gradients, or of `gradients`, at SHAPES."""
     rows = Batch(torch.zeros(2, 1), one_hot(torch.zeros(2, dtype=torch.int64), 4), None, torch.ones(2), clock=clock)
-    return method.gradient(gradients or {n: torch.zeros_like(p) for n, p in SHAPES.items()}, SHAPES, again, rows)
+    return method.gradient(gradients or {n: torch.zeros_like(p) for n, p in SHAPES.items()}, SHAPES, regrad, rows)
 
 
 def test_gradient_noise_has_the_stated_variance_and_fades():
@@ -177,7 +177,7 @@ def test_gradient_noise_has_the_stated_variance_and_fades():
 @pytest.mark.parametrize("make", [GradientNoise, PerturbedGD])
 def test_the_noise_is_a_function_of_the_seed_and_the_step(make):
     def noise(method, clock):
-        return at_gradient(method, clock, again=lambda at: at)["body.weight"]
+        return at_gradient(method, clock, regrad=lambda at: at)["body.weight"]
 
     torch.manual_seed(0)
     one, other = prepared(make()), prepared(make())
@@ -203,7 +203,7 @@ def test_points_fill_the_ball_evenly():
 
 
 def test_every_tensor_has_a_ball_relative_to_its_norm():
-    moved = at_gradient(prepared(PerturbedGD(rho=0.5)), Clock(), again=lambda at: at)
+    moved = at_gradient(prepared(PerturbedGD(rho=0.5)), Clock(), regrad=lambda at: at)
     for name, p in SHAPES.items():
         away = (moved[name] - p).norm()
         assert away <= 0.5 * p.norm() * (1 + 1e-6)

@@ -14,9 +14,18 @@ from torch.testing import assert_close
 from noisewise import models
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.methods import build, pes, self_ensembling
-from noisewise.methods.pes import Confident, SemiConfident, class_weights, layers, phase_lengths, phases, renewed
-from noisewise.methods.self_ensembling import SelfEnsembling, confirmed, early_epochs
+from noisewise.methods import build
+from noisewise.methods.semi_supervised import pes, self_ensembling
+from noisewise.methods.semi_supervised.pes import (
+    Confident,
+    SemiConfident,
+    class_weights,
+    layers,
+    phase_lengths,
+    phases,
+    renewed,
+)
+from noisewise.methods.semi_supervised.self_ensembling import SelfEnsembling, confirmed, early_epochs
 from noisewise.noise import corrupt
 from noisewise.training import trainer
 from noisewise.training.batch import Batch, Clock, cross_entropy, one_hot
@@ -112,7 +121,7 @@ def test_a_step_of_mixmatch_is_the_authors(case, confident, monkeypatch):
     clock = Clock(epoch=int(n[f"{case}_epoch"]), epochs=300)
     rest = batch(n["inputs_u"], torch.zeros(3, dtype=torch.int64), 4, view=lambda rng: n["inputs_u2"])
     rows = batch(
-        n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], beside={"unlabelled": rest}
+        n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], auxiliary={"unlabelled": rest}
     )
     judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), rows, torch.Generator())
     labelled = judged.info["labelled"]

@@ -10,15 +10,15 @@ from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.methods.bootstrap import BootstrapHard
-from noisewise.methods.d2l import D2L, has_turned
-from noisewise.methods.elr_plus import ELRPlus, ramp_up
-from noisewise.methods.mixup import draw_share
-from noisewise.methods.sop import SOP, overparametrised_loss, sparse_noise
-from noisewise.methods.sop_plus import SOPPlus, imbalance, view_divergence
+from noisewise.methods.inputs.mixup import draw_share
+from noisewise.methods.targets.bootstrap import BootstrapHard
+from noisewise.methods.targets.d2l import D2L, has_turned
+from noisewise.methods.targets.elr_plus import ELRPlus, ramp_up
+from noisewise.methods.targets.sop import SOP, overparametrised_loss, sparse_noise
+from noisewise.methods.targets.sop_plus import SOPPlus, imbalance, view_divergence
 from noisewise.theory.dimension import intrinsic_dimension
 from noisewise.training.batch import Batch, Clock, cross_entropy
-from noisewise.training.method import Sight, Task
+from noisewise.training.method import EpochEnd, Task
 from noisewise.training.networks import Networks, mean_of_logits
 from noisewise.training.step import judge_logits
 
@@ -266,7 +266,7 @@ def epoch_of(method, lid, epoch, epochs):
     clock = Clock(epoch, epochs, steps=2)
     seen = batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3, clock=clock, info={"dimension": lid.expand(2, 1)})
     method.observe(seen)
-    method.refit(Sight(None, epoch, epochs, None, None))
+    method.refit(EpochEnd(None, epoch, epochs, None, None))
 
 
 def test_d2l_turns_and_paces_as_published():

@@ -7,10 +7,10 @@ from torch.nn.functional import one_hot
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods import hoc
-from noisewise.methods.estimators import ESTIMATORS, estimate_transition
-from noisewise.methods.hoc import consensus_misfit, fit_consensus, hoc_transition, label_triples, two_nearest
-from noisewise.methods.transition import anchor_transition, predicted_confusion
+from noisewise.methods.transition import hoc
+from noisewise.methods.transition.estimators import ESTIMATORS, estimate_transition
+from noisewise.methods.transition.hoc import consensus_misfit, fit_consensus, hoc_transition, label_triples, two_nearest
+from noisewise.methods.transition.matrix import anchor_transition, predicted_confusion
 
 from .case import symmetric
 from .golden import stored

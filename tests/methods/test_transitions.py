@@ -12,12 +12,12 @@ from torch.testing import assert_close
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS, build
-from noisewise.methods.backward import BackwardCorrection, backward_loss, bounded_inverse
-from noisewise.methods.estimators import ESTIMATORS
-from noisewise.methods.s_model import NoiseLayer
-from noisewise.methods.t_revision import ImportanceReweighting, Revision, importance_weights, revised
-from noisewise.methods.transition import forward_loss
-from noisewise.methods.volminnet import VolMinNet, dominant_transition, start
+from noisewise.methods.transition.backward import BackwardCorrection, backward_loss, bounded_inverse
+from noisewise.methods.transition.estimators import ESTIMATORS
+from noisewise.methods.transition.matrix import forward_loss
+from noisewise.methods.transition.s_model import NoiseLayer
+from noisewise.methods.transition.t_revision import ImportanceReweighting, Revision, importance_weights, revised
+from noisewise.methods.transition.volminnet import VolMinNet, dominant_transition, start
 from noisewise.noise import corrupt
 from noisewise.training.batch import cross_entropy
 from noisewise.training.config import Config

@@ -14,12 +14,12 @@ from torch.testing import assert_close
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.methods.class_balanced import ClassBalanced, class_balanced_weights
-from noisewise.methods.cores2 import CORES2, confidence_regularised, sieve
-from noisewise.methods.focal_weighting import FocalWeighting, focal_weights
-from noisewise.methods.hard_mining import HardMining, hard_mining_weights
-from noisewise.methods.linear_weighting import LinearWeighting, linear_weights
-from noisewise.methods.mentornet import (
+from noisewise.methods.weights.class_balanced import ClassBalanced, class_balanced_weights
+from noisewise.methods.weights.cores2 import CORES2, confidence_regularised, sieve
+from noisewise.methods.weights.focal_weighting import FocalWeighting, focal_weights
+from noisewise.methods.weights.hard_mining import HardMining, hard_mining_weights
+from noisewise.methods.weights.linear_weighting import LinearWeighting, linear_weights
+from noisewise.methods.weights.mentornet import (
     Mentored,
     MentorNet,
     Scout,
@@ -27,9 +27,9 @@ from noisewise.methods.mentornet import (
     predefined_weights,
     taught,
 )
-from noisewise.methods.mixture_weighting import MixtureWeighting, mixture_weights
-from noisewise.methods.prediction_variance import PredictionVariance, variance_weights
-from noisewise.methods.self_paced import SelfPaced, self_paced_weights
+from noisewise.methods.weights.mixture_weighting import MixtureWeighting, mixture_weights
+from noisewise.methods.weights.prediction_variance import PredictionVariance, variance_weights
+from noisewise.methods.weights.self_paced import SelfPaced, self_paced_weights
 from noisewise.noise import corrupt
 from noisewise.training.batch import Clock, cross_entropy, one_hot
 from noisewise.training.config import Config
@@ -283,7 +283,7 @@ def scout():
 def test_trusted_rows_join_with_half_of_their_labels_wrong():
     method, rows = scout(), scene.batch()
     after = method.edit(rows, scene.networks(1), torch.Generator())
-    gold, place = rows.beside["trusted"], after.index[10:] - 20
+    gold, place = rows.auxiliary["trusted"], after.index[10:] - 20
     assert len(after) == 12
     assert int((method.shift > 0).sum()) == 3
     assert torch.equal(after.info["trusted"], torch.arange(12) >= 10)

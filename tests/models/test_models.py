@@ -6,7 +6,7 @@ from torch import nn
 
 from noisewise.errors import BadInput
 from noisewise.models import MODELS, build, parameter_count, penultimate
-from noisewise.models.lenet import lenet
+from noisewise.models.architectures.lenet import lenet
 
 DIGITS, FASHION, CIFAR = (8, 8, 1), (28, 28, 1), (32, 32, 3)
 

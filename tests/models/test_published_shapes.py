@@ -7,7 +7,7 @@ from torch import nn
 
 from noisewise.errors import BadInput
 from noisewise.models import build, penultimate
-from noisewise.models.inception_small import Down, Inception
+from noisewise.models.architectures.inception_small import Down, Inception
 
 CROP = (28, 28, 3)
 

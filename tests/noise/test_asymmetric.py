@@ -4,7 +4,7 @@ import pytest
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.confusions import CLASSES, SUPERCLASSES, confusion, identify
+from noisewise.noise.labels.confusions import CLASSES, SUPERCLASSES, confusion, identify
 
 # Superclass of each fine class of CIFAR-100, as the data set's own coarse labels number them.
 COARSE = (

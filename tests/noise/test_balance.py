@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.balance import class_sizes
-from noisewise.noise.longtail import longtail_shares
+from noisewise.noise.balance.class_sizes import class_sizes
+from noisewise.noise.balance.longtail import longtail_shares
 
 
 def rows(*counts):

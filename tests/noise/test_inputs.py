@@ -14,8 +14,8 @@ from noisewise.data import load, save
 from noisewise.data.dataset import Dataset, Selection
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.blur import blurred
-from noisewise.noise.inputs import blocks, moments
+from noisewise.noise.inputs.blur import blurred
+from noisewise.noise.inputs.rewriting import blocks, moments
 
 
 def pictures(n=5, height=6, width=5, channels=3, seed=0, **fields):
@@ -172,13 +172,13 @@ def test_lazy_inputs_give_the_same(spec):
 
 
 def test_blocks_hold_every_row_once_in_order(monkeypatch):
-    monkeypatch.setattr("noisewise.noise.inputs.BLOCK_NUMBERS", 200)
+    monkeypatch.setattr("noisewise.noise.inputs.rewriting.BLOCK_NUMBERS", 200)
     data = pictures(9)
     found = list(blocks(data.inputs))
     assert [len(rows) for rows, _ in found] == [2, 2, 2, 2, 1]
     np.testing.assert_array_equal(np.concatenate([block for _, block in found]), data.inputs)
     blurs = corrupt(data, "blur:3").inputs
-    monkeypatch.setattr("noisewise.noise.inputs.BLOCK_NUMBERS", 10**6)
+    monkeypatch.setattr("noisewise.noise.inputs.rewriting.BLOCK_NUMBERS", 10**6)
     np.testing.assert_array_equal(blurs, corrupt(data, "blur:3").inputs)
 
 

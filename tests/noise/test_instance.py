@@ -4,8 +4,9 @@ from scipy import special, stats
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import corrupt, instance
-from noisewise.noise.instance import instance_labels, row_rates
+from noisewise.noise import corrupt
+from noisewise.noise.labels import instance
+from noisewise.noise.labels.instance import instance_labels, row_rates
 
 
 class Lazy:

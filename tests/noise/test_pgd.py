@@ -10,7 +10,7 @@ from noisewise.data import load, subset
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.pgd import Scale, trained, uphill
+from noisewise.noise.inputs.pgd import Scale, trained, uphill
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from noisewise.noise.pair import pair_matrix
-from noisewise.noise.symmetric import symmetric_matrix
-from noisewise.noise.transition import draw, leaving_exactly, map_matrix, pick
-from noisewise.noise.uniform import uniform_matrix
+from noisewise.noise.labels.pair import pair_matrix
+from noisewise.noise.labels.symmetric import symmetric_matrix
+from noisewise.noise.labels.transition import draw, leaving_exactly, map_matrix, pick
+from noisewise.noise.labels.uniform import uniform_matrix
 
 SHARE = st.floats(0, 1)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import noisewise as nw
-from noisewise.cli.catalogues import describe_probes
+from noisewise.cli.commands.catalogues import describe_probes
 from noisewise.models import build as network
 from noisewise.probes import PROBES, Subject
 

@@ -10,8 +10,8 @@ from noisewise.errors import BadInput
 from noisewise.models import build
 from noisewise.probes.build import build as build_probes
 from noisewise.probes.fisher import Fisher, layer_traces
+from noisewise.probes.per_example_gradient_norms import Squares
 from noisewise.probes.probe import Subject
-from noisewise.probes.squares import Squares
 
 
 def by_loop(net, x):
@@ -138,7 +138,7 @@ def test_drawn_labels_come_to_the_exact_trace():
 
 
 def test_parts_make_no_difference(monkeypatch):
-    from noisewise.probes import squares
+    from noisewise.probes import per_example_gradient_norms as squares
 
     net = settled(build("fast", (8, 8, 1), 4, seed=0), (1, 8, 8))
     x = rows(5, 1, 8, 8)

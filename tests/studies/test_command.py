@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from noisewise.cli import main
-from noisewise.runner import Task
-from noisewise.studies import Claim, gallery
+from noisewise.compute import Task
+from noisewise.studies import Claim
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path)
     assert "at last" not in out
     claims = [Claim(name, "s", 1.0, ">=", limit).plain("cpu") for name, limit in (("a", 0.0), ("b", 2.0))]
     known = {"mean-error": {"cpu": {"seconds": 150.0, "machines": ["2 CPU cores"], "runs": 4, "claims": claims}}}
-    monkeypatch.setattr(gallery, "measured", lambda: known)
+    monkeypatch.setattr("noisewise.studies.frame.measured.measured", lambda: known)
     _, out, _ = run("--list")
     assert "smoke: not measured, cpu: 2.5 min of computing on 2 CPU cores" in out
     assert "1 of 2 claims held when last run, at scale cpu; failed: b" in out

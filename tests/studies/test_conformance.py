@@ -7,7 +7,7 @@ import pytest
 
 from noisewise.catalogue import load
 from noisewise.studies import STUDIES, perform
-from noisewise.studies.study import SCALES
+from noisewise.studies.frame.study import SCALES
 
 SECONDS_FOR_SMOKE = 60
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gallery import collect, page, write
 from noisewise.errors import BadInput
 from noisewise.studies import STUDIES, perform
-from noisewise.studies.gallery import collect, measured, page, write
-from noisewise.studies.report import duration
+from noisewise.studies.frame.measured import measured
+from noisewise.studies.frame.report import duration
 
 DOCS = Path(__file__).parents[2] / "docs"
 

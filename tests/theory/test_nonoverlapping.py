@@ -111,8 +111,8 @@ def test_the_spurious_point_is_critical(ratio):
 def test_it_attracts_below_the_threshold_alone(factor, stays):
     teacher = Teacher.of_ratio(9, 3, factor * threshold(9))
     a = spurious(teacher)[1][None]
-    beside = np.array([[-np.cos(1e-3), np.sin(1e-3), 0]])
-    end = descend(teacher, beside, a, [Stage(200, 0.1)]).w
+    nearby = np.array([[-np.cos(1e-3), np.sin(1e-3), 0]])
+    end = descend(teacher, nearby, a, [Stage(200, 0.1)]).w
     assert (np.pi - angles(end, teacher)[0] < 1e-3) == stays
 
 

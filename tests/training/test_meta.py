@@ -7,9 +7,9 @@ from torch.func import functional_call
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods.gce import GCE
-from noisewise.methods.l2rw import L2RW, helpful_weights
-from noisewise.methods.meta_weight_net import WeightNet
+from noisewise.methods.learned.l2rw import L2RW, helpful_weights
+from noisewise.methods.learned.meta_weight_net import WeightNet
+from noisewise.methods.losses.gce import GCE
 from noisewise.training import meta
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.meta import Learned
@@ -28,7 +28,7 @@ def scene():
         parameter.data.mul_(3)
     method = Learned([net, GCE()])
     trusted = make_batch(6, seed=9, dtype=torch.float64)
-    batch = make_batch(8, seed=2, dtype=torch.float64, clock=Clock(lr=0.7), beside={"trusted": trusted})
+    batch = make_batch(8, seed=2, dtype=torch.float64, clock=Clock(lr=0.7), auxiliary={"trusted": trusted})
     return Networks([mlp().double()]), method, list(net.parameters()), batch
 
 
@@ -38,7 +38,7 @@ def trusted_loss(nets, method, batch, *, create_graph=False):
     _, objective = judge_logits(method, batch, functional_call(nets, params, (batch.x,)))
     inner = torch.autograd.grad(objective, list(params.values()), create_graph=create_graph)
     moved = {name: p - batch.clock.lr * g for (name, p), g in zip(params.items(), inner, strict=True)}
-    trusted = batch.beside["trusted"]
+    trusted = batch.auxiliary["trusted"]
     return cross_entropy(functional_call(nets, moved, (trusted.x,)), trusted.y).mean()
 
 
@@ -133,7 +133,7 @@ def test_dropout_masks_are_those_of_the_step(forward_mode, monkeypatch):
 
 def test_l2rw_aligns_rows_with_the_trusted_gradient_one_by_one():
     nets, trusted = Networks([mlp().double()]), make_batch(6, seed=9, dtype=torch.float64)
-    batch = make_batch(8, seed=2, dtype=torch.float64, beside={"trusted": trusted})
+    batch = make_batch(8, seed=2, dtype=torch.float64, auxiliary={"trusted": trusted})
     parameters = list(nets.parameters())
 
     def gradient(x, y):

@@ -6,17 +6,17 @@ from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods import build, card, compose
-from noisewise.methods.bootstrap import BootstrapSoft
-from noisewise.methods.cdr import CDR
-from noisewise.methods.ce import CrossEntropy
-from noisewise.methods.coteaching import CoTeaching
-from noisewise.methods.elr import ELR
-from noisewise.methods.gce import GCE
-from noisewise.methods.l2rw import L2RW
-from noisewise.methods.meta_weight_net import MetaWeightNet
-from noisewise.methods.mixup import Mixup
-from noisewise.methods.sam import SAM
-from noisewise.methods.self_paced import SelfPaced
+from noisewise.methods.gradients.cdr import CDR
+from noisewise.methods.gradients.sam import SAM
+from noisewise.methods.inputs.mixup import Mixup
+from noisewise.methods.learned.l2rw import L2RW
+from noisewise.methods.learned.meta_weight_net import MetaWeightNet
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.methods.losses.gce import GCE
+from noisewise.methods.pairs.coteaching import CoTeaching
+from noisewise.methods.targets.bootstrap import BootstrapSoft
+from noisewise.methods.targets.elr import ELR
+from noisewise.methods.weights.self_paced import SelfPaced
 from noisewise.training.method import Card, Chain, Method, changes, stations
 from noisewise.training.step import step
 
@@ -131,7 +131,7 @@ def test_stations_are_those_a_class_overrides():
 def test_a_learner_of_a_station_takes_the_others_inside():
     method = compose([GCE(), MetaWeightNet(), ELR()])
     assert isinstance(method, MetaWeightNet)
-    assert method.beside == ("trusted",)
+    assert method.auxiliary == ("trusted",)
     assert method.remembers_rows
     assert stations(method) == ("edit", "loss", "weight", "penalty")
 

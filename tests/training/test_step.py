@@ -14,14 +14,14 @@ from torch.nn.utils import clip_grad_norm_
 from torch.testing import assert_close
 
 from noisewise.errors import Diverged
-from noisewise.methods.coteaching import CoTeaching
-from noisewise.methods.elr import ELR
-from noisewise.methods.meta_weight_net import MetaWeightNet
-from noisewise.methods.sam import SAM
+from noisewise.methods.gradients.sam import SAM
+from noisewise.methods.learned.meta_weight_net import MetaWeightNet
+from noisewise.methods.pairs.coteaching import CoTeaching
+from noisewise.methods.targets.elr import ELR
 from noisewise.training import step as step_module
 from noisewise.training.batch import cross_entropy
 from noisewise.training.method import Chain, Method
-from noisewise.training.networks import Networks, ask
+from noisewise.training.networks import Networks, stateless_forward
 from noisewise.training.step import judge, judge_logits, step
 
 from .support import CLASSES, assert_caught, make_batch, mlp, prepared, rng, twins, weights
@@ -111,8 +111,8 @@ def move(net, by, sign):
 
 
 class StaysHere(SAM):
-    def gradient(self, gradients, params, again, batch):
-        return again(params)
+    def gradient(self, gradients, params, regrad, batch):
+        return regrad(params)
 
 
 def test_sam_is_sam_by_hand():
@@ -127,7 +127,7 @@ def test_sam_with_another_radius_or_no_climb_is_caught(mutant):
 def check_statistics_advance_once(method):
     ours, theirs = twins(mlp(0, nn.BatchNorm1d(8)))
     trusted = make_batch(6, seed=20)
-    batch = make_batch(seed=3, beside={"trusted": trusted})
+    batch = make_batch(seed=3, auxiliary={"trusted": trusted})
     theirs(batch.x)
     step(ours, prepared(method), torch.optim.SGD(ours.parameters(), 0.1), batch, rng())
     for (name, mine), buffer in zip(ours.named_buffers(), theirs.buffers(), strict=True):
@@ -144,7 +144,7 @@ def test_statistics_advance_once(method):
 
 
 def test_statistics_that_advance_when_asked_again_are_caught(monkeypatch):
-    monkeypatch.setattr(step_module, "ask", leaves_traces)
+    monkeypatch.setattr(step_module, "stateless_forward", leaves_traces)
     assert_caught(lambda: check_statistics_advance_once(SAM()))
 
 
@@ -168,7 +168,7 @@ def test_fresh_masks_are_caught(monkeypatch):
 def test_asking_spends_no_random_number_and_moves_no_buffer():
     nets, _ = twins(mlp(0, nn.BatchNorm1d(8), nn.Dropout(0.5)))
     before, state = copy.deepcopy(nets.state_dict()), torch.get_rng_state()
-    first, second = ask(nets, make_batch().x), ask(nets, make_batch().x)
+    first, second = stateless_forward(nets, make_batch().x), stateless_forward(nets, make_batch().x)
     assert torch.equal(first, second)
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(value, nets.state_dict()[name]) for name, value in before.items())

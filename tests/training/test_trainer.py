@@ -53,10 +53,10 @@ def test_a_methods_own_parameters_move_with_the_objective_and_resume(data, tmp_p
 
     with pytest.raises(Cut):
         single(training(data, folder=tmp_path, on_epoch=stop), Tempered())
-    again, resumed = training(data, folder=tmp_path, resume=True), Tempered()
-    single(again, resumed)
+    regrad, resumed = training(data, folder=tmp_path, resume=True), Tempered()
+    single(regrad, resumed)
     assert torch.equal(resumed.shift, method.shift)
-    assert [r["epoch"] for r in again.history] == [1, 2, 3, 4, 5, 6]
+    assert [r["epoch"] for r in regrad.history] == [1, 2, 3, 4, 5, 6]
 
 
 def test_patience_stops_and_selection_takes_the_best_validation_epoch(data):
@@ -74,7 +74,7 @@ def test_a_recipe_remembers_what_it_computed_between_fits(data, tmp_path):
 
     def recipe(t):
         first = t.fit(t.learner("first"), Method(), 1, record=False)
-        value = t.remember("value", lambda: calls.append(1) or sum(p.sum().item() for p in first.nets.parameters()))
+        value = t.memoize("value", lambda: calls.append(1) or sum(p.sum().item() for p in first.nets.parameters()))
         t.fit(t.learner("main"), Method(), 2)
         t.finish()
         return value
@@ -120,9 +120,9 @@ class Constant(torch.nn.Module):
 def noting(training):
     """A recipe that trains nothing: two epochs of networks made elsewhere."""
     for epoch in range(2):
-        logits = training.remember(f"logits {epoch}", lambda epoch=epoch: torch.eye(training.classes)[epoch])
-        learner = training.adopt(f"constant {epoch}", Networks([Constant(logits)]))
-        training.note(learner, Method(), seconds=1.5)
+        logits = training.memoize(f"logits {epoch}", lambda epoch=epoch: torch.eye(training.classes)[epoch])
+        learner = training.add_learner(f"constant {epoch}", Networks([Constant(logits)]))
+        training.record_epoch(learner, Method(), seconds=1.5)
 
 
 def test_a_recipe_may_note_epochs_of_networks_it_made_itself(data):
@@ -151,18 +151,18 @@ def test_noted_epochs_are_not_noted_again_after_an_interruption(data, tmp_path, 
     noting(resumed)
     assert [row["epoch"] for row in resumed.history] == [1, 2]
     assert (resumed.ledger.seen[resumed.rows.index] == 2).all()
-    again = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, resume=True)
-    noting(again)
-    assert (again.ledger.seen[again.rows.index] == 2).all()
+    regrad = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, resume=True)
+    noting(regrad)
+    assert (regrad.ledger.seen[regrad.rows.index] == 2).all()
 
 
 class Joins(Method):
     """Trains on the rows beside instead of its own."""
 
-    beside = ("extra",)
+    auxiliary = ("extra",)
 
     def edit(self, batch, nets, rng):
-        self.seen = batch.beside["extra"]
+        self.seen = batch.auxiliary["extra"]
         return batch
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
-from noisewise.auditing.conditions import counts
 from noisewise.auditing.gate import Gate
-from noisewise.auditing.review import expected_gain
+from noisewise.auditing.review.queue import expected_gain
+from noisewise.auditing.rows.conditions import counts
 from noisewise.data.dataset import Dataset
 from noisewise.files import to_json, whole_folder
 
@@ -121,8 +121,8 @@ class Findings:
         Raises:
             BadInput: the folder cannot be written or the disk is full.
         """
-        from noisewise.auditing.markdown import render_markdown
-        from noisewise.auditing.report import render
+        from noisewise.auditing.report.markdown import render_markdown
+        from noisewise.auditing.report.page import render
         from noisewise.data.save import save, suffix_for
 
         folder = Path(folder)

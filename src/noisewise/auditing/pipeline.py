@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from noisewise.auditing.classifiers import Classifier
-from noisewise.auditing.conditions import find_conditions
-from noisewise.auditing.detection import EVERY, asked, scores_of
-from noisewise.auditing.engines import FoldEngine, fold_engine
-from noisewise.auditing.estimates import estimated_transition
+from noisewise.auditing.detectors.detection import EVERY, asked, scores_of
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import check_limit, gate
-from noisewise.auditing.gathering import from_features, gather
-from noisewise.auditing.judge import judge
-from noisewise.auditing.looks import needed
+from noisewise.auditing.gathering.classifiers import Classifier
+from noisewise.auditing.gathering.engines import FoldEngine, fold_engine
+from noisewise.auditing.gathering.gather import from_features, gather
+from noisewise.auditing.gathering.last_layer import needed
+from noisewise.auditing.judgement.estimates import estimated_transition
+from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.metrics import score_against_truth
+from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.data import Dataset, load, subset
 from noisewise.errors import BadInput
-from noisewise.methods.estimators import ESTIMATORS
+from noisewise.methods.transition.estimators import ESTIMATORS
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.training import Method
 

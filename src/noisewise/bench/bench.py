@@ -10,8 +10,8 @@ import pandas as pd
 
 from noisewise.bench.grid import expand, read_spec
 from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown
+from noisewise.compute import Done, Engine, LocalEngine
 from noisewise.files import whole_folder
-from noisewise.runner import Done, Engine, LocalEngine
 
 
 def bench(

@@ -57,7 +57,7 @@ class Job:
 
     def compute(self, folder: Path) -> None:
         """Train into the folder, going on from a checkpoint there; see `runner.Computation`."""
-        from noisewise.run import train
+        from noisewise.run.train import train
 
         call = dict(self.arguments)
         train(call.pop("source"), out=folder, report=False, resume=True, **call)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from noisewise.auditing.engines import check_workers, portable
 from noisewise.bench.grid import Job
-from noisewise.cluster import cluster, tasks
+from noisewise.compute import Done
+from noisewise.compute.cluster import cluster, tasks
+from noisewise.compute.engine import check_workers
 from noisewise.data import Dataset, load
+from noisewise.data.portable import portable
 from noisewise.errors import BadInput
 from noisewise.files import whole_folder
-from noisewise.runner import Done
 
 
 class RayEngine:
@@ -72,7 +73,7 @@ def run_files(arguments: dict[str, Any], data: Dataset | None) -> dict[str, byte
     """
     import torch
 
-    from noisewise.run import train
+    from noisewise.run.train import train
 
     torch.set_num_threads(1)
     call = dict(arguments)

@@ -18,17 +18,17 @@ from typing import NoReturn
 import click
 
 import noisewise
-from noisewise.cli.audit import audit
-from noisewise.cli.bench import bench
-from noisewise.cli.catalogues import corruptions, detectors, methods, models, probes, sources
 from noisewise.cli.command import SETTINGS, Group
-from noisewise.cli.corrupt import corrupt
-from noisewise.cli.decide import decide
-from noisewise.cli.probe import probe
-from noisewise.cli.review import review
-from noisewise.cli.study import study
+from noisewise.cli.commands.audit import audit
+from noisewise.cli.commands.bench import bench
+from noisewise.cli.commands.catalogues import corruptions, detectors, methods, models, probes, sources
+from noisewise.cli.commands.corrupt import corrupt
+from noisewise.cli.commands.decide import decide
+from noisewise.cli.commands.probe import probe
+from noisewise.cli.commands.review import review
+from noisewise.cli.commands.study import study
+from noisewise.cli.commands.train import train
 from noisewise.cli.text import printable
-from noisewise.cli.train import train
 from noisewise.errors import BadInput, Diverged, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from noisewise.data import npz, tables
 from noisewise.data.dataset import Dataset, Inputs, Selection
-from noisewise.data.folders import ImageFiles
+from noisewise.data.readers import npz, tables
+from noisewise.data.readers.folders import ImageFiles
 from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole

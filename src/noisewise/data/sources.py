@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from noisewise.data import bare, folders, idx, npz, tables
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
-from noisewise.data.finder import Finder
+from noisewise.data.named.finder import Finder
+from noisewise.data.readers import folders, idx, npz, tables
+from noisewise.data.readers import label_file as bare
 from noisewise.errors import BadInput, nearest
 
 HUB = "hf:"
@@ -51,7 +52,7 @@ def load(
         _no_labels(source, labels, text)
         return SOURCES[source](Finder.standard(data_dir, download))
     if isinstance(source, str) and source.startswith(HUB):
-        from noisewise.data.hub import read_hub
+        from noisewise.data.readers.hub import read_hub
 
         return read_hub(source.removeprefix(HUB), labels, text)
     return _read(Path(source).expanduser(), labels, text)

@@ -8,8 +8,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.grouped_folds import folds_together
 from noisewise.data.openset import open_rows
-from noisewise.data.together import folds_together
 from noisewise.errors import BadInput
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from noisewise.errors import BadInput
+from noisewise.probes.per_example_gradient_norms import Squares
 from noisewise.probes.probe import Card, Measured, Probe, Subject
-from noisewise.probes.squares import Squares
 
 Labels = Literal["exact"] | int
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from noisewise.errors import BadInput
+from noisewise.probes.per_example_gradient_norms import Squares
 from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
-from noisewise.probes.squares import Squares
 
 PART = 256
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from noisewise.style import COLOURS, GREY, styled, subplots
+from noisewise.figures import COLOURS, GREY, styled, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

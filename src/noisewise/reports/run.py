@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from noisewise.auditing.report_parts.markup import count, escape, name, percent, source_hash, unbroken
+from noisewise.auditing.report.markup import count, escape, name, percent, source_hash, unbroken
+from noisewise.formatting import percent as plain_percent
 from noisewise.probes.catalogue import PROBES
 from noisewise.reports import resource
 from noisewise.reports.curves import progress, traces
-from noisewise.wording import percent as plain_percent
 
 SHOWN = 20
 

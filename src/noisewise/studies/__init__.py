@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from noisewise.studies.catalogue import STUDIES, find
-from noisewise.studies.perform import Outcome, perform
-from noisewise.studies.results import Results
-from noisewise.studies.study import SCALES, Card, Claim, Study
-from noisewise.studies.trainings import training
+from noisewise.studies.frame.perform import Outcome, perform
+from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import SCALES, Card, Claim, Study
+from noisewise.studies.frame.trainings import training
 
 __all__ = ["SCALES", "STUDIES", "Card", "Claim", "Outcome", "Results", "Study", "find", "perform", "training"]

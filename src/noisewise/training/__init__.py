@@ -6,7 +6,7 @@ from noisewise.training.average import Average
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import Card, Chain, Method, Sight, Task
+from noisewise.training.method import Card, Chain, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, Predictor
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training
@@ -18,12 +18,12 @@ __all__ = [
     "Chain",
     "Clock",
     "Config",
+    "EpochEnd",
     "Learner",
     "Ledger",
     "Method",
     "Networks",
     "Predictor",
-    "Sight",
     "Task",
     "Training",
     "recipe",

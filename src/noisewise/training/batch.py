@@ -43,7 +43,7 @@ class Batch:
         w: (B,) or (N, B) weights, at first ones.
         clock: where in training this step is.
         view: draws another augmented view of the same rows, (B, ...); None where there is no augmentation to draw.
-        beside: batches drawn along with this one, by name ("trusted", "unlabelled").
+        auxiliary: batches drawn along with this one, by name ("trusted", "unlabelled").
         info: what an edit hands to later stations of the same method, by name.
         logits: (N, B, K), set by the forward pass.
         loss: (N, B), per sample, set after the loss station.
@@ -55,7 +55,7 @@ class Batch:
     w: Tensor
     clock: Clock = field(default_factory=Clock)
     view: Callable[[torch.Generator], Tensor] | None = None
-    beside: Mapping[str, Batch] = field(default_factory=dict)
+    auxiliary: Mapping[str, Batch] = field(default_factory=dict)
     info: Mapping[str, Tensor] = field(default_factory=dict)
     logits: Tensor | None = None
     loss: Tensor | None = None

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method, Sight, Task
+from noisewise.training.method import Card, EpochEnd, Method, Task
 
 EARLY = 0.5
 _FLOOR = 1e-8
@@ -68,11 +68,11 @@ class Ledger(Method):
         training = self.given[batch.index] >= 0
         self.record(batch.index[training], batch.scores[:, training])
 
-    def refit(self, sight: Sight) -> None:
+    def refit(self, epoch_end: EpochEnd) -> None:
         """Look at the training rows that this epoch has not shown, in evaluation mode."""
         missing = (self.given >= 0) & ~self.fresh
         if missing.any():
-            for batch in sight.passes(missing):
+            for batch in epoch_end.passes(missing):
                 self.record(batch.rows, batch.scores)
         self.fresh.zero_()
 

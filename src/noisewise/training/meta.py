@@ -35,7 +35,7 @@ from torch.func import functional_call, jvp
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Chain, Gradients, Method
-from noisewise.training.networks import Networks, ask, no_trace
+from noisewise.training.networks import Networks, no_trace, stateless_forward
 from noisewise.training.step import judge_logits
 
 TRUSTED = "trusted"
@@ -54,7 +54,7 @@ class LookAhead(Chain):
         BadInput: an unknown order.
     """
 
-    beside: tuple[str, ...] = (TRUSTED,)
+    auxiliary: tuple[str, ...] = (TRUSTED,)
 
     def __init__(self, methods: Iterable[Method] = (), order: str = "exact") -> None:
         super().__init__(methods)
@@ -79,7 +79,7 @@ class LookAhead(Chain):
         """Logits (N, B, K) at the present weights and their derivative along the trusted gradient.
 
         Args:
-            batch: with trusted rows beside. nets: the networks.
+            batch: with auxiliary trusted rows. nets: the networks.
             reach: length of the virtual step; 0 where there is none.
 
         Raises:
@@ -92,10 +92,10 @@ class LookAhead(Chain):
         if reach and self.order == "exact":
             inner = _pull(nets, params, lambda z: judge_logits(self, batch, z)[1], batch.x)
             virtual = {name: p - reach * inner[name] for name, p in params.items()}
-        return directional(nets, params, trusted_gradient(nets, virtual, batch.beside[TRUSTED]), batch.x)
+        return directional(nets, params, trusted_gradient(nets, virtual, batch.auxiliary[TRUSTED]), batch.x)
 
     def _along_last_layer(self, batch: Batch, nets: Networks, reach: float) -> tuple[Tensor, Tensor]:
-        trusted = batch.beside[TRUSTED]
+        trusted = batch.auxiliary[TRUSTED]
         logits, features = last_layer(nets, batch.x)
         goal, others = last_layer(nets, trusted.x)
         products = torch.stack(
@@ -209,7 +209,7 @@ def last_layer(nets: Networks, x: Tensor) -> tuple[Tensor, list[tuple[nn.Linear,
     ]
     try:
         with torch.no_grad():
-            logits = ask(nets, x)
+            logits = stateless_forward(nets, x)
     finally:
         for handle in handles:
             handle.remove()

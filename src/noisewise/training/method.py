@@ -86,7 +86,7 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class EpochEnd:
     """What a method sees between epochs: the networks and the whole training split, without truth.
 
     Attributes:
@@ -110,7 +110,7 @@ class Method(nn.Module):
         networks: how many networks it trains together; None for any number.
         mixes_rows: its edit makes rows that are no single row of the data set (and removes the index).
         remembers_rows: it keeps a memory per row, and so needs the index.
-        beside: names of splits of which it wants a batch drawn along with each batch, such as "trusted".
+        auxiliary: names of splits of which it wants a batch drawn along with each batch, such as "trusted".
         joint_lr: learning rate of its own parameters where the objective moves them; None is the networks'. They
             never decay.
     """
@@ -119,7 +119,7 @@ class Method(nn.Module):
     networks: int | None = None
     mixes_rows: bool = False
     remembers_rows: bool = False
-    beside: tuple[str, ...] = ()
+    auxiliary: tuple[str, ...] = ()
     joint_lr: float | None = None
 
     def prepare(self, task: Task) -> None:
@@ -148,14 +148,14 @@ class Method(nn.Module):
         """A scalar that is no mean over samples, added to the objective. Pure."""
         return 0.0
 
-    def gradient(self, gradients: Gradients, params: Gradients, again: Regrad, batch: Batch) -> Gradients:
-        """What is done to the gradient; `again(params)` gives the gradient at other parameters, on the same draws."""
+    def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
+        """What is done to the gradient; `regrad(params)` gives the gradient at other parameters, on the same draws."""
         return gradients
 
     def observe(self, batch: Batch) -> None:
         """The one place within a step that writes memory; the batch is judged and detached."""
 
-    def refit(self, sight: Sight) -> None:
+    def refit(self, epoch_end: EpochEnd) -> None:
         """Between epochs, with the whole training split in sight: the other place that writes memory."""
 
     def predict(self, logits: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ class Chain(Method):
         self.networks = max(counts, default=None)
         self.mixes_rows = any(m.mixes_rows for m in flat)
         self.remembers_rows = any(m.remembers_rows for m in flat)
-        self.beside = tuple(dict.fromkeys([*type(self).beside, *(name for m in flat for name in m.beside)]))
+        self.auxiliary = tuple(dict.fromkeys([*type(self).auxiliary, *(name for m in flat for name in m.auxiliary)]))
         self.joint_lr = next((m.joint_lr for m in flat if m.joint_lr is not None), None)
 
     @property
@@ -244,18 +244,18 @@ class Chain(Method):
             total = total + method.penalty(batch)
         return total
 
-    def gradient(self, gradients: Gradients, params: Gradients, again: Regrad, batch: Batch) -> Gradients:
+    def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
         for method in self.parts:
-            gradients = method.gradient(gradients, params, again, batch)
+            gradients = method.gradient(gradients, params, regrad, batch)
         return gradients
 
     def observe(self, batch: Batch) -> None:
         for method in self.parts:
             method.observe(batch)
 
-    def refit(self, sight: Sight) -> None:
+    def refit(self, epoch_end: EpochEnd) -> None:
         for method in self.parts:
-            method.refit(sight)
+            method.refit(epoch_end)
 
     def predict(self, logits: Tensor) -> Tensor:
         ways = [m for m in self.parts if changes(m, "predict")]

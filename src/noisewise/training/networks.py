@@ -41,7 +41,7 @@ class Networks(nn.Module):
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
 
-def ask(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor] | None = None) -> Tensor:
+def stateless_forward(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor] | None = None) -> Tensor:
     """(N, B, K) logits in the networks' present mode, leaving no trace: no buffer moves, no random number is spent.
 
     Asked within one step, dropout draws the masks that the step's own forward pass draws.
@@ -54,7 +54,7 @@ def ask(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor] | None = None
         return functional_call(nets, {**(params or {}), **buffers}, (x,))
 
 
-def ask_eval(nets: Networks, x: Tensor) -> Tensor:
+def eval_forward(nets: Networks, x: Tensor) -> Tensor:
     """(N, B, K) logits in evaluation mode; the mode is put back afterwards."""
     with evaluating(nets):
         return nets(x)

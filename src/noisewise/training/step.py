@@ -13,10 +13,10 @@ from torch.nn.utils import get_total_norm
 from noisewise.errors import Diverged
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Gradients, Method, changes
-from noisewise.training.networks import Networks, ask
+from noisewise.training.networks import Networks, stateless_forward
 
 
-class Moves(Protocol):
+class SupportsStep(Protocol):
     """What a step needs of an optimiser."""
 
     def step(self) -> object: ...
@@ -34,7 +34,9 @@ def judge(
         The batch with logits (N, B, K), targets, loss (N, B) and weights; and the objective, a scalar: the mean over
         the batch of weight times loss, summed over networks, plus penalties.
     """
-    return judge_logits(method, batch, nets(batch.x) if params is None else ask(nets, batch.x, params=params))
+    return judge_logits(
+        method, batch, nets(batch.x) if params is None else stateless_forward(nets, batch.x, params=params)
+    )
 
 
 def judge_logits(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, Tensor]:
@@ -50,7 +52,7 @@ def judge_logits(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, T
 def step(
     nets: Networks,
     method: Method,
-    optimizer: Moves,
+    optimizer: SupportsStep,
     batch: Batch,
     rng: torch.Generator,
     *,
@@ -80,7 +82,7 @@ def step(
     pulled = _gradients(objective, [*params.values(), *joint])
     gradients = dict(zip(params, pulled, strict=False))
 
-    def again(at: Gradients) -> Gradients:
+    def regrad(at: Gradients) -> Gradients:
         here = {name: p.detach().requires_grad_() for name, p in at.items()}
         with torch.random.fork_rng(_cuda(batch.x.device)), torch.enable_grad():
             _set_random_state(draws, batch.x.device)
@@ -96,7 +98,7 @@ def step(
         judged, y=judged.y.detach(), w=judged.w.detach(), logits=judged.scores.detach(), loss=judged.losses.detach()
     )
     with torch.no_grad():
-        gradients = method.gradient(gradients, params, again, judged)
+        gradients = method.gradient(gradients, params, regrad, judged)
         if clip_norm is not None:
             _clip(list(gradients.values()), clip_norm)
         for name, parameter in params.items():

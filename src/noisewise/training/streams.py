@@ -45,8 +45,8 @@ class Streams:
     """The batches of an epoch, with those drawn beside them.
 
     Args:
-        training: whose. method: for what it wants beside.
-        mask: by index, of the rows to draw; None draws all. beside: masks of further training rows, by name.
+        training: whose. method: for the auxiliary batches it wants.
+        mask: by index, of the rows to draw; None draws all. auxiliary: masks of further training rows, by name.
         drawn: what the epoch's own batches are drawn from; by default the training rows.
     """
 
@@ -55,7 +55,7 @@ class Streams:
         training: Training,
         method: Method,
         mask: Tensor | None,
-        beside: Mapping[str, Tensor],
+        auxiliary: Mapping[str, Tensor],
         drawn: Rows | None = None,
     ) -> None:
         self.training = training
@@ -63,11 +63,11 @@ class Streams:
         self.positions = _positions(self.drawn, mask)
         if len(self.positions) < 2:
             raise BadInput(f"only {len(self.positions)} row(s) are left to train on")
-        self.beside = {name: (training.rows, _positions(training.rows, m)) for name, m in beside.items()}
-        for name in method.beside:
-            if name not in self.beside:
+        self.auxiliary = {name: (training.rows, _positions(training.rows, m)) for name, m in auxiliary.items()}
+        for name in method.auxiliary:
+            if name not in self.auxiliary:
                 others = training.split(name)
-                self.beside[name] = (others, torch.arange(len(others)))
+                self.auxiliary[name] = (others, torch.arange(len(others)))
 
     @property
     def rows(self) -> int:
@@ -83,11 +83,11 @@ class Streams:
         """The batches of one epoch in a fresh order, augmented."""
         training, classes = self.training, self.training.classes
         order = self.positions[torch.randperm(self.rows, generator=rng)]
-        others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.beside.items() if len(at)}
+        others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.auxiliary.items() if len(at)}
         for at, raw in self.drawn.stream(order, training.config.batch_size):
             drawn = {name: next(stream) for name, stream in others.items()}
-            beside = {name: _augmented(*parts, classes, rng) for name, parts in drawn.items()}
-            yield replace(_augmented(self.drawn, at, raw, classes, rng), beside=beside)
+            auxiliary = {name: _augmented(*parts, classes, rng) for name, parts in drawn.items()}
+            yield replace(_augmented(self.drawn, at, raw, classes, rng), auxiliary=auxiliary)
 
     def _endless(self, rows: Rows, positions: Tensor, rng: torch.Generator) -> Iterator[tuple[Rows, Tensor, Tensor]]:
         size = min(self.training.config.batch_size, len(positions))

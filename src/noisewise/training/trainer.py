@@ -2,7 +2,7 @@
 
 What is longer than an epoch is a recipe: a plain function that is handed a Training and calls `fit` as often as it
 needs. An interrupted recipe is simply called again: fits that were finished return at once, the one that was under way
-goes on from its last epoch, and `remember` gives back what the recipe computed in between.
+goes on from its last epoch, and `memoize` gives back what the recipe computed in between.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from noisewise.training import checkpoint
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import Config, seeded
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import Chain, Method, Sight, Task
+from noisewise.training.method import Chain, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
 from noisewise.training.optim import build_optimizer, learning_rate
-from noisewise.training.step import Moves, step
+from noisewise.training.step import SupportsStep, step
 from noisewise.training.stopping import RULES
 from noisewise.training.streams import Passes, Streams, batches, predicted
 
@@ -144,7 +144,7 @@ class Training:
                 models.build(self.model, self.data.shape, self.classes, seed=seeded(self.config.seed, name, i) % 2**31)
                 for i in range(networks)
             ]
-            self.adopt(name, Networks(built, self.config.torch_precision))
+            self.add_learner(name, Networks(built, self.config.torch_precision))
         return self._learners[name]
 
     def fit(
@@ -155,7 +155,7 @@ class Training:
         *,
         split: str | None = None,
         rows: Tensor | None = None,
-        beside: Mapping[str, Tensor] | None = None,
+        auxiliary: Mapping[str, Tensor] | None = None,
         predictor: Predictor | None = None,
         record: bool = True,
     ) -> Learner:
@@ -167,7 +167,7 @@ class Training:
             split: what is drawn: "trusted", or a name that `add` brought; by default the training rows. Its rows must
                 be known to the training by their index, as other versions of training rows are.
             rows: (task.rows,) mask by index of the rows to draw; default all.
-            beside: masks by index of further rows to draw a batch of along with every batch, by name.
+            auxiliary: masks by index of further rows to draw a batch of along with every batch, by name.
             predictor: what is evaluated after each epoch; by default the learner's networks with the method's
                 `predict`.
             record: whether epochs are evaluated, written to the history and considered for selection.
@@ -177,7 +177,7 @@ class Training:
             BadInput: the method needs trusted rows and there are none; no rows to train on; a split that is not there,
                 is held out or has rows of unknown index.
         """
-        number = self._enter(method)
+        number = self._register(method)
         predictor = predictor or Predictor(learner.nets, method.predict)
         if record:
             self.predictor = predictor
@@ -186,7 +186,7 @@ class Training:
             return learner
         started = self._state.get("epoch", 0) if call == self._state.get("calls") else 0
         joint = self._methods[number][1]
-        streams = Streams(self, method, rows, beside or {}, self._drawn(split))
+        streams = Streams(self, method, rows, auxiliary or {}, self._drawn(split))
         for epoch in range(started, epochs or self.config.epochs):
             if record and self._stopped():
                 break
@@ -220,7 +220,7 @@ class Training:
         return rows
 
     def add(self, name: str, data: Dataset) -> None:
-        """Further rows, under a name by which a method can ask for them in `beside` and a recipe in `fit`.
+        """Further rows, under a name by which a method can ask for them in `auxiliary` and a recipe in `fit`.
 
         They are prepared as the others are.
         """
@@ -229,7 +229,7 @@ class Training:
     def _prepared(self, data: Dataset) -> Rows:
         return Rows(data, self.device, augment=self._augment, normalise=self.rows.normalise)
 
-    def adopt(self, name: str, nets: Networks) -> Learner:
+    def add_learner(self, name: str, nets: Networks) -> Learner:
         """A learner of networks that the recipe made itself; the stored ones where an interrupted run goes on.
 
         The optimiser is that of the configuration, over their trainable parameters.
@@ -242,7 +242,7 @@ class Training:
         self._learners[name] = learner
         return learner
 
-    def note(self, learner: Learner, method: Method, *, seconds: float = 0.0) -> None:
+    def record_epoch(self, learner: Learner, method: Method, *, seconds: float = 0.0) -> None:
         """Write one epoch to the history that the recipe trained by other means than `fit`.
 
         The ledger looks at every training row once, in evaluation mode; then all is evaluated as after an epoch.
@@ -250,7 +250,7 @@ class Training:
         Args:
             learner: as it is after the epoch. method: for its way of predicting. seconds: what the epoch took.
         """
-        self._enter(method)
+        self._register(method)
         predictor = Predictor(learner.nets, method.predict)
         self.predictor = predictor
         call, self._calls = self._calls, self._calls + 1
@@ -264,7 +264,7 @@ class Training:
         self._record(learner, method, predictor)
         self._write(call, 1)
 
-    def remember(self, name: str, compute: Callable[[], Any]) -> Any:
+    def memoize(self, name: str, compute: Callable[[], Any]) -> Any:
         """What `compute` gives, computed once: an interrupted recipe that comes here again gets the stored value.
 
         Values are tensors or plain data. Whatever a recipe derives from a learner or a method between fits goes
@@ -313,7 +313,7 @@ class Training:
         torch.manual_seed(seed)
         order_rng, edit_rng = torch.Generator().manual_seed(seed + 1), torch.Generator().manual_seed(seed + 2)
         chain = Chain([method, self.ledger])
-        optimizer: Moves = _Both(learner.optimizer, joint) if joint else learner.optimizer
+        optimizer: SupportsStep = _Both(learner.optimizer, joint) if joint else learner.optimizer
         learner.nets.train()
         method.train()
         epochs = max(self.config.epochs, learner.epochs_done + 1)
@@ -331,10 +331,10 @@ class Training:
                 f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate"
             )
         cache = Passes(self, learner.nets)
-        sight = Sight(learner.nets, learner.epochs_done, epochs, cache, self.ledger)
+        epoch_end = EpochEnd(learner.nets, learner.epochs_done, epochs, cache, self.ledger)
         with torch.no_grad():
-            self.ledger.refit(sight)
-            method.refit(sight)
+            self.ledger.refit(epoch_end)
+            method.refit(epoch_end)
         learner.epochs_done += 1
         self._seconds += time.perf_counter() - began
         self._examples += streams.rows
@@ -378,12 +378,12 @@ class Training:
         last_rise = max(i for i, row in enumerate(self.history) if row["selected"])
         return len(self.history) - 1 - last_rise >= patience
 
-    def _enter(self, method: Method) -> int:
+    def _register(self, method: Method) -> int:
         """Register a method when first seen: check, prepare, restore. Returns its number."""
         for number, (known, _) in enumerate(self._methods):
             if known is method:
                 return number
-        for name in method.beside:
+        for name in method.auxiliary:
             self.split(name)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seeded(self.config.seed, "method", len(self._methods)))

@@ -1,7 +1,7 @@
 """Classical methods: resampling, SMOTE, AdaBoost."""
 
-from noisewise.methods.ce import CrossEntropy
-from noisewise.methods.resampling import Joined
+from noisewise.methods.classical.resampling import Joined
+from noisewise.methods.losses.ce import CrossEntropy
 
 from ..case import Case
 

@@ -1,9 +1,9 @@
 """Methods at the gradient station."""
 
-from noisewise.methods.cdr import CDR
-from noisewise.methods.gradient_noise import GradientNoise
-from noisewise.methods.perturbed_gd import PerturbedGD
-from noisewise.methods.sam import SAM
+from noisewise.methods.gradients.cdr import CDR
+from noisewise.methods.gradients.gradient_noise import GradientNoise
+from noisewise.methods.gradients.perturbed_gd import PerturbedGD
+from noisewise.methods.gradients.sam import SAM
 
 from ..case import Case
 

@@ -1,7 +1,7 @@
 """Methods that change the inputs."""
 
-from noisewise.methods.mixup import Mixup
-from noisewise.methods.pgd_training import PGDTraining
+from noisewise.methods.inputs.mixup import Mixup
+from noisewise.methods.inputs.pgd_training import PGDTraining
 
 from ..case import Case
 

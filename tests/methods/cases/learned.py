@@ -2,11 +2,11 @@
 
 import torch
 
-from noisewise.methods.fwl import FidelityWeighted
-from noisewise.methods.hypergradient import Hypergradient
-from noisewise.methods.l2rw import L2RW
-from noisewise.methods.learned_loss import LearnedLoss
-from noisewise.methods.meta_weight_net import MetaWeightNet
+from noisewise.methods.learned.fwl import FidelityWeighted
+from noisewise.methods.learned.hypergradient import Hypergradient
+from noisewise.methods.learned.l2rw import L2RW
+from noisewise.methods.learned.learned_loss import LearnedLoss
+from noisewise.methods.learned.meta_weight_net import MetaWeightNet
 from noisewise.training.networks import Networks
 
 from ..case import CLASSES, Case

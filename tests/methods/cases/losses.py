@@ -1,18 +1,18 @@
 """Cross entropy, robust losses and smoothed labels."""
 
-from noisewise.methods.bi_tempered import BiTempered
-from noisewise.methods.ce import CrossEntropy
-from noisewise.methods.correntropy import Correntropy
-from noisewise.methods.ct import CT
-from noisewise.methods.focal import Focal
-from noisewise.methods.gce import GCE
-from noisewise.methods.label_smoothing import LabelSmoothing
-from noisewise.methods.mae import MAE
-from noisewise.methods.nce_rce import NCEandRCE
-from noisewise.methods.poly_soft import PolySoft
-from noisewise.methods.sce import SCE
-from noisewise.methods.taylor_ce import TaylorCE
-from noisewise.methods.truncated_gce import TruncatedGCE
+from noisewise.methods.losses.bi_tempered import BiTempered
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.methods.losses.correntropy import Correntropy
+from noisewise.methods.losses.ct import CT
+from noisewise.methods.losses.focal import Focal
+from noisewise.methods.losses.gce import GCE
+from noisewise.methods.losses.label_smoothing import LabelSmoothing
+from noisewise.methods.losses.mae import MAE
+from noisewise.methods.losses.nce_rce import NCEandRCE
+from noisewise.methods.losses.poly_soft import PolySoft
+from noisewise.methods.losses.sce import SCE
+from noisewise.methods.losses.taylor_ce import TaylorCE
+from noisewise.methods.losses.truncated_gce import TruncatedGCE
 
 from ..case import Case
 

@@ -1,9 +1,9 @@
 """Two networks that agree or disagree."""
 
-from noisewise.methods.coteaching import CoTeaching
-from noisewise.methods.coteaching_plus import CoTeachingPlus
-from noisewise.methods.decoupling import Decoupling
-from noisewise.methods.jocor import JoCoR
+from noisewise.methods.pairs.coteaching import CoTeaching
+from noisewise.methods.pairs.coteaching_plus import CoTeachingPlus
+from noisewise.methods.pairs.decoupling import Decoupling
+from noisewise.methods.pairs.jocor import JoCoR
 
 from ..case import Case
 

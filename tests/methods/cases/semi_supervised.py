@@ -1,10 +1,10 @@
 """Semi-supervised recipes."""
 
-from noisewise.methods.dividemix import DivideMix
-from noisewise.methods.m_correction import MCorrection
-from noisewise.methods.pes import SemiConfident
-from noisewise.methods.promix import ProMix, Settings
-from noisewise.methods.self_ensembling import SelfEnsembling
+from noisewise.methods.semi_supervised.dividemix import DivideMix
+from noisewise.methods.semi_supervised.m_correction import MCorrection
+from noisewise.methods.semi_supervised.pes import SemiConfident
+from noisewise.methods.semi_supervised.promix import ProMix, Settings
+from noisewise.methods.semi_supervised.self_ensembling import SelfEnsembling
 from noisewise.training.networks import Networks
 
 from ..case import Case

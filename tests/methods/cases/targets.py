@@ -2,12 +2,12 @@
 
 import copy
 
-from noisewise.methods.bootstrap import BootstrapHard, BootstrapSoft
-from noisewise.methods.d2l import D2L
-from noisewise.methods.elr import ELR
-from noisewise.methods.elr_plus import ELRPlus
-from noisewise.methods.sop import SOP
-from noisewise.methods.sop_plus import SOPPlus
+from noisewise.methods.targets.bootstrap import BootstrapHard, BootstrapSoft
+from noisewise.methods.targets.d2l import D2L
+from noisewise.methods.targets.elr import ELR
+from noisewise.methods.targets.elr_plus import ELRPlus
+from noisewise.methods.targets.sop import SOP
+from noisewise.methods.targets.sop_plus import SOPPlus
 from noisewise.training.method import Task
 from noisewise.training.networks import Networks
 

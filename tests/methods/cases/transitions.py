@@ -1,12 +1,12 @@
 """Methods with a transition matrix."""
 
-from noisewise.methods.backward import BackwardCorrection
-from noisewise.methods.forward import ForwardCorrection
-from noisewise.methods.glc import GoldLossCorrection
-from noisewise.methods.learned_transition import LearnedTransition
-from noisewise.methods.s_model import NoiseLayer
-from noisewise.methods.t_revision import ImportanceReweighting, Revision
-from noisewise.methods.volminnet import VolMinNet
+from noisewise.methods.transition.backward import BackwardCorrection
+from noisewise.methods.transition.forward import ForwardCorrection
+from noisewise.methods.transition.glc import GoldLossCorrection
+from noisewise.methods.transition.learned_transition import LearnedTransition
+from noisewise.methods.transition.s_model import NoiseLayer
+from noisewise.methods.transition.t_revision import ImportanceReweighting, Revision
+from noisewise.methods.transition.volminnet import VolMinNet
 
 from ..case import Case, confusion
 

@@ -2,15 +2,15 @@
 
 import torch
 
-from noisewise.methods.class_balanced import ClassBalanced
-from noisewise.methods.cores2 import CORES2
-from noisewise.methods.focal_weighting import FocalWeighting
-from noisewise.methods.hard_mining import HardMining
-from noisewise.methods.linear_weighting import LinearWeighting
-from noisewise.methods.mentornet import Mentored, MentorNet
-from noisewise.methods.mixture_weighting import MixtureWeighting
-from noisewise.methods.prediction_variance import PredictionVariance
-from noisewise.methods.self_paced import SelfPaced
+from noisewise.methods.weights.class_balanced import ClassBalanced
+from noisewise.methods.weights.cores2 import CORES2
+from noisewise.methods.weights.focal_weighting import FocalWeighting
+from noisewise.methods.weights.hard_mining import HardMining
+from noisewise.methods.weights.linear_weighting import LinearWeighting
+from noisewise.methods.weights.mentornet import Mentored, MentorNet
+from noisewise.methods.weights.mixture_weighting import MixtureWeighting
+from noisewise.methods.weights.prediction_variance import PredictionVariance
+from noisewise.methods.weights.self_paced import SelfPaced
 
 from ..case import Case
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from noisewise.runner import Task
+from noisewise.compute import Task
+from noisewise.figures import subplots
 from noisewise.studies import Card, Claim, Study
-from noisewise.style import subplots
 
 SIZES = {"smoke": (10, 100, 1000), "cpu": (10, 100, 1000, 10000)}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from noisewise.auditing.detectors.detector import Card, Detector, at_labels
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.neighbours import neighbour_shares
+from noisewise.auditing.rows.neighbours import neighbour_shares
 
 
 def score(evidence: Evidence) -> np.ndarray:

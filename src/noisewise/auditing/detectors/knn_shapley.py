@@ -15,7 +15,7 @@ import numpy as np
 
 from noisewise.auditing.detectors.detector import Card, Detector
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.neighbours import BLOCK_NUMBERS, NEIGHBOURS, SMALLEST_NORM
+from noisewise.auditing.rows.neighbours import BLOCK_NUMBERS, NEIGHBOURS, SMALLEST_NORM
 
 MOST_TESTS = 5000
 

@@ -17,8 +17,8 @@ import torch
 
 from noisewise.auditing.detectors.detector import Card, Detector, at_labels, best_other
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.neighbours import neighbour_shares
-from noisewise.methods.hoc import hoc_transition
+from noisewise.auditing.rows.neighbours import neighbour_shares
+from noisewise.methods.transition.hoc import hoc_transition
 
 FEWEST = 3
 _TINY = 1e-12

@@ -1,0 +1,53 @@
+"""Which detectors were asked for, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from noisewise.auditing.detectors.catalogue import DETECTORS
+from noisewise.auditing.evidence import Evidence
+from noisewise.errors import BadInput
+
+EVERY = "all"
+
+
+def asked(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """The names that `detectors` asks for, in their order; None where it leaves the choice to the evidence.
+
+    Args:
+        detectors: None; "all"; names with commas between them; or a collection of names.
+
+    Raises:
+        BadInput: an unknown name, or none.
+    """
+    if detectors is None:
+        return None
+    if detectors == EVERY:
+        return tuple(DETECTORS)
+    parts = detectors.split(",") if isinstance(detectors, str) else detectors
+    names = tuple(dict.fromkeys(str(part).strip() for part in parts))
+    if not names or names == ("",):
+        raise BadInput(f"detectors={detectors!r} names no detector; it must be 'all' or names of `noisewise detectors`")
+    return tuple(DETECTORS.check(name) for name in names)
+
+
+def scores_of(
+    evidence: Evidence, detectors: str | Iterable[str] | None, known: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """(n,) scores per detector, higher is more suspect.
+
+    Args:
+        evidence: what is known of the rows.
+        detectors: names; "all" for those that the evidence serves; None for those of them that cost nothing extra.
+        known: scores that were computed before, by name.
+
+    Raises:
+        BadInput: an unknown name; evidence that lacks what a detector needs which was asked for by name.
+    """
+    names = asked(detectors)
+    if names is None or detectors == EVERY:
+        names = tuple(name for name, one in DETECTORS.items() if one.serves(evidence, asked=names is not None))
+    known = known or {}
+    return {name: known[name] if name in known else DETECTORS[name](evidence) for name in names}

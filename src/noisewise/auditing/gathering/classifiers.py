@@ -1,0 +1,185 @@
+"""Cross-fitting of scikit-learn classifiers, for tables and texts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.gathering.blend import blended
+from noisewise.auditing.gathering.copies import copies
+from noisewise.data import Dataset, folds
+from noisewise.data.texts import documents
+from noisewise.errors import BadInput
+from noisewise.training.config import seeded
+
+BLEND, FOREST = "blend", "forest"
+FOLDS = 5
+MOST_NUMBERS = 20_000_000
+TREES, LEAF = 200, 3
+MOST_CLASSES, MOST_BOOSTED = 50, 20
+STRENGTH, TEXT_STRENGTH = 0.3, 2.0
+
+
+class Classifier(Protocol):
+    """What scikit-learn calls a classifier."""
+
+    def fit(self, X: Any, y: Any) -> Any: ...
+    def predict_proba(self, X: Any) -> np.ndarray: ...
+
+
+def forest(seed: int) -> BaseEstimator:
+    """Extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 2006), at least 3 rows in a leaf.
+
+    A leaf of several rows outvotes a wrong label among them: the trees do not learn single labels by heart.
+    """
+    return ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
+
+
+def boosting(seed: int) -> BaseEstimator:
+    """Gradient boosting on histograms, with small trees, few rounds and a penalty, so that noise is not fitted."""
+    return HistGradientBoostingClassifier(
+        learning_rate=0.1,
+        max_iter=60,
+        max_leaf_nodes=15,
+        min_samples_leaf=5,
+        l2_regularization=5.0,
+        max_features=0.5,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def linear(seed: int) -> BaseEstimator:
+    """Logistic regression on standardised columns."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=500, tol=1e-3, random_state=seed))
+
+
+def linear_text(seed: int) -> BaseEstimator:
+    """Logistic regression on the weights of words."""
+    return LogisticRegression(C=TEXT_STRENGTH, max_iter=500, tol=1e-3, random_state=seed)
+
+
+CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {"forest": forest, "boosting": boosting, "linear": linear}
+OF_TEXTS = {**CLASSIFIERS, "linear": linear_text}
+NAMES = (BLEND, *CLASSIFIERS)
+
+
+def default_classifier(data: Dataset) -> str | None:
+    """What to cross-fit where nothing was asked for: "forest" for rows of numbers, "linear" for texts.
+
+    None, which means a network, for images, and for more than 50 classes or 20,000,000 rows times classes, where trees
+    become large and slow.
+    """
+    if data.kind == "text":
+        return "linear"
+    classes = len(data.classes)
+    small = classes <= MOST_CLASSES and len(data) * classes <= MOST_NUMBERS
+    return FOREST if data.kind in ("table", "vector") and small else None
+
+
+def is_named_or_classifier(model: object) -> bool:
+    """Whether `model` is the name of a classifier or a classifier of scikit-learn, and no network."""
+    if isinstance(model, str):
+        return model in NAMES
+    return isinstance(model, BaseEstimator) or (not isinstance(model, type) and hasattr(model, "predict_proba"))
+
+
+def cross_fit_classifier(
+    data: Dataset,
+    model: str | Any,
+    count: int,
+    seed: int,
+    on_progress: Callable[[float], None] | None = None,
+) -> Evidence:
+    """Out-of-fold probabilities of every row, by a classifier of scikit-learn that never trained on the row.
+
+    Rows are the columns of a table as `encode_features` encodes them, vectors, flattened images, or, of texts, the
+    TF-IDF weights of words and pairs of words; these are computed once from all rows, without labels. A class that no
+    training row of a fold carries has probability 0 there. Copies lie in one fold (see `copies` and `folds`), so that a
+    copied wrong label cannot vouch for itself.
+
+    Args:
+        data: n rows, K classes.
+        model: "forest", "boosting", "linear"; "blend" of all three, see `blended`, without boosting for texts and for
+            more than 20 classes, of which each would cost a tree a round; or an unfitted classifier, which is cloned
+            for every fold and, where it has a `random_state` of None, seeded.
+        count: number of folds. seed: of the folds and the classifiers.
+        on_progress: told the share of the work that is done.
+
+    Raises:
+        BadInput: fewer than 2 folds or fewer rows than folds; something without `predict_proba`; a classifier that
+            cannot be fitted to these rows.
+    """
+    if not 2 <= count <= len(data):
+        raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
+    rows, made = _matrix(data), OF_TEXTS if data.kind == "text" else CLASSIFIERS
+    seed = seeded(seed, "classifiers") % 2**31
+    members = [made[name](seed) if isinstance(name, str) else _usable(name, seed) for name in _members(model, data)]
+    numbers = folds(data.given, count, seed, copies(data))
+    found = np.zeros((len(members), len(data), len(data.classes)))
+    for fold in range(count):
+        held = numbers == fold
+        for at, member in enumerate(members):
+            found[at, held] = _predicted(member, rows, data.given, held, len(data.classes))
+            if on_progress is not None:
+                on_progress((fold * len(members) + at + 1) / (count * len(members)))
+    return Evidence(data.given, len(data.classes), probabilities=blended(found, data.given))
+
+
+def _members(model: Any, data: Dataset) -> list[Any]:
+    if not isinstance(model, str) or model != BLEND:
+        return [model]
+    boosted = data.kind != "text" and len(data.classes) <= MOST_BOOSTED
+    return [name for name in CLASSIFIERS if boosted or name != "boosting"]
+
+
+def _matrix(data: Dataset) -> Any:
+    if data.kind != "text":
+        return np.asarray(data.inputs[:]).reshape(len(data), -1)
+    words = TfidfVectorizer(
+        sublinear_tf=True, ngram_range=(1, 2), min_df=2 if len(data) >= 100 else 1, dtype=np.float32
+    )
+    try:
+        return words.fit_transform(documents(data.inputs))
+    except ValueError as error:
+        raise BadInput(f"the texts of {data.name} have no words in common to learn from") from error
+
+
+def _usable(model: Any, seed: int) -> Any:
+    name = type(model).__name__
+    if not hasattr(model, "fit") or not hasattr(model, "predict_proba"):
+        raise BadInput(f"model={name} gives no probabilities (predict_proba): wrap it in CalibratedClassifierCV")
+    copied = clone(model)
+    states = {key: seed for key, value in copied.get_params().items() if key.endswith("random_state") and value is None}
+    return copied.set_params(**states)
+
+
+def _predicted(model: Any, rows: Any, labels: np.ndarray, held: np.ndarray, classes: int) -> np.ndarray:
+    """(held rows, K) probabilities by a clone of `model` fitted to the other rows."""
+    found = np.zeros((int(held.sum()), classes))
+    present = np.unique(labels[~held])
+    if len(present) == 1:
+        found[:, present] = 1.0
+        return found
+    fitted = clone(model)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted.fit(rows[~held], labels[~held])
+        chances = fitted.predict_proba(rows[held])
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"model={type(model).__name__} cannot be fitted: {str(error).splitlines()[0]}") from error
+    found[:, np.asarray(fitted.classes_)] = chances
+    return found

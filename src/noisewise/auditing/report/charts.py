@@ -1,0 +1,152 @@
+"""Charts as inline SVG and HTML; sizes are attributes, because the page's policy forbids style attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from noisewise.auditing.report.markup import count, escape, name, percent
+
+WIDTH, HEIGHT = 440, 230
+LEFT, RIGHT, TOP, BOTTOM = 60, 12, 14, 40
+MANY_CLASSES = 30
+
+
+def histogram(suspicion: np.ndarray, threshold: float, bins: int = 40) -> str:
+    """How many rows have which suspicion, (n,) in [0, 1], on a logarithmic scale, with the threshold marked."""
+    counts, edges = np.histogram(np.clip(suspicion, 0, 1), bins=bins, range=(0, 1))
+    top = max(1, int(np.ceil(np.log10(counts.max() + 1)))) if len(suspicion) else 1
+    bars = []
+    for rows, low, high in zip(counts, edges[:-1], edges[1:], strict=True):
+        if rows:
+            at = _y(np.log10(rows + 1) / top)
+            kind = "above" if (low + high) / 2 > threshold else "below"
+            title = f"{count(int(rows), 'row')}, suspicion {low:.3g} to {high:.3g}"
+            bars.append(
+                f'<rect class="{kind}" x="{_x(low) + 0.5:.1f}" y="{at:.1f}" width="{_x(high) - _x(low) - 1:.1f}" '
+                f'height="{_y(0) - at:.1f}"><title>{title}</title></rect>'
+            )
+    ticks = [(np.log10(10**power + 1) / top, _short(10**power)) for power in range(top + 1)]
+    body = _axes("suspicion", "rows", [tick for tick in ticks if tick[0] <= 1.02]) + "".join(bars) + _mark(threshold)
+    return _svg(body, f"Histogram of the suspicion of {count(len(suspicion), 'row')}, threshold at {threshold:.2f}")
+
+
+def reliability(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> str:
+    """Observed share of wrong labels against mean suspicion, in equal bins; on the diagonal suspicion is a probability.
+
+    Args:
+        suspicion: (n,) in [0, 1].
+        wrong: (n,) bool, given label differs from the truth.
+        bins: number of bins.
+    """
+    place = np.minimum((np.clip(suspicion, 0, 1) * bins).astype(int), bins - 1)
+    rows = np.bincount(place, minlength=bins)
+    filled = np.flatnonzero(rows)
+    said = np.bincount(place, suspicion, bins)[filled] / rows[filled]
+    seen = np.bincount(place, wrong, bins)[filled] / rows[filled]
+    dots = [
+        f'<circle cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="{2.5 + 4.5 * np.sqrt(n / rows.max()):.1f}">'
+        f"<title>suspicion {x:.3f}: {percent(y)} wrong, {count(int(n), 'row')}</title></circle>"
+        for x, y, n in zip(said, seen, rows[filled], strict=True)
+    ]
+    path = " ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in zip(said, seen, strict=True))
+    diagonal = f'<line class="guide" x1="{_x(0):.1f}" y1="{_y(0):.1f}" x2="{_x(1):.1f}" y2="{_y(1):.1f}"/>'
+    ticks = [(share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
+    body = _axes("mean suspicion", "wrong labels", ticks) + diagonal + f'<polyline points="{path}"/>' + "".join(dots)
+    return _svg(body, "Reliability diagram: observed share of wrong labels against mean suspicion")
+
+
+def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str], most: int = MANY_CLASSES) -> str:
+    """Expected share of wrong labels among the rows given each class, their mean suspicion; noisiest class first.
+
+    Of more classes than `most` those are shown that hold the most wrong labels: a class of one row is soon all wrong.
+    """
+    rows = np.bincount(given, minlength=len(classes))
+    wrong = np.bincount(given, suspicion, len(classes))
+    noise = wrong / np.maximum(rows, 1)
+    chosen = np.argsort(-wrong, kind="stable")[:most]
+    order = [k for k in chosen[np.argsort(-noise[chosen], kind="stable")] if rows[k]]
+    longest = max([noise[k] for k in order], default=0) or 1
+    lines = [
+        f'<tr><th scope="row" title="{escape(classes[k], 200)}">{name(classes[k])}</th>'
+        f"<td>{bar(noise[k] / longest)}</td>"
+        f'<td class="number">{percent(noise[k])} <small>of {int(rows[k]):,}</small></td></tr>'
+        for k in order
+    ]
+    return f'<table class="bars"><tbody>{"".join(lines)}</tbody></table>'
+
+
+def detectors(scores: Mapping[str, np.ndarray], issues: np.ndarray, wrong: np.ndarray | None) -> str:
+    """Per detector: the share of its most suspect rows, as many as there are issues, that are issues; AUROC with truth.
+
+    Args:
+        scores: (n,) each, higher is more suspect.
+        issues: (n,) bool, the rows called issues.
+        wrong: (n,) bool, given label differs from the truth; None where the truth is unknown.
+    """
+    number = int(issues.sum())
+    lines = []
+    for detector, score in scores.items():
+        top = np.argpartition(-score, number - 1)[:number] if number else np.empty(0, int)
+        cells = [percent(float(issues[top].mean())) if number else "–"]
+        if wrong is not None:
+            cells.append(f"{roc_auc_score(wrong, np.nan_to_num(score)):.3f}" if 0 < wrong.sum() < len(wrong) else "–")
+        values = "".join(f'<td class="number">{cell}</td>' for cell in cells)
+        lines.append(f'<tr><th scope="row"><code>{escape(detector)}</code></th>{values}</tr>')
+    heads = ["agrees with the audit", *([] if wrong is None else ["AUROC"])]
+    head = "".join(f'<th scope="col" class="number">{text}</th>' for text in heads)
+    return (
+        f'<table class="plain"><thead><tr><th scope="col">detector</th>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def bar(share: float) -> str:
+    """A horizontal bar, `share` of its place long."""
+    return (
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="{100 * min(max(share, 0), 1):.2f}" height="8"/></svg>'
+    )
+
+
+def _x(share: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * float(share)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * float(share)
+
+
+def _short(number: int) -> str:
+    for unit, sign in ((10**6, "M"), (1000, "k")):
+        if number >= unit:
+            return f"{number // unit}{sign}"
+    return str(number)
+
+
+def _mark(threshold: float) -> str:
+    at, side = _x(threshold), (-5 if threshold > 0.7 else 5)
+    kind = "mark end" if side < 0 else "mark"
+    return (
+        f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{HEIGHT - BOTTOM}"/>'
+        f'<text class="{kind}" x="{at + side:.1f}" y="{TOP + 4}">threshold {threshold:.2f}</text>'
+    )
+
+
+def _axes(x: str, y: str, ticks: Sequence[tuple[float, str]]) -> str:
+    parts = []
+    for share, text in ticks:
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(share):.1f}" y2="{_y(share):.1f}"/>')
+        parts.append(f'<text class="end" x="{LEFT - 9}" y="{_y(share) + 4:.1f}">{text}</text>')
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        parts.append(f'<text class="middle" x="{_x(share):.1f}" y="{HEIGHT - BOTTOM + 16}">{share:g}</text>')
+    parts.append(f'<text class="middle label" x="{_x(0.5):.1f}" y="{HEIGHT - 6}">{x}</text>')
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    parts.append(f'<text class="middle label" transform="translate(11 {middle}) rotate(-90)">{y}</text>')
+    return "".join(parts)
+
+
+def _svg(body: str, label: str) -> str:
+    return f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{body}</svg>'

@@ -1,0 +1,105 @@
+"""The summary in Markdown: for a pull request, an issue or the page of a pipeline's run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from noisewise.auditing.findings import Findings
+from noisewise.auditing.report.matrix import confused_pairs
+from noisewise.auditing.report.summary_text import headline, verdict
+from noisewise.formatting import percent
+
+PAIRS, SUSPECTS, LONGEST = 10, 10, 60
+APART = "&#8203;"
+MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "<span>$</span>"}
+_SPECIAL = re.compile(r"[\\`*_\[\]|~!]|[&<>$]|[@#:](?=\S)|(?i:www)(?=\.)")
+
+
+def render_markdown(findings: Findings) -> str:
+    """The summary as the text of a Markdown file.
+
+    The headline with rate and interval, the verdict of the gate where there is one, the pairs of classes confused
+    most, the most suspect rows, and the command that gives all this again. Everything from the data is escaped.
+
+    Args:
+        findings: of an audit.
+    """
+    parts = [
+        f"## Label audit of {escape(findings.data.name)}",
+        headline(findings, _strong),
+        "" if findings.gate is None else verdict(findings.gate, _strong),
+        _measured(findings),
+        _pairs(findings),
+        _suspects(findings),
+        _again(findings.command),
+        "To review the suspects, open `report.html` of the same folder; `issues.csv` lists every row.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: object, longest: int = LONGEST) -> str:
+    """Text from data as one line of Markdown that shows it and does nothing else.
+
+    Markup, HTML, cells of tables and mathematics are escaped; mentions, references to issues, short names of emoji
+    and addresses are taken apart by a space of no width, so that nobody is notified and nothing becomes a link.
+
+    Args:
+        text: anything; white space becomes single spaces, and what cannot be printed becomes a question mark.
+        longest: characters to keep.
+    """
+    plain = " ".join(str(text).split())
+    plain = "".join(letter if letter.isprintable() else "?" for letter in plain)
+    if len(plain) > longest:
+        plain = plain[: longest - 1] + "…"
+    return _SPECIAL.sub(_harmless, plain)
+
+
+def _harmless(found: re.Match[str]) -> str:
+    special = found.group()
+    if special in _ENTITIES:
+        return _ENTITIES[special]
+    return special + APART if special in "@#:" or len(special) > 1 else f"\\{special}"
+
+
+def _strong(text: str) -> str:
+    return f"**{text}**"
+
+
+def _measured(findings: Findings) -> str:
+    known = [f"{title} {findings.metrics[key]:.3f}" for key, title in MEASURES.items() if key in findings.metrics]
+    if "true_noise_rate" not in findings.metrics:
+        return ""
+    rate = percent(findings.metrics["true_noise_rate"])
+    return f"The truth is known here: {rate} are wrong{'; ' if known else ''}{', '.join(known)}."
+
+
+def _pairs(findings: Findings) -> str:
+    names = findings.data.classes
+    pairs = confused_pairs(findings.data.given, findings.suggested, findings.is_issue, PAIRS)
+    rows = [(escape(names[given]), escape(names[suggested]), f"{count:,}") for given, suggested, count in pairs]
+    return _table("Confused most", ("given", "suggested", "rows"), rows, numbers=1)
+
+
+def _suspects(findings: Findings) -> str:
+    issues = findings.issues[findings.issues["is_issue"]].head(SUSPECTS)
+    known = issues[["given", "suggested", "index", "suspicion"]].itertuples(index=False)
+    rows = [(escape(given), escape(best), str(index), f"{suspicion:.3f}") for given, best, index, suspicion in known]
+    return _table("Most suspect", ("given", "suggested", "index", "suspicion"), rows, numbers=2)
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> str:
+    if not rows:
+        return ""
+    rule = ["---"] * (len(heads) - numbers) + ["---:"] * numbers
+    lines = [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
+    return f"### {title}\n\n" + "\n".join(lines)
+
+
+def _again(command: str) -> str:
+    if not command:
+        return ""
+    command = command.encode("utf-8", "replace").decode("utf-8")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
+    return f"### To get this again\n\n{fence}sh\n{command}\n{fence}"

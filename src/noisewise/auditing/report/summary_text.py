@@ -1,0 +1,29 @@
+"""The sentences that the report and the Markdown summary both open with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from noisewise.auditing.findings import Findings
+from noisewise.auditing.gate import Gate
+from noisewise.formatting import count, percent
+
+
+def headline(findings: Findings, strong: Callable[[str], str]) -> str:
+    """The estimated rate with its interval, and how many rows are called issues; `strong` marks up the rate."""
+    low, high = findings.interval
+    issues = int(findings.is_issue.sum())
+    called = "is called an issue" if issues == 1 else "are called issues"
+    return (
+        f"About {strong(percent(findings.noise_rate))} of the given labels are wrong "
+        f"(90 % interval {percent(low)} to {percent(high)}). "
+        f"{issues:,} of {count(len(findings.data), 'row')} {called}: suspicion above {findings.threshold:.2f}."
+    )
+
+
+def verdict(gate: Gate, strong: Callable[[str], str]) -> str:
+    """Whether the gate passed, and what was compared with what; `strong` marks up the verdict."""
+    compared = "lower end of the interval" if gate.sure else "estimated noise"
+    said, relation = ("passed", "not above") if gate.passed else ("failed", "above")
+    measured, limit = percent(gate.measured), percent(gate.limit)
+    return f"{strong(f'Gate {said}')}: the {compared}, {measured}, is {relation} the limit of {limit}."

@@ -1,0 +1,121 @@
+"""Decisions from any tool as one table: `index`, `decision`, `label`, one line a reviewed row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from noisewise.auditing.review.exchange import fiftyone, label_studio
+from noisewise.errors import BadInput, nearest
+
+WORDS = ("accept", "keep", "relabel")
+COLUMNS = ("index", "decision", "label")
+
+
+def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
+    """Read a file of decisions; what wrote it is recognised by its content, not by its name.
+
+    A CSV has the columns `index`, `decision`, `label`; lines with neither decision nor label are rows nobody reviewed.
+    A JSON list is an export of Label Studio, a JSON object with `labels` or `samples` is FiftyOne's. Where a tool says
+    labels rather than decisions, the given label means `keep`, the suggested one `accept`, any other `relabel`.
+
+    Args:
+        path: of the file.
+        issues: the audit's table of all rows, with `index`, `given` and `suggested`.
+
+    Returns:
+        The decisions as text, in the order of the review; class names exactly as they were written.
+
+    Raises:
+        BadInput: the file cannot be read, or is none of these.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read the decisions in {path}: {error}") from error
+    if text.lstrip()[:1] not in ("[", "{"):
+        return read_csv(text, path)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"cannot read the decisions in {path}: it is no JSON ({error})") from error
+    if isinstance(content, list):
+        return from_labels(label_studio.labels(content), issues)
+    if "labels" in content:
+        return from_labels(fiftyone.labels(content), issues)
+    if "samples" in content:
+        return from_labels(fiftyone.sample_labels(content, issues), issues)
+    raise BadInput(
+        f"the JSON in {path} holds no decisions: neither a list of Label Studio's tasks nor 'labels' or 'samples' of "
+        "FiftyOne"
+    )
+
+
+def read_csv(text: str, path: str | Path) -> pd.DataFrame:
+    """The cells of a CSV of decisions as text, without the rows that nobody reviewed.
+
+    Raises:
+        BadInput: it is no CSV, or its lines differ in length.
+    """
+    try:
+        head, *lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line] or [[]]
+    except csv.Error as error:
+        raise BadInput(f"cannot read the decisions in {path}: {error}") from error
+    for line in lines:
+        if len(line) != len(head):
+            raise BadInput(
+                f"{path} has {len(head)} columns, but a line with {len(line)} cells: {','.join(line)[:80]!r}"
+            )
+    frame = pd.DataFrame(lines, columns=head, dtype=object)
+    if {"decision", "label"} <= set(frame):
+        frame = frame[(frame["decision"] != "") | (frame["label"] != "")].reset_index(drop=True)
+    return frame
+
+
+def from_labels(labels: Iterable[tuple[int, str]], issues: pd.DataFrame) -> pd.DataFrame:
+    """The decisions behind (index, label) pairs: what a person's label means beside the given and suggested one."""
+    known = dict(zip(issues["index"], zip(issues["given"], issues["suggested"], strict=True), strict=True))
+    lines = []
+    for index, label in labels:
+        given, suggested = known.get(index, (None, None))
+        word = "keep" if label == given else "accept" if label == suggested else "relabel"
+        lines.append((index, word, label))
+    return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
+
+
+def checked(frame: pd.DataFrame) -> pd.DataFrame:
+    """The decisions as numbers and text, each row once.
+
+    Raises:
+        BadInput: a column is missing, an index is no whole number, a decision is unknown or contradicts another.
+    """
+    missing = [column for column in COLUMNS if column not in frame]
+    if missing:
+        found = ", ".join(map(str, frame.columns)) or "none"
+        raise BadInput(
+            f"decisions need the columns {', '.join(COLUMNS)}, but {', '.join(missing)} is missing of {found}"
+        )
+    frame = frame[list(COLUMNS)].astype(object)
+    frame = frame.where(frame.notna(), "").astype(str).drop_duplicates(ignore_index=True)
+    for text in frame["index"]:
+        if not re.fullmatch(r"-?\d{1,18}", text):
+            raise BadInput(f"decisions: index {text!r} must be a whole number")
+    for index, word in zip(frame["index"], frame["decision"], strict=True):
+        if word not in WORDS:
+            hint = nearest(word, WORDS)
+            raise BadInput(
+                f"decisions: {word!r} must be one of {', '.join(WORDS)}{hint}, on the row with index {index}"
+            )
+    frame["index"] = frame["index"].astype(np.int64)
+    again = frame["index"][frame["index"].duplicated()]
+    if len(again):
+        both = " and ".join(frame["decision"][frame["index"] == again.iloc[0]])
+        raise BadInput(f"decisions contradict each other on the row with index {again.iloc[0]}: {both}")
+    return frame

@@ -1,0 +1,33 @@
+"""CSV for a spreadsheet: one line a row, with two empty columns to fill in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from noisewise.auditing.review.exchange.content import cells
+from noisewise.auditing.review.exchange.queue import Queue
+from noisewise.errors import BadInput
+from noisewise.files import whole
+
+PREFIX = "data."
+
+
+def export(queue: Queue, out: Path) -> list[Path]:
+    """Write the queue as CSV: `index`, empty `decision` and `label`, what the audit found, and the row's own columns.
+
+    The row's own columns begin with "data." so that they cannot be mistaken for the others.
+
+    Raises:
+        BadInput: `out` does not end in .csv, or cannot be written.
+    """
+    if out.suffix != ".csv":
+        raise BadInput(f"out={out} must end in .csv")
+    frame = queue.rows[["index", "given", "suggested", "suspicion"]].assign(expected_gain=queue.rows["gain"])
+    frame.insert(1, "decision", "")
+    frame.insert(2, "label", "")
+    known = pd.DataFrame(cells(queue.data, queue.positions)).add_prefix(PREFIX)
+    with whole(out) as temporary:
+        pd.concat([frame, known], axis=1).to_csv(temporary, index=False, encoding="utf-8")
+    return [out]

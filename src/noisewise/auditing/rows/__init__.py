@@ -1,0 +1,1 @@
+"""What is measured of rows by themselves: neighbours, visual features, conditions such as duplicates."""

@@ -1,0 +1,205 @@
+"""`noisewise audit`: the main job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import noisewise
+from noisewise.cli import options
+from noisewise.cli.command import Command
+from noisewise.cli.command_line import command_line
+from noisewise.cli.settings import read_settings
+from noisewise.errors import BadInput
+from noisewise.formatting import percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from noisewise.auditing.findings import Findings
+    from noisewise.auditing.gate import Gate
+
+_PAIRS, _SUSPECTS = 5, 10
+_MEASURED = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+}
+
+
+@click.command(
+    cls=Command,
+    example="noisewise audit digits --corrupt symmetric:0.2 --out audit/\n"
+    "noisewise audit photos/ --model resnet18 --epochs 20 --out audit/\n"
+    "noisewise audit table.csv --labels species --fail-above 0.05 --out audit/",
+)
+@options.together(options.source, options.labels)
+@click.option("--text", metavar="COL", help="The column of a table whose texts are the inputs.")
+@options.injected
+@click.option(
+    "--model",
+    metavar="NET",
+    help="A name of `noisewise models`, module:function, or blend, forest, boosting, linear; by default one that fits "
+    "the data.",
+)
+@click.option("--method", metavar="SPEC", help="How each network trains: a name of `noisewise methods`; by default ce.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Passes over the rows per fold; by default the library chooses.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Parts of the cross-fitting; by default the library chooses.",
+)
+@click.option(
+    "--probs",
+    metavar="FILE",
+    help="(n, K) out-of-sample probabilities of any other tool, .npy or .parquet; nothing is trained.",
+)
+@click.option("--features", metavar="FILE", help="(n, d) embeddings, .npy or .parquet; nothing is trained.")
+@click.option(
+    "--embed",
+    metavar="FOLDER|NAME",
+    help="A pretrained model, in a folder or on the hub, whose embeddings of texts or images are judged.",
+)
+@click.option(
+    "--transition-estimator",
+    "transition",
+    metavar="NAME",
+    help="Report the transition matrix by this estimator too: anchor, anchor-mean, dual-t or hoc.",
+)
+@click.option(
+    "--detectors",
+    metavar="all|NAME,NAME",
+    help="Whose scores to report beside the judgement, names of `noisewise detectors`; by default those that cost "
+    "nothing extra.",
+)
+@click.option(
+    "--no-conditions",
+    "conditions",
+    flag_value=False,
+    type=bool,
+    default=True,
+    help="Do not look for duplicates, outliers and ambiguous rows.",
+)
+@click.option(
+    "--fail-above", type=float, callback=options.share, metavar="R", help="Exit with 1 when the noise rate is above R."
+)
+@click.option(
+    "--fail-when-sure", is_flag=True, help="Compare the lower end of the rate's interval with --fail-above instead."
+)
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    metavar="FILE",
+    help="Append the Markdown summary to FILE, such as $GITHUB_STEP_SUMMARY.",
+)
+@options.engine
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Folds at a time; by default one, and with ray as many as the cluster has CPUs.",
+)
+@options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
+@options.together(options.out_folder("summary.json and .md, issues, report.html and the cleaned data"), options.as_json)
+@click.pass_context
+def audit(
+    ctx: click.Context,
+    source: str,
+    probs: str | None,
+    features: str | None,
+    summary: Path | None,
+    settings: tuple[str, ...],
+    device: str,
+    engine: str,
+    workers: int | None,
+    out: Path,
+    as_json: bool,
+    **arguments: Any,
+) -> int:
+    """Find the wrong labels of SOURCE.
+
+    SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz, .csv, .tsv, .jsonl or .parquet file,
+    a .txt file of lines "__label__NAME TEXT", or hf:NAME.
+    """
+    from noisewise.auditing.gathering.engines import fold_engine
+    from noisewise.cli.output import print_json
+    from noisewise.cli.progress import progress
+    from noisewise.data.readers.matrices import read_matrix
+
+    arrays: dict[str, Any] = {
+        "probs": None if probs is None else read_matrix(probs, "--probs"),
+        "features": None if features is None else read_matrix(features, "--features"),
+    }
+    asked = {name: value for name, value in arguments.items() if value is not None}
+    with progress("audit") as meter:
+        asked["engine"] = fold_engine(engine, workers, meter.say, gpu=device != "cpu") or engine
+        found = noisewise.audit(source, **asked, **arrays, on_progress=meter, device=device, **read_settings(settings))
+    found = replace(found, command=command_line(ctx, leave_out=("as_json", "summary")))
+    found.save(out)
+    if summary is not None:
+        _append(summary, found)
+    if as_json:
+        print_json({**found.summary, "out": out.resolve()})
+    else:
+        _show(found, out)
+    return _verdict(found.gate)
+
+
+def _verdict(gate: Gate | None) -> int:
+    if gate is None or gate.passed:
+        return 0
+    said = "lower end of the noise rate's interval" if gate.sure else "noise rate"
+    click.echo(f"the {said} of {percent(gate.measured)} is above --fail-above {percent(gate.limit)}", err=True)
+    return 1
+
+
+def _append(path: Path, found: Findings) -> None:
+    from noisewise.auditing.report.markdown import render_markdown
+
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(render_markdown(found))
+    except OSError as error:
+        raise BadInput(f"cannot append to --summary {path}: {error.strerror or error}") from error
+
+
+def _show(found: Findings, out: Path) -> None:
+    from noisewise.cli.output import print_pairs, print_table
+
+    low, high = found.interval
+    lines = [
+        ("source", f"{found.data.name}: {len(found.data):,} rows, {len(found.data.classes)} classes"),
+        ("noise rate", f"{percent(found.noise_rate)} (90 % interval {percent(low)} to {percent(high)})"),
+        ("issues", f"{int(found.is_issue.sum()):,} rows"),
+    ]
+    if found.metrics:
+        lines.append(("true noise rate", percent(found.metrics["true_noise_rate"])))
+        known = [f"{title} {found.metrics[key]:.3f}" for key, title in _MEASURED.items() if key in found.metrics]
+        lines.append(("against the truth", ", ".join(known)))
+    print_pairs(lines)
+    issues = found.issues[found.issues["is_issue"]]
+    if len(issues):
+        print_table(["given", "suggested", "rows"], _confused(issues), title="Most confused", right="rows")
+        columns = ["index", "given", "suggested", "suspicion"]
+        print_table(columns, _suspects(issues[columns]), title="Most suspect", right="index suspicion")
+    click.echo(f"\nreport: {(out / 'report.html').resolve()}")
+
+
+def _confused(issues: pd.DataFrame) -> list[tuple[object, ...]]:
+    pairs = issues.groupby(["given", "suggested"]).size().nlargest(_PAIRS)
+    return [(*names, rows) for names, rows in zip(pairs.index, pairs, strict=True)]
+
+
+def _suspects(issues: pd.DataFrame) -> list[tuple[object, ...]]:
+    return [(*known, f"{suspicion:.3f}") for *known, suspicion in issues.head(_SUSPECTS).itertuples(index=False)]

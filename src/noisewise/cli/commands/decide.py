@@ -1,0 +1,78 @@
+"""`noisewise decide`: a person's decisions go back into the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import noisewise
+from noisewise.cli import options
+from noisewise.cli.command import Command
+from noisewise.formatting import percent
+
+_BLOCKS = 10
+
+
+@click.command(
+    cls=Command,
+    example="noisewise decide audit/ decisions.csv --out reviewed.npz\n"
+    "noisewise decide audit/ label-studio-export.json --base cleaned --out reviewed.npz",
+)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("decisions", metavar="DECISIONS", type=click.Path(path_type=Path))
+@options.review_base
+@options.together(options.out_file("the reviewed data set"), options.as_json)
+def decide(folder: Path, decisions: Path, base: str, out: Path, as_json: bool) -> None:
+    """Apply the decisions of a review.
+
+    DIR is the folder of the audit. DECISIONS is the CSV of its report or of `noisewise review`, an export of Label
+    Studio (JSON or JSON-MIN), or FiftyOne's JSON; which of them it is shows in its content.
+    """
+    from noisewise.auditing.review.folder import original_data
+    from noisewise.cli.output import print_json
+    from noisewise.data.save import check_suffix
+
+    data = original_data(folder)
+    check_suffix(data, out)
+    reviewed, summary = noisewise.decide(data, decisions, findings_folder=folder, base=base)
+    noisewise.save(reviewed, out)
+    if as_json:
+        print_json({**summary, "out": out.resolve()})
+    else:
+        _show(summary, len(data), out)
+
+
+def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
+    from noisewise.cli.output import print_pairs
+
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary["decisions"].items())
+    issues, base = summary["issues_not_reviewed"], summary["base"]
+    become = "keep the given label" if base == "given" else "take the suggestion"
+    lines = [
+        ("reviewed", f"{summary['reviewed']:,} rows: {kinds}"),
+        ("not reviewed", f"{summary['not_reviewed']:,} rows, among them {issues:,} issues, which {become}"),
+        ("relabelled", f"{summary['relabelled']:,} rows"),
+        ("changed", f"{_blocks(summary['changed_per_100'])} labels per 100 reviewed, in the order of the review"),
+    ]
+    if "accuracy_before" in summary:
+        before, after = percent(summary["accuracy_before"]), percent(summary["accuracy_after"])
+        gained = summary["gain_per_100"]
+        points = _blocks([100 * gain / rows for gain in gained], "+.2f")
+        whole = summary["simulated_gain_per_100"]
+        lines += [
+            ("correct labels", f"{before} before, {after} after"),
+            ("gain", f"{_blocks(gained, '+d')} labels per 100 reviewed, in the order of the review"),
+            ("", f"{points} points of accuracy"),
+            ("simulated", f"{_blocks(whole['queue'], '+d')} labels per 100, had a perfect reviewer followed the queue"),
+            ("", f"{_blocks(whole['random'], '+.1f')} in random order"),
+        ]
+    print_pairs([*lines, ("written to", str(out.resolve()))])
+
+
+def _blocks(counts: Sequence[float], form: str = "d") -> str:
+    """The first of a row of numbers; of a long row also how many follow."""
+    shown = ", ".join(format(count, form) for count in counts[:_BLOCKS]) or "0"
+    return shown if len(counts) <= _BLOCKS else f"{shown} and {len(counts) - _BLOCKS} more blocks;"

@@ -1,0 +1,61 @@
+"""`noisewise review`: the rows that are best reviewed next, for another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from noisewise.cli import options
+from noisewise.cli.command import Command
+
+
+@click.command(
+    cls=Command,
+    example="noisewise review audit/ --to csv --out queue.csv\n"
+    "noisewise review audit/ --to label-studio --limit 200 --out tasks.json\n"
+    "noisewise review audit/ --to fiftyone --base cleaned --out queue/",
+)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--to", required=True, metavar="TOOL", help="label-studio, fiftyone or csv.")
+@options.review_base
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=500, metavar="N", help="The most rows, from the front of the queue."
+)
+@click.option(
+    "--images", default="embed", metavar="HOW", help="Label Studio's images: embed (in the tasks) or folder (beside)."
+)
+@click.option(
+    "--document-root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder that Label Studio serves local files from; by default that of FILE.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .json file for Label Studio, a .csv file, or a folder for FiftyOne.",
+)
+@options.as_json
+def review(folder: Path, to: str, out: Path, as_json: bool, **arguments: Any) -> None:
+    """Write the review queue for another tool.
+
+    DIR is the folder of the audit. The rows come in the order of the correct labels that reviewing them is expected to
+    bring. What was decided comes back with `noisewise decide`.
+    """
+    from noisewise.auditing.review.exchange.export import export_review
+    from noisewise.cli.output import print_json, print_pairs
+
+    summary = export_review(folder, to, out, **arguments)
+    files = [file.resolve() for file in summary["files"]]
+    if as_json:
+        print_json({**summary, "files": files})
+        return
+    gain = (
+        f"{summary['expected_gain']:.1f} more correct labels than in the {summary['base']} ones, once all are reviewed"
+    )
+    written = [("written to" if at == 0 else "", str(file)) for at, file in enumerate(files)]
+    print_pairs([("rows", f"{summary['rows']:,}"), ("expected gain", gain), *written])

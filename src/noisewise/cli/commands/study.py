@@ -1,0 +1,201 @@
+"""`noisewise study`: published experiments, run again."""
+
+from __future__ import annotations
+
+import contextlib
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noisewise.cli import options
+from noisewise.cli.command import Command
+from noisewise.cli.text import printable
+from noisewise.errors import BadInput
+
+if TYPE_CHECKING:
+    from noisewise.compute import Done
+    from noisewise.studies import Outcome, Study
+
+_NONE = "there are no studies in this version"
+
+
+@click.command(
+    cls=Command,
+    example="noisewise study --list\nnoisewise study NAME --scale smoke --out studies/\n"
+    "noisewise study --all --out studies/",
+)
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--all", "everything", is_flag=True, help="All studies that have the scale.")
+@click.option("--list", "listing", is_flag=True, help="Say what each shows, how long it took and which claims held.")
+@click.option(
+    "--scale",
+    type=click.Choice(["smoke", "cpu", "paper"]),
+    default="cpu",
+    help="Seconds; minutes on two cores with real data; or the paper's own data and networks on a GPU.",
+)
+@click.option("--source", metavar="SOURCE", help="Ask the same of your own data, where a study takes it.")
+@click.option("--model", metavar="NET", help="And of your own network: a name, or module:function.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Runs at a time; by default one per core.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The folder for the studies and their runs; required unless --list.",
+)
+@options.as_json
+def study(
+    names: tuple[str, ...],
+    everything: bool,
+    listing: bool,
+    scale: str,
+    source: str | None,
+    model: str | None,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Run published experiments again: their runs, their figure, their claims.
+
+    NAME is one of `--list`, or module:attribute for a study of your own. Runs that are done are not repeated. The exit
+    code is 1 when a claim or a run fails."""
+    if (bool(names) + everything + listing) != 1:
+        raise BadInput("say which studies: NAME..., or --all, or --list")
+    if listing:
+        _list(as_json)
+        return 0
+    if out is None:
+        raise BadInput("--out is missing: the folder for the studies and their runs")
+    from noisewise.compute import LocalEngine
+    from noisewise.studies import perform
+
+    chosen = _chosen(names, scale)
+    for one in chosen:
+        one.tasks(scale, source=source, model=model)
+    ended = []
+    for one in chosen:
+        with _told(one) as tell:
+            engine = LocalEngine(workers)
+            ended.append(perform(one, scale, out=out, source=source, model=model, engine=engine, on_done=tell))
+    _show(ended, as_json)
+    return 0 if all(outcome.holds for outcome in ended) else 1
+
+
+def _chosen(names: tuple[str, ...], scale: str) -> list[Study]:
+    """The studies of these names, each once, or all that have the scale."""
+    from noisewise.studies import STUDIES, find
+
+    if names:
+        return [find(name) for name in dict.fromkeys(names)]
+    if not STUDIES:
+        click.echo(_NONE, err=True)
+    chosen = []
+    for found in STUDIES.values():
+        if scale in found.card.scales:
+            chosen.append(found)
+        else:
+            click.echo(f"{found.card.name}: has no scale {scale}", err=True)
+    return chosen
+
+
+@contextlib.contextmanager
+def _told(one: Study) -> Iterator[Callable[[Done, int], None]]:
+    """Tell of every run of a study as it ends."""
+    from noisewise.cli.progress import progress
+
+    ended = 0
+    with progress(one.card.name, tenths=False) as meter:
+
+        def tell(done: Done, count: int) -> None:
+            nonlocal ended
+            ended += 1
+            ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
+            meter.say(printable(f"{one.card.name} {ended}/{count}: {done.task.title}: {ending}"), one.card.name)
+            meter(ended / count)
+
+        yield tell
+
+
+def _show(ended: list[Outcome], as_json: bool) -> None:
+    from noisewise.cli.output import print_json, print_table
+
+    if as_json:
+        print_json([_plain(outcome) for outcome in ended])
+        return
+    rows = [
+        (outcome.study.card.name, claim.id, claim.statement, claim.found, claim.required, _word(claim.holds))
+        for outcome in ended
+        for claim in outcome.claims
+    ]
+    if rows:
+        print_table(["study", "claim", "statement", "measured", "required", ""], rows, right="measured required")
+    for outcome in ended:
+        click.echo(printable(f"{outcome.study.card.name}: {_ending(outcome)}"))
+
+
+def _word(holds: bool) -> str:
+    return "holds" if holds else "FAILS"
+
+
+def _ending(outcome: Outcome) -> str:
+    from noisewise.studies.frame.report import duration
+
+    if outcome.failed:
+        return f"{len(outcome.failed)} runs failed, so nothing is claimed: give the command again to go on"
+    held = sum(claim.holds for claim in outcome.claims)
+    said = f"{held} of {len(outcome.claims)} claims hold at scale {outcome.scale}"
+    return f"{said}; {duration(outcome.seconds)} of computing; report: {(outcome.folder / 'report.html').resolve()}"
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "study": outcome.study.card.name,
+        "scale": outcome.scale,
+        "holds": outcome.holds,
+        "claims": [claim.plain(outcome.scale) for claim in outcome.claims],
+        "failed": [{"run": done.task.title, "error": done.error} for done in outcome.failed],
+        "seconds": outcome.seconds,
+        "out": outcome.folder.resolve(),
+    }
+
+
+def _list(as_json: bool) -> None:
+    from noisewise.cli.output import print_json
+    from noisewise.studies import STUDIES
+    from noisewise.studies.frame.measured import measured
+
+    known = measured()
+    entries = [{**asdict(one.card), "measured": known.get(name, {})} for name, one in STUDIES.items()]
+    if as_json:
+        print_json(entries)
+    elif not entries:
+        click.echo(_NONE)
+    else:
+        click.echo("\n".join(_entry(entry) for entry in entries), nl=False)
+
+
+def _entry(entry: dict[str, Any]) -> str:
+    """What `--list` says of a study, in a few lines."""
+    from noisewise.studies.frame.measured import last
+
+    times = ", ".join(_time(scale, entry["measured"].get(scale)) for scale in entry["scales"])
+    lines = [f"{entry['title']} ({entry['paper']}, {entry['year']}, {entry['figure']})", entry["shows"], times]
+    scale = last(entry["measured"])
+    if scale is not None:
+        claims = entry["measured"][scale]["claims"]
+        failed = [claim["claim"] for claim in claims if not claim["holds"]]
+        held = f"{len(claims) - len(failed)} of {len(claims)} claims held when last run, at scale {scale}"
+        lines.append(held + (f"; failed: {', '.join(failed)}" if failed else ""))
+    wrapped = [textwrap.fill(printable(line), 110, initial_indent="  ", subsequent_indent="  ") for line in lines]
+    return "\n".join([entry["name"], *wrapped]) + "\n"
+
+
+def _time(scale: str, measured: dict[str, Any] | None) -> str:
+    from noisewise.studies.frame.report import computing
+
+    if measured is None:
+        return f"{scale}: not measured"
+    return f"{scale}: {computing(measured)} on {' and '.join(measured['machines'])}"

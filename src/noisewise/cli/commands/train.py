@@ -1,0 +1,116 @@
+"""`noisewise train`: one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import noisewise
+from noisewise.cli import options
+from noisewise.cli.command import Command
+from noisewise.cli.settings import read_settings
+from noisewise.formatting import percent
+
+if TYPE_CHECKING:
+    from noisewise.run.train import Run
+
+_COLUMNS = {
+    "train_loss": "loss",
+    "train_accuracy": "train",
+    "validation_accuracy": "validation",
+    "test_accuracy": "test",
+}
+
+
+@click.command(
+    cls=Command,
+    example="noisewise train digits --corrupt symmetric:0.4 --method elr --epochs 20 --out run/\n"
+    "noisewise train fashion-mnist --method coteaching --model cnn9 --set lr=0.001 --set optimizer=adam --out run/\n"
+    "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt symmetric:0.5 --out run/\n"
+    "noisewise train digits --corrupt symmetric:0.4 --probe fisher,label-fit --out run/\n"
+    "noisewise train table.parquet --labels y --method glc --trusted 200 --out run/",
+)
+@options.together(options.source, options.labels)
+@click.option(
+    "--method", default="ce", metavar="M", help="A name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce."
+)
+@options.model
+@click.option(
+    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the training rows; 20 unless a preset says."
+)
+@click.option("--preset", metavar="NAME", help="A paper's settings of the method; `noisewise methods --json` has them.")
+@options.injected
+@click.option(
+    "--trusted",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Rows with known-correct labels to set aside for methods that need them.",
+)
+@click.option(
+    "--noise-rate",
+    type=float,
+    callback=options.share,
+    metavar="R",
+    help="The noise rate, where you know it; methods that need it otherwise estimate it.",
+)
+@click.option(
+    "--probe",
+    metavar="NAMES",
+    help="What to measure of the network after epochs: names of `noisewise probes`, such as fisher,curvature:top=3.",
+)
+@options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder, if there is one.")
+@options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
+def train(
+    source: str, epochs: int | None, settings: tuple[str, ...], out: Path, as_json: bool, **arguments: Any
+) -> None:
+    """Train a network on SOURCE in spite of wrong labels.
+
+    What training saw of every row is kept, and so which rows it doubts.
+
+    SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz, .csv or .parquet file, or hf:NAME.
+    """
+    from noisewise.cli.output import print_json
+    from noisewise.cli.progress import progress
+
+    with progress("epoch 1", tenths=False) as meter:
+
+        def tell(row: dict[str, Any]) -> None:
+            meter.say(_line(row), f"epoch {row['epoch'] + 1}")
+
+        run = noisewise.train(
+            source, epochs=epochs, out=out, on_epoch=tell, on_progress=meter, **arguments, **read_settings(settings)
+        )
+    if as_json:
+        print_json({**run.metrics, "out": out.resolve()})
+    else:
+        _show(run, out)
+
+
+def _line(row: dict[str, Any]) -> str:
+    values = [f"{title} {row[name]:.4f}" for name, title in _COLUMNS.items() if name in row]
+    return "  ".join([f"epoch {row['epoch']:>3}", *values, f"{row['seconds']:.1f} s"])
+
+
+def _show(run: Run, out: Path) -> None:
+    from noisewise.cli.output import print_pairs
+
+    found = run.metrics
+    lines = [("run", f"{found['method']} with {found['model']} on {found['source']}, {len(run.samples):,} rows")]
+    if found["true_noise_rate"] is not None:
+        lines.append(("true noise rate", percent(found["true_noise_rate"])))
+    if found["test_accuracy_last"] is not None:
+        best, last = percent(found["test_accuracy_best"]), percent(found["test_accuracy_last"])
+        selected = percent(found["test_accuracy_selected"])
+        lines.append(
+            ("test accuracy", f"best {best}, last {last}, selected {selected} (epoch {found['selected_epoch']})")
+        )
+    elif "validation_accuracy" in run.history:
+        best = percent(run.history["validation_accuracy"].max())
+        lines.append(("validation", f"{best} on labels as they are, in epoch {found['selected_epoch']}"))
+    lines.append(("suspects", f"{int(run.samples['is_issue'].sum()):,} rows"))
+    lines.append(("cost", f"{found['seconds']:.1f} s, {found['examples_per_second']:,.0f} rows/s on {found['device']}"))
+    print_pairs([*lines, ("written to", str(out.resolve()))])

@@ -1,0 +1,1 @@
+"""Readers for the files that people have, one format each."""

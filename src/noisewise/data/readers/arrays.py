@@ -1,0 +1,106 @@
+"""From plain arrays to a Dataset: what counts as images, what as vectors, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset, Kind
+from noisewise.data.readers.labels import encode, numbered
+from noisewise.errors import BadInput
+
+_COLOURS = (1, 3, 4)
+
+
+def from_arrays(where: str, name: str, arrays: Mapping[str, Any], record: dict[str, Any]) -> Dataset:
+    """A Dataset of arrays by role.
+
+    Args:
+        where: the file they are from, for error messages.
+        name: the name of the data set.
+        arrays: `inputs` and `given`; where present `truth`, `test_inputs` with `test_given`, and `classes` (K names).
+        record: the first provenance record.
+
+    Raises:
+        BadInput: inputs or labels that cannot be used, numbers of rows that differ, or splits of different shapes.
+    """
+    inputs, kind = as_inputs(where, arrays["inputs"])
+    roles = [role for role in ("given", "truth", "test_given") if role in arrays]
+    labels, classes = _labels(where, {role: arrays[role] for role in roles}, arrays.get("classes"))
+    test = None
+    if "test_inputs" in arrays:
+        held, _ = as_inputs(where, arrays["test_inputs"])
+        if held.shape[1:] != inputs.shape[1:]:
+            raise BadInput(f"{where} has test rows of shape {held.shape[1:]}, but training rows of {inputs.shape[1:]}")
+        _match(where, "test ", held, labels["test_given"])
+        test = Dataset(held, labels["test_given"], classes, kind, name=name)
+    _match(where, "", inputs, labels["given"])
+    truth = labels.get("truth")
+    return Dataset(inputs, labels["given"], classes, kind, truth=truth, test=test, name=name, provenance=(record,))
+
+
+def as_inputs(where: str, values: Any) -> tuple[np.ndarray, Kind]:
+    """(n, H, W, C) uint8 images or (n, d) float32 vectors, and which of the two.
+
+    Images may come as (n, H, W), with the channels first or last, as whole numbers in 0..255 or as numbers in 0..1,
+    which are multiplied by 255 and rounded.
+
+    Raises:
+        BadInput: no rows, no numbers, numbers that are not finite or out of range, or a shape that is neither.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"the inputs of {where} must be numbers, not {array.dtype}")
+    if array.ndim not in (2, 3, 4) or not array.size:
+        legal = "(n, d), (n, H, W) or (n, H, W, C) with at least one row"
+        raise BadInput(f"the inputs of {where} have shape {array.shape}, but must be {legal}")
+    if array.ndim == 2:
+        return _finite(where, array.astype(np.float32)), "vector"
+    return _bytes(where, _channels_last(where, array)), "image"
+
+
+def _labels(where: str, columns: Mapping[str, Any], names: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    described = f"the labels of {where}"
+    if names is None:
+        encoded, classes = encode(described, *columns.values())
+        return dict(zip(columns, encoded, strict=True)), classes
+    classes = tuple(map(str, np.asarray(names).reshape(-1)))
+    return {role: numbered(described, values, classes) for role, values in columns.items()}, classes
+
+
+def _match(where: str, split: str, inputs: np.ndarray, labels: np.ndarray) -> None:
+    if len(inputs) != len(labels):
+        raise BadInput(f"{where} has {len(inputs)} {split}inputs but {len(labels)} {split}labels")
+
+
+def _channels_last(where: str, array: np.ndarray) -> np.ndarray:
+    if array.ndim == 3:
+        return array[..., None]
+    if array.shape[3] in _COLOURS:
+        return array
+    if array.shape[1] in _COLOURS:
+        return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+    raise BadInput(
+        f"the images of {where} have shape {array.shape}, but the first or last axis of one must be 1, 3 or 4 channels"
+    )
+
+
+def _bytes(where: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    low, high = _finite(where, array).min(), array.max()
+    whole = array.dtype.kind in "biu" or (high > 1 and bool((array == np.round(array)).all()))
+    if low < 0 or high > (255 if whole else 1):
+        raise BadInput(
+            f"the images of {where} have values from {low:g} to {high:g}, but must be whole and in 0..255, or in 0..1"
+        )
+    return array.astype(np.uint8) if whole else np.round(array * 255).astype(np.uint8)
+
+
+def _finite(where: str, array: np.ndarray) -> np.ndarray:
+    bad = array.size - int(np.isfinite(array).sum())
+    if bad:
+        raise BadInput(f"the inputs of {where} hold {bad} number(s) that are not finite")
+    return array

@@ -1,0 +1,72 @@
+"""Reader for data sets of the hub, by the optional library `datasets`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from noisewise.data.dataset import Dataset
+from noisewise.data.readers.arrays import from_arrays
+from noisewise.data.readers.tables import from_frame, label_column
+from noisewise.errors import BadInput
+
+
+def read_hub(name: str, labels: str | None = None, text: str | None = None) -> Dataset:
+    """The data set `name` of the hub: images with their labels, or else the columns of a table.
+
+    The split `train` is read, and the split `test` where the inputs are images.
+
+    Args:
+        name: as the hub calls it, "owner/name".
+        labels: the column of the labels; needed unless exactly one has a usual name.
+        text: the column whose texts are the inputs of a table; see `read_table`.
+
+    Raises:
+        BadInput: the library is missing, there is no such data set, or it cannot be used.
+    """
+    try:
+        import datasets
+    except ModuleNotFoundError as error:
+        raise BadInput(f"reading 'hf:{name}' needs the extra hub: pip install noisewise[hub]") from error
+    try:
+        splits = datasets.load_dataset(name)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot load 'hf:{name}': {error}") from error
+    if "train" not in splits:
+        raise BadInput(f"'hf:{name}' has no split 'train', only {', '.join(splits)}")
+    features = splits["train"].features
+    pictures = [column for column, feature in features.items() if isinstance(feature, datasets.Image)]
+    if pictures:
+        return _images(splits, pictures[0], f"hf:{name}", labels)
+    return _table(splits["train"], f"hf:{name}", labels, text)
+
+
+def _table(split: Any, name: str, labels: str | None, text: str | None) -> Dataset:
+    frame = split.to_pandas()
+    column = label_column(frame, name, labels)
+    classes = getattr(split.features[column], "names", None)
+    if classes:
+        frame[column] = np.asarray(classes, dtype=object)[frame[column]]
+    return from_frame(frame, name, name, column, text)
+
+
+def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Dataset:
+    train = splits["train"]
+    column = label_column(pd.DataFrame(columns=[c for c in train.features if c != pictures]), name, labels)
+    size, mode = train[0][pictures].size, "L" if train[0][pictures].mode in ("1", "L") else "RGB"
+    arrays = {"inputs": _stack(train[pictures], size, mode), "given": np.asarray(train[column])}
+    if "test" in splits and column in splits["test"].features:
+        arrays |= {"test_inputs": _stack(splits["test"][pictures], size, mode)}
+        arrays |= {"test_given": np.asarray(splits["test"][column])}
+    classes = getattr(train.features[column], "names", None)
+    if classes:
+        arrays["classes"] = np.asarray(classes)
+    return from_arrays(name, name, arrays, {"step": "load", "source": name})
+
+
+def _stack(images: Sequence[Image.Image], size: tuple[int, int], mode: str) -> np.ndarray:
+    return np.stack([np.atleast_3d(np.asarray(image.convert(mode).resize(size))) for image in images])

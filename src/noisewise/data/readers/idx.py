@@ -1,0 +1,98 @@
+"""Reader for idx files, the format of MNIST: a magic number, the sizes of the axes, the numbers; often gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.data.readers.arrays import from_arrays
+from noisewise.errors import BadInput
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+TEST = ("t10k", "test")
+
+
+def is_idx(path: Path) -> bool:
+    """Whether the file's name is that of an idx file, such as `train-images-idx3-ubyte.gz`."""
+    return path.is_file() and ("-ubyte" in path.name or path.name.removesuffix(".gz").endswith(".idx"))
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """The array in one idx file, gzipped or not, in native byte order.
+
+    Raises:
+        BadInput: it cannot be read, is no idx file, or holds fewer or more numbers than it says.
+    """
+    path = Path(path)
+    content = _content(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
+        raise BadInput(f"{path} is not an idx file: it does not start with an idx magic number")
+    axes, kind = content[3], np.dtype(TYPES[content[2]])
+    start = 4 + 4 * axes
+    if len(content) < start:
+        raise BadInput(f"{path} is damaged: it ends within the sizes of its {axes} axes")
+    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
+    expected = start + int(np.prod(shape)) * kind.itemsize
+    if len(content) != expected:
+        raise BadInput(f"{path} is damaged: it should have {expected} bytes for shape {shape}, but has {len(content)}")
+    numbers = np.frombuffer(content, dtype=kind, offset=start).reshape(shape)
+    return numbers.astype(kind.newbyteorder("="))
+
+
+def read_folder(folder: Path) -> Dataset:
+    """The data set in a folder with idx files of images and of labels.
+
+    Files whose name starts with `t10k` or `test` are the test split; the others are read as the training split.
+
+    Raises:
+        BadInput: no training images, more than one file of them, or images without labels.
+    """
+    images = sorted(path for path in folder.iterdir() if is_idx(path) and "images" in path.name)
+    test = [path for path in images if path.name.startswith(TEST)]
+    train = [path for path in images if path not in test]
+    if len(train) != 1 or len(test) > 1:
+        names = ", ".join(path.name for path in images) or "none"
+        raise BadInput(
+            f"{folder} must hold one idx file of training images and at most one of test images, not {names}"
+        )
+    return read_pair(train[0], test[0] if test else None)
+
+
+def read_pair(images: Path, test: Path | None = None) -> Dataset:
+    """The data set of an idx file of images and the labels beside it, with an optional test split of the same form.
+
+    Raises:
+        BadInput: there are no labels beside the images, or the two do not fit.
+    """
+    arrays = {"inputs": read_idx(images), "given": read_idx(labels_beside(images))}
+    if test is not None:
+        arrays |= {"test_inputs": read_idx(test), "test_given": read_idx(labels_beside(test))}
+    return from_arrays(str(images), images.name, arrays, {"step": "load", "source": images.name, "format": "idx"})
+
+
+def labels_beside(images: Path) -> Path:
+    """The file of labels that belongs to a file of images: `images` replaced by `labels`, and 3 axes by 1.
+
+    Raises:
+        BadInput: there is no such file.
+    """
+    stem = images.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
+    candidates = [images.with_name(stem + ending) for ending in (".gz", "")]
+    found = [path for path in candidates if path.is_file() and path != images]
+    if not found:
+        raise BadInput(f"{images} has no labels beside it: expected a file {stem}.gz or {stem}")
+    return found[0]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as file:
+                return file.read()
+        return path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"cannot read {path}: {error}") from error

@@ -1,0 +1,118 @@
+"""Reader for `.npz` archives: the usual key layouts, packed JPEG images, and the layout that `save` writes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from noisewise.data.dataset import Dataset
+from noisewise.data.readers import packed
+from noisewise.data.readers.arrays import from_arrays
+from noisewise.errors import BadInput, nearest
+
+LAYOUTS = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("X_train", "y_train", "X_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("X", "y", "X_test", "y_test"),
+    ("x", "y", "x_test", "y_test"),
+    ("images", "labels", "test_images", "test_labels"),
+    ("data", "target", "test_data", "test_target"),
+    ("data", "labels", "test_data", "test_labels"),
+    ("inputs", "labels", "test_inputs", "test_labels"),
+)
+HEAD = "noisewise"
+SPLITS = ("test", "validation", "trusted")
+
+
+def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
+    """The data set in an `.npz` archive.
+
+    Besides a layout of `LAYOUTS`, `truth` (the correct labels) and `classes` (K names) are read where present.
+
+    Args:
+        path: the archive.
+        labels: the key of the training labels, where it is not the usual one.
+
+    Raises:
+        BadInput: it cannot be read, needs Python objects to be unpickled, or has none of the known layouts.
+    """
+    path = Path(path)
+    archive = read_archive(path)
+    if HEAD in archive:
+        return _saved(path, archive)
+    if packed.KEYS.issubset(archive):
+        return packed.from_packed(path, archive)
+    record = {"step": "load", "source": path.name, "format": "npz"}
+    return from_arrays(str(path), path.name, _roles(path, archive, labels), record)
+
+
+def read_archive(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an `.npz` archive by key.
+
+    Raises:
+        BadInput: it cannot be read, is no archive, or holds Python objects.
+    """
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise BadInput(f"{path} holds a single array, but inputs and labels are needed: use numpy.savez")
+            return {key: archive[key] for key in archive.files}
+    except BadInput:
+        raise
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
+        if "allow_pickle" in str(error):
+            raise BadInput(
+                f"{path} holds Python objects, which are not read because they can run code: save plain arrays"
+            ) from error
+        raise BadInput(f"cannot read {path} as an npz archive: {error}") from error
+
+
+def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[str, Any]:
+    if labels is not None and labels not in archive:
+        raise BadInput(f"{path} has no array {labels!r}{nearest(labels, archive) or '; it has ' + ', '.join(archive)}")
+    for inputs, given, test_inputs, test_given in LAYOUTS:
+        given = labels or given
+        if inputs in archive and given in archive and inputs != given:
+            keys = {"inputs": inputs, "given": given, "truth": "truth", "classes": "classes"}
+            if test_inputs in archive and test_given in archive:
+                keys |= {"test_inputs": test_inputs, "test_given": test_given}
+            return {role: archive[key] for role, key in keys.items() if key in archive}
+    known = ", ".join(f"{inputs}/{given}" for inputs, given, _, _ in LAYOUTS)
+    raise BadInput(
+        f"{path} has the arrays {', '.join(archive) or 'none'}, but no known pair of inputs and labels ({known})"
+    )
+
+
+def _saved(path: Path, archive: Mapping[str, Any]) -> Dataset:
+    try:
+        head = json.loads(str(archive[HEAD]))
+        parts = {split: _split(head, archive, f"{split}_") for split in SPLITS if f"{split}_given" in archive}
+        return _split(head, archive, "", **parts)
+    except (KeyError, json.JSONDecodeError) as error:
+        raise BadInput(f"{path} is a damaged noisewise file: {error} is missing or broken") from error
+
+
+def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **parts: Dataset) -> Dataset:
+    described = archive.get(f"{prefix}described")
+    return Dataset(
+        archive[f"{prefix}inputs"],
+        archive[f"{prefix}given"],
+        tuple(archive["classes"].tolist()),
+        head["kind"],
+        index=archive[f"{prefix}index"],
+        truth=archive.get(f"{prefix}truth"),
+        name=head["names"][prefix],
+        provenance=tuple(head["provenance"][prefix]),
+        described=None if described is None else pd.read_parquet(io.BytesIO(described.tobytes())),
+        **parts,
+    )

@@ -1,0 +1,192 @@
+"""Reader for tables: CSV, TSV, JSON lines and Parquet files with one column of labels, and labelled lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from noisewise.data.dataset import Dataset, Inputs, select
+from noisewise.data.features import encode_features
+from noisewise.data.readers.folders import ImageFiles
+from noisewise.data.readers.labels import encode, numbered
+from noisewise.data.texts import Texts, text_column
+from noisewise.errors import BadInput, nearest
+
+LABELS = ("label", "labels", "target", "class", "y")
+TRUTH, INDEX, SPLIT, FILE = "truth", "_index", "_split", "file"
+HEAD = b"noisewise"
+LINE = "__label__"
+
+
+def read_table(path: str | Path, labels: str | None = None, text: str | None = None) -> Dataset:
+    """The data set in a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or in a `.txt` file of lines `__label__NAME TEXT`.
+
+    A column called `truth` holds the correct labels and is never a feature. What is a feature, and how it is encoded,
+    says `encode_features`; the columns as they are, less labels and truth, are in `described`.
+
+    Args:
+        path: the file.
+        labels: the column of the labels; needed unless exactly one is called label, labels, target, class or y.
+        text: the column whose texts are the inputs; needed unless it is the only one besides the labels. All other
+            columns are then only described.
+
+    Raises:
+        BadInput: it cannot be read or is empty, the labels are not found, are missing in a row or all the same, or
+            a feature has infinite values.
+    """
+    path = Path(path)
+    frame, head = _read_parquet(path) if path.suffix == ".parquet" else (_READERS[path.suffix](path), None)
+    if frame.empty:
+        raise BadInput(f"{path} has no rows or no columns")
+    return _saved(frame, head, path) if head else from_frame(frame, str(path), path.name, labels, text)
+
+
+def from_frame(
+    frame: pd.DataFrame, where: str, name: str, labels: str | None = None, text: str | None = None
+) -> Dataset:
+    """The data set in a frame of n rows; see `read_table`."""
+    column = label_column(frame, where, labels)
+    roles = [column] + [TRUTH] * (TRUTH in frame and column != TRUTH)
+    encoded, classes = encode(f"column {column!r} of {where}", *(frame[role].to_numpy() for role in roles))
+    described = frame.drop(columns=roles)
+    words = text_column(described, where, text)
+    inputs, ignored = _inputs(described, where, words)
+    record = {"step": "load", "source": name, "labels": column, "ignored": ignored}
+    return Dataset(
+        inputs,
+        encoded[0],
+        classes,
+        "table" if words is None else "text",
+        truth=encoded[1] if len(encoded) > 1 else None,
+        name=name,
+        provenance=(record,),
+        described=described,
+    )
+
+
+def _inputs(described: pd.DataFrame, where: str, words: str | None) -> tuple[Inputs, list[str]]:
+    if words is None:
+        return encode_features(described, where)
+    return Texts(described[words].tolist(), words), [str(name) for name in described.columns if name != words]
+
+
+def label_column(frame: pd.DataFrame, where: str, labels: str | None) -> str:
+    """The name of the column of labels.
+
+    Raises:
+        BadInput: there is no such column; or none was named, and not exactly one has a usual name.
+    """
+    names = [str(name) for name in frame.columns]
+    if labels is not None:
+        if labels not in names:
+            raise BadInput(f"{where} has no column {labels!r}{nearest(labels, names) or '; it has ' + _some(names)}")
+        return labels
+    usual = [name for name in names if name.lower() in LABELS]
+    if len(usual) != 1:
+        found = f"{' and '.join(usual)} could each be" if usual else f"none of {_some(names)} is called"
+        raise BadInput(
+            f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}"
+        )
+    return usual[0]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def _read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, sep=separator, low_memory=False)
+    except pd.errors.EmptyDataError as error:
+        raise BadInput(f"{path} is empty") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot read {path} as CSV: {error}") from error
+
+
+def _read_lines_of_json(path: Path) -> pd.DataFrame:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot read {path} as JSON, one object a line: {error}") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise BadInput(f"cannot read {path} as JSON, one object a line: a line is no object")
+    return pd.DataFrame(rows)
+
+
+def _read_labelled_lines(path: Path) -> pd.DataFrame:
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path} as text: {error}") from error
+    parts = [line.strip().removeprefix(LINE).partition(" ") for line in lines]
+    for line, (name, _, rest) in zip(lines, parts, strict=True):
+        if not line.strip().startswith(LINE) or not name or rest.lstrip().startswith(LINE):
+            raise BadInput(f"{path} has the line {line[:40]!r}, but each must be one {LINE}NAME and a text")
+    return pd.DataFrame({"text": [rest for *_, rest in parts], "label": [name for name, *_ in parts]})
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
+    try:
+        table = parquet.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(f"cannot read {path} as Parquet: {error}") from error
+    head = (table.schema.metadata or {}).get(HEAD)
+    return table.to_pandas().reset_index(drop=True), json.loads(head) if head else None
+
+
+def _saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
+    described = frame.drop(columns=[head["labels"], TRUTH, INDEX, SPLIT], errors="ignore")
+    inputs: Inputs
+    if head["kind"] == "text":
+        inputs = Texts(described[head["text"]].tolist(), head["text"])
+    elif head["kind"] == "image":
+        inputs = ImageFiles(described[FILE].tolist(), tuple(head["shape"]))
+    else:
+        inputs, _ = encode_features(described, str(path))
+    names = frame[SPLIT] if SPLIT in frame else pd.Series("", index=frame.index)
+    parts = {
+        name: _part(name, np.flatnonzero(names == name), frame, inputs, described, head, path)
+        for name in names.unique().tolist()
+    }
+    main = parts.pop("")
+    return main if not parts else Dataset(**{**vars(main), **parts})
+
+
+def _part(
+    name: str,
+    rows: np.ndarray,
+    frame: pd.DataFrame,
+    inputs: Inputs,
+    described: pd.DataFrame,
+    head: Mapping[str, Any],
+    path: Path,
+) -> Dataset:
+    classes, part = tuple(head["classes"]), frame.iloc[rows]
+    truth = part[TRUTH] if TRUTH in part and bool(part[TRUTH].notna().all()) else None
+    return Dataset(
+        select(inputs, rows),
+        numbered(str(path), part[head["labels"]].to_numpy(), classes),
+        classes,
+        head["kind"],
+        index=part[INDEX].to_numpy() if INDEX in part else np.arange(len(rows)),
+        truth=None if truth is None else numbered(str(path), truth.to_numpy(), classes),
+        name=head["names"][name],
+        provenance=tuple(head["provenance"][name]),
+        described=described.iloc[rows].reset_index(drop=True),
+    )
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _read_csv,
+    ".tsv": partial(_read_csv, separator="\t"),
+    ".jsonl": _read_lines_of_json,
+    ".txt": _read_labelled_lines,
+}

@@ -1,0 +1,1 @@
+"""Methods from before deep learning: resampling and boosting."""

@@ -1,0 +1,99 @@
+"""Multi-class AdaBoost (Zhu, Zou, Rosset and Hastie, Statistics and Its Interface 2009), algorithm 2 (SAMME).
+
+    a = log((1 - err) / err) + log(K - 1)          weight of a tree, err its weighted error
+    w_i <- w_i exp(a [tree wrong on i])            weight of a row
+    p = softmax(f / (K - 1)), f the weighted mean vote, equation 15
+
+The trees are scikit-learn's, on the prepared rows as vectors; the model argument is not used. An epoch of the history
+is an equal share of the boosting rounds. Under label noise the row weights pile up on wrong labels: this is the
+classical example of a method that noise harms, and shallow trees bear it better than deep ones.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.ensemble import AdaBoostClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from noisewise.errors import BadInput
+from noisewise.methods.checks import within
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.models.trees import BoostedTrees, tree_tensors
+from noisewise.training.method import Card
+from noisewise.training.networks import Networks
+from noisewise.training.recipe import recipe
+from noisewise.training.streams import batches
+from noisewise.training.trainer import Training
+
+CARD = Card(
+    "adaboost",
+    "Fit one decision tree after another, each with more weight on the rows that those before got wrong, and let them "
+    "vote. A baseline without a network, which label noise harms.",
+    "Zhu, Zou, Rosset and Hastie, Multi-class AdaBoost, Statistics and Its Interface 2009",
+    2009,
+    "a = log((1 - err) / err) + log(K - 1),  w <- w exp(a [wrong])",
+    stations=("weight",),
+    departures="the cost named is not that of trees, which make no pass through a network; classes without a row never "
+    "get a vote",
+)
+
+
+def boosted(
+    vectors: np.ndarray, labels: np.ndarray, classes: int, *, rounds: int, depth: int, shrinkage: float, seed: int
+) -> dict[str, Any]:
+    """The arguments of `BoostedTrees` for trees boosted on (n, d) vectors with (n,) labels.
+
+    Raises:
+        BadInput: fewer than two classes occur; the first tree is no better than chance.
+    """
+    if len(np.unique(labels)) < 2:
+        raise BadInput("adaboost needs training rows of at least two classes")
+    tree = DecisionTreeClassifier(max_depth=depth)
+    ensemble = AdaBoostClassifier(tree, n_estimators=rounds, learning_rate=shrinkage, random_state=seed % 2**32)
+    try:
+        ensemble.fit(vectors, labels)
+    except ValueError as error:
+        raise BadInput(f"adaboost: {str(error).splitlines()[0]}: try deeper trees (depth={depth})") from error
+    trees = [fitted.tree_ for fitted in ensemble.estimators_]
+    return tree_tensors(trees, ensemble.classes_, ensemble.estimator_weights_[: len(trees)], classes)
+
+
+@recipe(CARD)
+def adaboost(training: Training, rounds: int = 100, depth: int = 4, shrinkage: float = 1.0) -> None:
+    """SAMME on decision trees.
+
+    Args:
+        training: the training.
+        rounds: number of trees; at least one per epoch.
+        depth: of every tree.
+        shrinkage: factor of the weight of every tree.
+
+    Raises:
+        BadInput: an option outside its range; rows of a single class.
+    """
+    within("adaboost", "rounds", rounds, 1, 100_000)
+    within("adaboost", "depth", depth, 1, 1000)
+    within("adaboost", "shrinkage", shrinkage, 1e-6, 100)
+    epochs = training.config.epochs
+    settings = {"rounds": max(int(rounds), epochs), "depth": int(depth), "shrinkage": float(shrinkage)}
+    seconds, tensors = training.memoize("trees", lambda: _timed(training, settings))
+    nets = Networks([BoostedTrees(**tensors)])
+    learner, method, trees = training.add_learner("main", nets), CrossEntropy(), len(tensors["alphas"])
+    for epoch in range(epochs):
+        nets[0].use(math.ceil(trees * (epoch + 1) / epochs))  # type: ignore[operator]
+        training.record_epoch(learner, method, seconds=seconds / epochs)
+
+
+def _timed(training: Training, settings: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    began = time.perf_counter()
+    positions = torch.arange(len(training.rows))
+    seen = batches(training.rows, positions, 4 * training.config.batch_size, training.classes)
+    vectors = torch.cat([batch.x.flatten(1).cpu() for batch in seen]).numpy()
+    labels = training.rows.given.cpu().numpy()
+    found = boosted(vectors, labels, training.classes, seed=training.config.seed, **settings)
+    return time.perf_counter() - began, found

@@ -1,0 +1,130 @@
+"""Random over- and under-sampling (Japkowicz and Stephen, Intelligent Data Analysis 2002), without an equation.
+
+    over:  rows of every class are drawn with replacement until all have as many as the largest
+    under: rows of every class are drawn without replacement until all have as few as the smallest
+
+The drawing is imbalanced-learn's. Repeated rows are drawn beside every batch in their proportion; the under-sampled
+rows are drawn afresh for every epoch, so that no row is lost for good.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+from noisewise.methods.learned.join import join
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.training.batch import Batch
+from noisewise.training.config import seeded
+from noisewise.training.method import Card, Method
+from noisewise.training.networks import Networks
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+CARD = Card(
+    "resampling",
+    "Draw rows until every class has equally many: rare classes again and again, or frequent classes less often. "
+    "It answers imbalance, not wrong labels.",
+    "Japkowicz and Stephen, The Class Imbalance Problem: A Systematic Study, Intelligent Data Analysis 2002",
+    2002,
+    "n_k = max_j n_j (over) or min_j n_j (under) rows of every class k",
+    forwards=1.2,
+    backwards=1.2,
+    stations=("edit",),
+    departures="under-sampling draws afresh for every epoch; the cost named is for nearly "
+    "balanced classes, one more row per five, and grows with the imbalance",
+)
+
+
+def imbalanced(module: str) -> ModuleType:
+    """A module of imbalanced-learn.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    try:
+        return importlib.import_module(f"imblearn.{module}")
+    except ModuleNotFoundError as error:
+        raise BadInput(f"this method needs imbalanced-learn: pip install 'noisewise[imbalance]' ({error})") from error
+
+
+class Joined(Method):
+    """Edit station: rows drawn beside a batch join it, weighted so that each counts as one row of the whole.
+
+    Args:
+        name: of the rows that join. ratio: how many of them there are per row of the training split.
+        known: whether their index names rows of the training split; otherwise the index is removed.
+    """
+
+    card = CARD
+
+    def __init__(self, name: str, ratio: float, *, known: bool = True) -> None:
+        super().__init__()
+        self.name, self.ratio = name, ratio
+        self.auxiliary = (name,)
+        self.mixes_rows = not known
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        return join(batch, batch.auxiliary[self.name], self.ratio, known=not self.mixes_rows)
+
+
+def drawn(labels: np.ndarray, kind: Literal["over", "under"], seed: int) -> np.ndarray:
+    """Positions of (n,) labels that a random over- or under-sampler keeps; for "over" the first n are 0 to n - 1.
+
+    Raises:
+        BadInput: imbalanced-learn is not installed.
+    """
+    if len(np.unique(labels)) < 2:
+        return np.arange(len(labels))
+    module, name = (
+        ("over_sampling", "RandomOverSampler") if kind == "over" else ("under_sampling", "RandomUnderSampler")
+    )
+    sampler = getattr(imbalanced(module), name)(random_state=seed % 2**32)
+    sampler.fit_resample(np.zeros((len(labels), 1)), labels)
+    return np.asarray(sampler.sample_indices_)
+
+
+@recipe(CARD)
+def resampling(training: Training, kind: Literal["over", "under"] = "over") -> None:
+    """Random over- or under-sampling.
+
+    Args:
+        training: the training.
+        kind: "over" repeats rows of rare classes, "under" leaves out rows of frequent ones.
+
+    Raises:
+        BadInput: an option outside its range; imbalanced-learn is not installed.
+    """
+    if kind not in ("over", "under"):
+        raise BadInput(f"resampling: kind={kind!r} must be over or under")
+    seed, labels = training.config.seed, training.data.given
+    if kind == "over":
+        repeated = drawn(labels, kind, seed)[len(labels) :]
+        train_joined(training, "repeated", training.data.take(repeated), known=True)
+        return
+    learner, method = training.learner(), CrossEntropy()
+    for epoch in range(training.config.epochs):
+        chosen = torch.as_tensor(drawn(labels, kind, seeded(seed, "resampling", epoch)))
+        training.fit(learner, method, 1, rows=_mask(training, chosen))
+
+
+def train_joined(training: Training, name: str, data: Dataset, *, known: bool) -> None:
+    """Train with cross entropy on the training rows and those of `data`; on the former alone where it is empty."""
+    method: Method = CrossEntropy()
+    if len(data):
+        training.add(name, data)
+        method = Joined(name, len(data) / len(training.rows), known=known)
+    training.fit(training.learner(), method)
+
+
+def _mask(training: Training, positions: Tensor) -> Tensor:
+    mask = torch.zeros(training.task.rows, dtype=torch.bool, device=training.device)
+    mask[training.rows.index[positions.to(training.device)]] = True
+    return mask

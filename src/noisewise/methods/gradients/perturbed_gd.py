@@ -1,0 +1,77 @@
+"""Perturbed gradient descent with noise annealing (Zhou et al., ICML 2019, arXiv 1909.03172), algorithm 1.
+
+    xi ~ Unif(Ball(rho_s)),    w <- w - eta grad L(w + xi),    rho_s falls from stage to stage, to zero in the last
+
+The noise smooths the objective; it is not merely added to the update. The paper's two-layer network has weights of
+norm one, and a ball each for its filter and for its output layer: here every parameter tensor has its own ball, whose
+radius is relative to the tensor's norm, and the projection to the sphere is left out. The radius falls
+geometrically, as in the paper's experiments.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
+from noisewise.training.batch import Batch, Clock
+from noisewise.training.method import Card, Gradients, Method, Regrad, Task
+
+
+def in_ball(like: Tensor, rng: torch.Generator) -> Tensor:
+    """A point drawn uniformly from the unit ball, of the shape of `like`."""
+    direction = torch.randn(like.shape, generator=rng, dtype=like.dtype, device=like.device)
+    length = torch.rand((), generator=rng, dtype=like.dtype, device=like.device) ** (1 / like.numel())
+    return direction * (length / direction.norm().clamp_min(1e-12))
+
+
+class PerturbedGD(Method):
+    """Gradient station: the gradient at a random nearby point, ever nearer.
+
+    Args:
+        rho: radius in the first stage, relative to the norm of each parameter tensor.
+        stages: of equal length; the last has no noise.
+        ratio: by which the radius falls from stage to stage; the 0.4 of the paper's experiments.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "perturbed-gd",
+        "Take the gradient not here but at a random point nearby, nearer from stage to stage. Noise makes the "
+        "objective smooth and leads past spurious minima.",
+        "Zhou, Liu, Li, Lin, Zhou and Zhao, Toward Understanding the Importance of Noise in Training Neural Networks, "
+        "ICML 2019",
+        2019,
+        "g <- grad L(w + xi),  xi ~ Unif(Ball(rho_s))",
+        forwards=1.8,
+        backwards=1.8,
+        departures="a ball for every parameter tensor, relative to its norm, in place of unit-norm weights with a "
+        "projection; the paper proves its theorem for one small network without label noise",
+    )
+    seed: Tensor
+
+    def __init__(self, rho: float = 0.5, stages: int = 5, ratio: float = 0.4) -> None:
+        super().__init__()
+        within("perturbed-gd", "rho", rho, 0, 100)
+        within("perturbed-gd", "stages", stages, 2, 1000)
+        within("perturbed-gd", "ratio", ratio, 0, 1)
+        self.rho, self.stages, self.ratio = rho, stages, ratio
+
+    def prepare(self, task: Task) -> None:
+        """Draw the seed of the noise."""
+        self.register_buffer("seed", draw_seed(task))
+
+    def radius(self, clock: Clock) -> float:
+        """rho_s of the stage that this step lies in."""
+        stage = int(clock.progress * self.stages)
+        return 0.0 if stage >= self.stages - 1 else self.rho * self.ratio**stage
+
+    def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
+        radius = self.radius(batch.clock)
+        if radius == 0:
+            return gradients
+        rng = generator_at(self.seed, batch.clock)
+        return regrad({name: p + radius * p.norm() * in_ball(p, rng) for name, p in params.items()})

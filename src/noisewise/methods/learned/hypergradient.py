@@ -1,0 +1,156 @@
+"""Hypergradient descent (Baydin et al., ICLR 2018, arXiv 1703.04782), algorithm 4 (SGD-HD) and its multiplicative rule;
+the same for the weight decay.
+
+A step is w_t = w_{t-1} - a m u_{t-1}, with the schedule's learning rate a and a learned multiplier m, and L(w_t)
+depends on m and on a weight decay d, inside that step, by
+
+    dL(w_t)/dm = -a <u_{t-1}, grad L(w_t)>,     dL(w_t)/dd = -a <w_{t-1}, grad L(w_t)>
+
+Before the next step both follow: m <- m (1 + r cos(w_{t-1} - w_t, g)) and d <- d (1 + r cos(w_{t-1}, g)), where g is
+the gradient of the training loss (the paper's) or of the loss on trusted rows. w_{t-1} - w_t is what the optimiser did,
+with its momentum. `rule=additive` is algorithm 4 as written, a m <- a m + r <u_{t-1}, g>, whose rate r needs tuning for
+every problem. Decay serves rows that are not trained on, so it is learned on trusted rows only.
+
+m scales the gradient and d w is added to it; the optimiser's own decay stays as it is. Adam divides by the size of the
+gradient, so that m does next to nothing under it. Passes per row: 1 forward and 1 backward, and one more of each with
+trusted rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noisewise.errors import BadInput
+from noisewise.methods.checks import within
+from noisewise.training.batch import Batch
+from noisewise.training.meta import TRUSTED, trusted_gradient
+from noisewise.training.method import Card, Gradients, Method, Regrad, Task
+from noisewise.training.networks import Networks
+
+LEARN = ("lr", "weight-decay", "both")
+RULES = ("multiplicative", "additive")
+_TINY = 1e-30
+
+
+def inner(one: Gradients, other: Gradients) -> Tensor:
+    """The inner product of two sets of tensors with the same names."""
+    return torch.stack([(one[name] * other[name]).sum() for name in one]).sum()
+
+
+def cosine(one: Gradients, other: Gradients) -> Tensor:
+    """The cosine of the angle between two sets of tensors; 0 where one of them is zero."""
+    return inner(one, other) / (inner(one, one) * inner(other, other)).sqrt().clamp_min(_TINY)
+
+
+class Hypergradient(Method):
+    """Gradient station: learning rate and weight decay that learn.
+
+    Args:
+        learn: "lr", "weight-decay" or "both".
+        on: "training" or "trusted", whose loss they shall lower; None is "training" for lr alone, else "trusted".
+        rate: r. rule: "multiplicative" or "additive", for the learning rate.
+        bound: m stays in [1 / bound, bound].
+        decay: d at the start; it stays in [decay / 100, 100 decay].
+
+    Raises:
+        BadInput: an option outside its range; a weight decay that shall be learned on the training loss.
+    """
+
+    card = Card(
+        "hypergradient",
+        "The learning rate follows its own gradient: it rises while successive steps agree and falls when they undo "
+        "each other. On trusted rows the same is done for the weight decay.",
+        "Baydin, Cornish, Martinez Rubio, Schmidt and Wood, Online Learning Rate Adaptation with Hypergradient "
+        "Descent, ICLR 2018",
+        2018,
+        "m <- m (1 + r cos(w_{t-1} - w_t, grad L(w_t)))",
+        departures="it multiplies the schedule's learning rate, within bounds; the multiplicative rule is the default; "
+        "the step compared with is the optimiser's, momentum included; decay and trusted rows are ours",
+    )
+    multiplier: Tensor
+    decay: Tensor
+    last_lr: Tensor
+
+    def __init__(
+        self,
+        learn: str = "lr",
+        on: str | None = None,
+        rate: float = 0.02,
+        rule: str = "multiplicative",
+        bound: float = 10.0,
+        decay: float = 5e-4,
+    ) -> None:
+        super().__init__()
+        for name, value, known in (
+            ("learn", learn, LEARN),
+            ("on", on, (None, "training", TRUSTED)),
+            ("rule", rule, RULES),
+        ):
+            if value not in known:
+                legal = ", ".join(option for option in known if option)
+                raise BadInput(f"hypergradient: {name}={value!r} is not one of {legal}")
+        within("hypergradient", "rate", rate, 0, 0.5 if rule == "multiplicative" else 1e9)
+        within("hypergradient", "bound", bound, 1, 1e6)
+        within("hypergradient", "decay", decay, 1e-12, 1)
+        if learn != "lr" and on == "training":
+            raise BadInput(f"hypergradient: learn={learn!r} needs on='trusted'")
+        self.learns_lr, self.learns_decay = learn != "weight-decay", learn != "lr"
+        self.trusts = on == TRUSTED or learn != "lr"
+        self.auxiliary = (TRUSTED,) if self.trusts else ()
+        self.rate, self.rule, self.bound, self.start = rate, rule, bound, decay
+        self._before: Gradients = {}
+        self._goal: Gradients = {}
+        self._next: tuple[Tensor, Tensor, Gradients] | None = None
+
+    def prepare(self, task: Task) -> None:
+        """Allocate m, d and the learning rate of the last step."""
+        device = task.given.device
+        self.register_buffer("multiplier", torch.ones((), device=device))
+        self.register_buffer("decay", torch.tensor(self.start if self.learns_decay else 0.0, device=device))
+        self.register_buffer("last_lr", torch.zeros((), device=device))
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        """Ask for the trusted gradient, where it is needed."""
+        if self.trusts:
+            self._goal = trusted_gradient(nets, nets.trainable(), batch.auxiliary[TRUSTED])
+        return batch
+
+    def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
+        goal = self._goal if self.trusts else gradients
+        m, d = self._learned(goal, params, batch.clock.lr) if self._before else (self.multiplier, self.decay)
+        self._next = m, d, {name: p.detach().clone() for name, p in params.items()}
+        return {name: m * g + d * params[name] for name, g in gradients.items()}
+
+    def _learned(self, goal: Gradients, params: Gradients, lr: float) -> tuple[Tensor, Tensor]:
+        m, d = self.multiplier, self.decay
+        before = {name: value.to(params[name]) for name, value in self._before.items()}
+        if self.learns_lr:
+            moved = {name: before[name] - p for name, p in params.items()}
+            if self.rule == "multiplicative":
+                m = m * (1 + self.rate * cosine(moved, goal))
+            else:
+                m = m + self.rate * inner(moved, goal) / (lr * self.last_lr * m).clamp_min(_TINY)
+            m = m.clamp(1 / self.bound, self.bound)
+        if self.learns_decay:
+            d = (d * (1 + self.rate * cosine(before, goal))).clamp(self.start / 100, self.start * 100)
+        return m, d
+
+    def observe(self, batch: Batch) -> None:
+        if self._next is not None:
+            m, d, self._before = self._next
+            self.multiplier.copy_(m)
+            self.decay.copy_(d)
+            self.last_lr.fill_(batch.clock.lr)
+            self._next = None
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The weights before the last step, so that a resumed training goes on exactly."""
+        return {"before": self._before}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what `get_extra_state` gave."""
+        self._before = dict(state["before"])

@@ -1,0 +1,160 @@
+"""Adaptive robust loss (Shu et al., 2020, arXiv 2002.06482): the three update equations of Meta-Weight-Net, with the
+hyper-parameters Lambda of a robust loss in place of a weighting network.
+
+    w'(Lambda) = w - a (1/n) sum grad l(w; Lambda)
+    Lambda <- Lambda - b grad_Lambda L_trusted(w'(Lambda))
+    w <- w - a (1/n) sum grad l(w; Lambda)       with the new Lambda
+
+Lambda is written as a function of free numbers u that keeps it in its bounds, and starts at known good values:
+
+    gce           q = sigmoid(u), 0.7
+    sce           alpha, beta = softplus(u), 0.1 and 1
+    bi-tempered   t1 = sigmoid(u), t2 = 1 + softplus(u), 0.8 and 1.2
+    poly-soft     lambda = softplus(u), d = 1 + softplus(u), 2 log K and 2
+
+PolySoft starts at twice the loss of a guess, where every row of a fresh network counts. The free numbers are moved by
+Adam (the paper uses SGD), whose steps do not depend on how flat the trusted loss is in them. Passes per row: 5 forward
+and 3 backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from noisewise.errors import BadInput
+from noisewise.methods.checks import within
+from noisewise.methods.losses.bi_tempered import bi_tempered_loss, tempered_log_softmax
+from noisewise.methods.losses.gce import generalized_cross_entropy
+from noisewise.methods.losses.poly_soft import poly_soft_loss
+from noisewise.methods.losses.sce import symmetric_cross_entropy
+from noisewise.training.batch import Batch
+from noisewise.training.meta import Learned
+from noisewise.training.method import Card, Method, Task
+from noisewise.training.networks import first_network
+
+_LEAST = 1e-3
+
+
+def _logit(value: float) -> float:
+    return math.log(value / (1 - value))
+
+
+def _inverse_softplus(value: float) -> float:
+    return math.log(math.expm1(value))
+
+
+def _share(u: Tensor) -> Tensor:
+    return _LEAST + (1 - _LEAST) * u.sigmoid()
+
+
+def _above(u: Tensor, least: float = 0.0) -> Tensor:
+    return least + _LEAST + functional.softplus(u)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A robust loss and how free numbers become its hyper-parameters.
+
+    Attributes:
+        loss: of logits, targets and the hyper-parameters.
+        bounded: (p,) free numbers to the p hyper-parameters.
+        start: the free numbers at the start, given the number of classes.
+    """
+
+    loss: Callable[..., Tensor]
+    bounded: Callable[[Tensor], tuple[Tensor, ...]]
+    start: Callable[[int], list[float]]
+
+
+BASES = {
+    "gce": Base(generalized_cross_entropy, lambda u: (_share(u[0]),), lambda k: [_logit(0.7)]),
+    "sce": Base(
+        symmetric_cross_entropy,
+        lambda u: (_above(u[0]), _above(u[1])),
+        lambda k: [_inverse_softplus(0.1), _inverse_softplus(1.0)],
+    ),
+    "bi-tempered": Base(
+        bi_tempered_loss,
+        lambda u: (_share(u[0]), _above(u[1], 1.0)),
+        lambda k: [_logit(0.8), _inverse_softplus(0.2)],
+    ),
+    "poly-soft": Base(
+        poly_soft_loss,
+        lambda u: (_above(u[0]), _above(u[1], 1.0)),
+        lambda k: [_inverse_softplus(2 * math.log(k)), _inverse_softplus(1.0)],
+    ),
+}
+
+CARD = Card(
+    "learned-loss",
+    "A robust loss whose hyper-parameters are learned on a few trusted rows during the training. So nobody needs to "
+    "know the noise to set them, and they may change as training goes on.",
+    "Shu, Zhao, Chen, Xu and Meng, Learning Adaptive Loss for Robust Learning with Noisy Labels, arXiv 2020",
+    2020,
+    "Lambda <- Lambda - b grad_Lambda L_trusted(w - a grad L(w; Lambda))",
+    stations=("edit", "loss"),
+    forwards=5,
+    backwards=3,
+    needs_trusted=True,
+    departures="bounds are kept by sigmoid and softplus, and the hyper-parameters are moved by Adam",
+)
+
+
+class AdaptiveLoss(Method):
+    """Loss station with hyper-parameters that are learned.
+
+    Args:
+        base: a name in BASES.
+    """
+
+    card = CARD
+
+    def __init__(self, base: str = "gce") -> None:
+        super().__init__()
+        self.base, self.kind = base, BASES[base]
+        self.free = nn.Parameter(torch.zeros(len(self.kind.start(2))))
+
+    def prepare(self, task: Task) -> None:
+        """Start at the base's own values."""
+        self.free.data.copy_(torch.tensor(self.kind.start(task.classes)))
+
+    @property
+    def values(self) -> tuple[Tensor, ...]:
+        """The present hyper-parameters, differentiable in `free`."""
+        return self.kind.bounded(self.free)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return self.kind.loss(batch.scores, batch.y, *self.values)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """The tempered softmax for the bi-tempered loss, the softmax for the others."""
+        if self.base != "bi-tempered":
+            return first_network(logits)
+        return tempered_log_softmax(logits[0], self.values[1].detach()).exp()
+
+
+class LearnedLoss(Learned):
+    """A learned loss station.
+
+    Args:
+        base: "gce", "sce", "bi-tempered" or "poly-soft".
+        lr: learning rate of the free numbers.
+        order: of the meta-gradient, "exact", "first" or "last-layer".
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = CARD
+
+    def __init__(self, base: str = "gce", lr: float = 0.01, order: str = "exact") -> None:
+        if base not in BASES:
+            raise BadInput(f"learned-loss: base={base!r} is not one of {', '.join(BASES)}")
+        within("learned-loss", "lr", lr, 0, 10)
+        super().__init__([AdaptiveLoss(base)], lr=lr, order=order)

@@ -1,0 +1,91 @@
+"""PolySoft loss (Shu et al., 2020, arXiv 2002.06482), the equation of the self-paced loss with polynomial weights.
+
+    L = (d - 1) lambda / d (1 - (1 - l / lambda)^(d / (d - 1)))    for l < lambda,    else (d - 1) lambda / d
+
+l is cross entropy. The derivative by l is the self-paced weight (1 - l / lambda)^(1 / (d - 1)): d = 2 is linear, large
+d keeps or drops. The noise-tolerant lambda is log K, the loss of a guess, at which a fresh network would not learn
+anything; so the training begins with cross entropy, and lambda is log K or, where that is larger, the running
+percentile of the batch losses below which the share of rows believed clean lies. Classes that are not learned when
+cross entropy ends are lost, and so it lasts for half of the training.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.rate import estimated_noise_rate
+from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.method import Card, EpochEnd, Method, Task
+
+
+def poly_soft(losses: Tensor, lam: float | Tensor, d: float | Tensor) -> Tensor:
+    """The loss of losses, of any shape that `lam` > 0 and `d` > 1 broadcast to; differentiable in all three."""
+    left = (1 - losses / lam).clamp_min(torch.finfo(losses.dtype).eps)
+    return (d - 1) * lam / d * (1 - left ** (d / (d - 1)))
+
+
+def poly_soft_loss(logits: Tensor, targets: Tensor, lam: float | Tensor, d: float | Tensor) -> Tensor:
+    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them."""
+    return poly_soft(cross_entropy(logits, targets), lam, d)
+
+
+class PolySoft(Method):
+    """Loss station: cross entropy that levels off at a threshold.
+
+    Args:
+        lam: the threshold, in nats; None sets it as described above, by the stated or estimated noise rate.
+        d: above 1; 2 weighs linearly.
+        burn_in: share of the training with cross entropy.
+        decay: of the running average of the percentile.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "poly-soft",
+        "Cross entropy that levels off: the pull of a row falls polynomially with its loss and is zero beyond a "
+        "threshold. This is self-paced learning written as a loss.",
+        "Shu, Zhao, Chen, Xu and Meng, Learning Adaptive Loss for Robust Learning with Noisy Labels, arXiv 2020",
+        2020,
+        "L = (d - 1) lambda / d (1 - (1 - l / lambda)_+^(d / (d - 1)))",
+        departures="begins with cross entropy; lambda is log K or a running percentile of the losses",
+    )
+    share: Tensor
+    percentile: Tensor
+
+    def __init__(self, lam: float | None = None, d: float = 2.0, burn_in: float = 0.5, decay: float = 0.9) -> None:
+        super().__init__()
+        within("poly-soft", "lam", lam, 1e-3, 1000)
+        within("poly-soft", "d", d, 1.01, 1000)
+        within("poly-soft", "burn_in", burn_in, 0, 1)
+        within("poly-soft", "decay", decay, 0, 1)
+        self.lam, self.d, self.burn_in, self.decay = lam, d, burn_in, decay
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the share of rows believed clean and the percentile (N, 1)."""
+        device = task.given.device
+        self.estimates = self.lam is None and task.noise_rate is None
+        self.register_buffer("share", torch.tensor(1 - (task.noise_rate or 0.0), device=device))
+        self.register_buffer("percentile", torch.zeros(task.networks, 1, device=device))
+
+    def loss(self, batch: Batch) -> Tensor:
+        losses = cross_entropy(batch.scores, batch.y)
+        if batch.clock.progress < self.burn_in:
+            return losses
+        guess = math.log(batch.scores.shape[-1])
+        return poly_soft(losses, self.percentile.clamp_min(guess) if self.lam is None else self.lam, self.d)
+
+    def observe(self, batch: Batch) -> None:
+        losses = cross_entropy(batch.scores, batch.y).float()
+        at = torch.quantile(losses, self.share, dim=-1, keepdim=True)
+        moved = self.decay * self.percentile + (1 - self.decay) * at
+        self.percentile.copy_(torch.where(self.percentile > 0, moved, at))
+
+    def refit(self, epoch_end: EpochEnd) -> None:
+        if self.estimates:
+            self.share.fill_(1 - estimated_noise_rate(epoch_end.ledger))

@@ -1,0 +1,1 @@
+"""Methods of two networks that teach each other within a step."""

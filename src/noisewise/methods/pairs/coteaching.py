@@ -1,0 +1,96 @@
+"""Co-teaching (Han et al., NeurIPS 2018, arXiv 1804.06872), algorithm 1.
+
+    each network picks the R(T) share of the batch with its smallest losses; the other network trains on it
+    R(T) = 1 - min(T / T_k, 1) tau
+
+On the network axis the exchange is a flip of the picks. Each network's objective is the mean over the rows picked for
+it; the authors' code divides that mean by the number of picks once more, which Adam hides, and which is not done here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.rate import estimated_noise_rate
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, EpochEnd, Method, Task
+
+
+def small_loss_picks(losses: Tensor, keep: int) -> Tensor:
+    """(N, B) ones at the `keep` smallest of each network's losses (N, B), zeros elsewhere."""
+    chosen = losses.argsort(dim=-1, stable=True)[..., :keep]
+    return torch.zeros_like(losses).scatter(-1, chosen, 1.0)
+
+
+class CoTeaching(Method):
+    """Weight station on two networks: each trains on the other's small-loss rows.
+
+    Args:
+        rate: tau, the share to forget in the end; None takes the stated noise rate, or estimates it from the ledger
+            after every epoch.
+        gradual: T_k, epochs until the share is reached (the paper: 10 of 200); capped at a quarter of the training.
+        exponent: c of the schedule min((T / T_k)^c, 1).
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "coteaching",
+        "Two networks train side by side, and each teaches the other the rows it finds easy. Errors of selection do "
+        "not feed back into the network that made them.",
+        "Han, Yao, Yu, Niu, Xu, Hu, Tsang and Sugiyama, Co-teaching: Robust Training of Deep Neural Networks with "
+        "Extremely Noisy Labels, NeurIPS 2018",
+        2018,
+        "w = flip(small-loss picks of each network)",
+        forwards=2,
+        backwards=2,
+        networks=2,
+        departures="no second division by the number of picks; the paper's T_k of 10 epochs is capped at a "
+        "quarter of the training",
+    )
+    networks = 2
+    tau: Tensor
+    picked: Tensor
+
+    def __init__(self, rate: float | None = None, gradual: int = 10, exponent: float = 1.0) -> None:
+        super().__init__()
+        within(self.card.name, "rate", rate, 0, 0.99)
+        within(self.card.name, "gradual", gradual, 1, 10_000)
+        within(self.card.name, "exponent", exponent, 0.01, 100)
+        self.rate, self.gradual, self.exponent = rate, gradual, exponent
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the forget rate and the share of picks of every row (rows,)."""
+        self.stated = self.rate if self.rate is not None else task.noise_rate
+        self.ramp = max(1, min(self.gradual, task.epochs // 4))
+        self.register_buffer("tau", torch.tensor(float(self.stated or 0.0), device=task.given.device))
+        self.register_buffer("picked", torch.ones(task.rows, device=task.given.device))
+
+    def forget_rate(self, epoch: int) -> float:
+        """1 - R(T) in the 0-based epoch."""
+        rate = float(self.tau) if self.stated is None else self.stated
+        return rate * min(((epoch + 1) / self.ramp) ** self.exponent, 1.0)
+
+    def kept(self, rows: int, epoch: int) -> int:
+        """How many of so many rows are picked in the 0-based epoch; at least one."""
+        return max(1, int((1 - self.forget_rate(epoch)) * rows))
+
+    def weight(self, batch: Batch) -> Tensor:
+        rows = batch.losses.shape[-1]
+        keep = self.kept(rows, batch.clock.epoch)
+        picks = small_loss_picks(batch.losses.detach(), keep)
+        return batch.w * picks.flip(0) * (rows / keep)
+
+    def observe(self, batch: Batch) -> None:
+        if batch.index is not None:
+            self.picked[batch.index] = (batch.w > 0).float().mean(dim=0)
+
+    def refit(self, epoch_end: EpochEnd) -> None:
+        if self.stated is None:
+            self.tau.fill_(estimated_noise_rate(epoch_end.ledger))
+
+    def selection(self) -> Tensor:
+        return self.picked

@@ -1,0 +1,1 @@
+"""Methods that treat suspect rows as unlabelled ones."""

@@ -1,0 +1,257 @@
+"""DivideMix (Li, Socher and Hoi, ICLR 2020, arXiv 2002.07394), algorithm 1.
+
+Two networks. After a warm-up with cross entropy, before every epoch a two-component mixture of each network's losses
+on all rows divides the data for the *other* network: rows whose clean probability w exceeds a threshold stay
+labelled, the labels of the others are thrown away. Then, network by network, an epoch of MixMatch on two views of
+each row:
+
+    co-refinement  y <- sharpen(w y + (1 - w) mean_views p)                      labelled rows, own predictions
+    co-guessing    y <- sharpen(mean over views and both networks of p)          unlabelled rows
+    mixing         l <- max(l, 1 - l), l ~ Beta(4, 4), over all rows and views
+    L = CE on labelled + lambda_u ramp(e) MSE on unlabelled + KL(uniform || mean prediction)
+
+Predictions for refining are asked in training mode without moving BatchNorm statistics (the authors' code moves
+them). The
+separate means over the two parts are weights: total / part, times lambda_u.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.inputs.mixup import draw_share, mix
+from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.mixture import clean_probability
+from noisewise.training.networks import Networks, Predictor, eval_forward, mean_of_logits, stateless_forward
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Learner, Training
+
+CARD = Card(
+    "dividemix",
+    "Two networks sort the rows into probably clean and probably wrong for each other, by their losses. The wrong "
+    "ones lose their labels and are learned semi-supervised.",
+    "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020",
+    2020,
+    "L = CE(labelled) + lambda_u MSE(unlabelled) + KL(uniform || mean p)",
+    forwards=13.5,
+    backwards=4.7,
+    stations=("edit", "loss", "penalty"),
+    networks=2,
+    departures="BatchNorm statistics do not move while guessing; an empty part is left out instead of "
+    "failing; the warm-up is at most a sixth of the training. The cost is that at 40 % noise: it "
+    "grows with the share of rows that stay labelled",
+)
+
+
+def sharpen(p: Tensor, temperature: float) -> Tensor:
+    """p^(1/T), made to sum to one over the last axis."""
+    powered = p ** (1 / temperature)
+    return powered / powered.sum(dim=-1, keepdim=True)
+
+
+def refine(y: Tensor, clean: Tensor, p: Tensor, temperature: float) -> Tensor:
+    """Co-refinement: sharpened w y + (1 - w) p for (B, K) labels and predictions and (B,) clean probabilities."""
+    w = clean[:, None]
+    return sharpen(w * y + (1 - w) * p, temperature)
+
+
+def ramp(epoch: float, warmup: int, length: int = 16) -> float:
+    """The linear ramp of lambda_u from the end of the warm-up."""
+    return min(max((epoch - warmup) / length, 0.0), 1.0)
+
+
+def prior_penalty(logits: Tensor) -> Tensor:
+    """KL(uniform || mean prediction) of (N, B, K) logits, summed over networks."""
+    mean = logits.softmax(dim=-1).mean(dim=-2)
+    classes = logits.shape[-1]
+    return (-(classes * mean).log() / classes).sum()
+
+
+def negative_entropy(logits: Tensor) -> Tensor:
+    """sum_k p log p, mean over rows, summed over networks: the warm-up's penalty against confidence."""
+    log_p = logits.log_softmax(dim=-1)
+    return (log_p.exp() * log_p).sum(dim=-1).mean(dim=-1).sum()
+
+
+class DivideMix(Method):
+    """Edit, loss and penalty of one of the two networks.
+
+    The clean probabilities are read before rows are mixed, so that memory and mixing live together.
+
+    Args:
+        peer: the other network. warmup: epochs of cross entropy. negentropy: penalise confidence during the warm-up.
+        others as in `dividemix`.
+    """
+
+    card = CARD
+    mixes_rows = True
+    losses: Tensor
+    clean: Tensor
+
+    def __init__(
+        self,
+        peer: Networks,
+        warmup: int,
+        *,
+        lambda_u: float,
+        temperature: float,
+        alpha: float,
+        threshold: float,
+        negentropy: bool,
+    ) -> None:
+        super().__init__()
+        self._peer = (peer,)
+        self.warmup, self.lambda_u, self.temperature = warmup, lambda_u, temperature
+        self.alpha, self.threshold, self.negentropy = alpha, threshold, negentropy
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the losses of this network (rows,) and the clean probabilities that the peer gave (rows,)."""
+        self.classes = task.classes
+        device = task.given.device
+        self.register_buffer("losses", torch.zeros(task.rows, device=device))
+        self.register_buffer("clean", torch.ones(task.rows, device=device))
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        if batch.clock.epoch < self.warmup:
+            return batch
+        labelled, targets = self._labelled(batch, nets, rng)
+        unlabelled, guesses = self._unlabelled(batch, nets, rng)
+        x, y = torch.cat([*labelled, *unlabelled]), torch.cat([*targets, *guesses])
+        share = draw_share(self.alpha, rng)
+        share = max(share, 1 - share)
+        partner = torch.randperm(len(x), generator=rng).to(x.device)
+        is_labelled = torch.arange(len(x), device=x.device) < sum(len(t) for t in labelled)
+        return replace(
+            batch,
+            x=mix(x, partner, share),
+            y=mix(y, partner, share),
+            w=self._weights(is_labelled, batch),
+            index=None,
+            info={**batch.info, "labelled": is_labelled},
+        )
+
+    def _labelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+        views = [batch.x, batch.another(rng)]
+        p = torch.stack([stateless_forward(nets, v)[0].softmax(dim=-1) for v in views]).mean(dim=0)
+        y = refine(batch.y, self.clean[batch.rows], p, self.temperature)
+        return views, [y, y]
+
+    def _unlabelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+        if "unlabelled" not in batch.auxiliary:
+            return [], []
+        rest = batch.auxiliary["unlabelled"]
+        views = [rest.x, rest.another(rng)]
+        logits = [
+            f(v)[0]
+            for v in views
+            for f in (lambda x: stateless_forward(nets, x), lambda x: eval_forward(self._peer[0], x))
+        ]
+        y = sharpen(torch.stack([z.softmax(dim=-1) for z in logits]).mean(dim=0), self.temperature)
+        return views, [y, y]
+
+    def _weights(self, labelled: Tensor, batch: Batch) -> Tensor:
+        total, known = len(labelled), int(labelled.sum())
+        clock = batch.clock
+        unlabelled = self.lambda_u * ramp(clock.epoch + clock.step / clock.steps, self.warmup)
+        return torch.where(labelled, total / known, unlabelled * total / max(total - known, 1))
+
+    def loss(self, batch: Batch) -> Tensor:
+        by_label = cross_entropy(batch.scores, batch.y)
+        if "labelled" not in batch.info:
+            return by_label
+        by_guess = ((batch.scores.softmax(dim=-1) - batch.y) ** 2).mean(dim=-1)
+        return torch.where(batch.info["labelled"], by_label, by_guess)
+
+    def penalty(self, batch: Batch) -> Tensor | float:
+        if "labelled" in batch.info:
+            return prior_penalty(batch.scores)
+        return negative_entropy(batch.scores) if self.negentropy else 0.0
+
+    def refit(self, epoch_end: EpochEnd) -> None:
+        for batch in epoch_end.passes():
+            self.losses[batch.rows] = cross_entropy(batch.scores, batch.y).mean(dim=0)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        return mean_of_logits(logits)
+
+    def selection(self) -> Tensor:
+        return (self.clean > self.threshold).float()
+
+
+@recipe(CARD)
+def dividemix(
+    training: Training,
+    lambda_u: float = 25.0,
+    threshold: float = 0.5,
+    temperature: float = 0.5,
+    alpha: float = 4.0,
+    warmup: int | None = None,
+    negentropy: bool = False,
+) -> None:
+    """DivideMix.
+
+    Args:
+        training: the training.
+        lambda_u: weight of the unlabelled loss (the paper: 0 to 150, by noise and data set; 25 is its CIFAR-10 value).
+        threshold: clean probability from which a row keeps its label.
+        temperature: of sharpening. alpha: of the Beta distribution.
+        warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
+        negentropy: penalise confidence during the warm-up (the paper, for asymmetric noise).
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+    for name, value, low, high in (
+        ("lambda_u", lambda_u, 0, 1e4),
+        ("threshold", threshold, 0, 1),
+        ("temperature", temperature, 0.01, 10),
+        ("alpha", alpha, 1e-3, 1e3),
+        ("warmup", warmup, 0, 10_000),
+    ):
+        within("dividemix", name, value, low, high)
+    epochs = training.config.epochs
+    warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
+    a, b = training.learner("a"), training.learner("b")
+    options: dict[str, Any] = {
+        "lambda_u": lambda_u,
+        "threshold": threshold,
+        "temperature": temperature,
+        "alpha": alpha,
+        "negentropy": negentropy,
+    }
+    for_a, for_b = DivideMix(b.nets, warm, **options), DivideMix(a.nets, warm, **options)
+    both = Predictor(Networks([a.nets[0], b.nets[0]], training.config.torch_precision), mean_of_logits)
+    for epoch in range(epochs):
+        if epoch < warm:
+            training.fit(a, for_a, 1, record=False)
+            training.fit(b, for_b, 1, predictor=both)
+            continue
+        by_a = training.memoize("clean by a", lambda: _clean(training, for_a))
+        by_b = training.memoize("clean by b", lambda: _clean(training, for_b))
+        _co_divide(training, a, for_a, by_b, record=False)
+        _co_divide(training, b, for_b, by_a, predictor=both)
+
+
+def _clean(training: Training, method: DivideMix) -> Tensor:
+    """(rows,) clean probabilities by this network's losses; 0 outside the training split."""
+    index = training.rows.index
+    found = torch.zeros_like(method.losses)
+    values = clean_probability(method.losses[index].cpu().double().numpy().astype(np.float64), training.config.seed)
+    found[index] = torch.as_tensor(values, dtype=found.dtype, device=found.device)
+    return found.cpu()
+
+
+def _co_divide(training: Training, learner: Learner, method: DivideMix, clean: Tensor, **options: Any) -> None:
+    clean = clean.to(training.device)
+    method.clean.copy_(clean)
+    keeps = clean > method.threshold
+    if int(keeps[training.rows.index].sum()) < 2:
+        keeps = torch.ones_like(keeps)
+    training.fit(learner, method, 1, rows=keeps, auxiliary={"unlabelled": ~keeps}, **options)

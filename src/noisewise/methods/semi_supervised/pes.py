@@ -1,0 +1,293 @@
+"""Progressive early stopping (Bai et al., NeurIPS 2021, arXiv 2106.15853), algorithm 1.
+
+    train the whole network for T1 epochs
+    renew its last two layers, hold the layers in front fixed, train for T2 < T1 epochs
+    renew its last layer, hold the layers in front fixed, train for T3 < T2 epochs
+    until the end: confident rows { argmax p = given label }, cross entropy on them with class weights
+
+Later layers give in to wrong labels earlier than the ones in front, and so are stopped earlier. PES(semi) renews only
+the last layer, and then learns the rows that are not confident by MixMatch:
+
+    y <- sharpen(mean over two views of p)                                              rows without a label
+    l <- max(l, 1 - l), l ~ Beta(alpha, alpha), over all rows and views; alpha = 0.75 in the second half
+    L = class-weighted CE on confident rows + lambda_u ramp MSE on the others
+    class weight = mean count / count of confident rows of the class; at most 3 in PES(semi)
+
+Layers of any network: its submodules with weights in the order in which they were registered, seen through
+containers; a residual block is one layer, normalisation belongs to the layer it follows. At least one layer stays
+fixed, so that a network of two layers has no middle phase.
+
+Decided here: renewed layers train on with the rest after the last phase (the authors' optimiser does not hold them, so
+that they stay as they are); all phases use the configured optimiser and one schedule, where the authors' later phases
+use Adam with 1e-4; confidence is looked at without augmentation.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from noisewise import models
+from noisewise.methods.checks import within
+from noisewise.methods.inputs.mixup import draw_share, mix
+from noisewise.methods.semi_supervised.dividemix import ramp, sharpen
+from noisewise.training.batch import Batch
+from noisewise.training.config import seeded
+from noisewise.training.method import Card, Method, Task
+from noisewise.training.networks import Networks, Predictor, stateless_forward
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Learner, Training
+
+CARD = Card(
+    "pes",
+    "The front of a network may learn for longer than its end, which gives in to wrong labels first: train all, then "
+    "renew and train the last layers for a shorter time. Rows that agree with the result are learned from.",
+    "Bai, Yang, Han, Yang, Li, Mao, Niu and Liu, Understanding and Improving Early Stopping for Learning with Noisy "
+    "Labels, NeurIPS 2021",
+    2021,
+    "T1 > T2 > T3 epochs of parts 1, 2, 3;  then CE on { argmax p = y }",
+    forwards=1.7,
+    backwards=0.75,
+    stations=("edit", "loss", "weight"),
+    departures="the configured optimiser in all phases; phases are part of the epochs, the first at most a quarter of "
+    "them; renewed layers train on afterwards; confidence without augmentation; the cost is that of the form without "
+    "semi at 40 % noise",
+)
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_MOST_WEIGHT = 3.0
+_LATE_ALPHA = 0.75
+_RAMP = 16
+
+
+def layers(net: nn.Module) -> list[list[str]]:
+    """The names of the submodules of each layer, from front to back.
+
+    A layer is a submodule with weights, found through containers, and the normalisation that follows it.
+    """
+    found: list[list[str]] = []
+    complete = True
+    for name, module in _units(net):
+        has_weights = any(p.ndim >= 2 for p in module.parameters())
+        if not found or (has_weights and complete):
+            found.append([name])
+            complete = has_weights
+        else:
+            found[-1].append(name)
+            complete = complete or has_weights
+    return found
+
+
+def _units(net: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
+    children = [(f"{prefix}{name}", m) for name, m in net.named_children() if next(m.parameters(), None) is not None]
+    found: list[tuple[str, nn.Module]] = []
+    for name, module in children:
+        inside = _units(module, f"{name}.") if len(children) == 1 or isinstance(module, _CONTAINERS) else []
+        found.extend(inside or [(name, module)])
+    return found
+
+
+def renewed(net: nn.Module, fresh: nn.Module, last: int) -> nn.Module:
+    """A copy of a network whose `last` layers have the weights of `fresh`, and alone will learn.
+
+    With `last` = 0 a plain copy that learns as `fresh` does.
+    """
+    parts, copied = layers(net), copy.deepcopy(net)
+    names = [name for part in parts[len(parts) - last :] for name in part]
+    for name in names:
+        copied.get_submodule(name).load_state_dict(fresh.get_submodule(name).state_dict())
+    for (name, mine), theirs in zip(copied.named_parameters(), fresh.parameters(), strict=True):
+        mine.requires_grad_(theirs.requires_grad and (not last or name.startswith(tuple(f"{n}." for n in names))))
+    return copied
+
+
+def class_weights(given: Tensor, kept: Tensor, classes: int) -> Tensor:
+    """(K,) mean count / count of the kept rows of each given class (rows,); 0 for a class without any."""
+    counts = functional.one_hot(given[kept], classes).sum(dim=0).double()
+    present = counts > 0
+    return torch.where(present, counts[present].mean() / counts.clamp_min(1), 0.0)
+
+
+class Confident(Method):
+    """Weight station: cross entropy with class weights, on the rows that the recipe lets be drawn."""
+
+    card = CARD
+    memory: Tensor
+    kept: Tensor
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the class weights (K,) and the confident rows (rows,)."""
+        self.given, self.classes = task.given, task.classes
+        self.register_buffer("memory", torch.ones(task.classes, device=task.given.device))
+        self.register_buffer("kept", torch.ones(task.rows, device=task.given.device))
+
+    def take(self, kept: Tensor) -> None:
+        """Go on with these confident rows, (rows,) boolean by index."""
+        self.kept.copy_(kept)
+        self.memory.copy_(class_weights(self.given, kept & (self.given >= 0), self.classes))
+
+    def weight(self, batch: Batch) -> Tensor:
+        by_class = batch.y @ self.memory
+        return batch.w * by_class / by_class.mean()
+
+    def selection(self) -> Tensor:
+        return self.kept
+
+
+class SemiConfident(Confident):
+    """Edit and loss of PES(semi); plain cross entropy where no unlabelled rows are drawn.
+
+    Args:
+        warmup: epoch in which lambda_u starts to rise. others as in `pes`.
+    """
+
+    mixes_rows = True
+
+    def __init__(self, warmup: int, lambda_u: float, temperature: float, alpha: float) -> None:
+        super().__init__()
+        self.warmup, self.lambda_u, self.temperature, self.alpha = warmup, lambda_u, temperature, alpha
+
+    def take(self, kept: Tensor) -> None:
+        super().take(kept)
+        self.memory.clamp_(max=_MOST_WEIGHT)
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        if "unlabelled" not in batch.auxiliary:
+            return batch
+        rest = batch.auxiliary["unlabelled"]
+        views, others = [batch.x, batch.another(rng)], [rest.x, rest.another(rng)]
+        p = torch.stack([stateless_forward(nets, view)[0].softmax(dim=-1) for view in others]).mean(dim=0)
+        guess = sharpen(p, self.temperature)
+        x, y = torch.cat([*views, *others]), torch.cat([batch.y, batch.y, guess, guess])
+        share = draw_share(self.alpha if batch.clock.progress < 0.5 else _LATE_ALPHA, rng)
+        share = max(share, 1 - share)
+        partner = torch.randperm(len(x), generator=rng).to(x.device)
+        labelled = torch.arange(len(x), device=x.device) < 2 * len(batch)
+        return replace(
+            batch,
+            x=mix(x, partner, share),
+            y=mix(y, partner, share),
+            w=self._weights(labelled, batch),
+            index=None,
+            info={**batch.info, "labelled": labelled},
+        )
+
+    def _weights(self, labelled: Tensor, batch: Batch) -> Tensor:
+        total, known, clock = len(labelled), int(labelled.sum()), batch.clock
+        length = max(1, min(_RAMP, clock.epochs // 4))
+        unlabelled = self.lambda_u * ramp(clock.epoch + clock.step / clock.steps, self.warmup, length)
+        return torch.where(labelled, total / known, unlabelled * total / (total - known)).to(batch.w.dtype)
+
+    def loss(self, batch: Batch) -> Tensor:
+        by_label = -(self.memory * batch.y * batch.scores.log_softmax(dim=-1)).sum(dim=-1)
+        if "labelled" not in batch.info:
+            return by_label
+        by_guess = ((batch.scores.softmax(dim=-1) - batch.y) ** 2).mean(dim=-1)
+        return torch.where(batch.info["labelled"], by_label, by_guess)
+
+    def weight(self, batch: Batch) -> Tensor:
+        return batch.w
+
+
+@recipe(CARD)
+def pes(
+    training: Training,
+    semi: bool = False,
+    first: int | None = None,
+    middle: int | None = None,
+    last: int | None = None,
+    lambda_u: float = 15.0,
+    temperature: float = 0.5,
+    alpha: float = 4.0,
+) -> None:
+    """Progressive early stopping.
+
+    Args:
+        training: the training.
+        semi: learn the rows that are not confident by MixMatch, PES(semi).
+        first: T1, epochs of the whole network; None takes the paper's 25 (semi: 20), at most a quarter of the training.
+        middle: T2, epochs of the last two layers; None takes the paper's share of T1, 7/25 (semi: none).
+        last: T3, epochs of the last layer; None takes the paper's share of T1, 5/25 (semi: 5/20).
+        lambda_u: weight of the unlabelled loss (the authors: 15 for CIFAR-10, 50 for CIFAR-100).
+        temperature: of sharpening. alpha: of the Beta distribution in the first half of the training.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+    for name, value, low, high in (
+        ("first", first, 1, 10_000),
+        ("middle", middle, 0, 10_000),
+        ("last", last, 0, 10_000),
+        ("lambda_u", lambda_u, 0, 1e4),
+        ("temperature", temperature, 0.01, 10),
+        ("alpha", alpha, 1e-3, 1e3),
+    ):
+        within("pes", name, value, low, high)
+    learner, total = training.learner(), training.config.epochs
+    plan = phases(phase_lengths(total, semi, first, middle, last), len(layers(learner.nets[0])), total)
+    warmup = sum(epochs for _, epochs in plan)
+    method = SemiConfident(warmup, lambda_u, temperature, alpha) if semi else Confident()
+    done = 0
+    for count, epochs in plan:
+        if count:
+            learner = _continued(training, learner, count, done)
+        training.fit(learner, method, epochs)
+        done += epochs
+    if done < total:
+        _learn_confident(training, _continued(training, learner, 0, done), method, total - done)
+
+
+def phase_lengths(
+    epochs: int, semi: bool = False, first: int | None = None, middle: int | None = None, last: int | None = None
+) -> dict[int, int]:
+    """Epochs of the phases by the number of renewed layers, 0, 2 and 1, in the order of training.
+
+    Example:
+        `phase_lengths(200)` is `{0: 25, 2: 7, 1: 5}`.
+    """
+    whole = first or max(1, min(20 if semi else 25, epochs // 4))
+    two = (0 if semi else max(1, round(whole * 7 / 25))) if middle is None else middle
+    one = max(1, round(whole * 5 / (20 if semi else 25))) if last is None else last
+    return {0: whole, 2: two, 1: one}
+
+
+def phases(lengths: dict[int, int], depth: int, epochs: int) -> list[tuple[int, int]]:
+    """The phases, renewed layers and epochs, that a network of `depth` layers goes through within `epochs`."""
+    found, left = [], epochs
+    for count, length in lengths.items():
+        if min(length, left) > 0 and (count == 0 or count < depth):
+            found.append((count, min(length, left)))
+            left -= found[-1][1]
+    return found
+
+
+def _continued(training: Training, before: Learner, last: int, done: int) -> Learner:
+    """A learner that goes on from another, `done` epochs into the training, with its `last` layers renewed."""
+    name = f"last {last}" if last else "confident"
+    seed = seeded(training.config.seed, name, 0) % 2**31
+    fresh = models.build(training.model, training.data.shape, training.classes, seed=seed)
+    nets = Networks([renewed(before.nets[0], fresh, last)], training.config.torch_precision)
+    learner = training.add_learner(name, nets)
+    learner.epochs_done = max(learner.epochs_done, done)
+    return learner
+
+
+def _learn_confident(training: Training, learner: Learner, method: Confident, epochs: int) -> None:
+    for _ in range(epochs):
+        kept = training.memoize("confident", lambda: _confident(training, learner)).to(training.device)
+        method.take(kept)
+        auxiliary = {"unlabelled": ~kept} if method.mixes_rows else {}
+        training.fit(learner, method, 1, rows=kept, auxiliary=auxiliary)
+
+
+def _confident(training: Training, learner: Learner) -> Tensor:
+    """(rows,) whether a training row is predicted as its given label; all of them where hardly any is."""
+    rows = training.rows
+    found = torch.zeros(training.task.rows, dtype=torch.bool)
+    agrees = training.probabilities(Predictor(learner.nets), "train").argmax(dim=-1) == rows.given
+    found[rows.index.cpu()] = agrees.cpu() if int(agrees.sum()) > 1 else torch.ones_like(agrees).cpu()
+    return found

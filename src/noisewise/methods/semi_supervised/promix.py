@@ -1,0 +1,302 @@
+"""ProMix (Wang et al., IJCAI 2023, arXiv 2207.10276), the algorithm of its section 3.
+
+    D_l: the n rho / K smallest losses of every given class, and rows with p_y > tau        selection
+    y <- given label in D_l;  y <- sharpen(softmax(z - a log pi_u)) outside                 debiased guesses
+    l_y(z, pi) = CE(z + a log pi, y)                                                        debiased margin loss
+    L = l(weak) + w [l(strong) + l(mixed)]           on D_l, by both heads
+        + beta [l(weak) + w l(strong)]               outside, by the auxiliary head
+
+Two networks. pi and pi_u are running means of the predictions on D_l and outside it. Rows outside D_l are learned by
+an auxiliary head only, which shares the features and is thrown away after training, so that their errors do not feed
+back into the selection. Late in training, rows on which both networks are confident of the same class join D_l. L is
+divided by 1 + 2 w, so that the learning rate means the same throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from noisewise import models
+from noisewise.methods.checks import within
+from noisewise.methods.inputs.mixup import draw_share, mix
+from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.semi_supervised.dividemix import sharpen
+from noisewise.training.batch import Batch, cross_entropy, one_hot
+from noisewise.training.config import seeded
+from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.networks import Networks, Predictor, eval_forward, mean_of_logits, stateless_forward
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Learner, Training
+
+CARD = Card(
+    "promix",
+    "Keep as many rows as can be trusted: the small losses of every class and the confidently matched ones. The others "
+    "teach an auxiliary head by debiased guesses.",
+    "Wang, Xiao, Li, Feng, Niu, Chen and Zhao, ProMix: Combating Label Noise via Maximizing Clean Sample Utility, "
+    "IJCAI 2023",
+    2023,
+    "l = CE(z + a log pi, y);  D_l = class-wise small losses, or p_y > tau",
+    forwards=9.2,
+    backwards=4.8,
+    stations=("edit", "loss"),
+    networks=2,
+    departures="no FMix; the strong view is a second view of the data's own augmentation; both heads share one "
+    "mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 w; schedules are "
+    "shares of the training; rho follows the noise rate; beta stays after its ramp (the authors' code drops it to 0); "
+    "networks without a linear layer have no auxiliary head",
+)
+
+_MOST_KEPT = 0.7
+_TEMPERATURE = 0.5
+_GUESS_UP_TO = 0.9
+_BETA = 0.1
+
+
+def small_losses(losses: Tensor, labels: Tensor, classes: int, rho: float) -> Tensor:
+    """(n,) whether a row is among the ceil(rho n / K) smallest losses of its given class; at least one of each."""
+    chosen = torch.zeros_like(labels, dtype=torch.bool)
+    size = max(1, math.ceil(len(labels) / classes * rho))
+    for k in range(classes):
+        members = torch.nonzero(labels == k)[:, 0]
+        chosen[members[losses[members].argsort(stable=True)[:size]]] = True
+    return chosen
+
+
+def agreed(own: Tensor, peer: Tensor, chosen: Tensor, tau: float) -> Tensor:
+    """(B,) rows outside `chosen` on which both (B, K) predictions name the same class with more than tau.
+
+    While fewer than 0.9 B are chosen; the most confident first, up to that share.
+    """
+    top, guess = own.max(dim=-1)
+    other, second = peer.max(dim=-1)
+    joins = (top > tau) & (other > tau) & (guess == second) & ~chosen
+    room = max(0, int(len(chosen) * _GUESS_UP_TO) - int(chosen.sum()))
+    order = torch.where(joins, top + other, -1.0).argsort(descending=True, stable=True)
+    return joins & torch.zeros_like(joins).index_fill(0, order[:room], True)
+
+
+class TwoHeads(nn.Module):
+    """A network and an auxiliary head on the features that its last linear layer is given.
+
+    (B, K) logits in evaluation mode, (B, 2 K) in training mode: the network's, then the auxiliary head's.
+
+    Args:
+        net: the network; one without a linear layer gets no auxiliary head.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        found = [module for module in net.modules() if isinstance(module, nn.Linear)]
+        self._last = tuple(found[-1:])
+        self.auxiliary = nn.Linear(found[-1].in_features, found[-1].out_features) if found else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.auxiliary is None or not self.training:
+            return self.net(x)
+        seen: list[Tensor] = []
+        handle = self._last[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            main = self.net(x)
+        finally:
+            handle.remove()
+        return torch.cat([main, self.auxiliary(seen[-1])], dim=-1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `promix`, for both networks."""
+
+    rho: float | None
+    tau: float
+    debias: float
+    warmup: int
+    ramp: int
+    expand: float
+
+
+class ProMix(Method):
+    """Edit and loss of one of the two networks.
+
+    Args:
+        peer: the other network. settings: the options.
+    """
+
+    card = CARD
+    mixes_rows = True
+    memory: Tensor
+    rho: Tensor
+    losses: Tensor
+    base: Tensor
+    kept: Tensor
+
+    def __init__(self, peer: Networks, settings: Settings) -> None:
+        super().__init__()
+        self._peer = (peer,)
+        self.settings = settings
+
+    def prepare(self, task: Task) -> None:
+        """Allocate rho, pi and pi_u (2, K), and per row (rows,) the loss, the base selection and the final one."""
+        device = task.given.device
+        self.classes = task.classes
+        self.estimates = self.settings.rho is None and task.noise_rate is None
+        rho = min(_MOST_KEPT, 1 - (task.noise_rate or 0.0)) if self.settings.rho is None else self.settings.rho
+        self.register_buffer("rho", torch.tensor(rho, device=device))
+        self.register_buffer("memory", torch.full((2, task.classes), 1 / task.classes, device=device))
+        self.register_buffer("losses", torch.zeros(task.rows, device=device))
+        self.register_buffer("base", torch.ones(task.rows, dtype=torch.bool, device=device))
+        self.register_buffer("kept", torch.ones(task.rows, device=device))
+
+    def strength(self, epoch: int, length: int) -> float:
+        """The linear ramp to 1 over `length` epochs from the start of the training."""
+        return min(epoch / max(length, 1), 1.0)
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        everything = torch.ones(len(batch), dtype=torch.bool, device=batch.x.device)
+        if batch.clock.epoch < self.settings.warmup:
+            return replace(batch, index=None, info={"reliable": everything, "weak": everything, "main": everything})
+        strong = batch.another(rng)
+        y, reliable = self._targets(batch, stateless_forward(nets, batch.x)[0, :, : self.classes])
+        x_mixed, y_mixed = _mixed(batch.x[reliable], y[reliable], rng)
+        mixed = torch.ones(len(x_mixed), dtype=torch.bool, device=y.device)
+        kinds = torch.cat([reliable, reliable, mixed])
+        weak = torch.cat([everything, ~everything, ~mixed])
+        return replace(
+            batch,
+            x=torch.cat([batch.x, strong, x_mixed]),
+            y=torch.cat([y, y, y_mixed]),
+            w=self._weights(kinds, weak, batch),
+            index=None,
+            info={"reliable": kinds, "weak": weak},
+        )
+
+    def _targets(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, K) targets and (B,) which of them are reliable, given this network's logits (B, K)."""
+        p = z.softmax(dim=-1)
+        chosen = self.base[batch.rows] | ((batch.y * p).sum(dim=-1) > self.settings.tau)
+        debiased, outside = ((z - self.settings.debias * pi.log()).softmax(dim=-1) for pi in self.memory)
+        y = torch.where(chosen[:, None], batch.y, sharpen(outside, _TEMPERATURE))
+        if batch.clock.epoch < (1 - self.settings.expand) * batch.clock.epochs:
+            return y, chosen
+        joins = agreed(p, eval_forward(self._peer[0], batch.x)[0].softmax(dim=-1), chosen, self.settings.tau)
+        guessed = one_hot(debiased.argmax(dim=-1), self.classes).to(y.dtype)
+        return torch.where(joins[:, None], guessed, y), chosen | joins
+
+    def _weights(self, reliable: Tensor, weak: Tensor, batch: Batch) -> Tensor:
+        """(R,) weights whose mean over all rows gives the sum of the means over the parts."""
+        epoch, length = batch.clock.epoch, self.settings.ramp
+        known, unknown = int((reliable & weak).sum()), int((~reliable & weak).sum())
+        w = self.strength(epoch, length)
+        share = torch.where(weak, 1.0, w).to(batch.w.dtype) / (1 + 2 * w)
+        beta = _BETA * self.strength(epoch, 2 * length)
+        return len(weak) * share * torch.where(reliable, 1 / max(known, 1), beta / max(unknown, 1))
+
+    def loss(self, batch: Batch) -> Tensor:
+        z = batch.scores
+        main, other = z[..., : self.classes], z[..., self.classes :]
+        if "main" in batch.info:
+            return cross_entropy(main, batch.y)
+        reliable = batch.info["reliable"]
+        shift = self.settings.debias * torch.where(reliable[:, None], self.memory[0], self.memory[1]).log()
+        by_main = cross_entropy(main + shift, batch.y) * reliable
+        return by_main + cross_entropy(other + shift, batch.y) if other.shape[-1] else by_main
+
+    def observe(self, batch: Batch) -> None:
+        """Move pi and pi_u towards the mean predictions; slowly enough to span a tenth of the training."""
+        if "main" in batch.info:
+            return
+        p = batch.scores[0, :, : self.classes].softmax(dim=-1)
+        keep = min(0.9999, max(0.0, 1 - 10 / (batch.clock.epochs * batch.clock.steps)))
+        reliable, weak = batch.info["reliable"], batch.info["weak"]
+        for pi, rows in zip(self.memory, (reliable & weak, ~reliable & weak), strict=True):
+            if rows.any():
+                pi.mul_(keep).add_(p[rows].mean(dim=0), alpha=1 - keep)
+
+    def refit(self, epoch_end: EpochEnd) -> None:
+        """Select the small losses of every class for the next epoch."""
+        seen, labels = [], []
+        for batch in epoch_end.passes():
+            self.losses[batch.rows] = cross_entropy(batch.scores, batch.y)[0]
+            seen.append(batch.rows)
+            labels.append(batch.y.argmax(dim=-1))
+        rows, given = torch.cat(seen), torch.cat(labels)
+        if self.estimates and epoch_end.epoch < max(self.settings.warmup, 1):
+            self.rho.fill_(min(_MOST_KEPT, 1 - estimated_noise_rate(epoch_end.ledger)))
+        self.base[rows] = small_losses(self.losses[rows], given, self.classes, float(self.rho))
+        matched = self.losses[rows] < -math.log(self.settings.tau)
+        self.kept[rows] = (self.base[rows] | matched).to(self.kept.dtype)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        return mean_of_logits(logits)
+
+    def selection(self) -> Tensor:
+        return self.kept
+
+
+def _mixed(x: Tensor, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    share = draw_share(4.0, rng)
+    partner = torch.randperm(len(x), generator=rng).to(x.device)
+    return mix(x, partner, max(share, 1 - share)), mix(y, partner, max(share, 1 - share))
+
+
+@recipe(CARD)
+def promix(
+    training: Training,
+    rho: float | None = None,
+    tau: float = 0.99,
+    debias: float = 0.8,
+    warmup: int | None = None,
+    ramp: int | None = None,
+    expand: float = 0.4,
+) -> None:
+    """ProMix.
+
+    Args:
+        training: the training.
+        rho: share of n / K small losses kept per class; None keeps one minus the noise rate, stated or estimated when
+            the warm-up ends, at most 0.7 (the paper: 0.7 for 20 % noise, 0.5 from 40 %).
+        tau: probability of the given label from which a row is kept (the paper: 0.99; 0.95 for 100 classes).
+        debias: strength of debiasing in losses and guesses (the paper: 0.8; 0.5 for 100 classes).
+        warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
+        ramp: epochs until strong views and mixtures count fully; None takes the paper's 50, at most a third.
+        expand: last share of the training in which rows join by agreement (the paper: 250 of 600 epochs).
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+    for name, value, low, high in (
+        ("rho", rho, 0.01, 1),
+        ("tau", tau, 0.01, 1),
+        ("debias", debias, 0, 10),
+        ("warmup", warmup, 0, 10_000),
+        ("ramp", ramp, 0, 10_000),
+        ("expand", expand, 0, 1),
+    ):
+        within("promix", name, value, low, high)
+    epochs = training.config.epochs
+    warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
+    rising = max(1, min(50, epochs // 3)) if ramp is None else ramp
+    a, b = _learner(training, "a"), _learner(training, "b")
+    settings = Settings(rho, tau, debias, warm, rising, expand)
+    for_a, for_b = ProMix(b.nets, settings), ProMix(a.nets, settings)
+    both = Predictor(Networks([a.nets[0], b.nets[0]], training.config.torch_precision), mean_of_logits)
+    for _ in range(epochs):
+        training.fit(a, for_a, 1, record=False)
+        training.fit(b, for_b, 1, predictor=both)
+
+
+def _learner(training: Training, name: str) -> Learner:
+    """A learner of a fresh network with an auxiliary head."""
+    seed = seeded(training.config.seed, name, 0) % 2**31
+    net = models.build(training.model, training.data.shape, training.classes, seed=seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        heads = TwoHeads(net)
+    nets = Networks([heads], training.config.torch_precision)
+    if training.data.kind == "image":
+        nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return training.add_learner(name, nets)

@@ -1,0 +1,199 @@
+"""SELF, self-ensemble label filtering (Nguyen et al., ICLR 2020, arXiv 1910.01842), algorithm 1.
+
+    z_i <- a z_i + (1 - a) teacher(x_i)                        once an epoch, for every row
+    L_r = { rows of the whole training split : argmax z_i = given label }
+    L = CE on L_r + lambda mean_k (p - teacher)^2 on all rows
+
+A mean teacher (Tarvainen and Valpola, 2017) trains in rounds. Each round starts a fresh network, whose labels are
+those that the averaged predictions confirmed; rows that were filtered out stay in the consistency loss and may come
+back, because the filter always starts from the whole split. Filtering ends when accuracy on noisy validation rows falls
+behind the best round's.
+
+Decided here: all rounds share the configured epochs and one learning-rate schedule. Whatever ends the filtering, a last
+round takes the epochs that are left, at least half, with the labels that the best round confirmed. The predictions
+that are averaged are those the teacher makes within the steps, one per row and epoch, up to the round's end. The
+teacher is asked in evaluation mode on a view of its own. The paper has no public code.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.training.average import Average
+from noisewise.training.batch import Batch, Clock, cross_entropy
+from noisewise.training.method import Card, Method, Task
+from noisewise.training.networks import Networks, Predictor, eval_forward
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+CARD = Card(
+    "self-ensembling",
+    "A slowly moving average of the network predicts every row, and the averages of its predictions decide which given "
+    "labels are believed. Rows that are not believed still ask for consistent predictions.",
+    "Nguyen, Mummadi, Ngo, Nguyen, Beggel and Brox, SELF: Learning to Filter Noisy Labels with Self-Ensembling, ICLR "
+    "2020",
+    2020,
+    "L = CE where argmax z = y, + lambda (p - teacher)^2 everywhere;  z <- a z + (1 - a) teacher",
+    forwards=2,
+    backwards=1,
+    stations=("edit", "loss"),
+    departures="the rounds share the configured epochs and one learning-rate schedule, and the last takes at least "
+    "half; averages hold the predictions made within the steps; the mean teacher's ramp and span are capped for short "
+    "trainings",
+)
+
+_RAMP = 5
+_SPAN = 0.1
+
+
+def confirmed(memory: Tensor, given: Tensor) -> Tensor:
+    """(rows,) whether the given label is the most probable class of the averaged prediction (rows, K).
+
+    Rows without a prediction keep their label, and all rows do where none would.
+    """
+    kept = (memory.argmax(dim=-1) == given) | (memory.sum(dim=-1) == 0)
+    return kept if kept[given >= 0].any() else torch.ones_like(kept)
+
+
+def inconsistency(logits: Tensor, teacher: Tensor) -> Tensor:
+    """(N, B) squared distances, averaged over classes, of predictions (N, B, K) from the teacher's (N, B, K)."""
+    return ((logits.softmax(dim=-1) - teacher) ** 2).mean(dim=-1)
+
+
+class SelfEnsembling(Method):
+    """Edit and loss of one round: a mean teacher with labels on the confirmed rows.
+
+    Args:
+        nets: the networks that train, which the teacher follows.
+        start, epochs: the first epoch of the round, and how many it has.
+        before: the averaged predictions (rows, K) of the rounds before; None in the first.
+        others as in `self_ensembling`.
+    """
+
+    card = CARD
+    remembers_rows = True
+    memory: Tensor
+    kept: Tensor
+
+    def __init__(
+        self,
+        nets: Networks,
+        start: int,
+        epochs: int,
+        before: Tensor | None = None,
+        *,
+        inertia: float = 0.9,
+        consistency: float = 10.0,
+        decay: float = 0.999,
+    ) -> None:
+        super().__init__()
+        self._followed = (nets,)
+        self.teacher = Average(nets, decay)
+        self.start, self.epochs, self.before = start, epochs, before
+        self.inertia, self.consistency = inertia, consistency
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the averaged predictions (rows, K) and the confirmed rows (rows,)."""
+        empty = torch.zeros(task.rows, task.classes, device=task.given.device)
+        self.register_buffer("memory", empty if self.before is None else self.before.clone())
+        self.register_buffer("kept", confirmed(self.memory, task.given).float())
+
+    def strength(self, clock: Clock) -> float:
+        """Lambda, which rises as exp(-5 (1 - t)^2) over the first five epochs or the first third of the round."""
+        t = (clock.epoch - self.start + clock.step / clock.steps) / min(_RAMP, self.epochs / 3)
+        return self.consistency * math.exp(-5 * (1 - min(t, 1.0)) ** 2)
+
+    def decay(self, clock: Clock) -> float:
+        """The teacher's decay: the mean of all steps at first, and never more than a tenth of the round."""
+        done = (clock.epoch - self.start) * clock.steps + clock.step
+        span = max(1.0, _SPAN * self.epochs * clock.steps)
+        return min(1 - 1 / (done + 1), 1 - 1 / span, self.teacher.decay)
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        view = batch.another(rng)
+        taught = eval_forward(self.teacher.nets, view).softmax(dim=-1).movedim(0, 1)
+        return replace(batch, info={**batch.info, "taught": taught})
+
+    def loss(self, batch: Batch) -> Tensor:
+        by_label = self.kept[batch.rows] * cross_entropy(batch.scores, batch.y)
+        taught = batch.info["taught"].movedim(0, 1)
+        return by_label + self.strength(batch.clock) * inconsistency(batch.scores, taught)
+
+    def observe(self, batch: Batch) -> None:
+        """Average the teacher's predictions, and let the teacher follow the step."""
+        now = batch.info["taught"].mean(dim=1).to(self.memory.dtype)
+        self.memory[batch.rows] = self.inertia * self.memory[batch.rows] + (1 - self.inertia) * now
+        self.teacher.update(self._followed[0], self.decay(batch.clock))
+
+    def selection(self) -> Tensor:
+        return self.kept
+
+
+@recipe(CARD)
+def self_ensembling(
+    training: Training,
+    rounds: int = 3,
+    inertia: float = 0.9,
+    consistency: float = 10.0,
+    decay: float = 0.999,
+    restart: bool = True,
+) -> None:
+    """SELF.
+
+    Args:
+        training: the training.
+        rounds: how many at most; the last trains for half of the epochs, or for all that are left.
+        inertia: a, of the averaged predictions. consistency: lambda. decay: of the teacher's weights, at most.
+        restart: start every round with a fresh network; otherwise the network goes on.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+    for name, value, low, high in (
+        ("rounds", rounds, 1, 100),
+        ("inertia", inertia, 0, 0.9999),
+        ("consistency", consistency, 0, 1e4),
+        ("decay", decay, 0, 1),
+    ):
+        within("self-ensembling", name, value, low, high)
+    options = {"inertia": inertia, "consistency": consistency, "decay": decay}
+    total, early = training.config.epochs, early_epochs(training.config.epochs, rounds)
+    done, best, before = 0, -1.0, None
+    for number in range(1, rounds if early else 1):
+        method = _round(training, f"round {number}" if restart else "main", done, early, before, options)
+        reached = _best_validation(training, done, early)
+        done += early
+        if reached < best:
+            break
+        best, before = reached, method.memory
+    _round(training, "last round" if restart else "main", done, total - done, before, options)
+
+
+def early_epochs(epochs: int, rounds: int) -> int:
+    """Epochs of each round but the last: an equal share of half of the epochs.
+
+    Example:
+        `early_epochs(20, 3)` is 5.
+    """
+    return epochs // 2 // (rounds - 1) if rounds > 1 else 0
+
+
+def _round(
+    training: Training, name: str, start: int, epochs: int, before: Tensor | None, options: dict[str, float]
+) -> SelfEnsembling:
+    learner = training.learner(name)
+    learner.epochs_done = max(learner.epochs_done, start)
+    method = SelfEnsembling(learner.nets, start, epochs, before, **options)
+    training.fit(learner, method, epochs, predictor=Predictor(method.teacher.nets))
+    return method
+
+
+def _best_validation(training: Training, start: int, epochs: int) -> float:
+    """The best validation accuracy of some epochs; 0 where there are no validation rows."""
+    rows = training.history[start : start + epochs]
+    return max((row.get("validation_accuracy", 0.0) for row in rows), default=0.0)

@@ -1,0 +1,1 @@
+"""Methods at the target station, and regularisers that remember early predictions."""

@@ -1,0 +1,113 @@
+"""Dimensionality-driven learning, D2L (Ma et al., ICML 2018, arXiv 1806.02612), algorithm 1.
+
+    LID(x) = -(1/k sum_i log r_i / r_k)^-1       r_1 <= ... <= r_k: distances to the k nearest rows of its batch
+    turn when LID_e > mean + 2 std of the LIDs of the `window` epochs before
+    from then on   y* = alpha y + (1 - alpha) onehot(argmax p),   alpha = exp(-(e/E) LID_e / min_{j<e} LID_j)
+
+The dimension of the last hidden representation first falls and rises again when memorising begins; from there the
+network's own predictions share in the labels. It is measured, in evaluation mode, on the first `points` rows of every
+epoch as they are drawn. The length of the start without looking, 40 of 120 epochs for CIFAR-10 and 5 of 50 for
+MNIST, is a share of the training. The weights are not put back to the epoch before the turn: in the authors' code
+that step has no effect, because the stored weights have been overwritten by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.targets.bootstrap import hard_prediction
+from noisewise.models import penultimate
+from noisewise.theory.dimension import intrinsic_dimension
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.networks import Networks, evaluating
+
+
+def has_turned(lids: Tensor) -> Tensor:
+    """(...) whether the last of (..., window + 1) values is over two standard deviations above the mean of the rest."""
+    before = lids[..., :-1]
+    return lids[..., -1] - before.mean(dim=-1) > 2 * before.std(dim=-1, correction=0)
+
+
+class D2L(Method):
+    """Target station that follows the dimension of the representation; each network has its own.
+
+    Args:
+        neighbours: k, the paper's 20. window: epochs to compare with, at most a quarter of the training.
+        burn_in: share of the training in which no turn is looked for, before the first window.
+        points: rows per epoch on which the dimension is measured, the paper's 1,280.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "d2l",
+        "Watch the dimension of the representation, which rises when the network begins to memorise. From then on its "
+        "own predictions take a growing share in the labels.",
+        "Ma, Wang, Houle, Zhou, Erfani, Xia, Wijewickrema and Bailey, Dimensionality-Driven Learning with Noisy "
+        "Labels, ICML 2018",
+        2018,
+        "target = alpha y + (1 - alpha) onehot(argmax p),  alpha = exp(-(e/E) LID_e / min LID)",
+        forwards=1.03,
+        departures="the weights are not put back at the turn; the start without looking is a share of the training; "
+        "the dimension is that of rows as drawn",
+    )
+    recent: Tensor
+    lowest: Tensor
+    turned: Tensor
+    alpha: Tensor
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, neighbours: int = 20, window: int = 5, burn_in: float = 0.2, points: int = 1280) -> None:
+        super().__init__()
+        within("d2l", "neighbours", neighbours, 2, 10_000)
+        within("d2l", "window", window, 2, 10_000)
+        within("d2l", "burn_in", burn_in, 0, 1)
+        within("d2l", "points", points, 2, 10_000_000)
+        self.neighbours, self.window, self.burn_in, self.points = neighbours, window, burn_in, points
+
+    def prepare(self, task: Task) -> None:
+        """Allocate, per network, the recent dimensions, the lowest, whether it turned, alpha, and the epoch's sums."""
+        device, nets = task.given.device, task.networks
+        self.span = max(2, min(self.window, task.epochs // 4))
+        self.start = round(self.burn_in * task.epochs)
+        self.register_buffer("recent", torch.zeros(nets, self.span + 1, device=device))
+        self.register_buffer("lowest", torch.full((nets,), torch.inf, device=device))
+        self.register_buffer("turned", torch.zeros(nets, dtype=torch.bool, device=device))
+        self.register_buffer("alpha", torch.ones(nets, device=device))
+        self.register_buffer("total", torch.zeros(nets, device=device))
+        self.register_buffer("count", torch.zeros((), device=device))
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        short = 0 < batch.clock.step == batch.clock.steps - 1
+        if short or int(self.count) >= self.points:
+            return batch
+        with evaluating(nets):
+            found = [intrinsic_dimension(penultimate(net, batch.x), self.neighbours) for net in nets.nets]
+        return replace(batch, info={**batch.info, "dimension": torch.stack(found, dim=1)})
+
+    def target(self, batch: Batch) -> Tensor:
+        alpha = self.alpha[:, None, None]
+        return alpha * batch.y + (1 - alpha) * hard_prediction(batch.scores)
+
+    def observe(self, batch: Batch) -> None:
+        if "dimension" in batch.info:
+            self.total += batch.info["dimension"].sum(dim=0)
+            self.count += len(batch)
+
+    def refit(self, epoch_end: EpochEnd) -> None:
+        lid = self.total / self.count
+        self.recent.copy_(torch.cat([self.recent[:, 1:], lid[:, None]], dim=1))
+        if epoch_end.epoch + 1 > self.start + self.span:
+            self.turned |= has_turned(self.recent)
+        share = (epoch_end.epoch + 1) / epoch_end.epochs
+        self.alpha.copy_(torch.where(self.turned, torch.exp(-share * lid / self.lowest), 1.0))
+        self.lowest.copy_(torch.minimum(self.lowest, lid))
+        self.total.zero_()
+        self.count.zero_()

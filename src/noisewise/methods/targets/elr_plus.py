@@ -1,0 +1,151 @@
+"""ELR+ (Liu et al., NeurIPS 2020, arXiv 2007.00151), equations 6 and 9 and the algorithm for ELR+ in the appendix.
+
+    t_i <- beta t_i + (1 - beta) p_i     p_i: the averaged copy of the *other* network on the unmixed row
+    x = l x_i + (1 - l) x_j,  y and q likewise of labels and memories,  l <- max(l, 1 - l), l ~ Beta(alpha, alpha)
+    L = CE(y) + lambda mean log(1 - <q, p>)
+
+Two networks, a weight-averaged teacher of each (mean teacher), mixup, and the mean of both networks' logits as the
+prediction. The decay of the teachers and the penalty rise as exp(-5 (1 - t)^2). Their lengths, 40,000 steps in the
+authors' code, are shares of the training here, so that short trainings see the end of them.
+
+Both networks see the same batches and mixtures, and each other's present teacher; the authors give each its own
+order, and train them one epoch at a time. Teachers are asked in training mode and leave no trace.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.inputs.mixup import draw_share, mix
+from noisewise.methods.targets.elr import early_learning_penalty
+from noisewise.training.average import Average
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method, Task
+from noisewise.training.networks import Networks, mean_of_logits, stateless_forward
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+CARD = Card(
+    "elr-plus",
+    "Two networks remember for every row what the other's averaged copy predicted early on, and penalise moving away "
+    "from it. Mixed rows and the mean of both networks make it steadier than ELR.",
+    "Liu, Niles-Weed, Razavian and Fernandez-Granda, Early-Learning Regularization Prevents Memorization of Noisy "
+    "Labels, NeurIPS 2020",
+    2020,
+    "L = CE(mixed) + lambda mean log(1 - <q, p>),  t <- beta t + (1 - beta) p of the other's teacher",
+    forwards=6,
+    backwards=2,
+    stations=("edit", "penalty"),
+    networks=2,
+    departures="both networks share batches and mixtures; ramps are shares of the training; the label is not "
+    "multiplied by the memory when there are 100 classes, as only the authors' code does",
+)
+
+_CLAMP = 1e-4
+
+
+def ramp_up(progress: float, length: float) -> float:
+    """Exp(-5 (1 - t)^2) with t = progress / length, at most 1; 1 for a length of 0."""
+    if length == 0:
+        return 1.0
+    return math.exp(-5 * (1 - min(progress / length, 1.0)) ** 2)
+
+
+class ELRPlus(Method):
+    """Edit and penalty on two networks, with averaged teachers and a memory per row and network.
+
+    The memory is read before rows are mixed, so that memory and mixing live together.
+
+    Args:
+        nets: the networks that train, which the teachers follow.
+        others as in `elr_plus`.
+    """
+
+    card = CARD
+    networks = 2
+    mixes_rows = True
+    memory: Tensor
+
+    def __init__(
+        self,
+        nets: Networks,
+        beta: float = 0.7,
+        lam: float = 3.0,
+        alpha: float = 1.0,
+        decay: float = 0.997,
+        ramp: float = 0.0,
+        decay_ramp: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self._followed = (nets,)
+        self.teachers = Average(nets, decay)
+        self.beta, self.lam, self.alpha = beta, lam, alpha
+        self.ramp, self.decay_ramp = ramp, decay_ramp
+
+    def prepare(self, task: Task) -> None:
+        """Allocate the memory, (N, rows, K) zeros."""
+        self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=task.given.device))
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        taught = stateless_forward(self.teachers.nets, batch.x).softmax(dim=-1).flip(0)
+        memory = (self.beta * self.memory[:, batch.rows] + (1 - self.beta) * taught).movedim(0, 1)
+        share = draw_share(self.alpha, rng)
+        share = max(share, 1 - share)
+        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device)
+        x, y, w, q = (mix(values, partner, share) for values in (batch.x, batch.y, batch.w, memory))
+        info = {**batch.info, "rows": batch.rows, "memory": memory, "expected": q}
+        return replace(batch, x=x, y=y, w=w, index=None, info=info)
+
+    def penalty(self, batch: Batch) -> Tensor:
+        p = batch.scores.softmax(dim=-1).clamp(_CLAMP, 1 - _CLAMP)
+        pull = early_learning_penalty(p, batch.info["expected"].movedim(0, 1)).sum()
+        return self.lam * ramp_up(batch.clock.progress, self.ramp) * pull
+
+    def observe(self, batch: Batch) -> None:
+        self.memory[:, batch.info["rows"]] = batch.info["memory"].movedim(0, 1).to(self.memory.dtype)
+        self.teachers.update(self._followed[0], self.teachers.decay * ramp_up(batch.clock.progress, self.decay_ramp))
+
+    def predict(self, logits: Tensor) -> Tensor:
+        return mean_of_logits(logits)
+
+
+@recipe(CARD)
+def elr_plus(
+    training: Training,
+    beta: float = 0.7,
+    lam: float = 3.0,
+    alpha: float = 1.0,
+    decay: float = 0.997,
+    ramp: float = 0.0,
+    decay_ramp: float = 0.5,
+) -> None:
+    """ELR+.
+
+    Args:
+        training: the training.
+        beta: inertia of the memory (the paper: 0.7 for CIFAR-10, 0.9 for CIFAR-100 and asymmetric noise).
+        lam: weight of the penalty (the paper: 3 for CIFAR-10, 7 for CIFAR-100, 1 for asymmetric noise).
+        alpha: of mixup's Beta distribution. decay: of the teachers' weights.
+        ramp: share of the training over which the penalty rises (the paper: none for CIFAR-10, about 0.4 for
+            CIFAR-100).
+        decay_ramp: share of the training over which the teachers' decay rises.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+    for name, value, low, high in (
+        ("beta", beta, 0, 1),
+        ("lam", lam, 0, 1000),
+        ("alpha", alpha, 1e-3, 1e3),
+        ("decay", decay, 0, 1),
+        ("ramp", ramp, 0, 1),
+        ("decay_ramp", decay_ramp, 0, 1),
+    ):
+        within("elr-plus", name, value, low, high)
+    learner = training.learner(networks=2)
+    training.fit(learner, ELRPlus(learner.nets, beta, lam, alpha, decay, ramp, decay_ramp))

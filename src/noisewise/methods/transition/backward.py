@@ -1,0 +1,114 @@
+"""Backward correction (Patrini et al., CVPR 2017, arXiv 1609.03683), theorem 1 and algorithm 1.
+
+    L = sum_j (T^-1)_yj l_j,    l_j = -log p_j
+
+In expectation over the noise this is the loss of the clean label, whatever the prediction. A single row's loss can be
+negative, and without a lower bound, which a network that memorises makes use of: p is floored under the logarithm.
+Where T can hardly be inverted it is mixed with the identity first, as the paper advises; the smallest sufficient share
+of it is taken.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.transition.forward import given_or_estimated
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+_SHARES = 101
+
+CARD = Card(
+    "backward",
+    "Weigh the losses of all labels by the inverse of the matrix of label confusions. On average over the noise this "
+    "is the loss of the clean label.",
+    "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
+    "Approach, CVPR 2017",
+    2017,
+    "L = sum_j (T^-1)_yj (-log p_j)",
+    forwards=1.5,
+    backwards=1.5,
+    stations=("loss",),
+    departures="p is floored under the logarithm (`floor`); T is mixed with the identity until no entry of the inverse "
+    "exceeds `largest`; without a matrix the first network trains for half of the epochs, not for all (`first`)",
+)
+
+
+def backward_loss(logits: Tensor, targets: Tensor, inverse: Tensor, floor: float = 0.01) -> Tensor:
+    """(..., B) losses of (..., B, K) logits: -sum_j (y T^-1)_j log max(p_j, floor), for the inverse (K, K)."""
+    smallest = torch.tensor(floor, dtype=torch.float64).log().item()
+    log_p = logits.log_softmax(dim=-1).clamp_min(smallest)
+    return -((targets @ inverse) * log_p).sum(dim=-1)
+
+
+def bounded_inverse(transition: Tensor, largest: float) -> Tensor:
+    """The inverse of T (K, K), mixed with the least of 100ths of the identity at which no entry exceeds `largest`.
+
+    The identity itself always qualifies, for a `largest` of at least 1.
+    """
+    identity = torch.eye(len(transition), dtype=transition.dtype, device=transition.device)
+    for share in torch.linspace(0, 1, _SHARES).tolist():
+        inverse, problem = torch.linalg.inv_ex((1 - share) * transition + share * identity)
+        if not problem and inverse.abs().max() <= largest:
+            break
+    return inverse
+
+
+class BackwardCorrection(Method):
+    """Loss station: the losses of all labels, weighed by the inverse of a fixed transition matrix.
+
+    Args:
+        transition: (K, K), rows sum to one.
+        largest: the largest entry of the inverse, at least 1.
+        floor: of the predicted probabilities.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = CARD
+    inverse: Tensor
+
+    def __init__(self, transition: Tensor, largest: float = 3.0, floor: float = 0.01) -> None:
+        super().__init__()
+        within("backward", "largest", largest, 1, 1e6)
+        within("backward", "floor", floor, 1e-30, 0.5)
+        self.floor = floor
+        self.register_buffer("inverse", bounded_inverse(transition.double(), largest).to(transition.dtype))
+
+    def loss(self, batch: Batch) -> Tensor:
+        return backward_loss(batch.scores, batch.y, self.inverse, self.floor)
+
+
+@recipe(CARD)
+def backward(
+    training: Training,
+    matrix: str | None = None,
+    estimator: str = "anchor",
+    percentile: float | None = None,
+    first: float = 0.5,
+    largest: float = 3.0,
+    floor: float = 0.01,
+) -> None:
+    """Train with the corrected loss.
+
+    Args:
+        training: the training.
+        matrix: a file with T; None estimates it from a first network.
+        estimator: anchor, anchor-mean, dual-t or hoc.
+        percentile: of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first network, as a share of the epochs.
+        largest: the largest entry of the inverse of T.
+        floor: of the predicted probabilities under the logarithm.
+
+    Raises:
+        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+    """
+    within("backward", "largest", largest, 1, 1e6)
+    within("backward", "floor", floor, 1e-30, 0.5)
+    transition = given_or_estimated(training, "backward", matrix, estimator, percentile, first)
+    training.fit(training.learner("main"), BackwardCorrection(transition, largest, floor))

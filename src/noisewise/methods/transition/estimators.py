@@ -1,0 +1,96 @@
+"""Ways to estimate the transition matrix T[i, j] = P(given = j | true = i), by name, and the recipe stage that does.
+
+    anchor       the prediction at a row that is surely of the class (Patrini et al. 2017, equations 12 and 13)
+    anchor-mean  the mean prediction over the surest rows of the class
+    dual-t       anchor T of the predicted class times the confusion of predicted and given (Yao et al., NeurIPS 2020,
+                 equation 3)
+    hoc          from the labels of neighbours (Zhu et al., ICML 2021, see `hoc`)
+
+Each is a pure function of what a network makes of the rows and of the given labels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.catalogue import Catalogue
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.methods.transition.hoc import hoc_transition
+from noisewise.methods.transition.matrix import anchor_transition, predicted_confusion
+from noisewise.models import penultimate
+from noisewise.training.networks import Predictor
+from noisewise.training.trainer import Learner, Training
+
+ESTIMATORS = Catalogue(
+    "transition estimator",
+    {
+        "anchor": "noisewise.methods.transition.estimators:anchor",
+        "anchor-mean": "noisewise.methods.transition.estimators:anchor_mean",
+        "dual-t": "noisewise.methods.transition.estimators:dual_t",
+        "hoc": "noisewise.methods.transition.estimators:hoc",
+    },
+)
+
+
+def anchor(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
+    """T from one anchor row per class."""
+    return anchor_transition(probabilities, percentile)
+
+
+def anchor_mean(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
+    """T from the mean over the surest rows of a class."""
+    return anchor_transition(probabilities, percentile, average=True)
+
+
+def dual_t(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
+    """T as the product of two: from true to predicted class at anchors, and from predicted to given by counting."""
+    return anchor_transition(probabilities, percentile) @ predicted_confusion(probabilities, labels)
+
+
+def hoc(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
+    """T from the labels of neighbours in the features, or in the roots of the probabilities where there are none."""
+    space = probabilities.sqrt() if features is None else features
+    return hoc_transition(space, labels, probabilities.shape[1])[0].to(probabilities.dtype)
+
+
+def estimate_transition(
+    name: str, probabilities: Tensor, labels: Tensor, features: Tensor | None = None, percentile: float | None = None
+) -> Tensor:
+    """(K, K) estimate of T with rows that sum to one. A class that is never given keeps its labels.
+
+    Args:
+        name: of the estimator.
+        probabilities: (n, K) predicted posteriors of the given label. labels: (n,) given labels.
+        features: (n, d) in which neighbours are alike; only `hoc` uses them.
+        percentile: of the anchors; None leaves out three tenths of a class of average size.
+
+    Raises:
+        BadInput: an unknown name; fewer than three rows for `hoc`.
+    """
+    found: Tensor = ESTIMATORS[name](probabilities, labels, features, percentile)
+    classes = probabilities.shape[1]
+    there = torch.bincount(labels, minlength=classes) > 0
+    return torch.where(there[:, None], found, torch.eye(classes, dtype=found.dtype, device=found.device))
+
+
+def scouted_transition(training: Training, scout: Learner, estimator: str, percentile: float | None) -> Tensor:
+    """(K, K) T by a network that was trained with cross entropy, remembered, on the training's device."""
+
+    def compute() -> Tensor:
+        probabilities = training.probabilities(Predictor(scout.nets), "train")
+        features = _features(training, scout) if estimator == "hoc" else None
+        return estimate_transition(estimator, probabilities, training.rows.given, features, percentile).cpu()
+
+    found: Tensor = training.memoize("transition", compute)
+    return found.to(training.device)
+
+
+def scout_of(training: Training, first: float, *, name: str = "first", record: bool = False) -> Learner:
+    """A network trained with cross entropy for the share `first` of the epochs, at least one."""
+    epochs = max(1, round(first * training.config.epochs))
+    return training.fit(training.learner(name), CrossEntropy(), epochs, record=record)
+
+
+def _features(training: Training, scout: Learner) -> Tensor:
+    return torch.cat([penultimate(scout.nets[0], batch.x).float() for batch in training.passes(scout.nets)])

@@ -1,0 +1,93 @@
+"""Forward correction (Patrini et al., CVPR 2017, arXiv 1609.03683), theorem 2 and algorithm 1.
+
+    L = -log sum_i p_i T_iy
+
+With the true T its minimiser is the clean posterior. T is given, or estimated as in the paper: a first network is
+trained with cross entropy, T is read off its anchor points, and a fresh network is trained with the corrected loss.
+Later ways to estimate T can be named instead.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.transition.estimators import ESTIMATORS, scout_of, scouted_transition
+from noisewise.methods.transition.matrix import forward_loss, read_transition
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+CARD = Card(
+    "forward",
+    "Pass the prediction through the matrix of label confusions before comparing it with the given label. The "
+    "network behind the matrix so learns the clean labels.",
+    "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
+    "Approach, CVPR 2017",
+    2017,
+    "L = -log sum_i p_i T_iy",
+    forwards=1.5,
+    backwards=1.5,
+    stations=("loss",),
+    departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`); the "
+    "percentile of the anchors follows from the number of classes, 0.97 for ten",
+)
+
+
+class ForwardCorrection(Method):
+    """Loss station: cross entropy behind a fixed transition matrix.
+
+    Args:
+        transition: (K, K), rows sum to one.
+    """
+
+    card = CARD
+    transition: Tensor
+
+    def __init__(self, transition: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("transition", transition.float())
+
+    def loss(self, batch: Batch) -> Tensor:
+        return forward_loss(batch.scores, batch.y, self.transition)
+
+
+@recipe(CARD)
+def forward(
+    training: Training,
+    matrix: str | None = None,
+    estimator: str = "anchor",
+    percentile: float | None = None,
+    first: float = 0.5,
+) -> None:
+    """Train behind a transition matrix.
+
+    Args:
+        training: the training.
+        matrix: a file with T; None estimates it from a first network.
+        estimator: anchor, anchor-mean, dual-t or hoc.
+        percentile: of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first network, as a share of the epochs.
+
+    Raises:
+        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+    """
+    transition = given_or_estimated(training, "forward", matrix, estimator, percentile, first)
+    training.fit(training.learner("main"), ForwardCorrection(transition))
+
+
+def given_or_estimated(
+    training: Training, method: str, matrix: str | None, estimator: str, percentile: float | None, first: float
+) -> Tensor:
+    """T (K, K) on the device, from a file or from a first network; the options are those of `forward`.
+
+    Raises:
+        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+    """
+    within(method, "percentile", percentile, 0.5, 1)
+    within(method, "first", first, 0.01, 1)
+    ESTIMATORS.check(estimator)
+    if matrix is not None:
+        return read_transition(matrix, training.classes).to(training.device)
+    return scouted_transition(training, scout_of(training, first), estimator, percentile)

@@ -1,0 +1,100 @@
+"""Meta loss correction (Wang, Hu and Hu, CVPR 2020, Training Noise-Robust Deep Neural Networks via Meta-Learning): its
+bilevel update equations for a transition matrix.
+
+    L(w; T) = -log sum_i p_i T_iy,    T = softmax over each row of U
+    w'(U) = w - a grad_w L(w; T(U))
+    U <- U - b grad_U L_trusted(w'(U))
+    w <- w - a grad_w L(w; T)         with the new T
+
+T so needs no second network and no anchor points. It starts as `start` on the diagonal and evenly spread beside it:
+from the identity a softmax would hardly move, and what is memorised before T has moved stays. A trusted batch tells
+nothing about a class that it does not contain, whose row of U gets no gradient from it. Passes per row: 5 forward and 3
+backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from noisewise.methods.checks import within
+from noisewise.methods.transition.matrix import forward_loss
+from noisewise.training.batch import Batch
+from noisewise.training.meta import TRUSTED, Learned
+from noisewise.training.method import Card, Method, Task
+from noisewise.training.networks import Networks
+
+CARD = Card(
+    "learned-transition",
+    "A matrix of label confusions is learned on a few trusted rows while the network trains behind it. One training "
+    "does what other corrections need a first network for.",
+    "Wang, Hu and Hu, Training Noise-Robust Deep Neural Networks via Meta-Learning, CVPR 2020",
+    2020,
+    "L = -log sum_i p_i T_iy,  T <- T - b grad_T L_trusted(w - a grad L(w; T))",
+    stations=("edit", "loss"),
+    forwards=5,
+    backwards=3,
+    needs_trusted=True,
+    departures="the rows of the matrix are softmaxes, moved by Adam; the row of a class that a trusted batch does not "
+    "contain is not moved by it",
+)
+
+
+def initial_scores(classes: int, start: float) -> Tensor:
+    """(K, K) scores whose softmax has `start` on the diagonal and the same everywhere else."""
+    return math.log(start * max(classes - 1, 1) / (1 - start)) * torch.eye(classes)
+
+
+class Transition(Method):
+    """Loss station: cross entropy behind a transition matrix that is learned.
+
+    Args:
+        start: on the diagonal at first, in (0, 1).
+    """
+
+    card = CARD
+
+    def __init__(self, start: float = 0.5) -> None:
+        super().__init__()
+        self.start = start
+        self.scores = nn.Parameter(torch.zeros(0, 0))
+
+    def prepare(self, task: Task) -> None:
+        """Allocate U, (K, K)."""
+        self.scores.data = initial_scores(task.classes, self.start).to(task.given.device)
+
+    @property
+    def transition(self) -> Tensor:
+        """(K, K) the present matrix, T[i, j] = P(given = j | true = i)."""
+        return self.scores.softmax(dim=-1)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return forward_loss(batch.scores, batch.y, self.transition)
+
+
+class LearnedTransition(Learned):
+    """A learned loss correction.
+
+    Args:
+        start: share of every class that is taken for rightly labelled at first, in (0, 1).
+        lr: learning rate of the matrix.
+        order: of the meta-gradient, "exact", "first" or "last-layer".
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = CARD
+
+    def __init__(self, start: float = 0.5, lr: float = 0.03, order: str = "exact") -> None:
+        within("learned-transition", "start", start, 1e-6, 1 - 1e-6)
+        within("learned-transition", "lr", lr, 0, 10)
+        super().__init__([Transition(start)], lr=lr, order=order)
+
+    def meta_gradient(self, batch: Batch, nets: Networks, knobs: list[Tensor]) -> tuple[Tensor, ...]:
+        """That of the base, with zero rows for the classes that the trusted batch does not contain."""
+        first, *others = super().meta_gradient(batch, nets, knobs)
+        present = batch.auxiliary[TRUSTED].y.sum(dim=0) > 0
+        return first * present[:, None], *others

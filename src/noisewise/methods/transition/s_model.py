@@ -1,0 +1,83 @@
+"""A learned noise adaptation layer (Goldberger and Ben-Reuven, ICLR 2017), the simple model of section 3.
+
+    p(given = j | x) = sum_i p_i(x) softmax_j(b_i),    L = -log p(given = y | x)
+
+A network is trained with cross entropy. Its predictions are taken for the truth and counted against the given labels;
+b starts at the logarithm of that confusion matrix, the paper's initialisation equation. The same network then goes on
+behind the layer, and both learn. At inference the layer is left out.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from noisewise.methods.checks import within
+from noisewise.methods.transition.estimators import scout_of
+from noisewise.methods.transition.matrix import forward_loss, predicted_confusion
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+from noisewise.training.networks import Predictor
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+_SMALLEST = 1e-8
+
+CARD = Card(
+    "s-model",
+    "Put a layer behind the network that turns the true label into the given one, and learn both together. The layer "
+    "starts at the confusion matrix of the network trained without it.",
+    "Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017",
+    2017,
+    "L = -log sum_i p_i softmax(b_i)_y",
+    stations=("loss",),
+    departures="the network trains without the layer for a share of the epochs (`first`), not until it has converged",
+)
+
+
+class NoiseLayer(Method):
+    """Loss station: cross entropy behind a transition matrix that is learned by its logits.
+
+    Args:
+        transition: (K, K) to start from, rows sum to one.
+        lr: learning rate of the layer; None is the networks'.
+    """
+
+    card = CARD
+
+    def __init__(self, transition: Tensor, lr: float | None = None) -> None:
+        super().__init__()
+        self.joint_lr = lr
+        self.bias = nn.Parameter((transition + _SMALLEST).log())
+
+    @property
+    def transition(self) -> Tensor:
+        """(K, K) the matrix as it is now."""
+        return self.bias.softmax(dim=1)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return forward_loss(batch.scores, batch.y, self.transition)
+
+
+@recipe(CARD)
+def s_model(training: Training, first: float = 0.5, lr: float | None = None) -> None:
+    """Train a network, then go on behind a learned layer.
+
+    Args:
+        training: the training.
+        first: epochs without the layer, as a share of the epochs.
+        lr: learning rate of the layer; None is the networks'.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+    within("s-model", "first", first, 0.01, 1)
+    within("s-model", "lr", lr, 1e-12, 1e3)
+    learner = scout_of(training, first, name="main", record=True)
+    found = training.memoize(
+        "confusion",
+        lambda: predicted_confusion(
+            training.probabilities(Predictor(learner.nets), "train"), training.rows.given
+        ).cpu(),
+    )
+    rest = max(1, training.config.epochs - round(first * training.config.epochs))
+    training.fit(learner, NoiseLayer(found.to(training.device), lr), rest)

@@ -1,0 +1,136 @@
+"""Importance reweighting with a transition matrix that is revised (Xia et al., NeurIPS 2019, arXiv 1906.00189).
+
+    L = mean_n beta_n CE_n,    beta = p_y / (p (T + dT))_y
+
+This is the paper's algorithm 1: T is estimated by a network trained with cross entropy; the network goes on with the
+reweighted loss at dT = 0; then the slack dT is learned along with it. In the weights the prediction is a constant, in
+the second version of the authors' loss as here; their first version differentiates it (`through`), which also rewards
+making the given label of a row less likely.
+
+Decided differently: T + dT is kept a transition matrix (no negative entries, rows that sum to one), since the loss
+falls when its entries grow; the three phases share the epochs of one training, and its learning rate.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from noisewise.methods.checks import within
+from noisewise.methods.transition.estimators import ESTIMATORS, scout_of, scouted_transition
+from noisewise.methods.transition.matrix import read_transition
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+from noisewise.training.recipe import recipe
+from noisewise.training.trainer import Training
+
+_SMALLEST = 1e-6
+
+CARD = Card(
+    "t-revision",
+    "Weigh every row by how much more likely its label is to be clean than to be given. The matrix of label confusions "
+    "behind the weights is estimated first and revised at the end.",
+    "Xia, Liu, Wang, Han, Gong, Niu and Sugiyama, Are Anchor Points Really Indispensable in Label-Noise Learning?, "
+    "NeurIPS 2019",
+    2019,
+    "L = mean beta CE,  beta = p_y / (p (T + dT))_y",
+    stations=("weight",),
+    departures="the prediction within the weights is a constant in all phases (`through`); T + dT stays a transition "
+    "matrix; the phases are shares of one training (`first`, `revision`)",
+)
+
+
+def importance_weights(logits: Tensor, targets: Tensor, transition: Tensor) -> Tensor:
+    """(..., B) weights beta = p_y / (p T)_y of (..., B, K) logits, with means over target distributions."""
+    p = logits.softmax(dim=-1)
+    return (targets * p / (p @ transition).clamp_min(_SMALLEST)).sum(dim=-1)
+
+
+def revised(transition: Tensor, slack: Tensor) -> Tensor:
+    """T + dT (K, K) without negative entries and with rows that sum to one."""
+    moved = (transition + slack).clamp_min(0)
+    return moved / moved.sum(dim=1, keepdim=True).clamp_min(_SMALLEST)
+
+
+class ImportanceReweighting(Method):
+    """Weight station of the second phase: beta with a fixed T.
+
+    Args:
+        transition: (K, K), rows sum to one.
+        through: whether the prediction in the weights is differentiated.
+    """
+
+    card = CARD
+    transition: Tensor
+
+    def __init__(self, transition: Tensor, *, through: bool = False) -> None:
+        super().__init__()
+        self.through = through
+        self.register_buffer("transition", transition)
+
+    def weight(self, batch: Batch) -> Tensor:
+        logits = batch.scores if self.through else batch.scores.detach()
+        return batch.w * importance_weights(logits, batch.y, self.matrix())
+
+    def matrix(self) -> Tensor:
+        """(K, K) the matrix of the weights."""
+        return self.transition
+
+
+class Revision(ImportanceReweighting):
+    """Weight station of the third phase: beta with T + dT; dT is learned.
+
+    Args:
+        transition: (K, K), rows sum to one.
+        lr: learning rate of dT; None is the networks'.
+        through: whether the prediction in the weights is differentiated.
+    """
+
+    def __init__(self, transition: Tensor, lr: float | None = None, *, through: bool = False) -> None:
+        super().__init__(transition, through=through)
+        self.joint_lr = lr
+        self.slack = nn.Parameter(transition.new_zeros(transition.shape))
+
+    def matrix(self) -> Tensor:
+        return revised(self.transition, self.slack)
+
+
+@recipe(CARD)
+def t_revision(
+    training: Training,
+    matrix: str | None = None,
+    estimator: str = "anchor",
+    percentile: float | None = None,
+    first: float = 0.1,
+    revision: float = 0.25,
+    lr: float = 1e-5,
+    through: bool = False,
+) -> None:
+    """Estimate T, train reweighted, and revise T.
+
+    Args:
+        training: the training.
+        matrix: a file with T; None estimates it from the network after the first phase.
+        estimator: anchor, anchor-mean, dual-t or hoc.
+        percentile: of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first phase, with cross entropy, as a share of the epochs.
+        revision: epochs of the last phase, in which dT is learned, as a share of the epochs.
+        lr: learning rate of dT.
+        through: whether the prediction within the weights is differentiated.
+
+    Raises:
+        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+    """
+    within("t-revision", "percentile", percentile, 0.5, 1)
+    within("t-revision", "first", first, 0.01, 0.9)
+    within("t-revision", "revision", revision, 0, 0.9)
+    within("t-revision", "lr", lr, 1e-12, 1e3)
+    ESTIMATORS.check(estimator)
+    known = None if matrix is None else read_transition(matrix, training.classes).to(training.device)
+    learner = scout_of(training, first, name="main", record=True)
+    transition = scouted_transition(training, learner, estimator, percentile) if known is None else known
+    epochs = training.config.epochs
+    last = round(revision * epochs)
+    middle = max(1, epochs - max(1, round(first * epochs)) - last)
+    training.fit(learner, ImportanceReweighting(transition, through=through), middle)
+    if last:
+        training.fit(learner, Revision(transition, lr, through=through), last)

@@ -1,0 +1,1 @@
+"""Methods at the weight station: which rows count, and how much."""

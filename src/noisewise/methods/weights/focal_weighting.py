@@ -1,0 +1,52 @@
+"""Focal weights (Lin et al., ICCV 2017), the factor of equation 4, on any loss.
+
+    v = (1 - e^-l)^gamma
+
+For cross entropy e^-l is the probability of the given label, and v the factor of focal loss, held constant here. As a
+weight it goes with any other loss, and is divided by its mean over the batch, which focal loss is not. Wrong labels are
+hard rows and count most, so it is for rare classes, not for noise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.weights.curriculum import mean_one
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Method
+
+
+def focal_weights(losses: Tensor, gamma: float) -> Tensor:
+    """(1 - e^-l)^gamma of losses of any shape; a negative loss counts as zero."""
+    return (-torch.expm1(-losses.clamp_min(0))) ** gamma
+
+
+class FocalWeighting(Method):
+    """Weight station: rows count more the larger their loss.
+
+    Args:
+        gamma: how much more; 0 weighs all alike.
+
+    Raises:
+        BadInput: gamma outside [0, 20].
+    """
+
+    card = Card(
+        "focal-weighting",
+        "Rows that fit already count less, by a weight from their loss alone. It goes with any loss, and like focal "
+        "loss is made for rare classes.",
+        "Lin, Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017",
+        2017,
+        "v = (1 - e^-l)^gamma",
+        departures="held constant for the gradient; weights have mean one; no class weight alpha",
+    )
+
+    def __init__(self, gamma: float = 2.0) -> None:
+        super().__init__()
+        within("focal-weighting", "gamma", gamma, 0, 20)
+        self.gamma = gamma
+
+    def weight(self, batch: Batch) -> Tensor:
+        return batch.w * mean_one(focal_weights(batch.losses.detach(), self.gamma))

@@ -1,0 +1,73 @@
+"""Hard example mining (Shrivastava, Gupta and Girshick, CVPR 2016), the algorithm that trains on the largest losses.
+
+    v = 1 if l >= lambda else 0,    the maximiser of v l - lambda v over [0, 1]
+
+The opposite of self-paced learning: wrong labels are hard rows, so it is for rare classes, not for noise. Lambda is a
+running percentile of the losses in place of a number of rows per batch. For two classes of which one is rare, its rows
+always count when `positive` names it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.errors import BadInput
+from noisewise.methods.weights.curriculum import Curriculum
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card, Task
+
+
+def hard_mining_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
+    """(N, B) ones where the loss is at least the threshold (N, 1), else zeros."""
+    return (losses >= threshold).to(losses.dtype)
+
+
+class HardMining(Curriculum):
+    """Weight station: only rows with a loss above a running percentile count.
+
+    Args:
+        keep: share of the rows that counts.
+        positive: number of a class whose rows always count; None for no such class.
+        burn_in: share of the training in which every row counts.
+        decay: of the running average of the threshold.
+
+    Raises:
+        BadInput: an option outside its range, or a class that does not exist.
+    """
+
+    card = Card(
+        "hard-mining",
+        "Train on the hard rows only, those with a large loss. Made for rare classes; wrong labels are hard rows too.",
+        "Shrivastava, Gupta and Girshick, Training Region-based Object Detectors with Online Hard Example Mining, "
+        "CVPR 2016",
+        2016,
+        "v = 1[l >= lambda]",
+        departures="lambda is a running percentile instead of a number of rows per batch; weights have mean one",
+    )
+
+    def __init__(
+        self, keep: float = 0.5, positive: int | None = None, burn_in: float = 0.15, decay: float = 0.9
+    ) -> None:
+        super().__init__("hard-mining", keep, burn_in, decay)
+        if positive is not None and positive < 0:
+            raise BadInput(f"hard-mining: positive={positive!r} must be the number of a class, from 0")
+        self.easy, self.positive = 1 - keep, positive
+
+    def prepare(self, task: Task) -> None:
+        """Allocate what a curriculum has.
+
+        Raises:
+            BadInput: there is no class `positive`.
+        """
+        if self.positive is not None and self.positive >= task.classes:
+            raise BadInput(f"hard-mining: positive={self.positive} must be below the number of classes, {task.classes}")
+        super().prepare(task)
+        self.share.fill_(self.easy)
+
+    def curriculum(self, batch: Batch) -> Tensor:
+        v = hard_mining_weights(batch.losses, self.threshold)
+        return v if self.positive is None else torch.maximum(v, batch.y[..., self.positive].to(v.dtype))
+
+    def selection(self) -> None:
+        """Nothing: hard is not clean."""

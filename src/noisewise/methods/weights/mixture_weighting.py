@@ -1,0 +1,56 @@
+"""Mixture weighting (Jiang et al., ACM Multimedia 2014), the equation of the mixture of hard and soft weights.
+
+    v = 1 if l <= l2,    0 if l >= l1,    else zeta (1 / l - 1 / l1),    zeta = l1 l2 / (l1 - l2)
+
+This is the minimiser of v l - zeta log(v + zeta / l1) over [0, 1]: easy rows count fully, hard ones not at all, and
+those between by the inverse of their loss. l1 is a running percentile of the losses, as for `self-paced`, and l2 a
+fixed part of it. The weights have mean one over the batch. As for `linear-weighting` the burn-in is long.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.methods.checks import within
+from noisewise.methods.weights.curriculum import Curriculum
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card
+
+
+def mixture_weights(losses: Tensor, threshold: Tensor | float, full: float) -> Tensor:
+    """(N, B) weights: one up to `full` x threshold, zero from the threshold (N, 1) on, `full` in (0, 1)."""
+    between = full / (1 - full) * (threshold / losses.clamp_min(torch.finfo(losses.dtype).tiny) - 1)
+    return between.clamp(0, 1)
+
+
+class MixtureWeighting(Curriculum):
+    """Weight station: easy rows count fully, hard ones not at all, those between by the inverse of their loss.
+
+    Args:
+        keep: share of the rows that counts; None keeps one minus the stated or estimated noise rate.
+        full: part of the threshold up to which rows count fully.
+        burn_in: share of the training in which every row counts.
+        decay: of the running average of the threshold.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "mixture-weighting",
+        "Easy rows count fully and hard ones not at all. Those between count by the inverse of their loss.",
+        "Jiang, Meng, Mitamura and Hauptmann, Easy Samples First: Self-paced Reranking for Zero-Example Multimedia "
+        "Search, ACM Multimedia 2014",
+        2014,
+        "v = clip(zeta (1 / l - 1 / l1), 0, 1),  zeta = l1 l2 / (l1 - l2)",
+        departures="l1 is a running percentile instead of a value that anneals; weights have mean one",
+    )
+
+    def __init__(self, keep: float | None = None, full: float = 0.5, burn_in: float = 0.4, decay: float = 0.9) -> None:
+        super().__init__("mixture-weighting", keep, burn_in, decay)
+        within("mixture-weighting", "full", full, 0.01, 0.99)
+        self.full = full
+
+    def curriculum(self, batch: Batch) -> Tensor:
+        return mixture_weights(batch.losses, self.threshold, self.full)

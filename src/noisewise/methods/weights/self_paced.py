@@ -1,0 +1,51 @@
+"""Self-paced learning (Kumar, Packer and Koller, NeurIPS 2010), equation 4, with a threshold by percentile.
+
+    v = 1 if l <= lambda else 0,    the minimiser of v l - lambda v over [0, 1]
+
+A fixed lambda drops everything early, so lambda is the running average of a percentile of the batch losses, as in
+MentorNet's self-paced curriculum (Jiang et al., ICML 2018): the `keep` easiest share counts. Weights are divided by
+their mean over the batch, so that the step does not shrink with the share that is kept. A class that is not learned
+when rows begin to be dropped is lost, and where many are dropped early the whole network, so that the burn-in is long.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from noisewise.methods.weights.curriculum import Curriculum
+from noisewise.training.batch import Batch
+from noisewise.training.method import Card
+
+
+def self_paced_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
+    """(N, B) ones where the loss is at most the threshold (N, 1), else zeros."""
+    return (losses <= threshold).to(losses.dtype)
+
+
+class SelfPaced(Curriculum):
+    """Weight station: rows with a loss above a running percentile do not count.
+
+    Args:
+        keep: share of the rows that counts; None keeps one minus the stated or estimated noise rate.
+        burn_in: share of the training in which every row counts.
+        decay: of the running average of the threshold.
+
+    Raises:
+        BadInput: an option outside its range.
+    """
+
+    card = Card(
+        "self-paced",
+        "Train on the easy rows only, those with a small loss. The threshold follows a percentile of the losses.",
+        "Kumar, Packer and Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010",
+        2010,
+        "v = 1[l <= lambda]",
+        departures="lambda is a running percentile (MentorNet) instead of a fixed value that anneals; weights "
+        "have mean one",
+    )
+
+    def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
+        super().__init__("self-paced", keep, burn_in, decay)
+
+    def curriculum(self, batch: Batch) -> Tensor:
+        return self_paced_weights(batch.losses, self.threshold)

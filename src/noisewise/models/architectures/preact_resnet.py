@@ -1,0 +1,72 @@
+"""ResNet-18 with normalisation and ReLU before each convolution, the usual network of noisy-label papers on CIFAR.
+
+He, Zhang, Ren and Sun, Identity mappings in deep residual networks, ECCV 2016.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from noisewise.models import checks
+from noisewise.models.card import Card, described
+from noisewise.models.layers import MeanPool, conv3x3, he_initialised
+
+
+class PreActBlock(nn.Module):
+    """Two pre-activated 3x3 convolutions beside a shortcut; a shortcut that changes the shape is a 1x1 convolution.
+
+    Args:
+        inputs, outputs: channels. stride: of the first convolution and the shortcut.
+        dropout: share of the values dropped before the second convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = nn.BatchNorm2d(inputs), conv3x3(inputs, outputs, stride)
+        self.norm2, self.conv2 = nn.BatchNorm2d(outputs), conv3x3(outputs, outputs)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        same = inputs == outputs and stride == 1
+        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, outputs, H / stride, W / stride), rounded up."""
+        active = F.relu(self.norm1(x))
+        inside = self.dropout(F.relu(self.norm2(self.conv1(active))))
+        residual = x if self.shortcut is None else self.shortcut(active)
+        return self.conv2(inside) + residual
+
+
+def stages(inputs: int, widths: tuple[int, ...], depth: int, dropout: float = 0.0) -> list[nn.Module]:
+    """The blocks of stages of `depth` blocks each; every stage but the first halves the image."""
+    blocks: list[nn.Module] = []
+    for stage, outputs in enumerate(widths):
+        for position in range(depth):
+            stride = 2 if stage > 0 and position == 0 else 1
+            blocks.append(PreActBlock(inputs, outputs, stride, dropout))
+            inputs = outputs
+    return blocks
+
+
+@described(
+    Card(
+        name="preact-resnet18",
+        does="ResNet-18 with normalisation and ReLU before each convolution",
+        paper="He, Zhang, Ren and Sun, ECCV 2016",
+        parameters="11,171,146 on 32x32x3 images and 10 classes",
+        example="preact-resnet18",
+        departures="no normalisation and ReLU after the last block, as in the implementations of noisy-label papers",
+    )
+)
+def preact_resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+    """Four stages of two blocks with 64, 128, 256 and 512 channels.
+
+    Args:
+        shape: (H, W, C) of any size. classes: K.
+
+    Raises:
+        BadInput: vectors.
+    """
+    _, _, channels = checks.image("preact-resnet18", shape)
+    blocks = stages(64, (64, 128, 256, 512), depth=2)
+    return he_initialised(nn.Sequential(conv3x3(channels, 64), *blocks, MeanPool(), nn.Linear(512, classes)))

@@ -1,0 +1,72 @@
+"""Blur: images scaled down to a few pixels and up again, as a cataract leaves them.
+
+Achille, Rovere and Soatto, Critical Learning Periods in Deep Networks, ICLR 2019: 32x32 images to 8x8 and back, both by
+bilinear interpolation.
+
+The paper does not say whether scaling down averages over all pixels that fall into a new one (antialiasing). It does
+here, as in common image libraries and in published replications; `antialias=false` samples between the nearest pixels
+instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+from noisewise.noise import checks
+from noisewise.noise.corruption import Card
+from noisewise.noise.inputs.rewriting import fitted, images, rewrite
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Every image is scaled to `size` x `size` pixels and back to its own size.
+
+    Args:
+        size: rows and columns in between, from 1 and below both sides of the images.
+        antialias: average over all pixels that fall into a smaller one.
+    """
+
+    size: int
+    antialias: bool = True
+
+    card: ClassVar[Card] = Card(
+        name="blur",
+        does="images are scaled to size x size pixels and up again, both bilinearly",
+        paper="Achille, Rovere and Soatto, ICLR 2019",
+        example="blur:8",
+        changes="inputs",
+    )
+
+    def __post_init__(self) -> None:
+        checks.whole("blur", "size", self.size)
+        checks.switch("blur", "antialias", self.antialias)
+
+    def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
+        """The data set with blurred images.
+
+        Raises:
+            BadInput: no images, or images that are not larger than `size`.
+        """
+        images("blur", data)
+        if self.size >= min(data.shape[:2]):
+            height, width, _ = data.shape
+            raise BadInput(
+                f"blur:{self.size} must be smaller than both sides of the images, which are {height}x{width}"
+            )
+        return rewrite(data, lambda block: blurred(block, self.size, self.antialias))
+
+
+def blurred(block: np.ndarray, size: int, antialias: bool = True) -> np.ndarray:
+    """(b, H, W, C) images scaled to (size, size) and back, of the same type; bytes are rounded once, at the end."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    x = torch.from_numpy(np.ascontiguousarray(block)).permute(0, 3, 1, 2).float()
+    small = interpolate(x, (size, size), mode="bilinear", antialias=antialias)
+    large = interpolate(small, block.shape[1:3], mode="bilinear")
+    return fitted(large.permute(0, 2, 3, 1).numpy(), block.dtype)

@@ -1,0 +1,194 @@
+"""Adversarial examples as noise: inputs moved, within a small box, to where a network errs most on their labels.
+
+    x <- Proj(x + step sign grad_x L(w, x, y)),   |x - x_0|_inf <= eps,   from a random start in the box
+
+Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018,
+section 2.1. The network is trained here first, plainly and on the given labels, and attacked with its weights fixed:
+the same spec, seed and data give the same noise, whatever is trained on the result.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+from noisewise.noise import checks
+from noisewise.noise.corruption import Card
+from noisewise.noise.inputs.rewriting import blocks, count_changed, moments, no_text, reinput
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+BATCH = 128
+RATE = 2e-3
+PACE = 2.5
+
+
+@dataclass(frozen=True)
+class PGD:
+    """Every input is moved by at most `eps` per number, against a network of this corruption's own.
+
+    Args:
+        eps: radius in the maximum norm: of images as a share of the range of pixels, of tables and vectors in standard
+            deviations of each column.
+        steps: of the attack, each of 2.5 eps / steps.
+        batches: of about 128 rows, on which the attacked network is trained.
+    """
+
+    eps: float
+    steps: int = 10
+    batches: int = 500
+
+    card: ClassVar[Card] = Card(
+        name="pgd",
+        does="inputs are moved within a box of radius eps to where a network, trained on them first, errs most",
+        paper="Madry et al., ICLR 2018",
+        example="pgd:0.1,steps=3,batches=50",
+        changes="inputs",
+    )
+
+    def __post_init__(self) -> None:
+        checks.scale("pgd", "eps", self.eps)
+        checks.whole("pgd", "steps", self.steps)
+        checks.whole("pgd", "batches", self.batches)
+
+    def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
+        """The data set with adversarial inputs.
+
+        Raises:
+            BadInput: texts, labels alone, a single row, or inputs that are not finite.
+        """
+        import torch
+
+        no_text("pgd", data)
+        if data.shape == (0,):
+            raise BadInput(f"'pgd' changes inputs, but {data.name!r} has labels alone")
+        if len(data) < 2:
+            raise BadInput(f"'pgd' needs at least 2 rows, but {data.name!r} has {len(data)}")
+        scale = Scale.of(data)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            net = trained(data, scale, self.batches, rng)
+            inputs = np.empty(data.inputs.shape, data.inputs.dtype)
+            changed = 0
+            for positions, block in blocks(data.inputs):
+                for part in np.array_split(positions, -(-len(positions) // (4 * BATCH))):
+                    moved = self._moved(net, block[part - positions[0]], data.given[part], scale)
+                    inputs[part] = moved
+                changed += count_changed(block, inputs[positions])
+        return reinput(data, inputs, {"step": "corrupt", "inputs_changed": changed / len(data)})
+
+    def _moved(self, net: nn.Module, block: np.ndarray, labels: np.ndarray, scale: Scale) -> np.ndarray:
+        """(b, ...) inputs, as raw as they came."""
+        import torch
+
+        x, y = scale.scaled(block), torch.from_numpy(labels)
+        low, high = scale.box(x, self.eps)
+        moved = low + (high - low) * torch.rand_like(x)
+        for _ in range(self.steps):
+            ascent = uphill(net, moved, y)
+            moved = (moved + PACE * self.eps / self.steps * ascent.sign()).clamp(low, high)
+        return scale.raw(moved, block, self.eps)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How raw inputs become what the network is given, and back.
+
+    Attributes:
+        image: whether inputs are images, (H, W, C), which networks are given as (C, H, W) and stay in their range.
+        shift, unit: what raw numbers lose and are divided by; by channel or column, the last axis. A column that is
+            everywhere the same has a unit of zero, and stays.
+    """
+
+    image: bool
+    shift: np.ndarray
+    unit: np.ndarray
+
+    @classmethod
+    def of(cls, data: Dataset) -> Scale:
+        """Pixels become shares of their range, other numbers standard deviations from their column's mean.
+
+        Raises:
+            BadInput: inputs that are not finite.
+        """
+        mean, spread = moments(data.inputs)
+        if not (np.isfinite(mean).all() and np.isfinite(spread).all()):
+            raise BadInput(f"'pgd' needs finite inputs, and {data.name!r} has some that are not")
+        if data.kind == "image":
+            largest = 255.0 if data.inputs.dtype == np.uint8 else 1.0
+            return cls(True, np.zeros_like(mean), np.full_like(mean, largest))
+        return cls(False, mean, spread)
+
+    def scaled(self, block: np.ndarray) -> Tensor:
+        """Raw (b, ...) inputs as the network is given them."""
+        import torch
+
+        unit = np.where(self.unit > 0, self.unit, 1.0)
+        x = torch.from_numpy(((block - self.shift) / unit).astype(np.float32))
+        return x.permute(0, 3, 1, 2) if self.image else x
+
+    def box(self, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+        """The corners between which inputs may move."""
+        import torch
+
+        if self.image:
+            return (x - eps).clamp(0, 1), (x + eps).clamp(0, 1)
+        reach = eps * torch.from_numpy(self.unit > 0).to(x)
+        return x - reach, x + reach
+
+    def raw(self, moved: Tensor, block: np.ndarray, eps: float) -> np.ndarray:
+        """Inputs as raw as they came, of their type; whole numbers stay within the box."""
+        values = (moved.permute(0, 2, 3, 1) if self.image else moved).double().numpy() * self.unit + self.shift
+        values = np.where(self.unit > 0, values, block)
+        if block.dtype.kind not in "iub":
+            return values.astype(block.dtype)
+        reach = np.floor(eps * self.unit)
+        whole = np.clip(np.rint(values), block - reach, block + reach)
+        return np.clip(whole, *_range(block.dtype)).astype(block.dtype)
+
+
+def _range(dtype: np.dtype) -> tuple[int, int]:
+    return (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
+def trained(data: Dataset, scale: Scale, batches: int, rng: np.random.Generator) -> nn.Module:
+    """A network that fits its kind of data, trained by Adam on the given labels, in evaluation mode."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from noisewise.models import DEFAULTS, build
+
+    net = build(DEFAULTS[data.kind], data.shape, len(data.classes), seed=int(rng.integers(2**31)))
+    optimizer = torch.optim.Adam(net.parameters(), RATE)
+    net.train()
+    for rows in itertools.islice(_drawn(len(data), rng), batches):
+        loss = cross_entropy(net(scale.scaled(np.asarray(data.inputs[rows]))), torch.from_numpy(data.given[rows]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net.eval()
+
+
+def _drawn(rows: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    while True:
+        for part in np.array_split(rng.permutation(rows), max(1, rows // BATCH)):
+            yield np.sort(part)
+
+
+def uphill(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The gradient of the summed cross entropy by (b, ...) inputs."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    at = x.detach().requires_grad_()
+    with torch.enable_grad():
+        loss = cross_entropy(net(at), labels, reduction="sum")
+    return torch.autograd.grad(loss, at)[0]

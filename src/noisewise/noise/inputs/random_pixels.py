@@ -1,0 +1,46 @@
+"""Random pixels: the pixels of every image in an order of its own.
+
+Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
+section 2.1. An image keeps its colours and loses its shapes. The paper leaves open whether the channels of a pixel stay
+together; here they do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.noise.corruption import Card
+from noisewise.noise.inputs.rewriting import no_text, rewrite
+
+
+@dataclass(frozen=True)
+class RandomPixels:
+    """The pixels of an image, or the numbers of a vector, are shuffled, each row in its own way."""
+
+    card: ClassVar[Card] = Card(
+        name="random-pixels",
+        does="the pixels of an image, or the numbers of a vector, are shuffled, in every row another way",
+        paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",
+        example="random-pixels",
+        changes="inputs",
+    )
+
+    def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
+        """The data set with a random permutation of the places in every row.
+
+        Raises:
+            BadInput: texts.
+        """
+        no_text("random-pixels", data)
+        return rewrite(data, lambda block: _shuffled(block, rng))
+
+
+def _shuffled(block: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    pixels = block.reshape(len(block), -1, block.shape[-1] if block.ndim == 4 else 1)
+    places = np.tile(np.arange(pixels.shape[1]), (len(pixels), 1))
+    order = rng.permuted(places, axis=1)
+    return np.take_along_axis(pixels, order[:, :, None], axis=1).reshape(block.shape)

@@ -1,0 +1,44 @@
+"""White noise in place of images: every value uniform between black and white, independent of all others.
+
+Achille, Rovere and Soatto, Critical Learning Periods in Deep Networks, ICLR 2019, train on noise to deprive a network
+of all sight. Drawn once, as every corruption: an image is the same noise in every epoch. The paper does not name the
+distribution; a published replication takes the uniform one. `gaussian` keeps the mean and variance of the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.noise.corruption import Card
+from noisewise.noise.inputs.rewriting import images, rewrite
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Every image is replaced by uniform noise."""
+
+    card: ClassVar[Card] = Card(
+        name="noise",
+        does="images are replaced by white noise, uniform from black to white",
+        paper="Achille, Rovere and Soatto, ICLR 2019",
+        example="noise",
+        changes="inputs",
+    )
+
+    def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
+        """The data set with noise in place of its images.
+
+        Raises:
+            BadInput: no images.
+        """
+        images("noise", data)
+        return rewrite(data, lambda block: white(block.shape, data.inputs.dtype, rng))
+
+
+def white(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    """Uniform numbers of a shape: 0..255 as bytes, or in [0, 1) as floats."""
+    return rng.integers(256, size=shape, dtype=np.uint8) if dtype == np.uint8 else rng.random(shape).astype(dtype)

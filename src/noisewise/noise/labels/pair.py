@@ -1,0 +1,52 @@
+"""Pair noise: class i is taken for class i + 1, the last for the first.
+
+    T[i, i] = 1 - rate,   T[i, (i + 1) mod K] = rate
+
+Han et al., Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018. From a rate
+of 0.5 on, the wrong class is as likely as the right one or likelier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from noisewise.data.dataset import Dataset
+from noisewise.noise import checks
+from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.labels.transition import draw, map_matrix
+
+
+def pair_matrix(rate: float, k: int) -> np.ndarray:
+    """(K, K) transition of pair noise over k classes."""
+    return map_matrix(rate, (np.arange(k) + 1) % k)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Every label becomes the next class with probability `rate`.
+
+    Args:
+        rate: in [0, 1].
+        exact: change exactly round(n_k rate) rows of every class k.
+    """
+
+    rate: float
+    exact: bool = False
+
+    card: ClassVar[Card] = Card(
+        name="pair",
+        does="each label becomes the next class, the last the first, with probability rate",
+        paper="Han et al., NeurIPS 2018",
+        example="pair:0.45",
+    )
+
+    def __post_init__(self) -> None:
+        checks.share("pair", "rate", self.rate)
+        checks.switch("pair", "exact", self.exact)
+
+    def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
+        """The data set with pair noise in its given labels."""
+        return relabel(data, draw(data.given, pair_matrix(self.rate, len(data.classes)), rng, self.exact))

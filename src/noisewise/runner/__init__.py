@@ -1,9 +1,0 @@
-"""Computations in folders addressed by what they compute: done once, resumed, shared by several writers."""
-
-from __future__ import annotations
-
-from noisewise.runner.engine import Computation, Done, Engine
-from noisewise.runner.local import LocalEngine
-from noisewise.runner.task import Result, Task, read
-
-__all__ = ["Computation", "Done", "Engine", "LocalEngine", "Result", "Task", "read"]

@@ -1,0 +1,275 @@
+"""Training with a deficit for some epochs: what the studies of critical periods share.
+
+Achille, Rovere and Soatto, Critical Learning Periods in Deep Networks, ICLR 2019. A deficit is a corruption of the
+training rows, of their images or of their labels. It is there in the epochs of a window and not before or after;
+the network is always tested on clean images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from noisewise.catalogue import Catalogue
+from noisewise.compute import Task
+from noisewise.data.augment import Augment
+from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
+from noisewise.models.checks import image, positive
+from noisewise.models.layers import MeanPool, he_forward
+from noisewise.noise import corrupt
+from noisewise.probes.build import looked_at
+from noisewise.probes.fisher import Fisher
+from noisewise.spec import parse
+from noisewise.studies.frame.interpolation import prepared
+from noisewise.studies.frame.trainings import titled
+from noisewise.training import Batch, Config, Learner, Method, Networks, Training
+from noisewise.training.networks import Predictor, evaluating
+
+VERSION = 1
+DECAYING, RESTARTED, FIXED = "decaying", "restarted", "fixed"
+SCHEDULES = (DECAYING, RESTARTED, FIXED)
+LOOKED = 300
+_DEFICIENT = "deficient"
+_NETS = Catalogue("model", {"sweep": f"{__name__}:sweep"})
+
+
+@dataclass(frozen=True)
+class Window:
+    """The epochs, counted from 0, of a training of `epochs` in which there is a deficit: from `start` to before `stop`.
+
+    Raises:
+        BadInput: they are not in this order.
+    """
+
+    start: int
+    stop: int
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.stop <= self.epochs or self.epochs < 1:
+            raise BadInput(f"a deficit from epoch {self.start} to {self.stop} does not lie within {self.epochs} epochs")
+
+    def has(self, epoch: int) -> bool:
+        """Whether the deficit is there in this epoch."""
+        return self.start <= epoch < self.stop
+
+
+class Moved(Method):
+    """Images moved by up to some pixels and mirrored, as the usual augmentation does for CIFAR, in any size.
+
+    Args:
+        pixels: at most so many in both directions. flip: whether half of the images are mirrored.
+    """
+
+    def __init__(self, pixels: int, flip: bool) -> None:
+        super().__init__()
+        self.augment = Augment(pixels, flip)
+
+    def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
+        return replace(batch, x=self.augment(batch.x, rng))
+
+
+def sweep(shape: tuple[int, ...], classes: int, width: int = 8, depth: int = 2) -> nn.Sequential:
+    """The networks of the paper's sweep over depth; of depth 2 it is its All-CNN but for two layers and the widths.
+
+    A 3x3 convolution of `width` channels; per step of depth a 3x3 convolution and one of stride 2 with twice the
+    channels; a 3x3 and a 1x1 convolution, and the mean over all positions of another. All but the last have batch
+    normalisation and ReLU. The last one comes after the mean, as a linear layer, which gives the same logits.
+
+    Args:
+        shape: (H, W, C). classes: K.
+        width: channels of the first layer, 96 in the paper. depth: how often the size is halved.
+
+    Raises:
+        BadInput: no images, or numbers below 1.
+    """
+    _, _, channels = image("sweep", shape)
+    width, depth = positive("sweep", "width", width), positive("sweep", "depth", depth)
+    layers = [_conv(channels, width, 3, 1)]
+    for step in range(depth):
+        wide = width * 2**step
+        layers += [_conv(wide, wide, 3, 1), _conv(wide, 2 * wide, 3, 2)]
+    last = width * 2**depth
+    layers += [_conv(last, last, 3, 1), _conv(last, last, 1, 1)]
+    return he_forward(nn.Sequential(*layers, MeanPool(), nn.Linear(last, classes)))
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def network(model: str) -> str | Callable[..., nn.Module]:
+    """What `Training` takes for the name of a model, among them `sweep` with its options.
+
+    Raises:
+        BadInput: options that `sweep` does not have.
+    """
+    if model.partition(":")[0] != "sweep":
+        return model
+    (term,) = parse(model, _NETS)
+    return partial(sweep, **term.bind(sweep, given=("shape", "classes")))
+
+
+def shrunk(data: Dataset, by: int) -> Dataset:
+    """Images of (H // by, W // by), every pixel the mean of by x by, in both the training and the test split.
+
+    Raises:
+        BadInput: no images, or too small ones.
+    """
+    if by == 1:
+        return data
+    if data.kind != "image" or min(data.shape[:2]) < by:
+        raise BadInput(f"{data.name} holds no images whose sides can be divided by {by}")
+    test = None if data.test is None else replace(data.test, inputs=_averaged(data.test.inputs[:], by))
+    return replace(data, inputs=_averaged(data.inputs[:], by), test=test)
+
+
+def _averaged(images: np.ndarray, by: int) -> np.ndarray:
+    rows, height, width, channels = images.shape
+    cut = images[:, : height // by * by, : width // by * by].astype(np.float32)
+    means = cut.reshape(rows, height // by, by, width // by, by, channels).mean(axis=(2, 4))
+    return np.rint(means).astype(images.dtype) if images.dtype == np.uint8 else means.astype(images.dtype)
+
+
+def with_deficit(
+    training: Training,
+    method: Method,
+    window: Window,
+    restart: bool = False,
+    look: Callable[[Learner, int], dict[str, float]] | None = None,
+) -> tuple[Learner, list[dict[str, float]]]:
+    """The recipe: train on the rows added as "deficient" within the window and on the training rows outside of it.
+
+    Args:
+        training: with the deficient rows added. method: what trains in all epochs. window: when there is a deficit.
+        restart: whether the optimiser and its learning rate begin anew when a deficit ends.
+        look: what is asked after an epoch of the learner and the number of the epoch, from 0.
+
+    Returns:
+        The learner at the end, and what `look` found.
+    """
+    learner, found = training.learner(), []
+    for epoch in range(window.epochs):
+        if restart and epoch == window.stop > window.start:
+            learner = training.add_learner("after", learner.nets)
+        training.fit(learner, method, 1, split=_DEFICIENT if window.has(epoch) else None, record=False)
+        if look is not None:
+            found.append(training.memoize(f"epoch {epoch}", partial(look, learner, epoch)))
+    return learner, found
+
+
+def deprived(
+    source: str,
+    rows: int | None,
+    tested: int | None,
+    start: int,
+    stop: int,
+    epochs: int,
+    seed: int,
+    scratch: Path,
+    model: str = "sweep",
+    deficit: str | None = None,
+    schedule: str = DECAYING,
+    rate: float = 0.05,
+    decay: float = 0.97,
+    momentum: float = 0.0,
+    weight_decay: float = 1e-3,
+    batch_size: int = 128,
+    shrink: int = 1,
+    moved: int = 0,
+    flip: bool = False,
+    follow: bool = False,
+) -> dict[str, Any]:
+    """Train one network with a deficit in some epochs, and test it on clean rows.
+
+    Args:
+        source: of the data.
+        rows, tested: how many rows to train and to test on; None takes all.
+        start, stop, epochs: see `Window`.
+        seed: of the deficit, weights and order.
+        scratch: for checkpoints.
+        model: a catalogue name with its options, "module:function", or `sweep` with its own: "sweep:width=8,depth=2".
+        deficit: a corruption spec; None only together with an empty window.
+        schedule: of the learning rate: "decaying" by `decay` every epoch from the first epoch on, "restarted" when the
+            deficit ends, or "fixed".
+        rate: the first learning rate. decay, momentum, weight_decay, batch_size: of the optimiser.
+        shrink: see `shrunk`.
+        moved, flip: see `Moved`; colour images of 32x32 are augmented anyway.
+        follow: whether to test and to measure the Fisher information after every epoch.
+
+    Returns:
+        `test_accuracy`, `parameters`, and where it was asked the table `history`: per epoch, from 1, the
+        `test_accuracy`, whether it was `deficient`, and the columns of the probe `fisher`.
+
+    Raises:
+        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+    """
+    if schedule not in SCHEDULES:
+        raise BadInput(f"schedule={schedule!r} is none of {', '.join(SCHEDULES)}")
+    window = Window(start, stop, epochs)
+    data = shrunk(prepared(source, rows, tested, None, seed), shrink)
+    config = Config(
+        epochs=epochs,
+        seed=seed,
+        batch_size=batch_size,
+        lr=rate,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        schedule="constant" if schedule == FIXED else "exponential",
+        gamma=decay,
+        validation=0.0,
+    )
+    training = Training(data, network(model), config, folder=scratch, resume=True)
+    if stop > start:
+        training.add(_DEFICIENT, _corrupted(data, deficit, seed))
+    method = Moved(moved, flip) if moved or flip else Method()
+    look = partial(_looked, training, window) if follow else None
+    learner, found = with_deficit(training, method, window, schedule == RESTARTED, look)
+    ended = {
+        "test_accuracy": training.memoize("tested", lambda: _accuracy(training, learner)),
+        "parameters": sum(parameter.numel() for parameter in learner.nets.parameters()),
+    }
+    return {**ended, "history": pd.DataFrame(found)} if follow else ended
+
+
+def _corrupted(data: Dataset, deficit: str | None, seed: int) -> Dataset:
+    if deficit is None:
+        raise BadInput("there are epochs with a deficit, but no deficit is named")
+    other = corrupt(replace(data, test=None), deficit, seed)
+    if len(other) != len(data):
+        raise BadInput(f"deficit={deficit!r} changes which rows there are, but a deficit must keep them")
+    return other
+
+
+def _accuracy(training: Training, learner: Learner) -> float:
+    chosen = training.probabilities(Predictor(learner.nets), "test").argmax(dim=1)
+    return float((chosen == training.split("test").given).float().mean())
+
+
+def _looked(training: Training, window: Window, learner: Learner, epoch: int) -> dict[str, float]:
+    """What is measured after an epoch; the Fisher information on rows as they were in the epoch."""
+    deficient = window.has(epoch)
+    rows, probe = training.split(_DEFICIENT) if deficient else training.rows, Fisher(examples=LOOKED)
+    with evaluating(learner.nets):
+        subject = looked_at(rows, training.data, probe, training.config.seed, learner.nets[0])
+        traces = probe.measure(subject)
+    return {"epoch": epoch + 1, "deficient": float(deficient), "test_accuracy": _accuracy(training, learner), **traces}
+
+
+def depriving(**arguments: Any) -> Task:
+    """The task of one `deprived`, titled by what tells runs apart.
+
+    Raises:
+        BadInput: arguments that are no plain data.
+    """
+    return titled(deprived, "deprive", arguments, VERSION)

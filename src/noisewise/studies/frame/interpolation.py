@@ -1,0 +1,288 @@
+"""Training until every given label is fitted: what the studies of random labels share.
+
+Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
+section 2 and appendix A. Images are cut to the 7/8 in their middle (28x28 of 32x32) and standardised one by one.
+Networks are trained by SGD with momentum 0.9, without augmentation and weight decay save where they are asked for; the
+learning rate is that of the paper and falls by 0.95 every 391 steps, an epoch of the paper.
+
+All losses and accuracies are those of the whole training set in evaluation mode after the epoch, on the given labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from noisewise import models
+from noisewise.compute import Task
+from noisewise.data import load, split, subset
+from noisewise.data.dataset import Dataset
+from noisewise.data.normalise import Normalise
+from noisewise.errors import BadInput
+from noisewise.noise import corrupt as apply_corruption
+from noisewise.studies.frame.trainings import titled
+from noisewise.training import Config, Learner, Training
+from noisewise.training.config import seeded
+from noisewise.training.method import Method
+from noisewise.training.networks import Networks, Predictor
+
+VERSION = 1
+BATCH = 128
+DECAY, DECAY_STEPS = 0.95, 391
+ACCURACY, LOSS = 0.99, 0.01
+HELD_OUT = 0.2
+RATES = {"inception-small": 0.1}
+RATE = 0.01
+
+
+def standardised(x: Tensor) -> Tensor:
+    """(B, C, H, W) images, each less its mean and divided by max(its standard deviation, 1 / sqrt(C H W))."""
+    flat = x.flatten(1)
+    middle = flat.mean(dim=1)[:, None, None, None]
+    spread = flat.std(dim=1, correction=0).clamp_min(1 / math.sqrt(flat.shape[1]))[:, None, None, None]
+    return (x - middle) / spread
+
+
+def window(side: int) -> int:
+    """How many rows, or columns, of an image of so many are kept: 28 of 32, and 7/8 of any other number."""
+    return max(1, side * 7 // 8)
+
+
+def seen_shape(shape: tuple[int, ...], shrink: int = 1) -> tuple[int, ...]:
+    """(H, W, C) of what the network sees of images of a shape, see `Window`; the shape itself for vectors."""
+    return shape if len(shape) != 3 else (*(max(1, window(side) // shrink) for side in shape[:2]), shape[2])
+
+
+class Window(nn.Module):
+    """A network behind a window on the image: cut, shrink, standardise.
+
+    Args:
+        net: (B, C, h, w) to (B, K).
+        crop: whether the window lies at a random place of its own in every image in training mode; in evaluation mode,
+            and where not, it lies in the middle.
+        shrink: edge of the squares of pixels that are averaged into one after the cut; what is left over is dropped.
+    """
+
+    def __init__(self, net: nn.Module, *, crop: bool = False, shrink: int = 1) -> None:
+        super().__init__()
+        self.net, self.crop, self.shrink = net, crop, shrink
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, K) logits of (B, C, H, W) images."""
+        return self.net(self.seen(x))
+
+    def seen(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) of (B, C, H, W): what the network is given."""
+        down, across = (_cut(side, len(x), self.crop and self.training, x.device) for side in x.shape[2:])
+        images = torch.arange(len(x), device=x.device)[:, None, None]
+        cut = x.permute(0, 2, 3, 1)[images, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+        return standardised(nn.functional.avg_pool2d(cut, self.shrink) if self.shrink > 1 else cut)
+
+
+def _cut(side: int, batch: int, moving: bool, device: torch.device) -> Tensor:
+    kept = window(side)
+    spare = side - kept
+    start = torch.randint(spare + 1, (batch, 1), device=device) if moving else torch.full((1, 1), spare // 2)
+    return (start.to(device) + torch.arange(kept, device=device)).expand(batch, -1)
+
+
+def prepared(source: str, rows: int | None, tested: int | None, corrupt: str | None, seed: int) -> Dataset:
+    """The rows to train on, corrupted, and the rows to test on, as they are.
+
+    Only shuffled pixels change the test rows too. Without a test split 20 % of the rows are held out. Which rows are
+    taken does not depend on the seed, so that seeds differ in corruption, weights and order alone.
+
+    Args:
+        source: of the data.
+        rows, tested: how many rows to train and to test on, stratified; None or more than there are takes all.
+        corrupt: a corruption spec or None. seed: of the corruption.
+
+    Raises:
+        BadInput: whatever cannot be read or corrupted.
+    """
+    data = load(source)
+    if data.test is None:
+        held = split(replace(data, validation=None, trusted=None), validation=HELD_OUT)
+        data = replace(held, test=held.validation, validation=None)
+    assert data.test is not None
+    data = replace(_some(data, rows), test=_some(data.test, tested), validation=None, trusted=None)
+    return apply_corruption(data, corrupt, seed) if corrupt else data
+
+
+def _some(data: Dataset, rows: int | None) -> Dataset:
+    return data if rows is None or rows >= len(data) else subset(data, rows)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is asked of the networks after an epoch, in evaluation mode.
+
+    Attributes:
+        training: what trains. nets: its one network.
+    """
+
+    training: Training
+    nets: Networks
+
+    def train(self) -> dict[str, float]:
+        """Loss and accuracy on the given labels of all training rows."""
+        loss, right, count = 0.0, 0, 0
+        for batch in self.training.passes(self.nets):
+            scores, given = batch.scores[0], batch.y.argmax(dim=-1)
+            loss += float(nn.functional.cross_entropy(scores, given, reduction="sum"))
+            right += int((scores.argmax(dim=-1) == given).sum())
+            count += len(given)
+        return {"train_loss": loss / count, "train_accuracy": right / count}
+
+    def test(self) -> dict[str, float]:
+        """Accuracy on the test rows."""
+        chosen = self.training.probabilities(Predictor(self.nets), "test").argmax(dim=1)
+        return {"test_accuracy": float((chosen == self.training.split("test").given).float().mean())}
+
+
+def is_fitted(row: dict[str, Any]) -> bool:
+    """Whether an epoch of the history is fitted: an accuracy of at least 0.99 and a loss below 0.01."""
+    return bool(row["train_accuracy"] >= ACCURACY and row["train_loss"] < LOSS)
+
+
+def first_epoch(history: pd.DataFrame, reached: Callable[[pd.DataFrame], pd.Series]) -> int | None:
+    """The first epoch, from 1, of a history for which the condition holds; None where there is none."""
+    found = history["epoch"][reached(history)]
+    return int(found.iloc[0]) if len(found) else None
+
+
+def interpolate(
+    source: str,
+    model: str,
+    rows: int | None,
+    tested: int | None,
+    epochs: int,
+    seed: int,
+    scratch: Path,
+    corrupt: str | None = None,
+    rate: float | None = None,
+    decay: float = DECAY,
+    weight_decay: float = 0.0,
+    crop: bool = False,
+    shrink: int = 1,
+    batch_size: int = BATCH,
+    stop: bool = True,
+    follow: bool = False,
+) -> dict[str, Any]:
+    """Train one network on given labels that may be wrong, until it fits them.
+
+    Args:
+        source: of the data. model: a catalogue name with its options, or "module:function".
+        rows, tested: how many rows to train and to test on; None takes all.
+        epochs: at most. seed: of corruption, weights and order.
+        scratch: for checkpoints.
+        corrupt: a corruption spec; None leaves the data as they are.
+        rate: the first learning rate; None is the paper's: 0.1 for inception-small, 0.01 for all others.
+        decay: of the learning rate every 391 steps.
+        weight_decay: the L2 coefficient.
+        crop, shrink: see `Window`; for images.
+        batch_size: rows per step.
+        stop: whether to end after the first epoch that is fitted (`is_fitted`); otherwise all epochs are trained.
+        follow: whether to test after every epoch, not after the last alone.
+
+    Returns:
+        `history`: per epoch the `epoch`, `steps` so far, `train_loss`, `train_accuracy` and, where it was asked,
+        `test_accuracy`; `epochs`, `train_loss`, `train_accuracy` and `test_accuracy` at the end; `to_accuracy` and
+        `to_fit`, the epochs until the accuracy was 0.99 and until the loss was below 0.01 as well, None where it was
+        not; `noise_rate`, the realised share of wrong given labels; `parameters`, `rows` and `classes`.
+
+    Raises:
+        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+    """
+    data = prepared(source, rows, tested, corrupt, seed)
+    if data.kind != "image" and (crop or shrink != 1):
+        raise BadInput(
+            f"source={source!r} holds inputs of kind {data.kind!r}, but only images can be cropped or shrunk"
+        )
+    whole, rest = divmod(len(data), batch_size)
+    steps = max(1, whole + (rest > 1))
+    config = Config(
+        epochs=epochs,
+        seed=seed,
+        batch_size=batch_size,
+        lr=RATES.get(model.partition(":")[0], RATE) if rate is None else rate,
+        schedule="exponential",
+        gamma=decay ** (steps / DECAY_STEPS),
+        weight_decay=weight_decay,
+        validation=0.0,
+        augment="none",
+        precision="fp32",
+    )
+    training = Training(data, model, config, folder=scratch, resume=True, normalise=_untouched(data))
+    net = models.build(model, seen_shape(data.shape, shrink), len(data.classes), seed=seeded(seed, "main") % 2**31)
+    behind = Window(net, crop=crop, shrink=shrink) if data.kind == "image" else net
+    learner = training.add_learner("main", Networks([behind], config.torch_precision))
+    history, looks = _followed(training, learner, stop, follow), Looks(training, learner.nets)
+    history["steps"] = steps * history["epoch"]
+    return {
+        **_summary(history),
+        **training.memoize("test", looks.test),
+        "noise_rate": 0.0 if data.noise_rate is None else data.noise_rate,
+        "parameters": models.parameter_count(net),
+        "rows": len(data),
+        "classes": len(data.classes),
+    }
+
+
+def _untouched(data: Dataset) -> Normalise | None:
+    """Pixels as they are, from 0 to 1, since `Window` standardises images; vectors by their own statistics."""
+    if data.kind != "image":
+        return None
+    return Normalise(torch.zeros(data.shape[-1]), torch.ones(data.shape[-1]))
+
+
+def _followed(training: Training, learner: Learner, stop: bool, follow: bool) -> pd.DataFrame:
+    """Train epoch by epoch, and look after each; the history."""
+    looks, method = Looks(training, learner.nets), Method()
+    history: list[dict[str, Any]] = []
+    for epoch in range(1, training.config.epochs + 1):
+        training.fit(learner, method, 1, record=False)
+        row = training.memoize(f"epoch {epoch}", lambda: looks.train() | (looks.test() if follow else {}))
+        history.append({"epoch": epoch, **row})
+        if stop and is_fitted(row):
+            break
+    return pd.DataFrame(history)
+
+
+def _summary(history: pd.DataFrame) -> dict[str, Any]:
+    last = history.iloc[-1]
+    return {
+        "history": history,
+        "epochs": len(history),
+        "train_loss": float(last["train_loss"]),
+        "train_accuracy": float(last["train_accuracy"]),
+        "to_accuracy": first_epoch(history, lambda h: h["train_accuracy"] >= ACCURACY),
+        "to_fit": first_epoch(history, lambda h: (h["train_accuracy"] >= ACCURACY) & (h["train_loss"] < LOSS)),
+    }
+
+
+def fitting(**arguments: Any) -> Task:
+    """The task of one `interpolate`, titled by what tells runs apart.
+
+    Raises:
+        BadInput: arguments that are no plain data.
+    """
+    return titled(interpolate, "fit", arguments, VERSION)
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+    """The rank correlation of two (n,) series, ties at their mean rank; NaN where one is constant or holds NaN."""
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return math.nan
+    one, other = (pd.Series(values).rank().to_numpy(dtype=float) for values in (x, y))
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return math.nan
+    return float(np.corrcoef(one, other)[0, 1])

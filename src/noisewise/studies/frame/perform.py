@@ -1,0 +1,128 @@
+"""A study from its runs to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noisewise.catalogue import load as named
+from noisewise.compute import Done, Engine, LocalEngine, Result
+from noisewise.data import load
+from noisewise.figures import styled, write_figure
+from noisewise.files import to_json, whole_folder
+from noisewise.models import MODELS, build
+from noisewise.spec import parse
+from noisewise.studies.frame.report import render
+from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Claim, Study
+
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a study ended.
+
+    Attributes:
+        study: which. scale: at which scale.
+        claims: what was claimed and found; empty when a run failed.
+        failed: the runs that failed, without which nothing is claimed.
+        seconds: of computing, over all runs.
+        folder: where its files are.
+        cpu_seconds: of processor time, over all runs; None where it is not known of one.
+    """
+
+    study: Study
+    scale: str
+    claims: list[Claim]
+    failed: list[Done]
+    seconds: float
+    folder: Path
+    cpu_seconds: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether all runs ended well and all claims hold."""
+        return not self.failed and all(claim.holds for claim in self.claims)
+
+
+def perform(
+    study: Study,
+    scale: str = "cpu",
+    *,
+    out: str | Path,
+    source: str | None = None,
+    model: str | None = None,
+    engine: Engine | None = None,
+    on_done: Callable[[Done, int], None] | None = None,
+) -> Outcome:
+    """Run a study; write `claims.json`, `timings.json`, `figure.png`, `figure.svg` and `report.html` into `out/NAME`.
+
+    Runs lie in `out/runs`, which studies share; those that are done are not computed again. When a run fails, the
+    others are finished and nothing is written into `out/NAME`.
+
+    Args:
+        study: from `find`.
+        scale: smoke, cpu or paper.
+        out: the folder for studies.
+        source, model: your own data and network, where the study takes them.
+        engine: what executes the runs; by default one process per core of this machine.
+        on_done: told of every run that ended, and of how many there are.
+
+    Raises:
+        BadInput: a scale, source or model that the study does not take; a source that cannot be read, a model that
+            cannot be built for it; an unwritable folder.
+    """
+    tasks = study.tasks(scale, source=source, model=model)
+    _check(source, model)
+    folder = Path(out) / study.card.name
+    failed = []
+    for done in (engine or LocalEngine()).run(tasks, Path(out) / RUNS):
+        if on_done is not None:
+            on_done(done, len(tasks))
+        failed.extend([done] if done.error else [])
+    if failed:
+        return Outcome(study, scale, [], failed, 0.0, folder)
+    results = Results.read(scale, tasks, Path(out) / RUNS)
+    claims, seconds = study.judged(results), sum(item.seconds for item in results)
+    about = {"study": study.card.name, "scale": scale, "source": source, "model": model}
+    with whole_folder(folder) as writing:
+        with styled():
+            figure = study.figure(results)
+        write_figure(figure, writing)
+        timings = _timings(results.items, about, seconds)
+        (writing / "timings.json").write_text(to_json(timings), encoding="utf-8")
+        (writing / "claims.json").write_text(to_json([claim.plain(scale) for claim in claims]), encoding="utf-8")
+        page = render(study.card, claims, timings, (writing / "figure.svg").read_bytes())
+        (writing / "report.html").write_text(page, encoding="utf-8")
+    return Outcome(study, scale, claims, [], seconds, folder, timings["cpu_seconds"])
+
+
+def _check(source: str | None, model: str | None) -> None:
+    """Refuse at once what every run would fail with."""
+    if source is not None:
+        data = load(source)
+        if model is not None:
+            build(model, data.shape, len(data.classes))
+    elif model is not None and model.partition(":")[0] in MODELS:
+        parse(model, MODELS)
+    elif model is not None:
+        named(model) if ":" in model else MODELS.check(model)
+
+
+def _timings(results: tuple[Result, ...], about: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {
+        **about,
+        "seconds": seconds,
+        "cpu_seconds": _sum([item.cpu_seconds for item in results]),
+        "machines": sorted({item.machine for item in results}),
+        "runs": [{"title": item.task.title, "key": item.task.key, "seconds": item.seconds} for item in results],
+    }
+
+
+def _sum(seconds: list[float | None]) -> float | None:
+    """None where one of them is not known."""
+    known = [one for one in seconds if one is not None]
+    return sum(known) if len(known) == len(seconds) else None

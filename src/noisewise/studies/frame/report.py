@@ -1,0 +1,82 @@
+"""The report of a study: one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from noisewise.auditing.report.markup import count, escape, source_hash
+from noisewise.reports import resource
+from noisewise.studies.frame.study import Card, Claim
+
+
+def render(card: Card, claims: Sequence[Claim], timings: dict[str, Any], figure: bytes) -> str:
+    """The text of the page; everything that may come from data is escaped.
+
+    Args:
+        card: of the study. claims: about its results.
+        timings: the content of `timings.json`.
+        figure: as SVG.
+    """
+    style = resource("page.css")
+    return Template(_resource("page.html")).substitute(
+        policy=f"default-src 'none'; img-src data:; style-src {source_hash(style)}; base-uri 'none'",
+        style=style,
+        title=escape(card.title),
+        name=escape(card.name),
+        shows=escape(card.shows),
+        paper=escape(f"{card.paper} ({card.year}), {card.figure}"),
+        ran=escape(_ran(card, timings)),
+        verdict=_verdict(claims),
+        figure=base64.b64encode(figure).decode(),
+        claims="".join(map(_claim, claims)),
+        explanation=escape(card.explanation),
+        departures=escape(card.departures),
+        runs="".join(map(_run, timings["runs"])),
+        total=f"{count(len(timings['runs']), 'run')}, {computing(timings)}",
+        machines=escape(" and ".join(timings["machines"])),
+    )
+
+
+def computing(timings: Mapping[str, Any]) -> str:
+    """What runs took: "3.5 min of computing", and how long a processor was busy with them, where that is known."""
+    busy = timings.get("cpu_seconds")
+    said = "" if busy is None else f" ({duration(busy)} of processor time)"
+    return f"{duration(timings['seconds'])} of computing{said}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "0.4 s", "12 s", "3.5 min", "2.1 h"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
+def _ran(card: Card, timings: dict[str, Any]) -> str:
+    scale = timings["scale"]
+    chosen = [f"{name} {timings[name]}" for name in ("source", "model") if timings[name] is not None]
+    return f"Scale {scale}: {card.scales[scale]}" + (f"; with {' and '.join(chosen)}" if chosen else "")
+
+
+def _verdict(claims: Sequence[Claim]) -> str:
+    held = sum(claim.holds for claim in claims)
+    return f"<strong>{held}</strong> of {count(len(claims), 'claim')} {'holds' if held == 1 else 'hold'}"
+
+
+def _claim(claim: Claim) -> str:
+    holds = "<td class=yes>holds</td>" if claim.holds else "<td class=no>fails</td>"
+    cells = f"<td class=number>{escape(claim.found)}</td><td class=number>{escape(claim.required)}</td>"
+    return f"<tr><th scope=row>{escape(claim.id)}</th><td>{escape(claim.statement)}</td>{cells}{holds}</tr>"
+
+
+def _run(run: dict[str, Any]) -> str:
+    return f"<tr><td>{escape(run['title'])}</td><td class=number>{run['seconds']:.1f}</td></tr>"
+
+
+def _resource(file: str) -> str:
+    return (files(__package__) / file).read_text(encoding="utf-8")

@@ -1,0 +1,287 @@
+"""Trainings that say how much every row counted: what the studies of sample weights share.
+
+Trusted rows are drawn first, from the whole data and evenly over the classes, as in Shu et al., Meta-Weight-Net,
+NeurIPS 2019; only then are the others corrupted, so that a long tail leaves the trusted rows as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from noisewise.compute import Result, Task
+from noisewise.data import Dataset, split, subset
+from noisewise.errors import BadInput
+from noisewise.methods import METHODS, build
+from noisewise.methods.build import compose
+from noisewise.methods.learned.meta_weight_net import WeightNet
+from noisewise.noise import corrupt as apply_corruption
+from noisewise.spec import parse
+from noisewise.studies.frame.interpolation import prepared, spearman
+from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.trainings import titled
+from noisewise.training import Training
+from noisewise.training.batch import Batch
+from noisewise.training.config import configured
+from noisewise.training.method import Chain, EpochEnd, Method
+from noisewise.training.method import Task as Sizes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+VERSION = 1
+GRID = np.linspace(0.0, 10.0, 101)
+TAIL = 3
+
+
+class Kept(Method):
+    """What every row weighed and lost when it was last drawn, and by how much weights moved since the epoch before.
+
+    Buffers by index: `now`, `before` and `lost`, (rows,); `moved`, a scalar, is the mean change of a row's weight over
+    the mean weight.
+    """
+
+    now: Tensor
+    before: Tensor
+    lost: Tensor
+    moved: Tensor
+
+    def prepare(self, task: Sizes) -> None:
+        """Allocate the buffers."""
+        for name in ("now", "before", "lost"):
+            self.register_buffer(name, torch.zeros(task.rows, device=task.given.device))
+        self.register_buffer("moved", torch.tensor(torch.nan, device=task.given.device))
+        self.trains = task.given >= 0
+
+    def observe(self, batch: Batch) -> None:
+        if batch.index is not None:
+            self.now[batch.index] = batch.w.expand_as(batch.losses).mean(dim=0)
+            self.lost[batch.index] = batch.losses.mean(dim=0)
+
+    def refit(self, epoch_end: EpochEnd) -> None:
+        now, before = self.now[self.trains], self.before[self.trains]
+        if epoch_end.epoch:
+            self.moved.fill_(float((now - before).abs().mean() / now.mean().clamp_min(1e-12)))
+        self.before.copy_(self.now)
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """What is looked at after every epoch, outside the training.
+
+    Attributes:
+        wrong: (capacity,) by index whether the given label of a row is wrong.
+        kept: of the weights; None for a recipe.
+        grid: losses at which a learned weight function is read.
+    """
+
+    wrong: np.ndarray
+    kept: Kept | None
+    grid: np.ndarray
+
+    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
+        """Recall by class on the test rows, and what the weights are, where there are any."""
+        assert training.predictor is not None  # the epoch that ended is recorded
+        chosen = training.probabilities(training.predictor, "test").argmax(dim=1)
+        given = training.split("test").given
+        right = torch.bincount(given[chosen == given], minlength=training.classes)
+        total = torch.bincount(given, minlength=training.classes)
+        found: dict[str, Any] = {
+            "right": float(right.sum() / total.sum()),
+            "recalls": (right / total.clamp_min(1)).tolist(),
+        }
+        if self.kept is not None:
+            found |= {"moved": float(self.kept.moved), "tells": self._tells(training, self.kept)}
+        learned = learned_function(method, self.grid)
+        return found if learned is None else {**found, "curve": learned.tolist()}
+
+    def _tells(self, training: Training, kept: Kept) -> float:
+        rows = training.rows.index.cpu().numpy()
+        return auroc(self.wrong[rows], -kept.now.cpu().numpy()[rows])
+
+
+def learned_function(method: Method, losses: np.ndarray) -> np.ndarray | None:
+    """(G,) what the weight function of Meta-Weight-Net gives for losses (G,); None where the method has none."""
+    net = next((part for part in method.modules() if isinstance(part, WeightNet)), None)
+    if net is None:
+        return None
+    at = next(net.parameters())
+    with torch.no_grad():
+        return np.asarray(net.v(torch.as_tensor(losses, dtype=at.dtype, device=at.device)[:, None])[:, 0].cpu())
+
+
+def auroc(wrong: np.ndarray, scores: np.ndarray) -> float:
+    """The chance that a wrong row (n,) scores (n,) above a right one, ties one half; NaN where all are of one kind."""
+    return float(roc_auc_score(wrong, scores)) if 0 < wrong.sum() < len(wrong) else float("nan")
+
+
+def rows_of(
+    source: str,
+    rows: int | None,
+    tested: int | None,
+    trusted: int,
+    corrupt: str | None,
+    seed: int,
+    classes: list[int] | None = None,
+) -> Dataset:
+    """Corrupted rows to train on, trusted rows and test rows; the truth is known.
+
+    Args:
+        source: of the data.
+        rows, tested: how many rows to train on, before a corruption drops some, and to test on; None takes all.
+        trusted: how many rows to set aside, evenly over the classes.
+        corrupt: a corruption spec or None. seed: of the trusted rows and of the corruption.
+        classes: the numbers of the classes to take, in their new order; None takes all.
+
+    Raises:
+        BadInput: whatever cannot be read, drawn or corrupted.
+    """
+    data = prepared(source, None, None, None, seed)
+    assert data.test is not None
+    if classes is not None:
+        data = replace(only(data, classes), test=only(data.test, classes))
+    assert data.test is not None
+    wanted = len(data) if rows is None else rows + trusted
+    if wanted > len(data):
+        raise BadInput(f"source={source!r} has {len(data)} rows to train on, but this study needs {wanted}")
+    test = data.test if tested is None or tested >= len(data.test) else subset(data.test, tested)
+    data = replace(subset(data, wanted), test=test)
+    if data.truth is None:
+        data = replace(data, truth=data.given)
+    data = split(data, trusted=trusted, seed=seed)
+    return apply_corruption(data, corrupt, seed) if corrupt else data
+
+
+def only(data: Dataset, classes: list[int]) -> Dataset:
+    """The rows of some classes, which get new numbers in the order stated.
+
+    Raises:
+        BadInput: there is no such class.
+    """
+    if any(not 0 <= k < len(data.classes) for k in classes):
+        raise BadInput(f"classes={classes!r} must be numbers below the {len(data.classes)} classes of {data.name}")
+    chosen = data.take(np.flatnonzero(np.isin(data.given, classes)))
+    given = np.array([classes.index(k) for k in chosen.given])
+    return replace(chosen, given=given, truth=None, classes=tuple(data.classes[k] for k in classes))
+
+
+def _method(spec: str) -> Method | None:
+    """The method of a spec; None where it is a recipe."""
+    terms = parse(spec, METHODS)
+    entries = [METHODS[term.name] for term in terms]
+    if not all(isinstance(entry, type) for entry in entries):
+        return None
+    return compose([entry(**term.bind(entry)) for entry, term in zip(entries, terms, strict=True)])
+
+
+def weighted(
+    source: str,
+    model: str,
+    method: str,
+    rows: int | None,
+    tested: int | None,
+    trusted: int,
+    epochs: int,
+    seed: int,
+    scratch: Path,
+    corrupt: str | None = None,
+    classes: list[int] | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Train a network, all its rows known to be right or wrong, and look at weights and tests after every epoch.
+
+    Args:
+        source, rows, tested, trusted, corrupt, classes: see `rows_of`.
+        model: a catalogue name with its options. method: a spec.
+        epochs: of the training. seed: of everything random.
+        scratch: for checkpoints.
+        settings: further fields of `Config`.
+
+    Returns:
+        `history`: per epoch `epoch`, `test_accuracy`, `moved` (see `Kept`) and `tells`, how well small weights tell
+        wrong labels (AUROC), NaN where there is nothing to tell; `recalls`, (epochs, K) of the test rows;
+        `test_accuracy` of the last epoch and `test_best`, of the best one; `sizes`, (K,) rows by given label;
+        `noise_rate`. Of a method that is no recipe also `weights`, `losses` and `wrong`, (n,), of every row when it was
+        last drawn, and of Meta-Weight-Net `curves`, (epochs, G), its function at `GRID`.
+
+    Raises:
+        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+    """
+    data = rows_of(source, rows, tested, trusted, corrupt, seed, classes)
+    if "milestones" in settings:
+        settings["milestones"] = tuple(settings["milestones"])
+    config = configured(epochs, seed, {"validation": 0.0, "precision": "fp32", **settings})
+    found, kept = _method(method), Kept()
+    assert data.truth is not None
+    wrong = np.zeros(data.capacity, dtype=bool)
+    wrong[data.index] = data.given != data.truth
+    watch = Watch(wrong, None if found is None else kept, GRID)
+    training = Training(
+        data, model, config, folder=scratch, resume=True, witness=watch, method=method, evaluate_from=epochs
+    )
+    build(method if found is None else Chain([found, kept]))(training)
+    values = {"sizes": np.bincount(data.given, minlength=len(data.classes)), "noise_rate": data.noise_rate}
+    if found is not None:
+        values |= {"weights": kept.now.cpu().numpy()[data.index], "losses": kept.lost.cpu().numpy()[data.index]}
+        values |= {"wrong": wrong[data.index]}
+    return {**values, **_followed(training.history)}
+
+
+def _followed(history: list[dict[str, Any]]) -> dict[str, Any]:
+    right = np.array([row["right"] for row in history])
+    table = pd.DataFrame({"epoch": [row["epoch"] for row in history], "test_accuracy": right})
+    for name in ("moved", "tells"):
+        table[name] = [row.get(name, np.nan) for row in history]
+    found: dict[str, Any] = {"history": table, "recalls": np.array([row["recalls"] for row in history])}
+    if "curve" in history[-1]:
+        found["curves"] = np.array([row["curve"] for row in history])
+    return {**found, "test_accuracy": float(right[-1]), "test_best": float(right.max())}
+
+
+def weighing(**arguments: Any) -> Task:
+    """The task of one `weighted`, titled by what tells runs apart.
+
+    Raises:
+        BadInput: arguments that are no plain data.
+    """
+    return titled(weighted, "weigh", arguments, VERSION)
+
+
+def slope(result: Result) -> float:
+    """The rank correlation, over the rows, of the learned weight of a row's loss with that loss."""
+    losses = np.minimum(result["losses"], GRID[-1])
+    return spearman(losses, np.interp(losses, GRID, result["curves"][-1]))
+
+
+def curve(results: Results, progress: float = 1.0) -> np.ndarray:
+    """(G,) the learned weight function after a share of the epochs, by default at the end; the mean over the runs."""
+    return np.asarray(np.mean([item["curves"][round(progress * len(item["curves"])) - 1] for item in results], axis=0))
+
+
+def draw_curves(axes: Axes, cases: dict[str, tuple[Results, str]]) -> None:
+    """Learned weight functions by name, each in its colour: solid at the end, dashed after four fifths of training."""
+    for name, (found, colour) in cases.items():
+        axes.plot(GRID, curve(found), color=colour, label=name)
+        axes.plot(GRID, curve(found, 0.8), color=colour, linestyle="--", linewidth=1.2)
+    axes.set(xlabel="loss", ylabel="weight v", ylim=(-0.03, 1.03))
+    axes.set_title("Learned by Meta-Weight-Net (dashed: at 4/5)")
+    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.79), fontsize=8)
+
+
+def balanced(result: Result) -> float:
+    """The mean recall over the classes after the last epoch."""
+    return float(result["recalls"][-1].mean())
+
+
+def tail(result: Result) -> float:
+    """The mean recall of the three smallest classes, or of the smallest half where there are fewer than six."""
+    sizes = result["sizes"]
+    few = np.argsort(sizes, kind="stable")[: min(TAIL, len(sizes) // 2)]
+    return float(result["recalls"][-1][few].mean())

@@ -1,0 +1,1 @@
+"""Studies of learning to learn from noise."""

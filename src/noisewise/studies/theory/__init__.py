@@ -1,0 +1,1 @@
+"""Studies that hold theory against measurements."""

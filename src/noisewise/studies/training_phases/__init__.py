@@ -1,0 +1,1 @@
+"""Studies of what noise does in the course of training."""

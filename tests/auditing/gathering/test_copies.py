@@ -1,0 +1,72 @@
+"""Copies are held out together, and a copied wrong label does not vouch for itself."""
+
+import numpy as np
+import pytest
+
+import noisewise as nw
+from noisewise.auditing.gathering import classifiers, crossfit
+from noisewise.auditing.gathering.classifiers import cross_fit_classifier
+from noisewise.auditing.gathering.copies import copies
+from noisewise.auditing.gathering.crossfit import cross_fit
+from noisewise.data import Dataset
+from noisewise.data.split import folds
+from noisewise.training import Config
+
+
+@pytest.fixture(scope="module")
+def copied():
+    """Digits, of which 40 wrong ones appear four times; and which rows those are."""
+    digits = nw.subset(nw.load("digits"), 600, seed=0)
+    noisy = nw.corrupt(digits, "symmetric:0.1", seed=0)
+    wrong = np.flatnonzero(noisy.given != noisy.truth)[:40]
+    many = noisy.take(np.concatenate([np.arange(600), np.repeat(wrong, 3)]))
+    return many, np.flatnonzero(np.isin(many.index, noisy.index[wrong]))
+
+
+def test_copies_are_rows_with_equal_bytes(copied):
+    data, _ = copied
+    found = copies(data)
+    assert len(np.unique(found)) == 600
+    np.testing.assert_array_equal(data.inputs[found], data.inputs[np.arange(len(data))])
+
+
+def test_data_without_copies_have_none(copied):
+    data, _ = copied
+    assert copies(data.take(np.arange(600))).tolist() == list(range(600))
+
+
+@pytest.mark.parametrize("distinct,kind,none", [(49, "vector", True), (50, "vector", False), (5, "image", False)])
+def test_coarse_tables_have_no_copies(distinct, kind, none):
+    rows = (np.arange(100) % distinct)[:, None, None, None].astype(np.uint8)
+    inputs = rows if kind == "image" else rows.reshape(100, 1).astype(np.float32)
+    data = Dataset(inputs, np.arange(100) % 2, ("a", "b"), kind)
+    assert (copies(data) is None) == none
+
+
+def test_a_copied_wrong_label_does_not_vouch_for_itself(copied, monkeypatch):
+    data, rows = copied
+    together = cross_fit_classifier(data, "forest", 5, 0).probabilities
+    monkeypatch.setattr(classifiers, "copies", lambda data: None)
+    apart = cross_fit_classifier(data, "forest", 5, 0).probabilities
+    given = data.given[rows]
+    assert together[rows, given].mean() < 0.15
+    assert apart[rows, given].mean() > 2 * together[rows, given].mean()
+
+
+def test_equal_rows_are_predicted_alike(copied):
+    data, _ = copied
+    first = copies(data)
+    for found in (
+        cross_fit_classifier(data, "linear", 3, 0),
+        cross_fit(data, "mlp", "ce", Config(epochs=1), 3),
+    ):
+        np.testing.assert_allclose(found.probabilities, found.probabilities[first], atol=1e-6)
+
+
+def test_folds_without_copies_are_as_ever(copied, monkeypatch):
+    data = copied[0].take(np.arange(600))
+    seen = []
+    monkeypatch.setattr(crossfit, "gathered", lambda data, found: seen.append(found))
+    cross_fit(data, "mlp", "ce", Config(epochs=1, seed=4), 3)
+    for fold, found in enumerate(seen[0]):
+        np.testing.assert_array_equal(found.held, folds(data.given, 3, 4) == fold)

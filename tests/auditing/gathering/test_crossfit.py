@@ -1,0 +1,96 @@
+"""Which network trains on which rows, and what becomes of their statistics."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.gathering.crossfit import Fold, HeldOut, gathered, held_out
+from noisewise.auditing.gathering.gather import from_features, gather
+from noisewise.auditing.judgement.judge import voted
+from noisewise.data import Dataset
+
+
+def data(n, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    names = tuple(map(str, range(classes)))
+    return Dataset(rng.random((n, 4), dtype=np.float32), rng.integers(classes, size=n), names)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(10, 60), st.integers(2, 5), st.integers(0, 9), st.sampled_from([0.0, 0.2, 1.0]))
+def test_every_row_is_held_out_and_trained_on(n, count, seed, spared):
+    held = held_out(data(n), count, seed, spared)
+    assert held.shape == (count, n)
+    times = held.sum(axis=0)
+    more = times - 1
+    assert set(more) <= {0, 1}
+    assert (times < count).all()
+    if spared == 0 or count == 2:
+        assert not more.any()
+    elif spared == 1:
+        assert more.all()
+
+
+def test_three_networks_train_on_three_fifths():
+    held = held_out(data(6000), 3, 0, spared=0.2)
+    assert (~held).mean(axis=1) == pytest.approx([0.6] * 3, abs=0.01)
+
+
+def test_copies_are_spared_together():
+    rows = data(400)
+    inputs = np.asarray(rows.inputs).copy()
+    inputs[200:] = inputs[:200]
+    twice = Dataset(inputs, np.tile(rows.given[:200], 2), rows.classes)
+    held = held_out(twice, 3, 0, spared=0.5)
+    np.testing.assert_array_equal(held[:, :200], held[:, 200:])
+    assert held.sum(axis=0).max() == 2
+
+
+def test_means_over_the_networks_by_hand():
+    """Rows 0, 1, 2 are held out by networks (0 and 1), (1), (2)."""
+    held = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]], dtype=bool)
+    chances = [[[0.8, 0.2]], [[0.4, 0.6], [0.1, 0.9]], [[0.5, 0.5]]]
+    losses = [[1.0, 2.0], [4.0], [7.0, 5.0]]
+    parts = [Fold(h, np.array(p), {"loss_mean": np.array(v)}) for h, p, v in zip(held, chances, losses, strict=True)]
+    found = gathered(data(3, classes=2), parts)
+    np.testing.assert_allclose(found.probabilities, [[0.6, 0.4], [0.1, 0.9], [0.5, 0.5]])
+    np.testing.assert_allclose(found.ledger["loss_mean"], [7.0, (1 + 5) / 2, (2 + 4) / 2])
+
+
+@pytest.mark.parametrize(("epochs", "early"), [(1, 0), (2, 1), (5, 4), (10, 8), (12, 9)])
+def test_the_last_fifth_of_the_epochs_predicts(epochs, early):
+    assert HeldOut(epochs).early == early
+
+
+def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "noisewise.auditing.gathering.gather.cross_fit", lambda *given: told.append((given[4], given[-1]))
+    )
+    gather(data(50), model="mlp")
+    gather(data(50), model="mlp", folds=3)
+    assert told == [(3, 0.2), (3, 0.0)]
+
+
+def test_features_are_judged_by_neighbours_and_a_line_together():
+    """What says the class is small beside what does not, which leads neighbours astray and a regression not."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=600)
+    telling, idle = 3 * np.eye(3)[labels] + rng.normal(size=(600, 3)), rng.normal(scale=10, size=(600, 20))
+    features = np.concatenate([telling, idle], axis=1).astype(np.float32)
+    given = np.where(rng.random(600) < 0.2, (labels + 1) % 3, labels)
+    rows = Dataset(np.empty((600, 0), np.float32), given, ("a", "b", "c"))
+    found = from_features(rows, features)
+    votes = voted(Evidence(given, 3, features=features)).probabilities
+    both = [(p.argmax(axis=1) == labels).mean() for p in (found.probabilities, votes)]
+    assert both[0] > both[1]
+
+
+def test_many_features_are_judged_by_neighbours_alone(monkeypatch):
+    monkeypatch.setattr("noisewise.auditing.gathering.gather.MOST_FITTED", 100)
+    rng = np.random.default_rng(0)
+    rows, features = data(60), rng.normal(size=(60, 4)).astype(np.float32)
+    votes = voted(Evidence(rows.given, 3, features=features)).probabilities
+    np.testing.assert_array_equal(from_features(rows, features).probabilities, votes)

@@ -1,0 +1,153 @@
+import os
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import noisewise as nw
+from noisewise.auditing.gathering.crossfit import cross_fit
+from noisewise.auditing.gathering.engines import Processes, Ray, fold_engine, portable
+from noisewise.errors import BadInput
+from noisewise.training.config import configured
+
+
+class Lazy:
+    """Inputs that are read when they are asked for."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, positions):
+        return self.array[positions]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return nw.corrupt(nw.subset(nw.load("digits"), 300, 0), "symmetric:0.2").blind()
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def evidence(data, engine=None, model="mlp:widths=32", on_progress=None, **settings):
+    config = configured(2, 0, {"device": "cpu", **settings})
+    return cross_fit(data, model, "ce", config, 3, on_progress, engine=engine)
+
+
+def assert_same(found, expected):
+    assert np.array_equal(found.probabilities, expected.probabilities)
+    assert set(found.ledger) == set(expected.ledger)
+    for name, values in expected.ledger.items():
+        assert np.array_equal(found.ledger[name], values), name
+
+
+class Recording:
+    """An engine that trains the last fold first, in this process."""
+
+    def run(self, work, data, count, tell):
+        self.count, self.data = count, data
+        return [work(data, fold) for fold in reversed(range(count))][::-1]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_folds_do_not_depend_on_their_order(data):
+    engine = Recording()
+    assert_same(evidence(data, engine), evidence(data))
+    assert engine.count == 3
+    assert engine.data.truth is None
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_processes_give_the_same_bits_and_say_how_far_they_are(data):
+    shares = []
+    assert_same(evidence(data, Processes(2), on_progress=shares.append), evidence(data))
+    assert shares == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_processes_take_models_that_are_no_names(data):
+    def small(inputs, classes, *_):
+        return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(inputs)), classes))
+
+    assert_same(evidence(data, Processes(2), model=small), evidence(data, model=small))
+
+
+def test_what_a_fold_raises_in_a_process_is_raised_here(data):
+    with pytest.raises(nw.Diverged):
+        evidence(data, Processes(2), lr=1e30)
+    with pytest.raises(BadInput, match="lenet"):
+        evidence(data, Processes(2), model="lenets")
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_and_a_model_that_cannot_travel_are_one_sentence(data):
+    def deadly(*_):
+        os._exit(1)
+
+    lock = threading.Lock()
+
+    def bound(*_):
+        lock.acquire()
+
+    with pytest.raises(BadInput, match="sent to other processes"):
+        evidence(data, Processes(2), model=bound)
+    with pytest.raises(BadInput, match=r"killed.*workers=2"):
+        evidence(data, Processes(2), model=deadly)
+
+
+def test_engines_by_name():
+    assert fold_engine("local") is None
+    assert fold_engine("local", 1) is None
+    assert fold_engine("local", 2) == Processes(2)
+    assert fold_engine("ray", 2, gpu=False) == Ray(2, gpu=False)
+    engine = Recording()
+    assert fold_engine(engine, 5) is engine
+
+
+@pytest.mark.parametrize(("engine", "workers"), [("cloud", None), ("local", 0), ("ray", -1)])
+def test_bad_engines_are_refused(engine, workers):
+    with pytest.raises(BadInput, match=r"engine='cloud'|workers="):
+        fold_engine(engine, workers)
+
+
+def test_an_audit_refuses_before_it_trains(data):
+    with pytest.raises(BadInput, match=r"engine='cloud'.*local, ray"):
+        nw.audit(data, engine="cloud")
+    with pytest.raises(BadInput, match="workers=0"):
+        nw.audit(data, workers=0)
+
+
+def test_lazy_inputs_travel_as_arrays(data):
+    lazy = replace(data, inputs=Lazy(data.inputs), test=replace(data, inputs=Lazy(data.inputs[::-1]), test=None))
+    found = portable(lazy)
+    assert isinstance(found.inputs, np.ndarray)
+    assert np.array_equal(found.inputs, data.inputs)
+    assert np.array_equal(found.test.inputs, data.inputs[::-1])
+    assert portable(data).inputs is data.inputs
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_ray_gives_the_same_bits(data, monkeypatch):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    from noisewise.compute.cluster import cluster
+
+    lazy, shares = replace(data, inputs=Lazy(data.inputs)), []
+    expected = evidence(data)
+    with cluster(2):
+        assert_same(evidence(lazy, Ray(2), on_progress=shares.append), expected)
+        with pytest.raises(nw.Diverged):
+            evidence(data, Ray(2), lr=1e30)
+    assert shares == pytest.approx([1 / 3, 2 / 3, 1])

@@ -1,0 +1,235 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.judgement import latent, rate, transition
+from noisewise.auditing.judgement.calibration import with_mean
+from noisewise.auditing.judgement.judge import judge
+from noisewise.auditing.judgement.threshold import best_threshold
+from noisewise.auditing.metrics import score_against_truth
+from noisewise.errors import BadInput
+
+K = 5
+
+
+def symmetric(r: float, k: int = K) -> np.ndarray:
+    return (1 - r) * np.eye(k) + r / (k - 1) * (1 - np.eye(k))
+
+
+def pair(r: float, k: int = K) -> np.ndarray:
+    return (1 - r) * np.eye(k) + r * np.roll(np.eye(k), 1, axis=1)
+
+
+def posteriors(matrix: np.ndarray, n: int = 6000, seed: int = 0, sharp: float = 7.0):
+    """Perfect posteriors of noisy labels, (n, K), those labels, and the true ones, of rows of mixed difficulty."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, K)) + sharp * rng.random((n, 1)) ** 0.3 * np.eye(K)[rng.integers(K, size=n)]
+    clean = softmax(2 * logits, axis=1)
+    truth = (clean.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    labels = (matrix[truth].cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    return clean @ matrix, labels, truth
+
+
+NOISES = {"symmetric": symmetric(0.2), "strong": symmetric(0.4), "pair": pair(0.3), "little": symmetric(0.03)}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_judges_known_noise(name: str) -> None:
+    probabilities, labels, truth = posteriors(NOISES[name])
+    found = judge(Evidence(labels, K, probabilities=probabilities))
+    wrong = labels != truth
+    assert found.noise_rate == pytest.approx(wrong.mean(), abs=0.02)
+    assert found.interval[0] <= wrong.mean() <= found.interval[1]
+    assert found.interval[0] <= found.noise_rate <= found.interval[1]
+    assert found.transition == pytest.approx(NOISES[name], abs=0.06)
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        rows = (found.suspicion >= low) & (found.suspicion < low + 0.2)
+        if rows.sum() > 100:
+            assert wrong[rows].mean() == pytest.approx(found.suspicion[rows].mean(), abs=0.12)
+    measured = score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)
+    assert measured["f1"] > measured["f1_best"] - 0.02
+    assert measured["suggestion_accuracy"] > 0.8
+
+
+def test_clean_labels_stay_unsuspected() -> None:
+    probabilities, labels, truth = posteriors(np.eye(K))
+    assert (labels == truth).all()
+    found = judge(Evidence(labels, K, probabilities=probabilities))
+    assert found.is_issue.mean() < 0.01
+    assert found.noise_rate < 0.01
+    assert found.interval[0] < 0.002
+
+
+def test_only_issues_get_another_label() -> None:
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=1500)
+    found = judge(Evidence(labels, K, probabilities=probabilities))
+    assert ((found.suggested != labels) == found.is_issue).all()
+    assert (found.is_issue == (found.suspicion > found.threshold)).all()
+    assert set(found.scores) == {"self-confidence", "normalised-margin", "confident-learning", "incv"}
+    assert f"{100 * found.noise_rate:.1f} %" in found.explanation
+
+
+def test_same_evidence_same_judgement() -> None:
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=800)
+    evidence = Evidence(labels, K, probabilities=probabilities)
+    first, second = judge(evidence, seed=3), judge(evidence, seed=3)
+    assert first.interval == second.interval
+    assert (first.suspicion == second.suspicion).all()
+
+
+def test_noise_drawn_from_the_same_seed_does_not_widen_the_interval() -> None:
+    probabilities, clean, _ = posteriors(np.eye(K))
+    wrong = np.random.default_rng(0).random(len(clean)) < 0.2
+    evidence = Evidence(np.where(wrong, (clean + 1) % K, clean), K, probabilities=probabilities @ pair(0.2))
+    widths = [np.ptp(judge(evidence, seed=seed).interval) for seed in range(4)]
+    assert max(widths) < 1.1 * min(widths)
+
+
+def test_features_alone() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(K, size=1500)
+    labels = np.where(rng.random(1500) < 0.2, (truth + rng.integers(1, K, size=1500)) % K, truth)
+    found = judge(Evidence(labels, K, features=rng.normal(size=(1500, 8)) + 5 * np.eye(8)[truth]))
+    measured = score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)
+    assert measured["auroc"] > 0.95
+    assert found.noise_rate == pytest.approx(measured["true_noise_rate"], abs=0.04)
+
+
+def test_a_ledger_alone() -> None:
+    probabilities, labels, truth = posteriors(symmetric(0.2))
+    found = judge(Evidence(labels, K, ledger={"probability_mean": probabilities}))
+    assert score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)["auroc"] > 0.9
+    assert found.scores == {}
+
+
+def test_both_are_pooled() -> None:
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=1000)
+    alone = judge(Evidence(labels, K, probabilities=probabilities))
+    flat = judge(Evidence(labels, K, probabilities=probabilities, ledger={"probability_mean": np.ones((1000, K))}))
+    assert flat.transition == pytest.approx(alone.transition)
+    assert flat.suspicion == pytest.approx(alone.suspicion, abs=0.02)
+
+
+@pytest.mark.parametrize("ledger", [None, {}, {"loss_mean": np.ones(3)}])
+def test_labels_alone_are_refused(ledger: dict | None) -> None:
+    with pytest.raises(BadInput, match="needs probabilities, features or a ledger"):
+        judge(Evidence(np.array([0, 1, 1]), 2, ledger=ledger))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_a_handful_of_rows(n: int) -> None:
+    labels = np.arange(n) % 2
+    found = judge(Evidence(labels, 3, probabilities=np.eye(3)[labels]))
+    assert np.isfinite(found.suspicion).all()
+    assert not found.is_issue.all()
+
+
+def test_anchor_transition_by_hand() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1, 1])
+    found = transition.anchor_transition(labels, [np.arange(4), np.arange(4, 7), np.empty(0, dtype=int)])
+    # class 0: (1 + 0.5) / 5 wrong, divided (1 + 0.5) : 0.5
+    assert found == pytest.approx(np.array([[0.7, 0.225, 0.075], [0.0625, 0.875, 0.0625], [0, 0, 1]]))
+
+
+def test_unmixing_undoes_mixing() -> None:
+    clean = np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+    assert latent.unmixed(clean @ symmetric(0.2, 3), symmetric(0.2, 3)) == pytest.approx(clean, abs=1e-3)
+
+
+def test_posterior_by_hand() -> None:
+    found = latent.posterior(np.array([[0.9, 0.1]]), np.array([1]), np.array([[0.8, 0.2], [0.0, 1.0]]))
+    assert found == pytest.approx(np.array([[0.18 / 0.28, 0.1 / 0.28]]))
+
+
+def test_interval_by_hand() -> None:
+    assert rate.interval([0.2, 0.1, 0.3], 0.0, 0.0) == pytest.approx((0.088, 0.336))
+    assert rate.interval([0.1, 0.2], 0.0, 0.0, memorised=True) == pytest.approx((0.088, 0.26))
+    assert rate.interval([0.0, 0.99], 0.3, 0.0) == pytest.approx((0.0, 1.0))
+
+
+def test_a_weak_model_lowers_the_lower_end() -> None:
+    low, high = rate.interval([0.5], 0.3, 0.0, mistaken=0.4)
+    margin = float(np.hypot(0.03, 0.06))
+    assert (low, high) == pytest.approx((0.5 - margin - 1.75 * 0.4**3, 0.5 + margin))
+    assert rate.interval([0.9], 0.0, 0.0, mistaken=1.0)[0] == pytest.approx(0.9 - 0.108 - 0.4)
+
+
+def test_the_excess_of_a_weak_model_by_hand() -> None:
+    assert rate.mistaken(0.2, 0.5) == pytest.approx(0.4)
+    assert rate.mistaken(0.9, 1.0) == 1
+    assert [rate.excess(share) for share in (0.1, 0.27, 0.3, 0.9)] == pytest.approx([0, 0, 0.09, 0.25])
+
+
+def test_a_weak_model_is_named() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=2000)
+    vague = rng.random((2000, 10)) + 0.3 * np.eye(10)[labels]
+    assert "The model is weak" in judge(Evidence(labels, 10, probabilities=vague)).explanation
+    assert "The model is weak" not in judge(Evidence(labels, 10, probabilities=np.eye(10)[labels])).explanation
+
+
+def test_threshold_by_hand() -> None:
+    # naming k of (0.9, 0.6, 0.1): 1.8 / 2.6, 3.0 / 3.6, 3.2 / 4.6
+    assert best_threshold(np.array([0.6, 0.1, 0.9])) == pytest.approx((0.6 + 0.25) / 2)
+    assert best_threshold(np.array([0.2, 0.1, 0.2])) == 0.5
+    assert best_threshold(np.array([0.6, 0.5, 0.4])) == pytest.approx((0.4 + 0.25) / 2)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_no_threshold_promises_more(values: list[float]) -> None:
+    suspicion = np.array(values)
+
+    def promised(threshold: float) -> float:
+        named = suspicion > threshold
+        return 2 * suspicion[named].sum() / max(named.sum() + suspicion.sum(), 1e-300)
+
+    chosen = promised(best_threshold(suspicion))
+    assert all(promised(t) <= chosen + 1e-9 for t in values if t >= 0.25)
+
+
+def test_with_mean_keeps_the_order_and_reaches_the_mean() -> None:
+    chances = np.array([0.02, 0.5, 0.3, 0.9])
+    moved = with_mean(chances, 0.6)
+    assert moved.mean() == pytest.approx(0.6)
+    assert (np.argsort(moved) == np.argsort(chances)).all()
+    assert with_mean(chances, chances.mean()) == pytest.approx(chances)
+
+
+def test_what_was_learned_by_heart_does_not_lower_the_rate() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.integers(4, size=4000)
+    given = np.where(rng.random(4000) < 0.2, (truth + rng.integers(1, 4, 4000)) % 4, truth)
+    held_out = np.full((4000, 4), 0.08) + 0.68 * np.eye(4)[truth]
+    by_heart = 0.5 * held_out + 0.5 * np.eye(4)[given]
+    alone = judge(Evidence(given, 4, probabilities=held_out))
+    both = judge(Evidence(given, 4, probabilities=held_out, ledger={"probability_mean": by_heart}))
+    assert both.noise_rate == pytest.approx(alone.noise_rate)
+    assert both.suspicion.mean() == pytest.approx(np.mean(given != truth), abs=0.02)
+
+
+def test_no_more_labels_are_wrong_than_differ_from_the_prediction() -> None:
+    """A model that knows nothing, and labels that are all the same but one."""
+    first = np.random.default_rng(0).uniform(0.4, 0.99, 53)
+    labels = np.zeros(53, dtype=int)
+    labels[0] = 1
+    found = judge(Evidence(labels, 2, probabilities=np.stack([first, 1 - first], axis=1)))
+    assert found.noise_rate <= ((first < 0.5) != labels).mean()
+
+
+def test_a_thousand_classes_with_a_long_tail() -> None:
+    rng = np.random.default_rng(0)
+    classes, n = 1000, 6000
+    share = 1 / np.arange(1, classes + 1)
+    truth = rng.choice(classes, n, p=share / share.sum())
+    wrong = rng.random(n) < 0.15
+    labels = np.where(wrong, rng.integers(classes, size=n), truth)
+    clean = np.full((n, classes), 0.1 / classes)
+    clean[np.arange(n), truth] += 0.9
+    found = judge(Evidence(labels, classes, probabilities=clean))
+    assert found.noise_rate == pytest.approx((labels != truth).mean(), abs=0.02)
+    measured = score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)
+    assert measured["f1"] > 0.95

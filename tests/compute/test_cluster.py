@@ -1,0 +1,161 @@
+import os
+import socket
+import time
+
+import pytest
+
+from noisewise.compute import cluster as module
+from noisewise.compute.cluster import cluster, tasks
+from noisewise.errors import BadInput
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch, tmp_path):
+    """No cluster is named, none was left running."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+class Pretend:
+    """As much of the module `ray` as connecting needs."""
+
+    def __init__(self):
+        self.asked, self.shut = [], 0
+
+    def is_initialized(self):
+        return False
+
+    def init(self, **options):
+        self.asked.append(options)
+
+    def shutdown(self):
+        self.shut += 1
+
+    def cluster_resources(self):
+        return {"CPU": 8.0}
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    ray = Pretend()
+    monkeypatch.setattr(module, "_imported", lambda: ray)
+    return ray
+
+
+@pytest.fixture
+def listening():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def connected(**options):
+    said = []
+    with cluster(say=said.append, **options):
+        pass
+    return said
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(BadInput, match=r"noisewise\[ray\]"), cluster():
+        pass
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_a_cluster_of_this_machine_is_started_where_none_runs(pretend):
+    assert connected(workers=3) == ["ray: no cluster is running, so one of this machine alone was started"]
+    (asked,) = pretend.asked
+    assert (asked["address"], asked["num_cpus"]) == ("local", 3)
+    assert pretend.shut == 1
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_the_named_cluster_is_used(pretend, monkeypatch, listening):
+    monkeypatch.setenv("RAY_ADDRESS", listening)
+    assert connected(workers=3) == [f"ray: 8 CPUs of the cluster at {listening}"]
+    assert pretend.asked[0]["address"] == listening
+    assert "num_cpus" not in pretend.asked[0]
+
+
+def test_the_cluster_that_runs_here_is_found_and_one_that_was_killed_is_not(pretend, nothing_runs, listening):
+    (nothing_runs / "ray").mkdir()
+    (nothing_runs / "ray" / "ray_current_cluster").write_text(listening + "\n")
+    connected()
+    (nothing_runs / "ray" / "ray_current_cluster").write_text("127.0.0.1:1\n")
+    connected()
+    assert [asked["address"] for asked in pretend.asked] == [listening, "local"]
+
+
+@pytest.mark.usefixtures("nothing_runs", "pretend")
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "127.0.0.1:99999999"])
+def test_an_address_where_nobody_answers_is_refused_at_once(monkeypatch, address):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    began = time.perf_counter()
+    with pytest.raises(BadInput, match="RAY_ADDRESS=" + address), cluster():
+        pass
+    assert time.perf_counter() - began < 8
+
+
+@pytest.mark.usefixtures("nothing_runs")
+@pytest.mark.parametrize("failure", [ConnectionError("no\nway"), SystemExit(15)])
+def test_a_cluster_that_refuses_is_one_sentence(pretend, monkeypatch, listening, failure):
+    def refuse(**options):
+        raise failure
+
+    monkeypatch.setenv("RAY_ADDRESS", listening)
+    monkeypatch.setattr(pretend, "init", refuse)
+    with pytest.raises(BadInput, match=listening) as caught, cluster():
+        pass
+    assert "\n" not in str(caught.value)
+    assert "RAY_AUTH_MODE=token" in str(caught.value)
+
+
+def slow_square(number):
+    time.sleep(0.05 * (3 - number))
+    return number**2
+
+
+def fail(kind):
+    raise BadInput("no such thing") if kind == "bad" else ZeroDivisionError("by zero")
+
+
+def die(code):
+    os._exit(code)
+
+
+def die_once(mark):
+    if not os.path.exists(mark):
+        open(mark, "w").close()
+        os._exit(1)
+    return "alive"
+
+
+@pytest.fixture(scope="module")
+def ray():
+    pytest.importorskip("ray", reason="needs the extra ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "local")
+        with cluster(2) as found:
+            yield found
+
+
+@pytest.mark.slow
+def test_results_come_with_their_number_and_errors_as_they_were_raised(ray, tmp_path):
+    with cluster() as same:
+        assert same is ray
+    assert ray.is_initialized()
+    assert sorted(tasks(ray, slow_square, [(n,) for n in range(4)], workers=2)) == [(n, n**2) for n in range(4)]
+    (_, bad), (_, other) = sorted(tasks(ray, fail, [("bad",), ("other",)]))
+    assert type(bad) is BadInput
+    assert str(bad) == "no such thing"
+    assert type(other) is ZeroDivisionError
+    assert list(tasks(ray, die_once, [(str(tmp_path / "mark"),)])) == [(0, "alive")]
+    assert list(tasks(ray, slow_square, [])) == []
+
+
+@pytest.mark.slow
+def test_a_task_that_always_dies_is_given_up(ray):
+    ((_, error),) = tasks(ray, die, [(1,)])
+    assert isinstance(error, BadInput)
+    assert "lost the work 4 times" in str(error)

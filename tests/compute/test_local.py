@@ -1,0 +1,170 @@
+"""The engine of this machine: once, whole, by several writers, in spite of failures and deaths."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from noisewise.compute import LocalEngine, read
+from noisewise.compute.lease import WORK, lease
+from noisewise.errors import BadInput
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from noisewise.compute import LocalEngine, Task
+log, folder = sys.argv[1], Path(sys.argv[2])
+tasks = [Task("work_functions:counted", {"log": log, "value": v, "seconds": 0.3}) for v in range(6)]
+ended = list(LocalEngine(2).run(tasks, folder))
+assert len(ended) == 6 and not any(done.error for done in ended), ended
+"""
+STEPS = """
+import sys
+from pathlib import Path
+from noisewise.compute import LocalEngine, Task
+list(LocalEngine(1).run([Task("work_functions:steps", {"log": sys.argv[1], "count": 25})], Path(sys.argv[2])))
+"""
+
+
+def started(work, script):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(work.code), *sys.path])}
+    command = [sys.executable, "-c", script, str(work.log), str(work.folder)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def test_everything_is_computed_once(work):
+    tasks = work.counted(1, 2, 3)
+    first = list(LocalEngine(2).run(tasks[:2], work.folder))
+    again = list(LocalEngine(2).run([*tasks, tasks[2]], work.folder))
+    assert sorted(done.cached for done in first) == [False, False]
+    assert sorted(done.cached for done in again) == [False, True, True, True]
+    assert sorted(work.log.read_text().split()) == ["1", "2", "3"]
+    assert [read(task, work.folder / task.key)["square"] for task in tasks] == [1, 4, 9]
+    assert {path.name for path in work.folder.iterdir()} == {WORK, *(task.key for task in tasks)}
+
+
+def test_two_writers_share_the_work(work):
+    both = [started(work, SCRIPT) for _ in range(2)]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert sorted(work.log.read_text().split()) == list("012345")
+
+
+def test_a_failure_stops_nothing_else_and_says_why(work):
+    tasks = [work.task("fails", words="last line"), work.task("killed"), work.task("leaves"), *work.counted(4)]
+    ended = {done.task.key: done for done in LocalEngine(1).run(tasks, work.folder)}
+    errors = [ended[task.key].error for task in tasks]
+    assert errors[0] == "ValueError: last line"
+    assert errors[1] == "the process was ended by SIGKILL, perhaps for lack of memory"
+    assert errors[2:] == ["SystemExit: enough", None]
+    assert "Traceback" in (work.folder / WORK / f"{tasks[0].key}.failed").read_text()
+    assert [(work.folder / task.key).exists() for task in tasks] == [False, False, False, True]
+
+
+def test_a_task_that_succeeds_later_leaves_no_failure(work):
+    (task,) = work.counted(5)
+    failed = work.folder / WORK / f"{task.key}.failed"
+    work.log.mkdir()
+    (done,) = LocalEngine(1).run([task], work.folder)
+    assert done.error.startswith("IsADirectoryError")
+    assert failed.exists()
+    work.log.rmdir()
+    (done,) = LocalEngine(1).run([task], work.folder)
+    assert done.error is None
+    assert not failed.exists()
+
+
+def test_a_killed_writer_leaves_work_that_is_gone_on_with(work):
+    process = started(work, STEPS)
+    wait_for(lambda: work.log.exists() and len(work.log.read_text().split()) >= 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    task = work.task("steps", log=str(work.log), count=25)
+    assert not task.finished(work.folder / task.key)
+    (done,) = LocalEngine(1).run([task], work.folder)
+    assert done.error is None
+    numbers = [int(number) for number in work.log.read_text().split()]
+    assert sorted(set(numbers)) == list(range(25))
+    assert len(numbers) <= 26, "only the step that was under way may be repeated"
+    assert not Path(read(task, done.folder)["scratch"]).exists()
+
+
+def test_closing_the_iterator_ends_what_is_under_way(work):
+    tasks = [*work.counted(1), *work.counted(2, seconds=600.0)]
+    running = LocalEngine(2).run(tasks, work.folder)
+    next(running)
+    before = time.monotonic()
+    running.close()
+    assert time.monotonic() - before < 30
+    with lease(work.folder / WORK / f"{tasks[1].key}.lock") as held:
+        assert held
+
+
+def test_what_another_holds_is_waited_for_while_the_rest_goes_on(work):
+    held_up, other = work.counted(1, 2)
+    with lease(work.folder / WORK / f"{held_up.key}.lock") as held:
+        assert held
+        running = LocalEngine(1).run([held_up, other], work.folder)
+        assert next(running).task == other
+        held_up.compute(work.folder / held_up.key)
+    last = next(running)
+    assert (last.task, last.cached) == (held_up, True)
+    running.close()
+
+
+def test_a_lock_is_given_to_one_and_free_after_its_holder(tmp_path):
+    with lease(tmp_path / "a") as first:
+        with lease(tmp_path / "a") as second:
+            assert (first, second) == (True, False)
+        with lease(tmp_path / "b") as other:
+            assert other
+    with lease(tmp_path / "a") as again:
+        assert again
+
+
+def test_processes_share_the_cores(work, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    cores = os.cpu_count() or 1
+    for workers, threads in ((cores, 1), (1, cores)):
+        task = work.task("threads")
+        folder = work.folder / str(workers)
+        list(LocalEngine(workers).run([task], folder))
+        assert read(task, folder / task.key)["threads"] == str(threads)
+        if cores == 1:
+            return
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("0", None), ("many", None), ("64", None)])
+def test_processes_have_no_more_threads_than_the_environment_says(work, monkeypatch, said, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    task = work.task("threads")
+    list(LocalEngine(1).run([task], work.folder))
+    assert read(task, work.folder / task.key)["threads"] == str(threads or os.cpu_count())
+
+
+def test_bad_input(work, tmp_path):
+    with pytest.raises(BadInput, match="workers=0 must be at least 1"):
+        LocalEngine(0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot write"):
+        list(LocalEngine(1).run(work.counted(1), tmp_path / "file"))
+    assert list(LocalEngine(1).run([], work.folder)) == []
+
+
+def test_what_cannot_be_sent_is_a_failure(work):
+    task = work.task("killed")
+    object.__setattr__(task, "unsendable", lambda: 0)
+    (done,) = LocalEngine(1).run([task], work.folder)
+    assert "cannot be sent to another process" in done.error

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from noisewise.data import load, save
+from noisewise.data.readers.folders import ImageFiles, read_folder
+from noisewise.errors import BadInput
+
+
+def test_a_folder_per_class(tmp_path, write_images):
+    written = write_images(tmp_path, {"cat": 3, "dog": 2})
+    (tmp_path / "empty").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "cat" / "notes.txt").write_text("not an image")
+    data = load(tmp_path)
+    assert data.classes == ("cat", "dog")
+    assert data.given.tolist() == [0, 0, 0, 1, 1]
+    assert data.described["file"].tolist() == list(written)
+    np.testing.assert_array_equal(data.inputs[..., 0], np.stack(list(written.values())))
+    assert data.test is None
+
+
+def test_train_and_test(tmp_path, write_images):
+    write_images(tmp_path / "train", {"a": 2, "b": 2})
+    held = write_images(tmp_path / "test", {"b": 2}, seed=1)
+    data = load(tmp_path)
+    assert len(data) == 4
+    assert data.test.given.tolist() == [1, 1]
+    np.testing.assert_array_equal(data.test.inputs[..., 0], np.stack(list(held.values())))
+    write_images(tmp_path / "test", {"c": 1})
+    with pytest.raises(BadInput, match="class 'c', which the training split does not have"):
+        load(tmp_path)
+
+
+def test_a_class_called_train(tmp_path, write_images):
+    write_images(tmp_path, {"train": 1, "truck": 1})
+    assert load(tmp_path).classes == ("train", "truck")
+
+
+def test_lazy_reads_what_eager_reads(tmp_path, write_images):
+    write_images(tmp_path, {"a": 4, "b": 5})
+    eager, lazy = read_folder(tmp_path), read_folder(tmp_path, resident=0)
+    assert isinstance(lazy.inputs, ImageFiles)
+    assert lazy.inputs.shape == eager.inputs.shape
+    for positions in (slice(2, 5), [8, 0, 3], np.arange(9) % 2 == 0, np.array([], dtype=int), 3, np.int64(-1)):
+        np.testing.assert_array_equal(lazy.inputs[positions], eager.inputs[positions])
+
+
+def test_selections_stay_lazy(tmp_path, write_images):
+    write_images(tmp_path, {"a": 4, "b": 5})
+    eager, lazy = read_folder(tmp_path), read_folder(tmp_path, resident=0)
+    twice = lazy.take([8, 1, 4, 0]).take([2, 0])
+    for file in tmp_path.rglob("*.png"):
+        if file.name not in ("000.png", "004.png"):
+            file.unlink()
+    np.testing.assert_array_equal(twice.inputs[:], eager.inputs[[4, 8]])
+    assert twice.inputs.shape == (2, 4, 5, 1)
+    assert len(twice.inputs) == 2
+    assert twice.described["file"].tolist() == ["b/000.png", "b/004.png"]
+
+
+def test_saved_lazy_images_stay_lazy(tmp_path, write_images):
+    write_images(tmp_path / "images", {"a": 4, "b": 5})
+    lazy = read_folder(tmp_path / "images", resident=0).take([8, 1, 4])
+    noisy = lazy.relabelled(np.array([0, 0, 1]), {"step": "test"})
+    found = load(save(noisy, tmp_path / "noisy.parquet"))
+    np.testing.assert_array_equal(found.inputs[:], lazy.inputs[:])
+    assert not isinstance(found.inputs, np.ndarray)
+    assert found.truth.tolist() == [1, 0, 1]
+    assert found.index.tolist() == [8, 1, 4]
+    assert found.provenance == noisy.provenance
+    with pytest.raises(BadInput, match="CSV has no room"):
+        save(noisy, tmp_path / "noisy.csv")
+
+
+def test_sizes_are_made_equal_to_the_first(tmp_path, write_images):
+    write_images(tmp_path, {"a": 1}, size=(6, 4))
+    write_images(tmp_path, {"b": 1}, size=(12, 8))
+    data = load(tmp_path)
+    assert data.shape == (4, 6, 1)
+    with Image.open(tmp_path / "b" / "000.png") as image:
+        expected = np.asarray(image.resize((6, 4), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(data.inputs[1, :, :, 0], expected)
+    assert read_folder(tmp_path, size=(3, 2)).shape == (3, 2, 1)
+
+
+def test_one_coloured_image_makes_all_coloured(tmp_path, write_images):
+    grey = write_images(tmp_path, {"a": 2})
+    colour = write_images(tmp_path, {"b": 1}, mode="RGB")
+    data = load(tmp_path)
+    assert data.shape == (4, 5, 3)
+    np.testing.assert_array_equal(data.inputs[0], np.repeat(grey["a/000.png"][..., None], 3, axis=2))
+    np.testing.assert_array_equal(data.inputs[2], colour["b/000.png"])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("resident", [0, 1 << 20])
+def test_an_image_cut_short_is_named(tmp_path, write_images, suffix, resident):
+    write_images(tmp_path, {"a": 2, "b": 2}, size=(40, 40), suffix=suffix)
+    broken = tmp_path / "b" / f"001{suffix}"
+    broken.write_bytes(broken.read_bytes()[:-200])
+    with pytest.raises(BadInput, match=rf"cannot read the image .*001\{suffix}"):
+        read_folder(tmp_path, resident=resident).inputs[:]
+
+
+def test_a_file_that_is_no_image(tmp_path, write_images):
+    write_images(tmp_path, {"a": 1, "b": 1})
+    (tmp_path / "a" / "000.png").write_bytes(b"")
+    with pytest.raises(BadInput, match="cannot read the image"):
+        load(tmp_path)
+
+
+def test_deep_images_are_refused(tmp_path, write_images):
+    write_images(tmp_path, {"a": 1, "b": 1})
+    Image.fromarray(np.full((4, 5), 40000, dtype=np.uint16)).save(tmp_path / "a" / "000.png")
+    with pytest.raises(BadInput, match="more than 8 bits"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("classes, said", [({}, "no folders with images"), ({"a": 2}, "only the class 'a'")])
+def test_too_few_classes(tmp_path, write_images, classes, said):
+    write_images(tmp_path, classes)
+    with pytest.raises(BadInput, match=said):
+        load(tmp_path)
+
+
+def test_loose_images(tmp_path, write_images):
+    write_images(tmp_path, {"a": 2})
+    with pytest.raises(BadInput, match="one folder of images per class"):
+        load(tmp_path / "a")

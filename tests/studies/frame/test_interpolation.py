@@ -1,0 +1,347 @@
+"""Networks that are trained until they fit: what they see, when they stop, and what the studies make of it."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from noisewise.compute import Result
+from noisewise.data import load
+from noisewise.errors import BadInput
+from noisewise.figures import write_figure
+from noisewise.models import build, parameter_count
+from noisewise.studies import STUDIES, Results
+from noisewise.studies.frame.interpolation import (
+    Looks,
+    Window,
+    first_epoch,
+    interpolate,
+    is_fitted,
+    prepared,
+    seen_shape,
+    spearman,
+    standardised,
+    window,
+)
+from noisewise.studies.random_labels.explicit_regularization import DECAY, PUBLISHED, PUBLISHED_RANDOM
+from noisewise.training import trainer
+
+QUICK = {"source": "digits", "model": "mlp:128", "rows": 200, "tested": 100, "seed": 0, "rate": 0.1, "batch_size": 16}
+
+
+def test_images_are_standardised_one_by_one():
+    images = torch.tensor([[1.0, 3.0, 5.0, 7.0], [4.0, 4.0, 4.0, 4.0], [0.1, -0.1, 0.1, -0.1]]).reshape(3, 1, 2, 2)
+    root = math.sqrt(5)
+    by_hand = [[-3 / root, -1 / root, 1 / root, 3 / root], [0, 0, 0, 0], [0.2, -0.2, 0.2, -0.2]]
+    assert torch.allclose(standardised(images).reshape(3, 4), torch.tensor(by_hand))
+
+
+def test_all_channels_of_an_image_share_one_mean_and_deviation():
+    pixel = torch.tensor([0.0, 3.0, 6.0]).reshape(1, 3, 1, 1)
+    assert torch.allclose(standardised(pixel).flatten(), torch.tensor([-1.0, 0.0, 1.0]) * math.sqrt(1.5))
+
+
+def test_the_window_lies_in_the_middle():
+    assert [window(side) for side in (32, 28, 8, 1)] == [28, 24, 7, 1]
+    x = torch.rand(2, 3, 32, 32)
+    assert torch.equal(Window(torch.nn.Identity()).eval()(x), standardised(x[:, :, 2:30, 2:30]))
+    assert torch.equal(Window(torch.nn.Identity(), crop=True).eval()(x), standardised(x[:, :, 2:30, 2:30]))
+    assert torch.equal(Window(torch.nn.Identity()).train()(x), standardised(x[:, :, 2:30, 2:30]))
+
+
+def test_a_random_window_is_some_window_of_its_own_image():
+    x = torch.rand(200, 1, 16, 16)
+    seen = Window(torch.nn.Identity(), crop=True).train()(x)
+    places = set()
+    for image, cut in zip(x, seen, strict=True):
+        every = {(i, j): standardised(image[None, :, i : i + 14, j : j + 14])[0] for i in range(3) for j in range(3)}
+        (place,) = [key for key, other in every.items() if torch.allclose(cut, other)]
+        places.add(place)
+    assert len(places) == 9
+
+
+def test_shrinking_averages_squares():
+    x = torch.arange(64.0).reshape(1, 1, 8, 8)
+    means = [[(8 * i + j) + 4.5 for j in (0, 2, 4)] for i in (0, 2, 4)]
+    seen = Window(torch.nn.Identity(), shrink=2).eval().seen(x)
+    assert torch.allclose(seen, standardised(torch.tensor(means)[None, None]))
+    assert (seen_shape((8, 8, 1), 2), seen_shape((32, 32, 3)), seen_shape((64,), 2)) == ((3, 3, 1), (28, 28, 3), (64,))
+
+
+@pytest.mark.parametrize(
+    "model, parameters",
+    [
+        ("mlp:512", 1_209_866),
+        ("mlp:512x512x512", 1_735_178),
+        ("alexnet-small", 1_387_786),
+        ("inception-small", 1_649_402),
+        ("inception-small:norm=false", 1_649_402),
+    ],
+)
+def test_the_networks_have_the_published_sizes(model, parameters):
+    assert parameter_count(build(model, seen_shape((32, 32, 3)), 10)) == parameters
+
+
+@pytest.mark.parametrize(
+    "accuracy, loss, fitted", [(0.99, 0.009, True), (1.0, 0.01, False), (0.989, 0.001, False), (1.0, 0.0, True)]
+)
+def test_fitted_asks_for_both_accuracy_and_loss(accuracy, loss, fitted):
+    assert is_fitted({"train_accuracy": accuracy, "train_loss": loss}) is fitted
+
+
+def test_the_first_epoch_that_reached_something():
+    history = pd.DataFrame({"epoch": [1, 2, 3], "train_accuracy": [0.5, 0.99, 0.98]})
+    assert first_epoch(history, lambda h: h["train_accuracy"] >= 0.99) == 2
+    assert first_epoch(history, lambda h: h["train_accuracy"] > 0.99) is None
+
+
+def test_a_redrawn_label_is_right_once_in_ten():
+    rates = [prepared("digits", None, None, "uniform:0.5", seed).noise_rate for seed in range(20)]
+    assert np.mean(rates) == pytest.approx(0.45, abs=0.01)
+    assert prepared("digits", None, None, "random", 0).noise_rate == pytest.approx(0.9, abs=0.03)
+
+
+def test_labels_to_test_on_stay_true_and_rows_do_not_depend_on_the_seed():
+    clean, one, two = (prepared("digits", 300, 200, *how) for how in ((None, 0), ("random", 0), ("random", 1)))
+    assert (len(one), len(one.test)) == (300, 200)
+    assert (one.index == two.index).all()
+    assert (one.index == clean.index).all()
+    assert (one.given != two.given).any()
+    assert (one.test.given == clean.test.given).all()
+    assert (one.test.inputs == clean.test.inputs).all()
+
+
+def test_shuffled_pixels_are_shuffled_alike_in_training_and_test():
+    clean, shuffled = prepared("digits", 300, 200, None, 0), prepared("digits", 300, 200, "shuffled-pixels", 0)
+    before, after = (d.inputs.reshape(300, 64) for d in (clean, shuffled))
+    order = [next(j for j in range(64) if (before[:, j] == after[:, i]).all()) for i in range(64)]
+    assert (clean.test.inputs.reshape(200, 64)[:, order] == shuffled.test.inputs.reshape(200, 64)).all()
+    assert (before != after).any()
+
+
+def test_rows_are_held_out_where_there_is_no_test_split(tmp_path):
+    np.savez(tmp_path / "own.npz", x=np.random.default_rng(0).normal(size=(50, 3)), y=np.arange(50) % 2)
+    found = prepared(str(tmp_path / "own.npz"), None, None, None, 0)
+    assert (len(found), len(found.test)) == (40, 10)
+    assert not set(found.index) & set(found.test.index)
+
+
+def test_training_ends_with_the_first_epoch_that_fits(tmp_path):
+    found = interpolate(**QUICK, epochs=60, scratch=tmp_path, corrupt="random")
+    fitted = [is_fitted(row) for row in found["history"].to_dict("records")]
+    assert fitted == [False] * (len(fitted) - 1) + [True]
+    assert found["epochs"] == found["to_fit"] == len(fitted) < 60
+    assert 1 < found["to_accuracy"] <= found["to_fit"]
+    assert found["noise_rate"] == pytest.approx(0.9, abs=0.06)
+    assert found["test_accuracy"] < 0.3
+
+
+def test_training_gives_up_and_may_go_on_beyond(tmp_path):
+    short = interpolate(**QUICK, epochs=2, scratch=tmp_path / "short")
+    assert (short["epochs"], short["to_fit"]) == (2, None)
+    long = interpolate(**QUICK, epochs=40, scratch=tmp_path / "long", stop=False, follow=True)
+    assert long["to_fit"] < long["epochs"] == len(long["history"]) == 40
+    assert long["history"]["test_accuracy"].iloc[-1] == long["test_accuracy"] > 0.8
+
+
+def test_losses_are_of_all_rows_in_evaluation_mode(tmp_path, monkeypatch):
+    seen = []
+
+    def remembered(looks):
+        found = train(looks)
+        with torch.no_grad():
+            looks.nets.eval()
+            rows = looks.training.rows
+            x = rows.prepare(next(rows.stream(torch.arange(200), 200))[1], None)
+            largest = looks.training.data.inputs.max() / 255
+            assert (float(x.min()), float(x.max())) == (0, pytest.approx(largest)), "inputs come as they are"
+            logits = looks.nets(x)[0]
+            looks.nets.train()
+        seen.append((float(torch.nn.functional.cross_entropy(logits, rows.given)), found["train_loss"]))
+        return found
+
+    train = Looks.train
+    monkeypatch.setattr(Looks, "train", remembered)
+    interpolate(**{**QUICK, "model": "inception-small"}, epochs=1, scratch=tmp_path)
+    assert seen[0][0] == pytest.approx(seen[0][1], rel=1e-4)
+
+
+def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path, monkeypatch):
+    whole = interpolate(**QUICK, epochs=8, scratch=tmp_path / "whole", stop=False, follow=True)
+    calls, train = [], Looks.train
+
+    def interrupted(looks):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return train(looks)
+
+    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(Looks, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interpolate(**QUICK, epochs=8, scratch=tmp_path / "torn", stop=False, follow=True)
+    again = interpolate(**QUICK, epochs=8, scratch=tmp_path / "torn", stop=False, follow=True)
+    assert len(calls) == 4 + 5, "what was looked at is remembered"
+    pd.testing.assert_frame_equal(whole.pop("history"), again.pop("history"))
+    assert whole == again
+
+
+def test_vectors_are_neither_cut_nor_cropped(tmp_path):
+    digits = load("digits")
+    np.savez(tmp_path / "own.npz", x=digits.inputs.reshape(-1, 64).astype(np.float32), y=digits.given)
+    own = {**QUICK, "source": str(tmp_path / "own.npz"), "epochs": 2}
+    assert interpolate(**own, scratch=tmp_path / "runs")["parameters"] == 64 * 128 + 128 + 128 * 10 + 10
+    with pytest.raises(BadInput, match="kind 'vector', but only images can be cropped or shrunk"):
+        interpolate(**own, scratch=tmp_path / "runs", crop=True)
+
+
+def test_rank_correlation_by_hand():
+    assert spearman(np.array([0.0, 0.5, 1.0]), np.array([3.0, 5.0, 4.0])) == pytest.approx(0.5)
+    assert spearman(np.array([0.0, 0.5, 1.0]), np.array([1.0, 4.0, 4.0])) == pytest.approx(math.sqrt(3) / 2)
+    assert math.isnan(spearman(np.array([0.0, 1.0]), np.array([1.0, 1.0])))
+    assert math.isnan(spearman(np.array([0.0, 1.0]), np.array([1.0, np.nan])))
+
+
+ORDER = ("true-first", "pixels-before-labels", "gaussian-before-labels")
+
+
+def planted(name, scale, value, **choices):
+    """Results of a study whose runs gave what `value` says of their arguments."""
+    tasks = STUDIES[name].tasks(scale, **choices)
+    return Results(scale, tuple(Result(task, {"classes": 10, **value(task.arguments)}, 1.0, "here") for task in tasks))
+
+
+def held(name, results):
+    """Which claims hold."""
+    return {claim.id: claim.holds for claim in STUDIES[name].claims(results)}
+
+
+def share(arguments):
+    """Of redrawn labels."""
+    spec = arguments.get("corrupt") or "uniform:0"
+    return float(spec.partition(":")[2]) if spec.startswith("uniform") else 0.0
+
+
+def as_published(arguments):
+    """Epochs and accuracies as in figure 1."""
+    later = {"random-pixels": 6, "gaussian": 5}.get(arguments.get("corrupt"), 4 + 4 * share(arguments))
+    accuracy = {"train_accuracy": 1.0, "test_accuracy": 0.8 - 0.7 * share(arguments)}
+    return {"to_accuracy": later, "to_fit": 2 * later, **accuracy}
+
+
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
+def test_claims_about_fitting_hold_for_the_published_picture(scale):
+    found = held("fitting-random-labels", planted("fitting-random-labels", scale, as_published))
+    assert all(found.values())
+    drawn = {"cpu": "alexnet-small", "paper": "inception-small"}[scale]
+    assert {f"{name}-{drawn}" for name in ORDER} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "change, failing",
+    [
+        (lambda a: {"train_accuracy": 0.98} if a.get("corrupt") == "uniform:0.5" else {}, {"all-fitted"}),
+        (lambda a: {"test_accuracy": 0.13} if share(a) == 1 else {}, {"chance"}),
+        (
+            lambda a: {"to_accuracy": 4 - share(a)} if share(a) else {},
+            {"slower", "later", "gaussian-before-labels", "pixels-before-labels"},
+        ),
+        (lambda a: {"to_fit": None} if share(a) == 1 and a["model"] == "mlp:512" else {}, {"later-loss"}),
+        (lambda a: {"test_accuracy": 0.3} if share(a) == 0.25 else {}, {"error-rises"}),
+        (lambda a: {"to_accuracy": 100} if share(a) == 1 else {}, {"not-much-later"}),
+        (lambda a: {"to_accuracy": 3.5} if a.get("corrupt") == "gaussian" else {}, {"true-first"}),
+    ],
+)
+def test_claims_about_fitting_fail_when_it_is_not_so(change, failing):
+    results = planted("fitting-random-labels", "cpu", lambda a: as_published(a) | change(a))
+    found = held("fitting-random-labels", results)
+    each = {f"{name}-alexnet-small" for name in failing & set(ORDER)}
+    assert {name for name, holds in found.items() if not holds} == failing - set(ORDER) | each
+
+
+def test_the_order_of_inputs_is_not_claimed_of_a_perceptron():
+    results = planted("fitting-random-labels", "cpu", as_published, model="mlp:64")
+    assert set(results.choices("model")) == {"mlp:64"}
+    assert not [name for name in held("fitting-random-labels", results) if name.startswith(ORDER)]
+
+
+def table_one(arguments):
+    """What table 1 has for a run."""
+    net, setting = arguments["model"], (arguments.get("crop", False), arguments.get("weight_decay") == DECAY)
+    train, test = PUBLISHED[net][setting] if arguments.get("corrupt") is None else PUBLISHED_RANDOM[net]
+    return {"train_accuracy": train / 100, "test_accuracy": test / 100}
+
+
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
+def test_table_one_satisfies_the_claims_about_it(scale):
+    assert all(held("explicit-regularization", planted("explicit-regularization", scale, table_one)).values())
+
+
+def test_claims_about_regularisers_fail_when_they_matter():
+    def needed(arguments):
+        plain = "crop" not in arguments and "weight_decay" not in arguments
+        return table_one(arguments) | ({"test_accuracy": 0.3} if plain and arguments.get("corrupt") is None else {})
+
+    def decisive(arguments):
+        stops = arguments.get("corrupt") and arguments.get("weight_decay")
+        return table_one(arguments) | ({"train_accuracy": 0.5} if stops else {})
+
+    for value, failing in ((needed, {"little-lost"}), (decisive, {"random-with-decay"})):
+        found = held("explicit-regularization", planted("explicit-regularization", "cpu", value))
+        assert {name for name, holds in found.items() if not holds} == failing
+
+
+def test_the_page_of_published_numbers_is_that_of_the_study():
+    page = (Path(__file__).parents[3] / "docs" / "results" / "zhang-published.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if "| true |" in line]
+    wanted = [
+        (crop, decay, train, test) for found in PUBLISHED.values() for (crop, decay), (train, test) in found.items()
+    ]
+    assert [(r[3] == "yes", r[4] == "yes", float(r[5]), float(r[6])) for r in rows] == wanted
+
+
+def curve(arguments):
+    """Test accuracies that fall from their best by 0.2 times the share of redrawn labels."""
+    best = 0.5 if "norm=false" in arguments["model"] else 0.6
+    swings = [0.02, -0.02] if "norm=false" in arguments["model"] else [0.005, -0.005]
+    falls = np.array([best - 0.1, best, *(best - 0.2 * share(arguments) + np.tile(swings, 3) - swings[1])])
+    return {
+        "history": pd.DataFrame({"test_accuracy": falls}),
+        "test_accuracy": falls[-1],
+        "noise_rate": share(arguments),
+    }
+
+
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
+def test_claims_about_stopping_early(scale):
+    assert all(held("implicit-regularization", planted("implicit-regularization", scale, curve)).values())
+    own = planted("implicit-regularization", "cpu", curve, model="mlp:64")
+    assert set(held("implicit-regularization", own)) == {"clean-gain", "noisy-gain", "rises"}
+
+
+def test_claims_about_stopping_early_fail_when_noise_does_not_matter():
+    def flat(arguments):
+        return curve({**arguments, "corrupt": "uniform:0.3"})
+
+    found = held("implicit-regularization", planted("implicit-regularization", "cpu", flat))
+    assert {name for name, holds in found.items() if not holds} == {
+        "clean-gain",
+        "noisy-gain",
+        "rises",
+        "norm-clean-gain",
+    }
+
+
+@pytest.mark.parametrize("name", ["fitting-random-labels", "explicit-regularization", "implicit-regularization"])
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
+def test_figures_are_drawn_at_every_scale(name, scale, tmp_path):
+    def value(arguments):
+        table = table_one(arguments) if arguments["model"] in PUBLISHED else {}
+        history = pd.DataFrame({"epoch": range(1, 9), "train_loss": 1.0, "test_accuracy": np.linspace(0.1, 0.8, 8)})
+        return {**as_published(arguments), **table, "history": history, "noise_rate": share(arguments)}
+
+    write_figure(STUDIES[name].figure(planted(name, scale, value)), tmp_path)
+    assert (tmp_path / "figure.png").stat().st_size > 10_000

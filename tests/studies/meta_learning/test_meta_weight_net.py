@@ -1,0 +1,90 @@
+"""The study of Meta-Weight-Net, on planted results."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from noisewise.compute import Result
+from noisewise.studies import find
+from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.weighting import GRID
+from noisewise.studies.meta_learning.meta_weight_net import CASES, LEARNED, PLAIN, method_of, moved, recovered, run_of
+
+LOSSES = np.linspace(0.1, 5, 50)
+
+
+def values_of(task, change):
+    role = next(role for role in ("plain", "learned", "reweighted") if method_of(role, "cpu") == task["method"])
+    case = next(case for case, corrupt in CASES.items() if corrupt == task["corrupt"])
+    end = {"plain": 0.70, "learned": 0.74, "reweighted": 0.75}[role]
+    found = {
+        "end": end,
+        "best": end + 0.03,
+        "curve": GRID if case == "long tail" else -GRID,
+        "tells": 0.9,
+        "moved": 0.8 if role == "reweighted" else 0.2,
+    } | change(case, role)
+    epochs = 4
+    history = {
+        "epoch": range(1, epochs + 1),
+        "test_accuracy": [0.5, 0.6, found["best"], found["end"]],
+        "moved": [np.nan, 9.0, found["moved"], found["moved"]],
+        "tells": [0.5, 0.5, 0.5, found["tells"]],
+    }
+    values = {
+        "history": pd.DataFrame(history),
+        "recalls": np.full((epochs, 10), found["end"]),
+        "test_accuracy": found["end"],
+        "test_best": found["best"],
+        "losses": LOSSES,
+    }
+    return values if role != "learned" else {**values, "curves": found["curve"][None]}
+
+
+def results(change=lambda case, role: {}):
+    tasks = find("meta-weight-net").tasks("cpu")
+    return Results("cpu", tuple(Result(task, values_of(task.arguments, change), 1.0, "here") for task in tasks))
+
+
+def failed(case=None, role=None, **values):
+    wanted = {"case": case, "role": role}
+
+    def change(case, role):
+        return values if wanted["case"] in (case, None) and wanted["role"] == role else {}
+
+    claims = find("meta-weight-net").judged(results(change))
+    return {claim.id for claim in claims if not claim.holds}
+
+
+def test_each_claim_can_hold_and_fail():
+    assert failed() == set()
+    assert failed("flip", "learned", end=0.705) == {"flip-gain"}
+    assert failed("long tail", "learned", end=0.705) == {"long-tail-gain"}
+    assert failed("uniform", "learned", end=0.705) == {"uniform-gain"}
+    assert failed("uniform", "plain", best=0.71) == {"early-stopping"}
+    assert failed("uniform", "learned", curve=np.abs(GRID - 2)) == {"uniform-falls"}
+    assert failed("flip", "learned", curve=GRID) == {"flip-falls"}
+    assert failed("long tail", "learned", curve=-GRID) == {"long-tail-rises"}
+    assert failed("uniform", "learned", tells=0.79) == {"tells"}
+    assert failed("uniform", "reweighted", moved=0.39) == {"calm"}
+
+
+def test_without_a_gain_nothing_is_recovered():
+    assert failed("uniform", "learned", end=0.70) == {"uniform-gain", "early-stopping"}
+
+
+def test_recovered_by_hand():
+    assert recovered(results(), "uniform") == pytest.approx(0.03 / 0.04)
+    assert moved(results(), "uniform", "learned")[1:] == pytest.approx([9, 0.2, 0.2])
+
+
+def test_studies_ask_for_the_same_run():
+    one = run_of("cpu", "uniform", LEARNED["cpu"], 0)
+    assert one.key in {task.key for task in find("meta-weight-net").tasks("cpu")}
+    assert one.key in {task.key for task in find("weight-functions").tasks("cpu")}
+    assert run_of("cpu", "uniform", PLAIN, 0).key in {task.key for task in find("imbalance").tasks("cpu")}
+
+
+def test_the_figure_can_be_drawn():
+    drawn = find("meta-weight-net").figure(results())
+    assert len(drawn.axes) == 4

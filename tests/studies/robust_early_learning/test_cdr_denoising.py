@@ -1,0 +1,106 @@
+"""The study of CDR's share of weights, on planted accuracies."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from noisewise.compute import Result
+from noisewise.figures import write_figure
+from noisewise.studies import find
+from noisewise.studies.frame.results import Results
+from noisewise.studies.robust_early_learning.cdr_denoising import RATES, TAUS, grid
+from noisewise.studies.robust_early_learning.robust_early import best_of, corruption, last_of, spec
+
+
+def history(best, last, fitted=0.0):
+    """Three epochs: a low one, the best, the last."""
+    return pd.DataFrame({"test_accuracy": [0.3, best, last], "noisy_fit": [0.0, 0.0, fitted]})
+
+
+def asked(task):
+    """The noise rate and the share of a run."""
+    rate = float((task.arguments["corrupt"] or "symmetric:0").partition(":")[2])
+    method = task.arguments["method"]
+    return rate, 0.0 if method == "ce" else float(method.partition("=")[2])
+
+
+def as_published(rate, tau):
+    """Best, last and fitted: what holding weights still is to do."""
+    last = 0.75 - (0.3 * rate if tau == 0 else 0.02 + 0.05 * abs(rate - tau) if rate else 0.01)
+    return 0.75, last, rate * (1 - tau)
+
+
+def planted(change=None, scale="cpu"):
+    study = find("cdr-denoising")
+    items = []
+    for task in study.tasks(scale):
+        cell = asked(task)
+        values = (change and change(*cell)) or as_published(*cell)
+        whole = history(*values)
+        known = whole if cell[0] else whole.drop(columns="noisy_fit")
+        items.append(Result(task, {"history": known}, 1.0, "here"))
+    return study, Results(scale, tuple(items))
+
+
+def failing(change=None):
+    study, results = planted(change)
+    return {claim.id for claim in study.judged(results) if not claim.holds}
+
+
+def only(*cells, values):
+    """A change of some cells."""
+    return lambda rate, tau: values if (rate, tau) in cells else None
+
+
+def test_each_claim_can_hold_and_fail():
+    assert failing() == set()
+    assert failing(only((0.2, 0.0), values=(0.75, 0.735, 0.2))) == {"later-accuracy"}
+    assert failing(only((0.4, 0.0), values=(0.75, 0.71, 0.4))) == {"gain-at-40"}
+    assert failing(only((0.4, 0.0), values=(0.739, 0.6, 0.4))) == {"best-alike"}
+    assert failing(lambda rate, tau: (*as_published(rate, tau)[:2], rate * (tau > 0))) == {"fits-less"}
+    assert failing(only((0.6, 0.8), values=(0.71, 0.70, 0.1))) == {"insensitive"}
+    assert failing(only((0.6, 0.8), values=(0.75, 0.745, 0.1))) == {"share-is-rate"}
+    assert failing(only((0.0, 0.4), values=(0.75, 0.72, 0.0))) == {"no-cost-without-noise"}
+
+
+def test_cells_are_means_over_seeds():
+    _, results = planted()
+    assert grid(results, "best").shape == (len(RATES["cpu"]), len(TAUS["cpu"]))
+    assert grid(results, "test_accuracy")[2, 0] == pytest.approx(0.75 - 0.12)
+    assert np.isnan(grid(results, "noisy_fit")[0]).all()
+    pair = Results("cpu", results.where(seed=0, corrupt="symmetric:0.2").items[:1])
+    other = Result(pair.items[0].task, {"history": history(0.5, 0.4, 0.2)}, 1.0, "here")
+    both = Results("cpu", (*pair.items, other))
+    assert best_of(both) == pytest.approx((0.75 + 0.5) / 2)
+    assert last_of(both) == pytest.approx((0.69 + 0.4) / 2)
+    assert last_of(both, "noisy_fit") == pytest.approx(0.2)
+    assert math.isnan(best_of(Results("cpu", ())))
+    assert math.isnan(last_of(Results("cpu", ())))
+
+
+def test_a_share_of_zero_is_plain_training_and_a_rate_of_zero_no_corruption():
+    assert (spec(0.0), spec(0.4)) == ("ce", "cdr:tau=0.4")
+    assert (corruption(0.0), corruption(0.2, "pair")) == (None, "pair:0.2")
+
+
+def test_every_rate_has_its_own_share():
+    for scale, rates in RATES.items():
+        assert set(rates) <= set(TAUS[scale])
+
+
+def test_a_person_may_choose_data_and_network():
+    tasks = find("cdr-denoising").tasks("cpu", source="mnist", model="fast")
+    assert {(task.arguments["source"], task.arguments["model"]) for task in tasks} == {("mnist", "fast")}
+
+
+@pytest.mark.parametrize("scale", ["smoke", "cpu", "paper"])
+def test_the_figure_is_drawn(scale, tmp_path):
+    study, results = planted(scale=scale)
+    drawn = study.figure(results)
+    lines = drawn.axes[1].get_lines()
+    curves = [line for line in lines if len(line.get_xdata()) > 1]
+    assert len(curves) == len(RATES[scale])
+    assert np.asarray(curves[0].get_ydata())[0] == pytest.approx(75)
+    write_figure(drawn, tmp_path)

@@ -1,0 +1,147 @@
+"""The pages of the documentation that are written from the code: `python tools/pages.py docs`.
+
+`methods.md` lists all methods, `methods/NAME.md` says of each what its card and docstring say, and what was measured
+of it: the numbers in `results/methods.csv` and `results/method-cost.json`, where they have the method. `detectors.md`
+lists all detectors, `probes.md` all probes.
+"""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from detector_page import detector_page
+from noisewise.cli.commands.catalogues import Entry, describe_methods
+from noisewise.files import whole
+from probe_page import probe_page
+
+STEP = ("edit", "forward", "target", "loss", "weight", "penalty", "backward", "gradient", "optimiser")
+MEASURED = ("best", "last", "last 10", "selected", "label-wave", "agreement", "seeds")
+
+_HEAD = """\
+# Methods
+
+Written from the methods' own cards by `make docs`. A method is used by name, with options after a colon,
+and joined to others with `+`: `elr`, `elr:lam=7`, `cdr:tau=0.4+gce:q=0.7`. *Stations* are the places of a training step
+where it acts; *cost* is relative to `ce`, by passes through a network.
+
+| method | stations | networks | trusted rows | cost | year |
+|---|---|---|---|---|---|
+"""
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """Every written page by its path inside `folder`, as Markdown."""
+    entries, results = describe_methods(), folder / "results"
+    found = {"methods.md": _HEAD + "".join(_line(entry) for entry in entries), "detectors.md": detector_page(folder)}
+    found["probes.md"] = probe_page()
+    return found | {f"methods/{e['name']}.md": _page(e, _measured(results, e), _cost(results, e)) for e in entries}
+
+
+def _line(entry: Entry) -> str:
+    stations, trusted = ", ".join(entry["stations"]) or "-", "yes" if entry["needs_trusted"] else ""
+    name = entry["name"]
+    cells = (f"[`{name}`](methods/{name}.md)", stations, entry["networks"], trusted, entry["relative_cost"])
+    return "| " + " | ".join(str(cell) for cell in (*cells, entry["year"])) + " |\n"
+
+
+def _page(entry: Entry, measured: list[dict[str, str]], seconds: float | None) -> str:
+    name = entry["name"]
+    needs = f"{entry['networks']} network{'s' if entry['networks'] > 1 else ''}"
+    needs += ", trusted rows (`--trusted N`)" if entry["needs_trusted"] else ""
+    cost = f"{entry['relative_cost']} times `ce` by passes through a network"
+    cost += f", {seconds:.2f} times measured" if seconds is not None else ""
+    parts = [
+        f"# {name}\n\n{entry['idea']}\n",
+        f"    {entry['equation']}\n" if entry["equation"] else "",
+        _picture(entry["stations"]),
+        f"- Needs: {needs}.\n- Cost: {cost}.\n- Paper: {entry['paper']}.\n"
+        f"- Departures from it: {entry['departures']}.\n",
+        _options(name),
+        _presets(entry["presets"]),
+        _table(measured),
+        f"## Use\n\n    noisewise train fashion-mnist --method {name}"
+        f"{' --trusted 500' if entry['needs_trusted'] else ''} --out run/\n\n[All methods](../methods.md)\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _picture(stations: list[str]) -> str:
+    """The step, with what the method changes underlined."""
+    marks = [("=" if part in stations else " ") * len(part) for part in STEP]
+    picture = f"    {' -> '.join(STEP)}\n"
+    return picture + (f"    {'    '.join(marks).rstrip()}\n" if stations else "")
+
+
+def _options(name: str) -> str:
+    from noisewise.methods import METHODS
+
+    entry = METHODS[name]
+    parameters = [p for p in inspect.signature(entry).parameters.values() if p.name != "training"]
+    if not parameters:
+        return ""
+    spec = ",".join(f"{p.name}={_plain(p.default)}" for p in parameters)
+    return f"## Options\n\nWith their defaults: `{name}:{spec}`\n\n" + "".join(_arguments(inspect.getdoc(entry) or ""))
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _arguments(text: str) -> Iterator[str]:
+    """The lines of a docstring's section of arguments, as a list."""
+    _, found, section = text.partition("Args:\n")
+    for line in section.partition("\n\n")[0].splitlines() if found else ():
+        if not line.strip().startswith("training:"):
+            yield f"- {line.strip()}\n" if line.startswith("    ") and line[4] != " " else f"  {line.strip()}\n"
+
+
+def _presets(presets: dict[str, dict[str, Any]]) -> str:
+    lines = [f"- `--preset {key}`: `{value['method']}`; {value['origin']}.\n" for key, value in presets.items()]
+    return "## Presets\n\n" + "".join(lines) if lines else ""
+
+
+def _table(measured: list[dict[str, str]]) -> str:
+    if not measured:
+        return ""
+    columns = [key for key in MEASURED if any(row.get(key) for row in measured)]
+    head = ["noise", *columns]
+    rows = [[row["noise"], *(row.get(key, "") for key in columns)] for row in measured]
+    lines = [head, ["---"] * len(head), *rows]
+    said = f"{measured[0]['setting']}; test accuracy in percent ([all methods](../results/methods.md)).\n\n"
+    return "## Measured\n\n" + said + "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _measured(results: Path, entry: Entry) -> list[dict[str, str]]:
+    path = results / "methods.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file) if row["method"].partition(":")[0] == entry["name"]]
+
+
+def _cost(results: Path, entry: Entry) -> float | None:
+    path = results / "method-cost.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["methods"] if path.exists() else {}
+    return found[entry["name"]]["measured"] if entry["name"] in found else None
+
+
+def write(folder: Path) -> None:
+    """Write every page, and remove those of methods that are no more."""
+    written = pages(folder)
+    (folder / "methods").mkdir(exist_ok=True)
+    for path in (folder / "methods").glob("*.md"):
+        if f"methods/{path.name}" not in written:
+            path.unlink()
+    for name, text in written.items():
+        with whole(folder / name) as page:
+            page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
