@@ -145,7 +145,7 @@ def audit(
         interval=found.interval,
         transition=found.transition,
         threshold=found.threshold,
-        scores=scores_of(evidence, detectors if detectors == EVERY else names, found.scores),
+        scores=scores_of(evidence, detectors if detectors == EVERY else names),
         probabilities=evidence.probabilities,
         explanation=found.explanation,
         seconds=time.perf_counter() - began,

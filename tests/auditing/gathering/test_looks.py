@@ -130,12 +130,6 @@ def test_needs_follow_the_cards():
     assert asked("all") == tuple(DETECTORS)
 
 
-def test_known_scores_are_not_computed_again():
-    evidence = Evidence(np.array([0, 1]), 2, probabilities=np.eye(2))
-    known = {"incv": np.array([7.0, 8.0])}
-    assert scores_of(evidence, "incv", known)["incv"].tolist() == [7.0, 8.0]
-
-
 class Averages(nn.Module):
     """A network without a linear layer."""
 

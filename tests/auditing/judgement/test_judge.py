@@ -4,6 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+from noisewise.auditing.detectors.detection import scores_of
+from noisewise.auditing.detectors.detector import Detector
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement import latent, rate, transition
 from noisewise.auditing.judgement.calibration import with_mean
@@ -68,7 +70,6 @@ def test_only_issues_get_another_label() -> None:
     found = judge(Evidence(labels, K, probabilities=probabilities))
     assert ((found.suggested != labels) == found.is_issue).all()
     assert (found.is_issue == (found.suspicion > found.threshold)).all()
-    assert set(found.scores) == {"self-confidence", "normalised-margin", "confident-learning", "incv"}
     assert f"{100 * found.noise_rate:.1f} %" in found.explanation
 
 
@@ -102,7 +103,18 @@ def test_a_ledger_alone() -> None:
     probabilities, labels, truth = posteriors(symmetric(0.2))
     found = judge(Evidence(labels, K, ledger={"probability_mean": probabilities}))
     assert score_against_truth(found.suspicion, found.is_issue, found.suggested, labels, truth)["auroc"] > 0.9
-    assert found.scores == {}
+
+
+def test_judging_scores_no_detector(monkeypatch) -> None:
+    def refuse(*_):
+        raise AssertionError("scored")
+
+    monkeypatch.setattr(Detector, "__call__", refuse)
+    probabilities, labels, _ = posteriors(symmetric(0.2), n=300)
+    evidence = Evidence(labels, K, probabilities=probabilities)
+    judge(evidence)
+    with pytest.raises(AssertionError, match="scored"):
+        scores_of(evidence, None)
 
 
 def test_both_are_pooled() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from noisewise.auditing import evidence as evidence_module
+from noisewise.auditing.detectors.detection import scores_of
 from noisewise.auditing.detectors.knn import KNN
 from noisewise.auditing.detectors.self_confidence import SELF_CONFIDENCE
 from noisewise.auditing.evidence import Evidence
@@ -53,15 +54,18 @@ def test_blocks_cover_every_row_once(mapped, small_memory):
 
 def test_what_is_read_in_blocks_is_judged_alike(mapped, monkeypatch):
     labels, probabilities, _ = mapped
-    whole = judge(Evidence(labels, K, probabilities=probabilities))
+    evidence = Evidence(labels, K, probabilities=probabilities)
+    whole, scored = judge(evidence), scores_of(evidence, None)
+    assert set(scored) == {"self-confidence", "normalised-margin", "confident-learning", "incv"}
     monkeypatch.setattr(evidence_module, "WHOLE", 20_000)
     monkeypatch.setattr(evidence_module, "BLOCK", 5_000)
-    parts = judge(Evidence(labels, K, probabilities=probabilities))
+    evidence = Evidence(labels, K, probabilities=probabilities)
+    parts, scored_in_parts = judge(evidence), scores_of(evidence, None)
     assert parts.noise_rate == pytest.approx(whole.noise_rate, abs=1e-6)
     assert parts.suspicion == pytest.approx(whole.suspicion, abs=1e-3)
     assert (parts.suggested == whole.suggested).mean() > 0.999
-    assert set(parts.scores) == {"self-confidence", "normalised-margin"}
-    assert parts.scores["self-confidence"] == pytest.approx(whole.scores["self-confidence"], abs=1e-6)
+    assert set(scored_in_parts) == {"self-confidence", "normalised-margin"}
+    assert scored_in_parts["self-confidence"] == pytest.approx(scored["self-confidence"], abs=1e-6)
 
 
 def test_a_sample_is_enough_to_fit(mapped, small_memory, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -33,21 +33,21 @@ def asked(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
     return tuple(DETECTORS.check(name) for name in names)
 
 
-def scores_of(
-    evidence: Evidence, detectors: str | Iterable[str] | None, known: Mapping[str, np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
-    """(n,) scores per detector, higher is more suspect.
+def scores_of(evidence: Evidence, detectors: str | Iterable[str] | None) -> dict[str, np.ndarray]:
+    """Scores of the rows by the detectors that were asked for, and by no others.
 
     Args:
-        evidence: what is known of the rows.
-        detectors: names; "all" for those that the evidence serves; None for those of them that cost nothing extra.
-        known: scores that were computed before, by name.
+        evidence: what is known about n rows.
+        detectors: names; "all" for every detector that the evidence allows; None for those of them that cost nothing
+            extra.
+
+    Returns:
+        (n,) per detector; a higher score is more suspect.
 
     Raises:
-        BadInput: an unknown name; evidence that lacks what a detector needs which was asked for by name.
+        BadInput: an unknown name, or a detector asked for by name whose input the evidence lacks.
     """
     names = asked(detectors)
     if names is None or detectors == EVERY:
         names = tuple(name for name, one in DETECTORS.items() if one.serves(evidence, asked=names is not None))
-    known = known or {}
-    return {name: known[name] if name in known else DETECTORS[name](evidence) for name in names}
+    return {name: DETECTORS[name](evidence) for name in names}

@@ -20,12 +20,10 @@ In-training predictions alone have partly learned the given labels by heart: the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement import human_noise as human
 from noisewise.auditing.judgement import rate
@@ -62,7 +60,6 @@ class Judgement:
         noise_rate: estimated share of wrong labels.
         interval: its 90 % interval.
         transition: (K, K) estimated P(given = j | true = i).
-        scores: (n,) per detector that the evidence serves, raw, higher is more suspect.
         explanation: how the rate was found, for a person.
     """
 
@@ -73,7 +70,6 @@ class Judgement:
     noise_rate: float
     interval: tuple[float, float]
     transition: np.ndarray
-    scores: Mapping[str, np.ndarray]
     explanation: str
 
 
@@ -128,15 +124,9 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         noise_rate=estimate,
         interval=interval,
         transition=latent.transition,
-        scores=scores(evidence),
         explanation=_explain(labels, surest, doubt, seen.human, estimate, interval)
         + (WARNING if doubt > rate.WEAK else ""),
     )
-
-
-def scores(evidence: Evidence) -> dict[str, np.ndarray]:
-    """(n,) per detector whose needs the evidence serves; a ledger that lacks a detector's statistics leaves it out."""
-    return {name: detector(evidence) for name, detector in DETECTORS.items() if detector.serves(evidence)}
 
 
 def predictions(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
