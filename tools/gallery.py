@@ -104,7 +104,9 @@ def write(docs: Path, folders: Sequence[Path], *, record: Path = MEASURED) -> No
     """Write `measured.json`, the figures and the page.
 
     Args:
-        docs: the folder of the documentation. folders: of finished studies. record: where `measured.json` is.
+        docs: the folder of the documentation.
+        folders: of finished studies.
+        record: where `measured.json` is.
 
     Raises:
         BadInput: see `collect`.

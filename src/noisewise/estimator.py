@@ -37,7 +37,8 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         model: a name from `MODELS`, "module:function", a callable or a module; by default one that fits the inputs.
         epochs: passes over the rows.
         batch_size: rows per step; None takes 128, or fewer on small data, so that an epoch has about 20 steps.
-        optimizer: sgd, nesterov, adam or adamw. lr: peak learning rate; None is the optimiser's usual one.
+        optimizer: sgd, nesterov, adam or adamw.
+        lr: peak learning rate; None is the optimiser's usual one.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
         validation: share of the rows held out, with the labels they have, to select the best epoch; nothing is held out
             where a class has fewer than 10 rows.
@@ -90,7 +91,8 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
             trusted: X and y of further rows whose labels are correct, for methods that need such rows.
 
         Raises:
-            BadInput: what cannot be trained on as asked; a ValueError. Diverged: the loss became infinite or NaN.
+            BadInput: what cannot be trained on as asked; a ValueError.
+            Diverged: the loss became infinite or NaN.
         """
         X, y = validate_data(self, X, y, allow_nd=True, ensure_min_samples=2)
         check_classification_targets(y)

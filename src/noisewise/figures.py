@@ -63,8 +63,9 @@ def subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, A
     """A figure of panels of one size.
 
     Args:
-        rows, columns: of panels.
-        options: of `Figure.subplots`, such as sharey=True.
+        rows: number of rows of panels.
+        columns: number of columns of panels.
+        options: options of `Figure.subplots`, such as sharey=True.
 
     Returns:
         The figure, and its axes: one, or an array of shape (rows, columns) without axes of length 1.

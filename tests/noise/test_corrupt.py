@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import CORRUPTIONS, Card, corrupt
+from noisewise.noise import CORRUPTIONS, CorruptionCard, corrupt
 
 every = pytest.mark.parametrize("name", list(CORRUPTIONS))
 
@@ -30,7 +30,7 @@ RATED = {"symmetric": 0.4, "uniform": 0.4, "pair": 0.45, "asymmetric": 0.4, "ins
 @every
 def test_the_card_is_complete_and_its_example_works(name, fashion, here):
     card = CORRUPTIONS[name].card
-    assert isinstance(card, Card)
+    assert isinstance(card, CorruptionCard)
     assert card.name == name
     assert card.example.partition(":")[0] == name
     assert card.changes in ("labels", "inputs", "rows")

@@ -18,7 +18,9 @@ def translate(x: Tensor, generator: torch.Generator, pixels: int) -> Tensor:
     offset, output pixel i is input pixel r(i + o), r(j) = N - 1 - |N - 1 - |j||.
 
     Args:
-        x: (B, C, H, W). generator: on any device. pixels: less than H and W.
+        x: (B, C, H, W).
+        generator: on any device.
+        pixels: less than H and W.
 
     Raises:
         BadInput: `pixels` is negative, or not less than H and W.
@@ -49,7 +51,9 @@ def cutout(x: Tensor, generator: torch.Generator, size: int) -> Tensor:
     Convolutional Neural Networks with Cutout, 2017, section 3.2.
 
     Args:
-        x: (B, C, H, W). generator: on any device. size: edge of the square, at least 0.
+        x: (B, C, H, W).
+        generator: on any device.
+        size: edge of the square, at least 0.
 
     Raises:
         BadInput: `size` is negative.
@@ -66,7 +70,9 @@ class Augment:
     """Translation, flip and cutout of (B, C, H, W) images, in this order, each where it is asked for.
 
     Attributes:
-        pixels: see `translate`. flip: whether to mirror half of the images. cutout: see `cutout`.
+        pixels: see `translate`.
+        flip: whether to mirror half of the images.
+        cutout: see `cutout`.
     """
 
     pixels: int = 0

@@ -78,7 +78,9 @@ class Dataset:
             and is the key of every per-row memory.
         truth: (n,) int64 or None, the correct labels, known only where noise was injected or experts checked. No
             method and no detector sees it: they are handed `blind()` data.
-        test, validation, trusted: further splits, or None. `trusted` is a small set whose given labels are correct.
+        test: the test split, or None.
+        validation: the validation split, as noisy as the training split, or None.
+        trusted: a small split whose given labels are correct, or None.
         name: where it came from, for people.
         provenance: what was done to it, oldest first; plain data.
         described: (n rows) the rows as a person knows them (file names, columns of a table less its labels), for

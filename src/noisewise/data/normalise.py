@@ -21,7 +21,8 @@ class Normalise:
     """(x - mean) / std, where bytes are divided by 255 first. A feature that is constant has std 1.
 
     Attributes:
-        mean, std: (C,) of images or (d,) of vectors, float32.
+        mean: (C,) of images or (d,) of vectors, float32.
+        std: (C,) or (d,), float32; 1 for constant features.
     """
 
     mean: Tensor

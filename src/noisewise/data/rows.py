@@ -73,7 +73,8 @@ class Rows:
         If the last batch would hold a single row, it joins the one before it: batch normalisation cannot train on one.
 
         Args:
-            order: (m,) positions of rows. size: rows per batch.
+            order: (m,) positions of rows.
+            size: rows per batch.
 
         Yields:
             Positions (B,) and raw inputs, (B, C, H, W) or (B, d), on the device.

@@ -70,7 +70,9 @@ def text_column(frame: pd.DataFrame, where: str, text: str | None) -> str | None
     """The column of texts: the one that is named; else the only column, where its rows have 3 words on average.
 
     Args:
-        frame: the columns that are neither labels nor truth. where: for error messages. text: the name, or None.
+        frame: the columns that are neither labels nor truth.
+        where: for error messages.
+        text: the name, or None.
 
     Raises:
         BadInput: there is no such column.

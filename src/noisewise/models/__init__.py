@@ -1,7 +1,7 @@
 """The models room: the literature's networks, one small file each; their names; and `build`, which makes one."""
 
 from noisewise.models.build import build, parameter_count, penultimate
-from noisewise.models.card import Card
+from noisewise.models.card import ModelCard
 from noisewise.models.catalogue import DEFAULTS, MODELS
 
-__all__ = ["DEFAULTS", "MODELS", "Card", "build", "parameter_count", "penultimate"]
+__all__ = ["DEFAULTS", "MODELS", "ModelCard", "build", "parameter_count", "penultimate"]

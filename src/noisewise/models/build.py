@@ -31,7 +31,8 @@ def build(
     Args:
         model: a catalogue name with its options; "module:function"; a function, called with (shape, classes); or a
             module, which is copied together with the weights it has.
-        shape: of one input, (H, W, C) or (d,). classes: K, at least 2.
+        shape: of one input, (H, W, C) or (d,).
+        classes: K, at least 2.
         seed: of the initial weights, a whole number from 0.
 
     Raises:

@@ -10,7 +10,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """What the catalogue says of a model.
 
     Attributes:
@@ -32,7 +32,7 @@ class Card:
     departures: str = "none known"
 
 
-def described(card: Card) -> Callable[[Function], Function]:
+def with_card(card: ModelCard) -> Callable[[Function], Function]:
     """Give the function that builds a model its card."""
 
     def mark(function: Function) -> Function:

@@ -19,7 +19,8 @@ class BoostedTrees(nn.Module):
         feature: (T, M) int64 which number of the flattened input a node asks for.
         threshold: (T, M) float32; a row goes left where the number is at most that.
         following: (T, M, 2) int64 left and right node; a leaf is its own child.
-        votes: (T, M, K) float32 v of every node. alphas: (T,) float32 weights of the trees.
+        votes: (T, M, K) float32 v of every node.
+        alphas: (T,) float32 weights of the trees.
         depth: number of questions until every row is in a leaf.
     """
 
@@ -67,8 +68,10 @@ def tree_tensors(trees: list[Any], labels: np.ndarray, alphas: np.ndarray, class
     Thresholds are rounded down to float32, which leaves every comparison with a float32 number as it is.
 
     Args:
-        trees: T fitted `sklearn.tree.Tree`. labels: (k,) which classes their columns mean.
-        alphas: (T,) weights. classes: K.
+        trees: T fitted `sklearn.tree.Tree`.
+        labels: (k,) which classes their columns mean.
+        alphas: (T,) weights.
+        classes: K.
     """
     nodes = max(tree.node_count for tree in trees)
     feature = np.zeros((len(trees), nodes), dtype=np.int64)

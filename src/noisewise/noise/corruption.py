@@ -22,7 +22,7 @@ SPLITS = ("test", "validation", "trusted")
 
 
 @dataclass(frozen=True)
-class Card:
+class CorruptionCard:
     """What a person is told about a corruption.
 
     Attributes:
@@ -43,7 +43,7 @@ class Card:
 class Corruption(Protocol):
     """A named change of a data set; its fields are its parameters."""
 
-    card: ClassVar[Card]
+    card: ClassVar[CorruptionCard]
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """The training split of `data` corrupted, with one provenance record more.

@@ -2,6 +2,6 @@
 
 from noisewise.probes.build import build, probe
 from noisewise.probes.catalogue import PROBES
-from noisewise.probes.probe import Card, Probe, Subject
+from noisewise.probes.probe import Probe, ProbeCard, Subject
 
-__all__ = ["PROBES", "Card", "Probe", "Subject", "build", "probe"]
+__all__ = ["PROBES", "Probe", "ProbeCard", "Subject", "build", "probe"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from noisewise.probes.features import features_of
-from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, whole_from
 from noisewise.theory.complexity import MEASURES, Ground, class_targets
 from noisewise.theory.wide import distinct, unit_rows
 
@@ -27,11 +27,12 @@ class Complexity(Probe):
     """The cost of the given labels at the network's penultimate features, or at the inputs without a network.
 
     Args:
-        examples: n; the work grows with its cube. every: after how many epochs again.
+        examples: n; the work grows with its cube.
+        every: after how many epochs again.
         permutations: of the labels, over which the measure of random labels is a mean.
     """
 
-    card = Card(
+    card = ProbeCard(
         "complexity",
         "How hard the given labels are to learn at the features of the network, or at the inputs where there is no "
         "network, and how much harder randomly permuted labels would be. Wrong labels raise it towards that of "

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp
 
 from noisewise.errors import BadInput
-from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least, whole_from
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, at_least, whole_from
 
 Params = dict[str, Tensor]
 TOLERANCE = 1e-4
@@ -34,7 +34,9 @@ class Landscape:
 
     Attributes:
         net: (n, ...) to (n, K) logits, in evaluation mode; it is left as it is.
-        x: (n, ...) inputs. given: (n,) labels. block: rows per pass.
+        x: (n, ...) inputs.
+        given: (n,) labels.
+        block: rows per pass.
     """
 
     net: nn.Module
@@ -83,7 +85,9 @@ def top_eigenvalues(landscape: Landscape, top: int, rng: torch.Generator) -> np.
     """(top,) the largest eigenvalues of the Hessian, falling; NaN where the iteration finds none.
 
     Args:
-        landscape: the loss. top: how many. rng: of the vector that the iteration starts from.
+        landscape: the loss.
+        top: how many.
+        rng: of the vector that the iteration starts from.
 
     Raises:
         BadInput: as many eigenvalues are asked for as there are parameters, or more.
@@ -114,7 +118,9 @@ def trace(landscape: Landscape, draws: int, rng: torch.Generator) -> tuple[float
     """Hutchinson's estimate of the trace of the Hessian, and its standard error.
 
     Args:
-        landscape: the loss. draws: of random signs, at least 2. rng: of them.
+        landscape: the loss.
+        draws: of random signs, at least 2.
+        rng: of them.
     """
     like, found = landscape.params, []
     size = sum(p.numel() for p in like.values())
@@ -128,7 +134,10 @@ def sharpness(landscape: Landscape, radius: float, draws: int, rng: torch.Genera
     """Mean rise of the loss under random perturbations of every filter by `radius` of its norm (Li et al. 2018).
 
     Args:
-        landscape: the loss. radius: relative to a filter's norm. draws: of directions. rng: of them.
+        landscape: the loss.
+        radius: relative to a filter's norm.
+        draws: of directions.
+        rng: of them.
     """
     params = landscape.params
     here, rises = landscape.loss(params), []
@@ -166,13 +175,14 @@ class Curvature(Probe):
     """Top eigenvalues and trace of the Hessian, and the rise of the loss nearby.
 
     Args:
-        examples: how many training rows to look at. every: after how many epochs again.
+        examples: how many training rows to look at.
+        every: after how many epochs again.
         top: how many eigenvalues.
         draws: random vectors for the trace, and directions for the sharpness.
         radius: of the perturbations, relative to the norm of a filter.
     """
 
-    card = Card(
+    card = ProbeCard(
         "curvature",
         "How sharp the minimum is: the Hessian of the loss on given labels, and the rise of the loss under random "
         "perturbation. Compare networks at equal training loss, since both go to zero with the loss.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisewise.probes.probe import Card, Measured, Probe, Subject, at_least
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, at_least
 
 
 class EffectiveParameters(Probe):
@@ -10,10 +10,11 @@ class EffectiveParameters(Probe):
 
     Args:
         threshold: parameters at most so large, in absolute value, do not count.
-        examples: has no part in it. every: after how many epochs again.
+        examples: has no part in it.
+        every: after how many epochs again.
     """
 
-    card = Card(
+    card = ProbeCard(
         "effective-parameters",
         "The share of parameters that are not near zero. What a network does not need decays; methods that give "
         "gradients to few parameters leave few of them.",

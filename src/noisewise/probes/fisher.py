@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from noisewise.errors import BadInput
 from noisewise.probes.per_example_gradient_norms import Squares
-from noisewise.probes.probe import Card, Measured, Probe, Subject
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 
 Labels = Literal["exact"] | int
 
@@ -27,10 +27,11 @@ class Fisher(Probe):
     Args:
         labels: "exact" takes the expectation over the labels as a sum over the classes; a number draws so many labels
             per row from the network's predictions.
-        examples: how many training rows to look at. every: after how many epochs again.
+        examples: how many training rows to look at.
+        every: after how many epochs again.
     """
 
-    card = Card(
+    card = ProbeCard(
         "fisher",
         "The trace of the Fisher information of the weights: how much predictions change with them. It rises while a "
         "network learns and falls as it settles; what it loses then, it can no longer learn easily.",
@@ -59,8 +60,10 @@ def layer_traces(net: nn.Module, x: Tensor, labels: Labels, rng: torch.Generator
     A layer is a module that has parameters of its own; frozen ones count like all others.
 
     Args:
-        net: in evaluation mode, (n, ...) to (n, K) logits. x: (n, ...) rows.
-        labels: "exact", or the number of labels to draw per row. rng: on the CPU, for the draws.
+        net: in evaluation mode, (n, ...) to (n, K) logits.
+        x: (n, ...) rows.
+        labels: "exact", or the number of labels to draw per row.
+        rng: on the CPU, for the draws.
     """
     squares = Squares(net, None if labels == "exact" else labels)
     totals = dict.fromkeys(squares.parameters, 0.0)

@@ -9,7 +9,7 @@ import torch
 
 from noisewise.errors import BadInput
 from noisewise.probes.features import BLOCK
-from noisewise.probes.probe import Card, Measured, Probe, Subject
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 from noisewise.theory.spectrum import high_share, part_errors, smoother
 
 
@@ -17,14 +17,15 @@ class Frequency(Probe):
     """How the energy of labels and predictions divides into a part that changes slowly over the inputs and the rest.
 
     Args:
-        examples: n; the work grows with its square. every: after how many epochs again.
+        examples: n; the work grows with its square.
+        every: after how many epochs again.
         width: of the Gaussian, its variance over the mean squared distance of two inputs.
 
     Raises:
         BadInput: the width is not above 0.
     """
 
-    card = Card(
+    card = ProbeCard(
         "frequency",
         "How much of the given labels, and of the network's prediction, changes slowly over the inputs and how much "
         "fast, and how far the network is from the labels in either part. Wrong labels are mostly fast; networks fit "

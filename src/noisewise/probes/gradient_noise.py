@@ -20,7 +20,7 @@ from torch.func import functional_call
 
 from noisewise.errors import BadInput
 from noisewise.probes.per_example_gradient_norms import Squares
-from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, whole_from
 
 PART = 256
 
@@ -54,7 +54,7 @@ class GradientNoise(Probe):
         batch: rows per gradient, b.
     """
 
-    card = Card(
+    card = ProbeCard(
         "gradient-noise",
         "How far the gradients of single rows, or of small batches, agree with their mean. Where the ratio is high, "
         "steps drift all in one direction; where it is low, they diffuse. The noise scale is the batch size up to "
@@ -113,7 +113,8 @@ def gradient_moments(net: nn.Module, x: Tensor, labels: Tensor, batch: int = 1) 
 
     Args:
         net: in evaluation mode, (n, ...) to (n, K) logits.
-        x: (n, ...) inputs. labels: (n,) int64 classes.
+        x: (n, ...) inputs.
+        labels: (n,) int64 classes.
         batch: rows per gradient; rows left over after n // batch gradients are not used.
     """
     count = len(x) // batch

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from noisewise.probes.probe import Card, Measured, Probe, Subject
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 
 
 class LabelFit(Probe):
     """Shares of rows by what the network predicts for them, apart for rightly and wrongly labelled rows.
 
     Args:
-        examples: how many training rows to look at. every: after how many epochs again.
+        examples: how many training rows to look at.
+        every: after how many epochs again.
     """
 
-    card = Card(
+    card = ProbeCard(
         "label-fit",
         "How many of the rightly labelled and of the wrongly labelled rows the network predicts as given, and how many "
         "of the wrongly labelled ones as their true class: fitting, memorising and correcting.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from noisewise.probes.features import features_of
-from noisewise.probes.probe import Card, Measured, Probe, Subject, whole_from
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, whole_from
 from noisewise.theory.dimension import intrinsic_dimension
 
 
@@ -13,12 +13,13 @@ class LID(Probe):
     """In how many dimensions the neighbours of a row lie, by their distances, mean and median over rows.
 
     Args:
-        examples: rows, the paper's 10 batches of 128. every: after how many epochs again.
+        examples: rows, the paper's 10 batches of 128.
+        every: after how many epochs again.
         neighbours: k, the paper's 20.
         batch: rows among which neighbours are sought; the estimate grows with it.
     """
 
-    card = Card(
+    card = ProbeCard(
         "lid",
         "The local intrinsic dimension of the network's penultimate features, or of the inputs where there is no "
         "network. On clean labels it falls with training; while wrong labels are memorised it rises again.",

@@ -102,7 +102,8 @@ class Passed:
     """A forward pass through a network, see `Squares.passed`.
 
     Attributes:
-        logits: (n, K), detached. numbers: how many are kept of it for the closed forms.
+        logits: (n, K), detached.
+        numbers: how many are kept of it for the closed forms.
         closed: the names of the layers that have closed forms.
     """
 
@@ -147,7 +148,8 @@ def closed(layer: nn.Module, entering: Tensor, leaving: Tensor, labels: int = 1)
 
     Args:
         layer: a linear layer, a convolution of images, or a normalisation by fixed statistics.
-        entering: (n, ...) what the layer was given. leaving: (n, ...) what it made of it.
+        entering: (n, ...) what the layer was given.
+        leaving: (n, ...) what it made of it.
         labels: how often the form will be asked.
     """
     if isinstance(layer, _BatchNorm):

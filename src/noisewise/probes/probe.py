@@ -15,7 +15,7 @@ Measured = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Card:
+class ProbeCard:
     """What a person is told about a probe.
 
     Attributes:
@@ -24,7 +24,8 @@ class Card:
         columns: by column of the history what stands there, with the unit. A column of one part of the network, such as
             a layer, is called COLUMN/PART and is not named here.
         cost: what one measurement costs, in passes per example measured.
-        paper: authors, title and where it was published. year: of it.
+        paper: authors, title and where it was published.
+        year: of it.
         departures: where it departs from the paper.
         network: whether there must be a network; a probe without one can measure a data set alone.
         truth: whether the true labels must be known.
@@ -85,7 +86,7 @@ class Probe:
         BadInput: an option outside its range.
     """
 
-    card: ClassVar[Card]
+    card: ClassVar[ProbeCard]
 
     def __init__(self, examples: int = 256, every: int = 1) -> None:
         whole_from(self.card.name, "examples", examples, 2)
@@ -93,7 +94,7 @@ class Probe:
         self.examples, self.every = examples, every
 
     def measure(self, subject: Subject) -> Measured:
-        """Numbers by column of the history (see `Card.columns`); NaN where something is not defined.
+        """Numbers by column of the history (see `ProbeCard.columns`); NaN where something is not defined.
 
         The network's weights, buffers, gradients and mode, and the global random state, are afterwards what they were.
 

@@ -52,7 +52,8 @@ def traces(history: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
     """SVG of what a probe measured, a panel per column: the whole in black, and of its parts those that change most.
 
     Args:
-        history: one row per epoch. columns: names of columns, and what stands there.
+        history: one row per epoch.
+        columns: names of columns, and what stands there.
     """
     with styled():
         return _svg(_traces(history, columns))

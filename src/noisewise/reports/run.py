@@ -21,7 +21,9 @@ def render(metrics: dict[str, Any], history: pd.DataFrame, samples: pd.DataFrame
     """The text of the page; everything that may come from data is escaped.
 
     Args:
-        metrics: the content of `run.json`. history: one row per epoch. samples: one row per row of the data set.
+        metrics: the content of `run.json`.
+        history: one row per epoch.
+        samples: one row per row of the data set.
     """
     style = resource("page.css")
     title = f"{metrics['method']} on {metrics['source']}"

@@ -31,8 +31,9 @@ class Difficulty:
     Attributes:
         complexity: sqrt(2 y . H^-1 y / n), eigenvalues below 1e-10 of the largest raised to that.
         spectral_energy: the share of |y|^2 outside the first tenth of the eigenvectors of H.
-        steps_to_tenth, steps_to_hundredth: of gradient descent at a rate of one over the largest eigenvalue, until the
-            predicted squared loss is at most that share of what it was.
+        steps_to_tenth: steps of gradient descent, at a rate of one over the largest eigenvalue, until the predicted
+            squared loss is at most a tenth of its initial value.
+        steps_to_hundredth: the same, until it is at most a hundredth.
         minimum_norm: sqrt(y . G^-1 y), the norm of the interpolant of least norm for the Gaussian kernel G whose
             exponent is minus the squared distance over its mean between two points; floor as above.
         alignment: y . H y / (|H| |y|^2) with the Frobenius norm of H, in 0 to 1.
@@ -72,7 +73,8 @@ class Ground:
     """Points on which labels are judged.
 
     Attributes:
-        wide: the spectrum of H, of infinitely wide two-layer networks. gaussian: that of the Gaussian kernel.
+        wide: the spectrum of H, of infinitely wide two-layer networks.
+        gaussian: that of the Gaussian kernel.
     """
 
     wide: Spectrum

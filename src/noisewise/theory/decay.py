@@ -27,7 +27,9 @@ def decay_rate(lr: float, weight_decay: float, momentum: float = 0.0) -> float:
     """By how much the logarithm of a weight without a gradient falls in a step.
 
     Args:
-        lr: learning rate, above 0. weight_decay: L2 coefficient, at least 0. momentum: in [0, 1).
+        lr: learning rate, above 0.
+        weight_decay: L2 coefficient, at least 0.
+        momentum: in [0, 1).
 
     Raises:
         BadInput: an argument outside its range, or a decay so strong that weights swing around zero.
@@ -69,7 +71,10 @@ def share_left(times: np.ndarray, fan_in: int, rate: float, threshold: float = 1
         1 - exp(rate (t - knee)) until the knee, 0 after it
 
     Args:
-        times: (times,), in units of time of `rate`, from 0. fan_in, rate, threshold: see `knee`.
+        times: (times,), in units of time of `rate`, from 0.
+        fan_in: see `knee`.
+        rate: see `knee`.
+        threshold: see `knee`.
 
     Raises:
         BadInput: an argument outside its range.

@@ -25,7 +25,8 @@ def descent_path(
     """Values at other points after numbers of steps, in their order.
 
     Args:
-        kernel: (n, n), symmetric and positive semi-definite. y: (n, K) values.
+        kernel: (n, n), symmetric and positive semi-definite.
+        y: (n, K) values.
         crosses: (m, n) kernels of other points and the n points, one or more.
         steps: numbers of steps from 0; infinity is the interpolant. Directions whose eigenvalue is zero to rounding are
             never fitted.

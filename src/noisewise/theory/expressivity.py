@@ -38,7 +38,9 @@ class Memoriser(nn.Module):
     """The two-layer network: c(x) = sum_j w_j relu(<a, x> - b_j).
 
     Attributes:
-        a: (d,). b: (n,) ascending. w: (n,); together 2n + d weights, in float64.
+        a: (d,).
+        b: (n,) ascending.
+        w: (n,); together 2n + d weights, in float64.
     """
 
     def __init__(self, a: Tensor, b: Tensor, w: Tensor) -> None:
@@ -58,7 +60,10 @@ class DeepMemoriser(nn.Module):
     stored: the weights are those of `count_weights`.
 
     Attributes:
-        a: (d,). shift: (). b, w: (k - 1 blocks, width - 3), the last block filled up with hinges that weigh nothing.
+        a: (d,), the direction of the projection.
+        shift: (), added to the projection.
+        b: (k - 1 blocks, width - 3), positions of the hinges.
+        w: (k - 1 blocks, width - 3), their weights; the last block is filled up with hinges of weight 0.
     """
 
     def __init__(self, a: Tensor, shift: Tensor, b: Tensor, w: Tensor) -> None:
@@ -89,7 +94,8 @@ def memorise(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Memoriser:
     """The network of theorem 1 that takes the values y (n,) at the points x (n, ...).
 
     Args:
-        x: n points, all different; flattened to d numbers. y: (n,) real values, or class numbers.
+        x: n points, all different; flattened to d numbers.
+        y: (n,) real values, or class numbers.
         seed: of the direction a.
 
     Raises:

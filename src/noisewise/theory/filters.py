@@ -35,7 +35,8 @@ def gabor_bank(wavelengths: tuple[float, ...] = WAVELENGTHS, orientations: int =
     multiple of the Gaussian that makes its sum zero, and scaled to norm one (real and imaginary part together).
 
     Args:
-        wavelengths: in pixels. orientations: of u, equally spaced over half a turn.
+        wavelengths: in pixels.
+        orientations: of u, equally spaced over half a turn.
     """
     reach = int(np.ceil(max(wavelengths)))
     places = torch.arange(-reach, reach + 1, dtype=torch.float64)

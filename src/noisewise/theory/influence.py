@@ -33,8 +33,10 @@ class Regression:
     number of weights, in rows of x, then columns.
 
     Attributes:
-        x: (n, d) float64; a column of ones is an intercept, penalised like the others. y: (n,) class numbers.
-        classes: K. strength: above 0.
+        x: (n, d) float64; a column of ones is an intercept, penalised like the others.
+        y: (n,) class numbers.
+        classes: K.
+        strength: above 0.
         weights: (d, C), C = 1 for two classes and K otherwise.
     """
 
@@ -51,7 +53,11 @@ class Regression:
         """By Newton's method with halved steps, until the gradient is below 1e-10.
 
         Args:
-            x, y, classes, strength: see the class. start: (d, C), by default zero.
+            x: (n, d).
+            y: (n,) class numbers.
+            classes: K.
+            strength: factor of the penalty, above 0.
+            start: (d, C) initial weights; zero by default.
 
         Raises:
             BadInput: strength is not above 0, classes below 2, labels outside of them, or shapes do not fit.
@@ -102,7 +108,8 @@ class Regression:
         """(P, k) Hessian of the objective times v (P, k), without the matrix.
 
         Args:
-            v: columns. rows: numbers of training rows whose mean takes the place of the mean over all.
+            v: columns.
+            rows: numbers of training rows whose mean takes the place of the mean over all.
         """
         x, p = (self.x, self._p) if rows is None else (self.x[rows], self._p[rows])
         count = v.shape[1]
@@ -138,7 +145,8 @@ class Regression:
         with new ones.
 
         Args:
-            x, y: rows and labels, such as these without some, or with other labels.
+            x: (m, d) rows, such as those of this regression without some.
+            y: (m,) their labels.
         """
         found = replace(self, x=x, y=y)
         for _ in range(STEPS):
@@ -177,8 +185,10 @@ def conjugate_gradients(fitted: Regression, v: np.ndarray, *, tolerance: float =
     """(P, k) H^-1 v of v (P, k) by conjugate gradients, from products with H alone.
 
     Args:
-        fitted: the regression. v: columns.
-        tolerance: the size of the residual of every column over that of v at which it ends. steps: at most so many.
+        fitted: the regression.
+        v: columns.
+        tolerance: the size of the residual of every column over that of v at which it ends.
+        steps: at most so many.
 
     Raises:
         BadInput: the residual is still larger after so many steps.
@@ -209,9 +219,12 @@ def lissa(
     s bounds the Hessian of every row, |x|^2 / 2 + strength (a quarter for two classes), so that every step contracts.
 
     Args:
-        fitted: the regression. v: columns.
+        fitted: the regression.
+        v: columns.
         depth: steps; the part that is still missing shrinks as (1 - smallest eigenvalue / s)^depth.
-        batch: rows per step. repeats: independent runs that are averaged. seed: of the rows.
+        batch: rows per step.
+        repeats: independent runs that are averaged.
+        seed: of the rows.
 
     Raises:
         BadInput: depth, batch or repeats is below 1.
@@ -237,7 +250,8 @@ def changes(fitted: Regression, solved: np.ndarray) -> np.ndarray:
         g_t^T H^-1 (g_z + strength w) / n
 
     Args:
-        fitted: the regression. solved: (P, k) H^-1 g_t of the gradients of k losses, by any of the solvers.
+        fitted: the regression.
+        solved: (P, k) H^-1 g_t of the gradients of k losses, by any of the solvers.
     """
     gradients = fitted.gradients(fitted.x, fitted.y) + fitted.strength * fitted.weights.ravel()
     return np.asarray(gradients @ solved / len(fitted.x))

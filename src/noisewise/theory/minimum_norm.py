@@ -25,7 +25,9 @@ class Interpolant:
     """f(x) = sum_i alpha_i exp(-gamma |x - x_i|^2), with a value per class.
 
     Attributes:
-        points: (n, d). alpha: (n, K). gamma: per squared distance.
+        points: (n, d).
+        alpha: (n, K).
+        gamma: per squared distance.
         steps: iterations of the solver; 0 where the system was solved at once.
         residual: the largest |f(x_i) - y_i|, relative to the largest |y|.
         norm: the norm in the kernel's space, sqrt(sum over classes of alpha^T G alpha).
@@ -49,8 +51,10 @@ def gaussian_gram(x: np.ndarray, y: np.ndarray, gamma: float, out: np.ndarray | 
     """(m, n) exp(-gamma |x_i - y_j|^2) of x (m, d) and y (n, d), in their precision.
 
     Args:
-        x, y: points. gamma: per squared distance.
-        out: (m, n) where the result is written, if given; no further memory of that size is taken.
+        x: (m, d) points.
+        y: (n, d) points.
+        gamma: factor of the squared distance.
+        out: (m, n) array for the result; if given, no other array of that size is allocated.
     """
     gram: np.ndarray = np.matmul(x, y.T, out=out)
     gram *= -2
@@ -80,11 +84,14 @@ def interpolate(
     Tropp and Udell, Randomized Nystrom Preconditioning, SIAM J. Matrix Anal. Appl. 2023, equation 5.3).
 
     Args:
-        x, y: points, all different, and values.
-        gamma: of the kernel, above 0.
-        rank, steps, tolerance: of the iterative solver; it ends when the residual relative to y is below `tolerance`.
-        seed: of the columns that the approximation takes.
-        on_step: told the step and the relative residual.
+        x: (n, d) points, all different.
+        y: (n, K) values.
+        gamma: width parameter of the kernel, above 0.
+        rank: number of columns of the Nystrom approximation (iterative solver only).
+        steps: largest number of iterations (iterative solver only).
+        tolerance: the iterations end when the residual relative to y is below this value.
+        seed: random seed of the choice of columns for the approximation.
+        on_step: called with the number of the step and the relative residual.
 
     Raises:
         BadInput: gamma is not above 0, or shapes do not fit.
@@ -125,8 +132,12 @@ def descend(
     norm; from elsewhere they come to the solution nearest to the start.
 
     Args:
-        x, y: points (n, d) and values (n, K). epochs: passes over them. batch: points per step. seed: of their order.
-        start: (d, K); by default zero.
+        x: (n, d) points.
+        y: (n, K) values.
+        epochs: number of passes over the points.
+        batch: points per step.
+        seed: random seed of the order of the points.
+        start: (d, K) initial weights; zero by default.
     """
     points, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     rng = np.random.default_rng(seed)

@@ -33,7 +33,8 @@ class Teacher:
     """The network to be found.
 
     Attributes:
-        filter: (p,) w*, of norm one. output: (k,) a*.
+        filter: (p,) w*, of norm one.
+        output: (k,) a*.
     """
 
     filter: np.ndarray
@@ -63,8 +64,10 @@ class Stage:
     """Some steps of descent at one rate and noise.
 
     Attributes:
-        steps: how many. rate: the step size eta.
-        filter_noise, output_noise: radii of the balls from which the perturbations of w and a are drawn.
+        steps: how many.
+        rate: the step size eta.
+        filter_noise: radius of the ball from which the perturbation of w is drawn.
+        output_noise: radius of the ball from which the perturbation of a is drawn.
     """
 
     steps: int
@@ -166,11 +169,14 @@ def in_ball(count: int, dimensions: int, radius: float, rng: np.random.Generator
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """Where descents ended.
+    """Final weights of n descents, and their paths.
 
     Attributes:
-        w, a: (n, p) and (n, k).
-        steps: (T,) after which the path was kept. path_w, path_a: (T, n, p) and (T, n, k) there; empty if none was.
+        w: (n, p) final filters.
+        a: (n, k) final output weights.
+        steps: (T,) numbers of steps at which the path was recorded.
+        path_w: (T, n, p) filters at these steps; empty if the path was not recorded.
+        path_a: (T, n, k) output weights at these steps; empty if the path was not recorded.
     """
 
     w: np.ndarray
@@ -188,7 +194,7 @@ def descend(
     rng: np.random.Generator | None = None,
     keep: int | None = None,
 ) -> Descent:
-    """Perturbed gradient descent on the population loss (Zhou et al., algorithm 1), all starts at a time.
+    """Perturbed gradient descent on the population loss (Zhou et al., algorithm 1), from all starts at once.
 
     A step draws xi and eps uniformly from balls, takes the gradients at w + xi, scaled to norm one, and a + eps, moves
     a against its own and w against the part of its own that is orthogonal to w, and scales w back to norm one. Without
@@ -196,10 +202,11 @@ def descend(
 
     Args:
         teacher: the network to be found.
-        w, a: (n, p) of norm one and (n, k), the starts.
-        stages: one after the other.
-        rng: of the noise; by default seeded with 0.
-        keep: every so many steps the path is kept, beginning with the start; None keeps none.
+        w: (n, p) initial filters, of norm one.
+        a: (n, k) initial output weights.
+        stages: carried out one after the other.
+        rng: generator of the noise; by default seeded with 0.
+        keep: record the path at the start and every `keep` steps; None does not record it.
 
     Raises:
         BadInput: a rate with which a diverges.

@@ -55,7 +55,9 @@ def lightest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> tuple[
     """The weight that makes v l + H(v) smallest, and that smallest value, both (n,).
 
     Args:
-        losses: (n,) l. penalties: (m,) H at v. v: (m,) the weights that are tried.
+        losses: (n,) l.
+        penalties: (m,) H at v.
+        v: (m,) the weights that are tried.
     """
     values = losses[:, None] * v + penalties
     best = values.argmin(axis=1)

@@ -24,7 +24,10 @@ def sines(points: int, frequencies: Sequence[int], amplitudes: Sequence[float], 
     """(points,) sum_i A_i sin(2 pi k_i t + phi_i) at t = 0, 1 / points, ... below 1.
 
     Args:
-        points: N. frequencies: k, whole numbers between 0 and N / 2, both excluded. amplitudes, phases: one for each.
+        points: N.
+        frequencies: k, whole numbers between 0 and N / 2, both excluded.
+        amplitudes: A, one per frequency.
+        phases: phi in radians, one per frequency.
 
     Raises:
         BadInput: a frequency that N points do not resolve, or series of different lengths.
@@ -81,7 +84,8 @@ def high_share(smooth: np.ndarray, y: np.ndarray) -> float:
         |v - S v|^2 / |v|^2,   v = y less its mean
 
     Args:
-        smooth: (n, n) S, see `smoother`. y: (n, K) values, such as one-hot labels.
+        smooth: (n, n) S, see `smoother`.
+        y: (n, K) values, such as one-hot labels.
 
     Raises:
         BadInput: all values are the same.
@@ -127,9 +131,13 @@ def descend(
     """Adam on the mean squared error of all rows at once; the network changes in place.
 
     Args:
-        net: from (n, d) to (n, K). x, y: points and values.
-        steps: how many. rate: of learning.
-        every: steps between two looks. watch: told the number of steps taken and the (n, K) outputs after them.
+        net: from (n, d) to (n, K).
+        x: (n, d) points.
+        y: (n, K) values.
+        steps: number of steps.
+        rate: learning rate.
+        every: number of steps between two calls of `watch`.
+        watch: called with the number of steps taken and the (n, K) outputs after them.
     """
     optimiser = torch.optim.Adam(net.parameters(), rate)
     for step in range(steps + 1):

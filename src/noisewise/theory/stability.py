@@ -26,7 +26,8 @@ def replacement_bound(lipschitz: float, radius: float, strength: float, points: 
         lipschitz: of the loss in the function's values; sqrt(2) for the cross-entropy of softmax, whose gradient is the
             difference of two probability vectors, with one value per class and |f|^2 summed over classes.
         radius: the largest sqrt(k(x, x)): the largest |x| of a linear function.
-        strength: the factor of |f|^2 beside the mean loss. points: n.
+        strength: the factor of |f|^2 beside the mean loss.
+        points: n.
 
     Raises:
         BadInput: an argument is not above 0.
@@ -44,7 +45,10 @@ def softmax_regression(x: np.ndarray, y: np.ndarray, classes: int, strength: flo
     The largest gradient left is below 1e-8, or what rounding allows.
 
     Args:
-        x: (n, d). y: (n,) class numbers. classes: K. strength: above 0.
+        x: (n, d).
+        y: (n,) class numbers.
+        classes: K.
+        strength: above 0.
 
     Raises:
         BadInput: strength is not above 0.

@@ -31,7 +31,8 @@ class Kernels:
     """Kernels of networks of infinite width.
 
     Attributes:
-        tangent: (n, m) Theta, that of gradient descent. output: (n, m) Sigma, the covariance of outputs at the start.
+        tangent: (n, m) Theta, that of gradient descent.
+        output: (n, m) Sigma, the covariance of outputs at the start.
     """
 
     tangent: np.ndarray
@@ -48,7 +49,9 @@ def infinite_kernels(x: np.ndarray, other: np.ndarray | None = None, *, hidden: 
         Theta_{l+1} = Theta_l (pi - arccos c) / pi + Sigma_{l+1}
 
     Args:
-        x: (n, d). other: (m, d), by default x. hidden: layers, 0 for a linear function.
+        x: (n, d).
+        other: (m, d), by default x.
+        hidden: layers, 0 for a linear function.
 
     Raises:
         BadInput: hidden is below 0.
@@ -74,15 +77,18 @@ class TangentNet(nn.Module):
     """A rectified network without biases in the parametrisation above, with one output.
 
     Attributes:
-        hidden: (width, ...) weights of the hidden layers, first to last. last: (width,) those of the output.
+        hidden: (width, ...) weights of the hidden layers, first to last.
+        last: (width,) those of the output.
     """
 
     def __init__(self, dimensions: int, width: int, hidden: int = 1, seed: int = 0) -> None:
         """Draw the weights.
 
         Args:
-            dimensions: d of the inputs. width: m of every hidden layer. hidden: their number, at least 1. seed: of the
-                weights.
+            dimensions: d of the inputs.
+            width: m of every hidden layer.
+            hidden: their number, at least 1.
+            seed: of the weights.
 
         Raises:
             BadInput: a number is below 1.
@@ -140,7 +146,9 @@ def empirical_tangent(net: nn.Module, x: Tensor, other: Tensor | None = None, *,
     Jacobians of two blocks of rows are held at a time: 2 x block x K x weights numbers.
 
     Args:
-        net: (B, ...) inputs to (B, K) outputs; its mode is put back. x: (n, ...). other: (m, ...), by default x.
+        net: (B, ...) inputs to (B, K) outputs; its mode is put back.
+        x: (n, ...).
+        other: (m, ...), by default x.
         block: rows at a time.
 
     Raises:
@@ -195,9 +203,13 @@ def linearised(
         f_k = f_0 + K_* K^-1 (I - (I - rate K)^k) (y - f_0)
 
     Args:
-        kernel: (n, n) K of the training points. y: (n,) values. start: (n,) f_0 there. rate: of the steps, below
-            2 over the largest eigenvalue. steps: numbers of steps k.
-        cross: (m, n) K_* of other points and the training points, by default K. cross_start: (m,) f_0 there.
+        kernel: (n, n) K of the training points.
+        y: (n,) values.
+        start: (n,) f_0 there.
+        rate: of the steps, below 2 over the largest eigenvalue.
+        steps: numbers of steps k.
+        cross: (m, n) K_* of other points and the training points, by default K.
+        cross_start: (m,) f_0 there.
 
     Returns:
         (len(steps), n) at the training points, or (len(steps), m) at the others.

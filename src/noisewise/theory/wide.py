@@ -55,7 +55,8 @@ def infinite_gram(x: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:
         H_ij = x_i . x_j (pi - arccos(x_i . x_j)) / (2 pi)
 
     Args:
-        x: (n, d). other: (m, d), by default x.
+        x: (n, d).
+        other: (m, d), by default x.
     """
     cosine = np.clip(x @ (x if other is None else other).T, -1, 1)
     if other is None:
@@ -70,7 +71,9 @@ def sampled_gram(x: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
         H_ij = E_w [x_i . x_j 1(w . x_i >= 0) 1(w . x_j >= 0)],   w ~ N(0, I)
 
     Args:
-        x: (n, d). draws: of w, at least 1. seed: of the draws.
+        x: (n, d).
+        draws: of w, at least 1.
+        seed: of the draws.
 
     Raises:
         BadInput: draws is below 1.
@@ -109,7 +112,8 @@ class Spectrum:
     """A symmetric Gram matrix by its eigenvalues, and how labels fare under gradient descent in it.
 
     Attributes:
-        values: (n,) descending. vectors: (n, n), one eigenvector per column.
+        values: (n,) descending.
+        vectors: (n, n), one eigenvector per column.
     """
 
     values: np.ndarray
@@ -194,7 +198,8 @@ class Spectrum:
         """sqrt(2 y . H^-1 y / n) (Arora et al., theorem 5.1), with eigenvalues below a floor raised to it.
 
         Args:
-            y: (n,) labels. floor: relative to the largest eigenvalue, above 0.
+            y: (n,) labels.
+            floor: relative to the largest eigenvalue, above 0.
 
         Raises:
             BadInput: floor is not above 0.
@@ -244,7 +249,11 @@ def descend_two_layer(
     W(0) x + C^T x x^T are carried on instead of W: the same numbers but for rounding, at a cost of n^2 m per step.
 
     Args:
-        x: (n, d). y: (n,) values. width: m, even where mirrored. rate: of the steps. steps: their number.
+        x: (n, d).
+        y: (n,) values.
+        width: m, even where mirrored.
+        rate: of the steps.
+        steps: their number.
         kappa: standard deviation of the initial weights, above 0.
         mirrored: the second half of the units are the first with the opposite sign of a, so that u(0) = 0.
         seed: of the initial weights.

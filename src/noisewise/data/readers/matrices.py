@@ -25,7 +25,8 @@ def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:
     file, else float64.
 
     Args:
-        path: the file. what: how errors call it.
+        path: the file.
+        what: how errors call it.
 
     Raises:
         BadInput: it cannot be read, is empty, holds no numbers or missing ones, or lists of several lengths.

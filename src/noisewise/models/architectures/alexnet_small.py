@@ -12,14 +12,14 @@ from __future__ import annotations
 from torch import nn
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import he_forward
 
 CHANNELS = 64
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="alexnet-small",
         does="two 5x5 convolutions with max pooling and local response normalisation, linear layers of 384 and 192",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017, appendix A",
@@ -32,7 +32,8 @@ def alexnet_small(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """Two modules of convolution, pooling and normalisation; linear layers of 384, 192 and K.
 
     Args:
-        shape: (H, W, C) of any size; the first linear layer is as wide as the image makes it. classes: K.
+        shape: (H, W, C) of any size; the first linear layer is as wide as the image makes it.
+        classes: K.
 
     Raises:
         BadInput: vectors.

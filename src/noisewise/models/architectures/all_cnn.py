@@ -11,14 +11,14 @@ from torch import nn
 
 from noisewise.errors import BadInput
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, he_forward
 
 LAYERS = ((96, 3, 1), (96, 3, 1), (192, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1))
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="all-cnn",
         does="nine convolutions with batch normalisation, strides in place of pooling",
         paper="Springenberg et al., ICLR 2015; as in Achille, Rovere and Soatto, ICLR 2019, appendix A",
@@ -32,7 +32,8 @@ def all_cnn(shape: tuple[int, ...], classes: int, last: str = "linear") -> nn.Se
     """3x3 convolutions 96, 96, 192 (stride 2), 192, 192, 192 (stride 2), 192, 1x1 convolutions 192 and K, and the mean.
 
     Args:
-        shape: (H, W, C) of any size. classes: K.
+        shape: (H, W, C) of any size.
+        classes: K.
         last: "linear": no normalisation and no ReLU after the last convolution; "relu": both, so that logits are not
             below 0 and the network has no linear layer whose inputs could serve as features.
 

@@ -11,14 +11,14 @@ from itertools import pairwise
 from torch import nn
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, PadTo
 
 SMALLEST = 28
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="cnn9",
         does="nine convolutions with batch normalisation, leaky ReLU and dropout",
         paper="Han et al., Co-teaching, NeurIPS 2018, table 2",
@@ -32,7 +32,8 @@ def cnn9(shape: tuple[int, ...], classes: int, dropout: float = 0.25) -> nn.Sequ
     """Three blocks of three 3x3 convolutions; the last block has no padding.
 
     Args:
-        shape: (H, W, C); H and W below 28 are zero padded to 28. classes: K.
+        shape: (H, W, C); H and W below 28 are zero padded to 28.
+        classes: K.
         dropout: share of channels dropped after the first and the second block, in [0, 1).
 
     Raises:

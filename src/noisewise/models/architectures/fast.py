@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MaxPool, PadTo, conv3x3
 
 SMALLEST = 8
@@ -28,8 +28,8 @@ class Beside(nn.Module):
         return x + self.inside(x)
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="fast",
         does="a small residual network that trains quickly on a CPU",
         paper="none: designed for this library, after He, Zhang, Ren and Sun, CVPR 2016",
@@ -42,7 +42,8 @@ def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential
     """Six 3x3 convolutions behind a strided stem, a maximum over positions, and one linear layer.
 
     Args:
-        shape: (H, W, C); H and W below 8 are zero padded to 8. classes: K.
+        shape: (H, W, C); H and W below 8 are zero padded to 8.
+        classes: K.
         width: channels of the stem; the later layers have two and four times as many.
 
     Raises:

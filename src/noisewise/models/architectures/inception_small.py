@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, he_forward
 
 
@@ -20,7 +20,8 @@ class Inception(nn.Module):
 
     Args:
         inputs: channels C.
-        ones: channels from the 1x1 convolution. threes: from the 3x3 convolution.
+        ones: channels from the 1x1 convolution.
+        threes: from the 3x3 convolution.
         norm: whether batches are normalised.
     """
 
@@ -53,8 +54,8 @@ class Down(nn.Module):
         return torch.cat((self.threes(x), self.pool(x)), dim=1)
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="inception-small",
         does="eight Inception blocks of 1x1 and 3x3 convolutions, with or without batch normalisation",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017, figure 3",
@@ -68,7 +69,8 @@ def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True) -> 
     """A 3x3 convolution, two Inception blocks, down; four, down; two, the mean over all positions, and K.
 
     Args:
-        shape: (H, W, C) of any size. classes: K.
+        shape: (H, W, C) of any size.
+        classes: K.
         norm: whether batch normalisation, without scale and shift, follows every convolution.
 
     Raises:

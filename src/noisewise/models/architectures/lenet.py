@@ -9,14 +9,14 @@ from __future__ import annotations
 from torch import nn
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import PadTo
 
 SMALLEST = 28
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="lenet",
         does="LeNet-5 with ReLU and max pooling",
         paper="LeCun, Bottou, Bengio and Haffner, 1998; as in Xia et al. (CDR), ICLR 2021",
@@ -30,7 +30,8 @@ def lenet(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """Two 5x5 convolutions with 6 and 16 channels, linear layers of 120, 84 and K.
 
     Args:
-        shape: (H, W, C); H and W below 28 are zero padded to 28. classes: K.
+        shape: (H, W, C); H and W below 28 are zero padded to 28.
+        classes: K.
 
     Raises:
         BadInput: vectors.

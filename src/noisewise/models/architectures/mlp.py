@@ -12,11 +12,11 @@ from itertools import pairwise
 from torch import nn
 
 from noisewise.errors import BadInput
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="mlp",
         does="a multi-layer perceptron, for vectors, tables and flattened images",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",
@@ -28,7 +28,8 @@ def mlp(shape: tuple[int, ...], classes: int, widths: str | int = "512x512") -> 
     """Linear layers with ReLU between them.
 
     Args:
-        shape: (H, W, C) or (d,). classes: K.
+        shape: (H, W, C) or (d,).
+        classes: K.
         widths: of the hidden layers, as in "256x256"; a number for a single one.
 
     Raises:

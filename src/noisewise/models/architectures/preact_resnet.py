@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, conv3x3, he_initialised
 
 
@@ -17,7 +17,9 @@ class PreActBlock(nn.Module):
     """Two pre-activated 3x3 convolutions beside a shortcut; a shortcut that changes the shape is a 1x1 convolution.
 
     Args:
-        inputs, outputs: channels. stride: of the first convolution and the shortcut.
+        inputs: number of input channels.
+        outputs: number of output channels.
+        stride: stride of the first convolution and of the shortcut.
         dropout: share of the values dropped before the second convolution.
     """
 
@@ -48,8 +50,8 @@ def stages(inputs: int, widths: tuple[int, ...], depth: int, dropout: float = 0.
     return blocks
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="preact-resnet18",
         does="ResNet-18 with normalisation and ReLU before each convolution",
         paper="He, Zhang, Ren and Sun, ECCV 2016",
@@ -62,7 +64,8 @@ def preact_resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """Four stages of two blocks with 64, 128, 256 and 512 channels.
 
     Args:
-        shape: (H, W, C) of any size. classes: K.
+        shape: (H, W, C) of any size.
+        classes: K.
 
     Raises:
         BadInput: vectors.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from noisewise.models import checks
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, conv3x3, he_initialised
 
 PAPER = "He, Zhang, Ren and Sun, CVPR 2016"
@@ -47,8 +47,8 @@ class Block(nn.Module):
         return F.relu(inside + self.shortcut(x))
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="resnet18",
         does="ResNet-18 for small images: a 3x3 stem of stride 1 and no max pooling",
         paper=PAPER,
@@ -61,7 +61,8 @@ def resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """Four stages of two blocks with 64, 128, 256 and 512 channels, projection shortcuts.
 
     Args:
-        shape: (H, W, C) of any size. classes: K.
+        shape: (H, W, C) of any size.
+        classes: K.
 
     Raises:
         BadInput: vectors.
@@ -70,8 +71,8 @@ def resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     return _resnet(channels, classes, widths=(64, 128, 256, 512), depth=2, option="B")
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="resnet32",
         does="the ResNet-32 made for CIFAR: thin, 31 convolutions, shortcuts without parameters",
         paper=PAPER + ", section 4.2",
@@ -83,7 +84,8 @@ def resnet32(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """Three stages of five blocks with 16, 32 and 64 channels, shortcuts of option A.
 
     Args:
-        shape: (H, W, C) of any size. classes: K.
+        shape: (H, W, C) of any size.
+        classes: K.
 
     Raises:
         BadInput: vectors.

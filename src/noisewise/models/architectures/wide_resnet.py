@@ -9,12 +9,12 @@ from torch import nn
 
 from noisewise.models import checks
 from noisewise.models.architectures.preact_resnet import stages
-from noisewise.models.card import Card, described
+from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, conv3x3, he_initialised
 
 
-@described(
-    Card(
+@with_card(
+    ModelCard(
         name="wide-resnet-28-10",
         does="a residual network of 28 layers with 160, 320 and 640 channels",
         paper="Zagoruyko and Komodakis, BMVC 2016",
@@ -26,7 +26,8 @@ def wide_resnet_28_10(shape: tuple[int, ...], classes: int, dropout: float = 0.0
     """A stem of 16 channels and three stages of four pre-activated blocks.
 
     Args:
-        shape: (H, W, C) of any size. classes: K.
+        shape: (H, W, C) of any size.
+        classes: K.
         dropout: share of the values dropped within each block, in [0, 1); the paper uses 0.3 with CIFAR.
 
     Raises:

@@ -17,7 +17,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.noise import checks
 from noisewise.noise.balance.class_sizes import keep
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 
 
 def longtail_shares(ratio: float, k: int) -> np.ndarray:
@@ -35,7 +35,7 @@ class LongTail:
 
     ratio: float
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="longtail",
         does="rows are dropped until class sizes fall exponentially, the first ratio times as large as the last",
         paper="Cui, Jia, Lin, Song and Belongie, CVPR 2019",

@@ -18,7 +18,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
 from noisewise.noise.balance.class_sizes import ROUNDING, keep
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Step:
     ratio: float
     small: float = 0.5
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="step",
         does="rows of the last half of the classes are dropped until they are ratio times smaller than the others",
         paper="Buda, Maki and Mazurowski, Neural Networks, 2018",

@@ -18,7 +18,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import fitted, images, rewrite
 
 
@@ -34,7 +34,7 @@ class Blur:
     size: int
     antialias: bool = True
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="blur",
         does="images are scaled to size x size pixels and up again, both bilinearly",
         paper="Achille, Rovere and Soatto, ICLR 2019",

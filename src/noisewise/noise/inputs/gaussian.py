@@ -18,7 +18,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import fitted, moments, no_text, rewrite
 
 
@@ -26,7 +26,7 @@ from noisewise.noise.inputs.rewriting import fitted, moments, no_text, rewrite
 class Gaussian:
     """Every input is drawn anew from a normal distribution with the mean and variance of its channel or feature."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="gaussian",
         does="every pixel or feature is drawn from a Gaussian with the data set's mean and variance of its channel",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",

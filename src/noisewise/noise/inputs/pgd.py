@@ -19,7 +19,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import blocks, count_changed, moments, no_text, reinput
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PGD:
     steps: int = 10
     batches: int = 500
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="pgd",
         does="inputs are moved within a box of radius eps to where a network, trained on them first, errs most",
         paper="Madry et al., ICLR 2018",
@@ -103,9 +103,9 @@ class Scale:
     """How raw inputs become what the network is given, and back.
 
     Attributes:
-        image: whether inputs are images, (H, W, C), which networks are given as (C, H, W) and stay in their range.
-        shift, unit: what raw numbers lose and are divided by; by channel or column, the last axis. A column that is
-            everywhere the same has a unit of zero, and stays.
+        image: whether inputs are images (H, W, C); these are passed to networks as (C, H, W) and stay in their range.
+        shift: (C,) or (d,), subtracted from raw numbers, per channel or column (the last axis).
+        unit: (C,) or (d,), the divisor of shifted numbers. A constant column has a unit of 0 and is left unchanged.
     """
 
     image: bool

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import no_text, rewrite
 
 
@@ -21,7 +21,7 @@ from noisewise.noise.inputs.rewriting import no_text, rewrite
 class RandomPixels:
     """The pixels of an image, or the numbers of a vector, are shuffled, each row in its own way."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="random-pixels",
         does="the pixels of an image, or the numbers of a vector, are shuffled, in every row another way",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",

@@ -14,7 +14,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise.corruption import SPLITS, Card
+from noisewise.noise.corruption import SPLITS, CorruptionCard
 from noisewise.noise.inputs.rewriting import no_text, rewrite
 
 
@@ -22,7 +22,7 @@ from noisewise.noise.inputs.rewriting import no_text, rewrite
 class ShuffledPixels:
     """The pixels of all images, or the numbers of all vectors, are put into one random order, in all splits."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="shuffled-pixels",
         does="the pixels of all images, or the numbers of all vectors, in one random order, the same in all splits",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",

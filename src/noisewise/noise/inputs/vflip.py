@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import images, rewrite
 
 
@@ -20,7 +20,7 @@ from noisewise.noise.inputs.rewriting import images, rewrite
 class VFlip:
     """Every image is turned upside down: its first row of pixels becomes the last."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="vflip",
         does="images are flipped vertically",
         paper="Achille, Rovere and Soatto, ICLR 2019",

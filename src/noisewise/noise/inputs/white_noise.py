@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import images, rewrite
 
 
@@ -21,7 +21,7 @@ from noisewise.noise.inputs.rewriting import images, rewrite
 class Noise:
     """Every image is replaced by uniform noise."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="noise",
         does="images are replaced by white noise, uniform from black to white",
         paper="Achille, Rovere and Soatto, ICLR 2019",

@@ -20,7 +20,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.confusions import CLASSES, confusion, identify, positions
 from noisewise.noise.labels.transition import draw, map_matrix
 
@@ -45,7 +45,7 @@ class Asymmetric:
     compat_blocks: bool = False
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="asymmetric",
         does="labels of easily confused classes become the class they are taken for with probability rate",
         paper="Patrini, Rozza, Menon, Nock and Qu, CVPR 2017",

@@ -28,7 +28,7 @@ from scipy.special import ndtr, ndtri
 from noisewise.data.dataset import Dataset, Inputs
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import leaving_exactly, pick
 
 SPREAD = 0.1
@@ -86,7 +86,7 @@ class Instance:
     scale: float = 1.0
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="instance",
         does="each label becomes a class that its row's features prefer, with a probability of the row's own near rate",
         paper="Xia et al., NeurIPS 2020",

@@ -15,7 +15,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw
 
 TOLERANCE = 1e-6
@@ -71,7 +71,7 @@ class Matrix:
     file: str
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="matrix",
         does="each label is drawn from its class's row of a K x K transition matrix in a .npy or .csv file",
         paper="Natarajan, Dhillon, Ravikumar and Tewari, NeurIPS 2013",

@@ -19,7 +19,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.gaussian import finite_moments, gaussian_like
 from noisewise.noise.inputs.rewriting import count_changed, images, no_text, reinput
 from noisewise.noise.inputs.white_noise import white
@@ -42,7 +42,7 @@ class OpenSet:
     source: str = "gaussian"
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="openset",
         does="each input is replaced by noise, or by one of another data set, with probability rate; its label stays",
         paper="Wang, Liu, Ma, Bailey, Zha, Song and Xia, CVPR 2018",

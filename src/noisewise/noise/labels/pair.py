@@ -15,7 +15,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw, map_matrix
 
 
@@ -36,7 +36,7 @@ class Pair:
     rate: float
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="pair",
         does="each label becomes the next class, the last the first, with probability rate",
         paper="Han et al., NeurIPS 2018",

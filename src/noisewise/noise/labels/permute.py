@@ -12,14 +12,14 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 
 
 @dataclass(frozen=True)
 class Permute:
     """The labels are shuffled among the rows."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="permute",
         does="the labels are shuffled among the rows; every class keeps its number of rows",
         paper="Ojala and Garriga, JMLR 2010",

@@ -12,14 +12,14 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 
 
 @dataclass(frozen=True)
 class Random:
     """Every label is drawn anew, all classes equally likely."""
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="random",
         does="every label is drawn anew, all classes equally likely",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",

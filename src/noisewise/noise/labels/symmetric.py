@@ -15,7 +15,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw
 
 
@@ -38,7 +38,7 @@ class Symmetric:
     rate: float
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="symmetric",
         does="each label becomes one of the other classes, all equally likely, with probability rate",
         paper="Ghosh, Kumar and Sastry, AAAI 2017",

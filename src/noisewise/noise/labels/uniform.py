@@ -15,7 +15,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.noise import checks
-from noisewise.noise.corruption import Card, relabel
+from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw
 
 
@@ -36,7 +36,7 @@ class Uniform:
     p: float
     exact: bool = False
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[CorruptionCard] = CorruptionCard(
         name="uniform",
         does="each label is redrawn over all classes, its own included, with probability p",
         paper="Hendrycks, Mazeika, Wilson and Gimpel, NeurIPS 2018",
