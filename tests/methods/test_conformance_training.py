@@ -16,6 +16,7 @@ from noisewise.noise import corrupt
 from noisewise.run.train import train
 from noisewise.training import checkpoint, trainer
 from noisewise.training.config import Config
+from noisewise.training.observer import Callbacks
 from noisewise.training.trainer import Training
 
 from .cases import CASES
@@ -100,14 +101,14 @@ def uninterrupted(few):
     found = {}
     for name, case in CASES.items():
         counters = {"on_epoch": Counter(), "on_progress": Counter()}
-        left = outcome(run(few, case.spec, **counters))
+        left = outcome(run(few, case.spec, observers=[Callbacks(**counters)]))
         found[name] = left, {callback: counter.calls for callback, counter in counters.items()}
     return found
 
 
 def check_resumes(data, spec, folder, expected, **kill):
     with pytest.raises(Killed):
-        run(data, spec, folder=folder, **kill)
+        run(data, spec, folder=folder, observers=[Callbacks(**kill)])
     assert same(outcome(run(data, spec, folder=folder, resume=True)), expected)
 
 

@@ -32,6 +32,7 @@ from noisewise.training.batch import Batch, Clock, cross_entropy, one_hot
 from noisewise.training.config import Config
 from noisewise.training.method import Task
 from noisewise.training.networks import Networks, Predictor
+from noisewise.training.observer import Callbacks
 from noisewise.training.step import step
 from noisewise.training.trainer import Training
 
@@ -69,7 +70,7 @@ def test_a_recipe_goes_on_after_any_epoch(spec, few, tmp_path, monkeypatch):
     expected = outcome(run(few, spec))
     for epoch in range(1, 9):
         with pytest.raises(Killed):
-            run(few, spec, folder=tmp_path / str(epoch), on_epoch=Counter(epoch))
+            run(few, spec, folder=tmp_path / str(epoch), observers=[Callbacks(on_epoch=Counter(epoch))])
         assert same(outcome(run(few, spec, folder=tmp_path / str(epoch), resume=True)), expected)
 
 

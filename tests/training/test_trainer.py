@@ -10,6 +10,7 @@ from noisewise.data import Dataset, split
 from noisewise.errors import BadInput
 from noisewise.training import Config, Method, Training, trainer
 from noisewise.training.networks import Networks
+from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import single
 
 
@@ -52,7 +53,7 @@ def test_a_methods_own_parameters_move_with_the_objective_and_resume(data, tmp_p
             raise Cut
 
     with pytest.raises(Cut):
-        single(training(data, folder=tmp_path, on_epoch=stop), Tempered())
+        single(training(data, folder=tmp_path, observers=[Callbacks(on_epoch=stop)]), Tempered())
     regrad, resumed = training(data, folder=tmp_path, resume=True), Tempered()
     single(regrad, resumed)
     assert torch.equal(resumed.shift, method.shift)
@@ -144,7 +145,9 @@ def test_noted_epochs_are_not_noted_again_after_an_interruption(data, tmp_path, 
         if row["epoch"] == 2:
             raise KeyboardInterrupt
 
-    interrupted = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, on_epoch=killed)
+    interrupted = Training(
+        data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, observers=[Callbacks(on_epoch=killed)]
+    )
     with pytest.raises(KeyboardInterrupt):
         noting(interrupted)
     resumed = Training(data, "mlp:widths=8", Config(epochs=1), folder=tmp_path, resume=True)
@@ -243,7 +246,7 @@ def test_drawing_from_added_rows_resumes_to_the_same_bits(data, tmp_path, monkey
                 raise Cut
 
         with pytest.raises(Cut):
-            recipe(training(data, folder=tmp_path / str(cut), on_epoch=stop))
+            recipe(training(data, folder=tmp_path / str(cut), observers=[Callbacks(on_epoch=stop)]))
         assert torch.equal(recipe(training(data, folder=tmp_path / str(cut), resume=True)), recipe(training(data)))
 
 
@@ -260,3 +263,45 @@ def test_splits_that_cannot_be_drawn_from(data):
     whole.add("none", replace(data, test=None, validation=None).take(np.array([], dtype=np.int64)))
     with pytest.raises(BadInput, match="only 0 row"):
         whole.fit(whole.learner(), Method(), 1, split="none")
+
+
+class Notes(Observer):
+    """Notes what it is called with, and gives one column."""
+
+    def __init__(self, column):
+        self.column, self.calls = column, []
+
+    def before(self, training):
+        self.calls.append(("before", len(training.history)))
+
+    def during_epoch(self, share):
+        self.calls.append(("during", share))
+
+    def after_epoch(self, training, method):
+        self.calls.append(("after", len(training.history), type(method).__name__))
+        return {self.column: float(len(training.history))}
+
+    def recorded(self, row):
+        self.calls.append(("recorded", row["epoch"], row.get("one"), row.get("two")))
+
+
+def test_observers_are_called_in_order_and_their_columns_are_in_the_history(data):
+    one, two = Notes("one"), Notes("two")
+    observed = Training(data, "mlp:widths=8", Config(epochs=2, validation=0.0, batch_size=64), observers=[one, two])
+    assert one.calls == [("before", 0)]
+    single(observed, Method())
+    steps = len([call for call in one.calls if call[0] == "during"]) // 2
+    epoch = [("during", (k + 1) / steps) for k in range(steps)]
+    ends = [[("after", k, "Method"), ("recorded", k + 1, float(k), float(k))] for k in (0, 1)]
+    assert one.calls == two.calls == [("before", 0), *epoch, *ends[0], *epoch, *ends[1]]
+    assert [(row["one"], row["two"]) for row in observed.history] == [(0.0, 0.0), (1.0, 1.0)]
+
+
+def test_an_observer_does_not_change_what_is_trained(data):
+    def weights(**options):
+        found = Training(data, "mlp:widths=8", Config(epochs=2, validation=0.0, batch_size=16), **options)
+        single(found, Method())
+        return found.predictor.nets.state_dict()
+
+    alone, observed = weights(), weights(observers=[Notes("one")])
+    assert all(torch.equal(value, observed[name]) for name, value in alone.items())

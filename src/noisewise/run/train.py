@@ -27,15 +27,16 @@ from noisewise.methods.presets import preset as named_preset
 from noisewise.models import DEFAULTS
 from noisewise.noise import corrupt as apply_corruption
 from noisewise.probes import build as build_probes
-from noisewise.probes.attached import SECONDS, Attached
+from noisewise.probes.observer import SECONDS, ProbeObserver
 from noisewise.reports.run import render
+from noisewise.run.truth import TruthObserver
 from noisewise.training.config import Config, configured
 from noisewise.training.method import Method
 from noisewise.training.networks import Predictor
+from noisewise.training.observer import Callbacks, Row
 from noisewise.training.stopping import RULES
 from noisewise.training.streams import predicted
-from noisewise.training.trainer import Row, Training
-from noisewise.training.trainer import Witness as Watch
+from noisewise.training.trainer import Training
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +159,7 @@ def train(
     )
     chosen = model if model is not None else DEFAULTS[source.kind]
     trains = build(method)
-    attached = Attached(build_probes(probe) if probe else [], parts)
+    probes = ProbeObserver(build_probes(probe) if probe else [], parts)
     folder = None if out is None else Path(out)
     training = Training(
         parts,
@@ -166,23 +167,16 @@ def train(
         config,
         folder=None if folder is None else folder / "checkpoint",
         resume=resume,
-        witness=_both(Witness(parts), attached),
-        on_epoch=on_epoch,
-        on_progress=on_progress,
+        observers=[TruthObserver(parts), probes, Callbacks(on_epoch, on_progress)],
         noise_rate=noise_rate,
         method=_said(method),
     )
-    attached.rehearse(training)
     trains(training)
     training.finish()
     run = _result(training, parts, method, chosen, config, preset)
     if folder is not None:
         run.save(folder, report=report)
     return run
-
-
-def _both(one: Watch, other: Watch) -> Watch:
-    return lambda training, method: {**one(training, method), **other(training, method)}
 
 
 def _named(method: Any) -> str:
@@ -197,47 +191,6 @@ def _said(method: str | Method | Callable[..., None]) -> str:
     if isinstance(method, Method):
         return repr(method)
     return method if isinstance(method, str) else getattr(method, "__qualname__", type(method).__name__)
-
-
-class Witness:
-    """Measures, after each epoch and outside the training, what needs the truth.
-
-    `clean_fit`, `noisy_fit`: share of the correctly and wrongly labelled training rows whose prediction is the given
-        label;
-    `noisy_recovered`: share of the wrongly labelled rows predicted as their true class by the averaged prediction;
-    `label_precision`, `label_recall`: of the method's selection, when it selects. Empty where the truth is not known.
-    """
-
-    def __init__(self, data: Dataset) -> None:
-        self.truth: np.ndarray | None = None
-        if data.truth is not None:
-            self.truth = np.full(data.capacity, -1, dtype=np.int64)
-            self.truth[data.index] = data.truth
-
-    def __call__(self, training: Training, method: Method) -> Row:
-        if self.truth is None:
-            return {}
-        ledger = training.ledger
-        given = ledger.given.cpu().numpy()[: len(self.truth)]
-        known = (given >= 0) & (self.truth >= 0)
-        clean = given == self.truth
-        fits = ledger.was_right.cpu().numpy()[: len(self.truth)]
-        believed = ledger.probability_sum.argmax(dim=1).cpu().numpy()[: len(self.truth)]
-        row: Row = {
-            "clean_fit": _mean(fits[known & clean]),
-            "noisy_fit": _mean(fits[known & ~clean]),
-            "noisy_recovered": _mean((believed == self.truth)[known & ~clean]),
-        }
-        kept = method.selection()
-        if kept is not None:
-            share = kept.cpu().numpy()[: len(self.truth)]
-            row["label_precision"] = float(share[known & clean].sum() / max(share[known].sum(), 1e-12))
-            row["label_recall"] = _mean(share[known & clean])
-        return row
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def samples(training: Training, data: Dataset) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,11 @@ from noisewise.training.config import Config, seeded
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Chain, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
+from noisewise.training.observer import Observer, Row
 from noisewise.training.optim import build_optimizer, learning_rate
 from noisewise.training.step import SupportsStep, step
 from noisewise.training.stopping import RULES
 from noisewise.training.streams import Passes, Streams, batches, predicted
-
-Row = dict[str, Any]
-Witness = Callable[["Training", Method], Row]
 
 _CHECKPOINT_SECONDS = 10.0
 
@@ -60,11 +58,9 @@ class Training:
         config: the settings.
         folder: where checkpoints go; None keeps none.
         resume: go on from the checkpoint in `folder`, if there is one.
-        witness: called after every recorded epoch, outside the training's knowledge, for measurements that need the
-            truth.
+        observers: follow the training from outside; they may know the truth, which the training does not.
         evaluate_from: the first epoch, counted from 0, after which held-out rows are predicted.
         normalise: how inputs are prepared; by default by the statistics of the training rows.
-        on_epoch: told every history row. on_progress: told the share of the present epoch that is done.
         noise_rate: the noise rate, where the user states it.
         method: what will train, as text: a checkpoint of another method is refused.
 
@@ -80,9 +76,7 @@ class Training:
         *,
         folder: Path | None = None,
         resume: bool = False,
-        witness: Witness | None = None,
-        on_epoch: Callable[[Row], None] | None = None,
-        on_progress: Callable[[float], None] | None = None,
+        observers: Sequence[Observer] = (),
         noise_rate: float | None = None,
         method: str = "",
         evaluate_from: int = 0,
@@ -110,7 +104,7 @@ class Training:
         self.history: list[Row] = []
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
-        self._witness, self._on_epoch, self._on_progress = witness, on_epoch, on_progress
+        self.observers = tuple(observers)
         self._folder, self._method, self._evaluate_from = folder, method, evaluate_from
         self._learners: dict[str, Learner] = {}
         self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []
@@ -120,6 +114,8 @@ class Training:
         self._seconds = 0.0
         self._examples = 0
         self._state = self._read() if resume else {}
+        for observer in self.observers:
+            observer.before(self)
 
     def _task(self, noise_rate: float | None) -> Task:
         splits = [d for d in (self.data, self.data.validation, self.data.trusted) if d is not None]
@@ -324,8 +320,8 @@ class Training:
                 group["lr"] = lr
             clock = Clock(learner.epochs_done, epochs, number, streams.steps, lr)
             step(learner.nets, chain, optimizer, replace(batch, clock=clock), edit_rng, clip_norm=self.config.clip_norm)
-            if self._on_progress:
-                self._on_progress((number + 1) / streams.steps)
+            for observer in self.observers:
+                observer.during_epoch((number + 1) / streams.steps)
         if not all(torch.isfinite(p).all() for p in learner.nets.parameters()):
             raise Diverged(
                 f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate"
@@ -353,14 +349,14 @@ class Training:
             if name in self.splits and len(self.history) >= self._evaluate_from:
                 row[f"{name}_accuracy"], row[f"{name}_loss"] = self._evaluate(predictor, name)
         row["seconds"] = self._seconds
-        if self._witness:
-            row.update(self._witness(self, method))
+        for observer in self.observers:
+            row.update(observer.after_epoch(self, method))
         row["selected"] = RULES[self.config.select]([*self.history, row]) == len(self.history)
         if row["selected"]:
             self.selected = {k: v.detach().cpu().clone() for k, v in predictor.nets.state_dict().items()}
         self.history.append(row)
-        if self._on_epoch:
-            self._on_epoch(row)
+        for observer in self.observers:
+            observer.recorded(row)
 
     def _evaluate(self, predictor: Predictor, split: str) -> tuple[float, float]:
         rows = self.splits[split]

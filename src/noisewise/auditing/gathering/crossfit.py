@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.training import Config, Method, Training
 from noisewise.training.config import seeded
+from noisewise.training.observer import Callbacks, Observer, Row
 
 if TYPE_CHECKING:
     from noisewise.auditing.gathering.engines import FoldEngine
@@ -116,16 +117,11 @@ def one_fold(
     parts = replace(data.take(~out), validation=data.take(out), test=None, trusted=None)
     predicting, looking = HeldOut(config.epochs), Looks({*looks} - {FEATURES}, config.epochs)
     settings = replace(config, seed=seeded(config.seed, fold) % 2**31)
-
-    def witness(training: Training, method: Method) -> dict[str, Any]:
-        return predicting(training, method) | looking(training, method)
-
     training = Training(
         parts,
         model,
         settings,
-        witness=witness,
-        on_progress=on_progress,
+        observers=[predicting, looking, Callbacks(on_progress=on_progress)],
         evaluate_from=0 if config.patience else predicting.early,
     )
     build(method if isinstance(method, str) else copy.deepcopy(method))(training)
@@ -170,8 +166,8 @@ class _Work:
         return one_fold(data, self.held, fold, self.model, self.method, self.config, looks=self.looks)
 
 
-class HeldOut:
-    """A witness that averages the predictions for the held-out rows over the last fifth of the epochs.
+class HeldOut(Observer):
+    """Averages the predictions for the held-out rows over the last fifth of the epochs.
 
     The ledger sums the predictions of every evaluation: the sum at the end less that before the last fifth is all it
     takes. Earlier they are asked for only where `patience` may stop the training, and one that stops counts whole.
@@ -179,15 +175,16 @@ class HeldOut:
 
     def __init__(self, epochs: int) -> None:
         self.early = epochs - math.ceil(epochs / 5)
-        self.before: torch.Tensor | float = 0.0
+        self.early_sum: torch.Tensor | float = 0.0
         self.total: torch.Tensor | None = None
         self.count = 0
 
-    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
+    def after_epoch(self, training: Training, method: Method) -> Row:
+        """Read the sums of the predictions."""
         held = training.ledger.probability_sum[training.split("validation").index].double()
         done = len(training.history) + 1
         if done == self.early:
-            self.before = held
+            self.early_sum = held
         self.total, self.count = held, done
         return {}
 
@@ -197,7 +194,7 @@ class HeldOut:
         assert self.total is not None  # no training ends without a recorded epoch
         if self.count <= self.early:  # stopped early
             return (self.total / self.count).cpu().numpy()
-        return ((self.total - self.before) / (self.count - self.early)).cpu().numpy()
+        return ((self.total - self.early_sum) / (self.count - self.early)).cpu().numpy()
 
 
 class _Share:

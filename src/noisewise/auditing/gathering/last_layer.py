@@ -24,6 +24,7 @@ from noisewise.errors import BadInput
 from noisewise.models import build, penultimate
 from noisewise.training import Method, Training
 from noisewise.training.networks import evaluating
+from noisewise.training.observer import Observer, Row
 from noisewise.training.optim import learning_rate
 from noisewise.training.streams import batches
 
@@ -105,8 +106,8 @@ def features_of_all(training: Training, held: np.ndarray) -> np.ndarray:
     return features
 
 
-class Looks:
-    """A witness that looks at the training rows at the end of chosen epochs, and once more after the training.
+class Looks(Observer):
+    """Looks at the training rows at the end of chosen epochs, and once more after the training.
 
     Args:
         wanted: of `STATISTICS`; with none of them nothing is looked at.
@@ -124,7 +125,7 @@ class Looks:
         self.total = 0.0
         self.done = 0
 
-    def __call__(self, training: Training, method: Method) -> dict[str, object]:
+    def after_epoch(self, training: Training, method: Method) -> Row:
         """Look, if the epoch that has just ended is one of the chosen ones."""
         self.done = len(training.history) + 1
         if self.done in self.stops:

@@ -12,15 +12,14 @@ import pandas as pd
 from noisewise.compute import Result, Task
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.probes.attached import Attached
 from noisewise.probes.effective_parameters import EffectiveParameters
-from noisewise.run.train import Witness
+from noisewise.probes.observer import ProbeObserver
+from noisewise.run.truth import TruthObserver
 from noisewise.studies.frame.interpolation import prepared
 from noisewise.studies.frame.trainings import titled
 from noisewise.training import Training
 from noisewise.training.config import configured
-from noisewise.training.method import Method
-from noisewise.training.trainer import Row
+from noisewise.training.observer import Callbacks, Row
 
 VERSION = 1
 
@@ -60,7 +59,7 @@ def curve(
 
     Returns:
         `history`: one row per epoch with `epoch`, `test_accuracy`, `train_accuracy` (on the given labels, as the
-        epoch met the rows), what the `Witness` of a run measures, such as `label_precision`, and with `effective`
+        epoch met the rows), what the `TruthObserver` of a run measures, such as `label_precision`, and with `effective`
         the columns of the probe effective-parameters; `noise_rate`, the realised share of wrong labels; the rows of
         training, `rows`; the parameters that `keep` names.
 
@@ -68,11 +67,7 @@ def curve(
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
     data = prepared(source, rows, tested, corrupt, seed)
-    witness = Witness(data)
-    attached = Attached([] if effective is None else [EffectiveParameters(threshold=effective)], data)
-
-    def observed(training: Training, trained: Method) -> Row:
-        return {**witness(training, trained), **attached(training, trained)}
+    probes = [] if effective is None else [EffectiveParameters(threshold=effective)]
 
     def told(row: Row) -> None:
         if row["epoch"] == beta_from:
@@ -84,8 +79,7 @@ def curve(
         configured(epochs, seed, {"validation": 0.0, "augment": "none", **settings}),
         folder=scratch,
         resume=True,
-        witness=observed,
-        on_epoch=told,
+        observers=[TruthObserver(data), ProbeObserver(probes, data), Callbacks(on_epoch=told)],
         noise_rate=noise_rate,
         method=method,
     )

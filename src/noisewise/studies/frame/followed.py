@@ -24,6 +24,7 @@ from noisewise.studies.frame.trainings import titled
 from noisewise.training import Training
 from noisewise.training.config import configured
 from noisewise.training.method import Method
+from noisewise.training.observer import Observer, Row
 
 VERSION = 1
 _PLAIN: dict[str, Any] = {"validation": 0.0, "augment": "none"}
@@ -121,7 +122,7 @@ def follow(
     config = configured(epochs, seed, {**_PLAIN, **settings})
     said = method if isinstance(method, str) else getattr(method, "__qualname__", type(method).__name__)
     training = Training(
-        data, model, config, folder=scratch, resume=scratch is not None, witness=Watch(data), method=said
+        data, model, config, folder=scratch, resume=scratch is not None, observers=[Watch(data)], method=said
     )
     build(method)(training)
     training.finish()
@@ -135,8 +136,8 @@ def follow(
 
 
 @dataclass(frozen=True, eq=False)
-class Watch:
-    """A witness of what a method learns.
+class Watch(Observer):
+    """Observes what a method learns.
 
     Where there are trusted rows, every row has `trusted_accuracy` and `trusted_confidence`, the mean of the largest
     probability. By method it has `value_0` and `value_1`, the hyper-parameters of a learned loss; `lr` and `decay` as
@@ -149,7 +150,7 @@ class Watch:
 
     data: Dataset
 
-    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
+    def after_epoch(self, training: Training, method: Method) -> Row:
         """Read after an epoch."""
         row = self._read(method, training)
         if "trusted" in training.splits and training.predictor is not None:

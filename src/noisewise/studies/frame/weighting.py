@@ -32,6 +32,7 @@ from noisewise.training.batch import Batch
 from noisewise.training.config import configured
 from noisewise.training.method import Chain, EpochEnd, Method
 from noisewise.training.method import Task as Sizes
+from noisewise.training.observer import Observer, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ class Kept(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class Watch:
+class Watch(Observer):
     """What is looked at after every epoch, outside the training.
 
     Attributes:
@@ -86,7 +87,7 @@ class Watch:
     kept: Kept | None
     grid: np.ndarray
 
-    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
+    def after_epoch(self, training: Training, method: Method) -> Row:
         """Recall by class on the test rows, and what the weights are, where there are any."""
         assert training.predictor is not None  # the epoch that ended is recorded
         chosen = training.probabilities(training.predictor, "test").argmax(dim=1)
@@ -224,7 +225,7 @@ def weighted(
     wrong[data.index] = data.given != data.truth
     watch = Watch(wrong, None if found is None else kept, GRID)
     training = Training(
-        data, model, config, folder=scratch, resume=True, witness=watch, method=method, evaluate_from=epochs
+        data, model, config, folder=scratch, resume=True, observers=[watch], method=method, evaluate_from=epochs
     )
     build(method if found is None else Chain([found, kept]))(training)
     values = {"sizes": np.bincount(data.given, minlength=len(data.classes)), "noise_rate": data.noise_rate}

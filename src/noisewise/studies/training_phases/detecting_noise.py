@@ -20,6 +20,7 @@ from noisewise.studies.frame.samples import sample
 from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.training import Method, Training
 from noisewise.training.config import Config, configured
+from noisewise.training.observer import Observer, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,24 +55,32 @@ def watched(
         model, epochs, batch, rate: of the training by SGD with momentum 0.9 and a rate that falls as a cosine.
         seed: of rows, noise and training.
     """
-    from sklearn.metrics import roc_auc_score
-
     data, wrong = _corrupted(source, noise, points, seed)
-    rows: list[list[float]] = []
+    observer = _Scores(data, wrong)
+    training = Training(data, model, _config(epochs, batch, rate, seed), observers=[observer])
+    training.fit(training.learner(), Method(), epochs)
+    table = np.array(observer.rows).T
+    names = ("train_accuracy", "clean_fit", "noisy_fit")
+    return {"auroc": table[: len(SCORES)], **dict(zip(names, table[len(SCORES) :], strict=True)), "wrong": wrong.mean()}
 
-    def witness(training: Training, method: Method) -> dict[str, Any]:
+
+class _Scores(Observer):
+    """After every epoch the AUROC of each score, and the shares of all, right and wrong labels predicted."""
+
+    def __init__(self, data: Dataset, wrong: np.ndarray) -> None:
+        self.data, self.wrong = data, wrong
+        self.rows: list[list[float]] = []
+
+    def after_epoch(self, training: Training, method: Method) -> Row:
+        from sklearn.metrics import roc_auc_score
+
+        data, wrong = self.data, self.wrong
         statistics = {name: values[data.index] for name, values in training.ledger.statistics().items()}
         fits = training.ledger.was_right.cpu().numpy()[data.index]
         found = scores(Evidence(data.given, len(data.classes), ledger=statistics))
-        told = [float(roc_auc_score(wrong, found[name])) for name in SCORES]
-        rows.append([*told, float(fits.mean()), float(fits[~wrong].mean()), float(fits[wrong].mean())])
+        areas = [float(roc_auc_score(wrong, found[name])) for name in SCORES]
+        self.rows.append([*areas, float(fits.mean()), float(fits[~wrong].mean()), float(fits[wrong].mean())])
         return {}
-
-    training = Training(data, model, _config(epochs, batch, rate, seed), witness=witness)
-    training.fit(training.learner(), Method(), epochs)
-    table = np.array(rows).T
-    names = ("train_accuracy", "clean_fit", "noisy_fit")
-    return {"auroc": table[: len(SCORES)], **dict(zip(names, table[len(SCORES) :], strict=True)), "wrong": wrong.mean()}
 
 
 def scores(evidence: Evidence) -> dict[str, np.ndarray]:

@@ -1,11 +1,10 @@
-"""Probes attached to a training: a witness that measures after epochs and leaves no trace."""
+"""Probes as an observer of a training: they measure its network after epochs and leave no trace."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,17 +14,16 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.probes.build import check_truth, looked_at
 from noisewise.probes.probe import Measured, Probe
+from noisewise.training.method import Method
 from noisewise.training.networks import evaluating
-
-if TYPE_CHECKING:
-    from noisewise.training.method import Method
-    from noisewise.training.trainer import Training
+from noisewise.training.observer import Observer, Row
+from noisewise.training.trainer import Training
 
 SECONDS = "probe_seconds"
 
 
-class Attached:
-    """A witness of a training: its probes measure the first network that predicts.
+class ProbeObserver(Observer):
+    """Probes that measure the first network that predicts, after epochs.
 
     Args:
         probes: what measures.
@@ -39,26 +37,7 @@ class Attached:
         check_truth(probes, data)
         self.probes, self.data = list(probes), data
 
-    def __call__(self, training: Training, method: Method) -> dict[str, Any]:
-        """The probes' columns after an epoch, and per probe `probe_seconds/NAME`, what it took.
-
-        A network that cannot be measured, such as one that a recipe made itself, has NaN in the columns.
-        """
-        assert training.predictor is not None
-        epoch = len(training.history)
-        last = epoch + 1 == training.config.epochs
-        row: dict[str, Any] = {}
-        for probe in self.probes:
-            if last or epoch % probe.every == 0:
-                began = time.perf_counter()
-                try:
-                    row.update(self._measured(probe, training, training.predictor.nets[0]))
-                except BadInput:
-                    row.update(dict.fromkeys(probe.card.columns, math.nan))
-                row[f"{SECONDS}/{probe.card.name}"] = time.perf_counter() - began
-        return row
-
-    def rehearse(self, training: Training) -> None:
+    def before(self, training: Training) -> None:
         """Measure a fresh network once, so that what cannot be measured is refused before the training.
 
         Raises:
@@ -69,6 +48,25 @@ class Attached:
         network = models.build(training.model, training.data.shape, training.classes, seed=0).to(training.device)
         for probe in self.probes:
             self._measured(probe, training, network)
+
+    def after_epoch(self, training: Training, method: Method) -> Row:
+        """The probes' columns, and per probe `probe_seconds/NAME`, the seconds that it took.
+
+        A network that cannot be measured, such as one that a recipe made itself, has NaN in the columns.
+        """
+        assert training.predictor is not None
+        epoch = len(training.history)
+        last = epoch + 1 == training.config.epochs
+        row: Row = {}
+        for probe in self.probes:
+            if last or epoch % probe.every == 0:
+                began = time.perf_counter()
+                try:
+                    row.update(self._measured(probe, training, training.predictor.nets[0]))
+                except BadInput:
+                    row.update(dict.fromkeys(probe.card.columns, math.nan))
+                row[f"{SECONDS}/{probe.card.name}"] = time.perf_counter() - began
+        return row
 
     def _measured(self, probe: Probe, training: Training, network: nn.Module) -> Measured:
         subject = looked_at(training.rows, self.data, probe, training.config.seed, network)
