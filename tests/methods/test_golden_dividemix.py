@@ -1,18 +1,14 @@
 """DivideMix against the numbers of the authors' code: division, refining, guessing, mixing, loss and gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from noisewise.methods.semi_supervised import dividemix
-from noisewise.methods.semi_supervised.dividemix import (
-    DivideMix,
-    negative_entropy,
-    prior_penalty,
-    ramp,
-    refine,
-    sharpen,
-)
+from noisewise.methods.semi_supervised import mixmatch
+from noisewise.methods.semi_supervised.dividemix import DivideMix, negative_entropy, prior_penalty, refine
+from noisewise.methods.semi_supervised.mixmatch import ramp, sharpen
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import EpochEnd, Task
 from noisewise.training.mixture import clean_probability
@@ -65,7 +61,7 @@ def test_penalties():
 def scene(monkeypatch):
     """The stored batch on the stored networks, with the stored draws."""
     n = stored("dividemix_step")
-    monkeypatch.setattr(dividemix, "draw_share", lambda alpha, rng: float(n["drawn"]))
+    monkeypatch.setattr(mixmatch, "draw_share", lambda alpha, rng: float(n["drawn"]))
     monkeypatch.setattr(torch, "randperm", lambda size, generator=None: n["permutation"])
     nets, peer = Networks([MLP(n, "net1_")]), Networks([MLP(n, "net2_")])
     settings = {"temperature": float(n["temperature"]), "alpha": 4.0, "threshold": 0.5, "negentropy": False}
@@ -101,7 +97,7 @@ def test_the_objective_by_the_logits(scene):
     with torch.no_grad():
         edited = method.edit(whole, nets, torch.Generator())
     z = n["logits"][None].clone().requires_grad_()
-    edited = dividemix.replace(edited, logits=z)
+    edited = replace(edited, logits=z)
     objective = (edited.w * method.loss(edited)).mean() + method.penalty(edited)
     (gradient,) = torch.autograd.grad(objective, z)
     assert_close(gradient[0], n["grad_logits"])
@@ -109,6 +105,6 @@ def test_the_objective_by_the_logits(scene):
 
 def test_losses_are_seen_between_epochs(scene):
     _, nets, method, whole = scene
-    seen = dividemix.replace(whole, logits=nets(whole.x).detach())
+    seen = replace(whole, logits=nets(whole.x).detach())
     method.refit(EpochEnd(nets, 0, 1, lambda mask=None: iter([seen]), ledger=None))
     assert_close(method.losses[:5], cross_entropy(seen.scores[0], seen.y))

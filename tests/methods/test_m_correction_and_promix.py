@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods.semi_supervised import m_correction, promix
+from noisewise.methods.semi_supervised import m_correction, mixmatch
 from noisewise.methods.semi_supervised.m_correction import MCorrection, class_prior_penalty
 from noisewise.methods.semi_supervised.promix import ProMix, Settings, TwoHeads, agreed, small_losses
 from noisewise.training.batch import Clock, cross_entropy
@@ -132,7 +132,7 @@ class Heads(TwoHeads):
 def pro_mix(request, monkeypatch):
     """The stored batch on the stored networks, with and without rows that join by agreement."""
     n = stored("promix")
-    monkeypatch.setattr(promix, "draw_share", lambda alpha, rng: float(n["drawn"]))
+    monkeypatch.setattr(mixmatch, "draw_share", lambda alpha, rng: float(n["drawn"]))
     monkeypatch.setattr(torch, "randperm", lambda size, generator=None: torch.arange(size).flip(0))
     settings = Settings(None, float(n["tau"]), 0.8, 0, 50, 0.5)
     nets, peer = Networks([Heads(n)]).train(), Networks([MLP(n, "peer_")])

@@ -15,7 +15,7 @@ from noisewise import models
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.methods.semi_supervised import pes, self_ensembling
+from noisewise.methods.semi_supervised import mixmatch, pes, self_ensembling
 from noisewise.methods.semi_supervised.pes import (
     Confident,
     SemiConfident,
@@ -117,7 +117,7 @@ def test_a_step_on_confident_rows_is_the_authors(confident):
 def test_a_step_of_mixmatch_is_the_authors(case, confident, monkeypatch):
     n, nets, _, method = confident
     alphas = []
-    monkeypatch.setattr(pes, "draw_share", lambda alpha, rng: alphas.append(alpha) or float(n[f"{case}_share"]))
+    monkeypatch.setattr(mixmatch, "draw_share", lambda alpha, rng: alphas.append(alpha) or float(n[f"{case}_share"]))
     monkeypatch.setattr(torch, "randperm", lambda size, generator=None: n[f"{case}_permutation"])
     clock = Clock(epoch=int(n[f"{case}_epoch"]), epochs=300)
     rest = batch(n["inputs_u"], torch.zeros(3, dtype=torch.int64), 4, view=lambda rng: n["inputs_u2"])

@@ -17,7 +17,6 @@ separate means over the two parts are weights: total / part, times lambda_u.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,18 @@ import torch
 from torch import Tensor
 
 from noisewise.methods.checks import within
-from noisewise.methods.inputs.mixup import draw_share, mix
+from noisewise.methods.semi_supervised.mixmatch import (
+    LABELLED,
+    UNLABELLED,
+    Views,
+    epochs_done,
+    mean_prediction,
+    mixmatch,
+    ramp,
+    semi_supervised_loss,
+    sharpen,
+    two_views,
+)
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, EpochEnd, Method, Task
 from noisewise.training.mixture import clean_probability
@@ -50,21 +60,10 @@ CARD = Card(
 )
 
 
-def sharpen(p: Tensor, temperature: float) -> Tensor:
-    """p^(1/T), made to sum to one over the last axis."""
-    powered = p ** (1 / temperature)
-    return powered / powered.sum(dim=-1, keepdim=True)
-
-
 def refine(y: Tensor, clean: Tensor, p: Tensor, temperature: float) -> Tensor:
     """Co-refinement: sharpened w y + (1 - w) p for (B, K) labels and predictions and (B,) clean probabilities."""
     w = clean[:, None]
     return sharpen(w * y + (1 - w) * p, temperature)
-
-
-def ramp(epoch: float, warmup: int, length: int = 16) -> float:
-    """The linear ramp of lambda_u from the end of the warm-up."""
-    return min(max((epoch - warmup) / length, 0.0), 1.0)
 
 
 def prior_penalty(logits: Tensor) -> Tensor:
@@ -121,56 +120,32 @@ class DivideMix(Method):
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         if batch.clock.epoch < self.warmup:
             return batch
-        labelled, targets = self._labelled(batch, nets, rng)
-        unlabelled, guesses = self._unlabelled(batch, nets, rng)
-        x, y = torch.cat([*labelled, *unlabelled]), torch.cat([*targets, *guesses])
-        share = draw_share(self.alpha, rng)
-        share = max(share, 1 - share)
-        partner = torch.randperm(len(x), generator=rng).to(x.device)
-        is_labelled = torch.arange(len(x), device=x.device) < sum(len(t) for t in labelled)
-        return replace(
-            batch,
-            x=mix(x, partner, share),
-            y=mix(y, partner, share),
-            w=self._weights(is_labelled, batch),
-            index=None,
-            info={**batch.info, "labelled": is_labelled},
-        )
+        labelled = self._labelled(batch, nets, rng)
+        unlabelled = self._unlabelled(batch, nets, rng)
+        coefficient = self.lambda_u * ramp(epochs_done(batch.clock), self.warmup)
+        return mixmatch(batch, labelled, unlabelled, self.alpha, coefficient, rng)
 
-    def _labelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
-        views = [batch.x, batch.another(rng)]
-        p = torch.stack([stateless_forward(nets, v)[0].softmax(dim=-1) for v in views]).mean(dim=0)
-        y = refine(batch.y, self.clean[batch.rows], p, self.temperature)
-        return views, [y, y]
+    def _labelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Views:
+        views = two_views(batch, rng)
+        p = mean_prediction(stateless_forward(nets, view)[0] for view in views)
+        return Views(views, refine(batch.y, self.clean[batch.rows], p, self.temperature))
 
-    def _unlabelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
-        if "unlabelled" not in batch.auxiliary:
-            return [], []
-        rest = batch.auxiliary["unlabelled"]
-        views = [rest.x, rest.another(rng)]
-        logits = [
-            f(v)[0]
-            for v in views
-            for f in (lambda x: stateless_forward(nets, x), lambda x: eval_forward(self._peer[0], x))
-        ]
-        y = sharpen(torch.stack([z.softmax(dim=-1) for z in logits]).mean(dim=0), self.temperature)
-        return views, [y, y]
-
-    def _weights(self, labelled: Tensor, batch: Batch) -> Tensor:
-        total, known = len(labelled), int(labelled.sum())
-        clock = batch.clock
-        unlabelled = self.lambda_u * ramp(clock.epoch + clock.step / clock.steps, self.warmup)
-        return torch.where(labelled, total / known, unlabelled * total / max(total - known, 1))
+    def _unlabelled(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Views | None:
+        if UNLABELLED not in batch.auxiliary:
+            return None
+        views = two_views(batch.auxiliary[UNLABELLED], rng)
+        own = [stateless_forward(nets, view)[0] for view in views]
+        by_peer = [eval_forward(self._peer[0], view)[0] for view in views]
+        # View by view, not network by network: the order in which floating-point numbers are summed is part of the
+        # result that a seed gives.
+        logits = [z for pair in zip(own, by_peer, strict=True) for z in pair]
+        return Views(views, sharpen(mean_prediction(logits), self.temperature))
 
     def loss(self, batch: Batch) -> Tensor:
-        by_label = cross_entropy(batch.scores, batch.y)
-        if "labelled" not in batch.info:
-            return by_label
-        by_guess = ((batch.scores.softmax(dim=-1) - batch.y) ** 2).mean(dim=-1)
-        return torch.where(batch.info["labelled"], by_label, by_guess)
+        return semi_supervised_loss(batch, cross_entropy(batch.scores, batch.y))
 
     def penalty(self, batch: Batch) -> Tensor | float:
-        if "labelled" in batch.info:
+        if LABELLED in batch.info:
             return prior_penalty(batch.scores)
         return negative_entropy(batch.scores) if self.negentropy else 0.0
 
@@ -254,4 +229,4 @@ def _co_divide(training: Training, learner: Learner, method: DivideMix, clean: T
     keeps = clean > method.threshold
     if int(keeps[training.rows.index].sum()) < 2:
         keeps = torch.ones_like(keeps)
-    training.fit(learner, method, 1, rows=keeps, auxiliary={"unlabelled": ~keeps}, **options)
+    training.fit(learner, method, 1, rows=keeps, auxiliary={UNLABELLED: ~keeps}, **options)

@@ -25,7 +25,6 @@ use Adam with 1e-4; confidence is looked at without augmentation.
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +32,17 @@ from torch.nn import functional
 
 from noisewise import models
 from noisewise.methods.checks import within
-from noisewise.methods.inputs.mixup import draw_share, mix
-from noisewise.methods.semi_supervised.dividemix import ramp, sharpen
+from noisewise.methods.semi_supervised.mixmatch import (
+    UNLABELLED,
+    Views,
+    epochs_done,
+    mean_prediction,
+    mixmatch,
+    ramp,
+    semi_supervised_loss,
+    sharpen,
+    two_views,
+)
 from noisewise.training.batch import Batch
 from noisewise.training.config import seeded
 from noisewise.training.method import Card, Method, Task
@@ -156,38 +164,21 @@ class SemiConfident(Confident):
         self.memory.clamp_(max=_MOST_WEIGHT)
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        if "unlabelled" not in batch.auxiliary:
+        if UNLABELLED not in batch.auxiliary:
             return batch
-        rest = batch.auxiliary["unlabelled"]
-        views, others = [batch.x, batch.another(rng)], [rest.x, rest.another(rng)]
-        p = torch.stack([stateless_forward(nets, view)[0].softmax(dim=-1) for view in others]).mean(dim=0)
-        guess = sharpen(p, self.temperature)
-        x, y = torch.cat([*views, *others]), torch.cat([batch.y, batch.y, guess, guess])
-        share = draw_share(self.alpha if batch.clock.progress < 0.5 else _LATE_ALPHA, rng)
-        share = max(share, 1 - share)
-        partner = torch.randperm(len(x), generator=rng).to(x.device)
-        labelled = torch.arange(len(x), device=x.device) < 2 * len(batch)
-        return replace(
-            batch,
-            x=mix(x, partner, share),
-            y=mix(y, partner, share),
-            w=self._weights(labelled, batch),
-            index=None,
-            info={**batch.info, "labelled": labelled},
-        )
-
-    def _weights(self, labelled: Tensor, batch: Batch) -> Tensor:
-        total, known, clock = len(labelled), int(labelled.sum()), batch.clock
+        clock = batch.clock
+        labelled = Views(two_views(batch, rng), batch.y)
+        others = two_views(batch.auxiliary[UNLABELLED], rng)
+        p = mean_prediction(stateless_forward(nets, view)[0] for view in others)
+        unlabelled = Views(others, sharpen(p, self.temperature))
+        alpha = self.alpha if clock.progress < 0.5 else _LATE_ALPHA
         length = max(1, min(_RAMP, clock.epochs // 4))
-        unlabelled = self.lambda_u * ramp(clock.epoch + clock.step / clock.steps, self.warmup, length)
-        return torch.where(labelled, total / known, unlabelled * total / (total - known)).to(batch.w.dtype)
+        coefficient = self.lambda_u * ramp(epochs_done(clock), self.warmup, length)
+        return mixmatch(batch, labelled, unlabelled, alpha, coefficient, rng)
 
     def loss(self, batch: Batch) -> Tensor:
         by_label = -(self.memory * batch.y * batch.scores.log_softmax(dim=-1)).sum(dim=-1)
-        if "labelled" not in batch.info:
-            return by_label
-        by_guess = ((batch.scores.softmax(dim=-1) - batch.y) ** 2).mean(dim=-1)
-        return torch.where(batch.info["labelled"], by_label, by_guess)
+        return semi_supervised_loss(batch, by_label)
 
     def weight(self, batch: Batch) -> Tensor:
         return batch.w
@@ -280,7 +271,7 @@ def _learn_confident(training: Training, learner: Learner, method: Confident, ep
     for _ in range(epochs):
         kept = training.memoize("confident", lambda: _confident(training, learner)).to(training.device)
         method.take(kept)
-        auxiliary = {"unlabelled": ~kept} if method.mixes_rows else {}
+        auxiliary = {UNLABELLED: ~kept} if method.mixes_rows else {}
         training.fit(learner, method, 1, rows=kept, auxiliary=auxiliary)
 
 

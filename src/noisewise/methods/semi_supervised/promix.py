@@ -22,9 +22,8 @@ from torch import Tensor, nn
 
 from noisewise import models
 from noisewise.methods.checks import within
-from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.rate import estimated_noise_rate
-from noisewise.methods.semi_supervised.dividemix import sharpen
+from noisewise.methods.semi_supervised.mixmatch import mix_rows, ramp, sharpen
 from noisewise.training.batch import Batch, cross_entropy, one_hot
 from noisewise.training.config import seeded
 from noisewise.training.method import Card, EpochEnd, Method, Task
@@ -54,6 +53,7 @@ _MOST_KEPT = 0.7
 _TEMPERATURE = 0.5
 _GUESS_UP_TO = 0.9
 _BETA = 0.1
+_ALPHA = 4.0
 
 
 def small_losses(losses: Tensor, labels: Tensor, classes: int, rho: float) -> Tensor:
@@ -151,17 +151,13 @@ class ProMix(Method):
         self.register_buffer("base", torch.ones(task.rows, dtype=torch.bool, device=device))
         self.register_buffer("kept", torch.ones(task.rows, device=device))
 
-    def strength(self, epoch: int, length: int) -> float:
-        """The linear ramp to 1 over `length` epochs from the start of the training."""
-        return min(epoch / max(length, 1), 1.0)
-
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         everything = torch.ones(len(batch), dtype=torch.bool, device=batch.x.device)
         if batch.clock.epoch < self.settings.warmup:
             return replace(batch, index=None, info={"reliable": everything, "weak": everything, "main": everything})
         strong = batch.another(rng)
         y, reliable = self._targets(batch, stateless_forward(nets, batch.x)[0, :, : self.classes])
-        x_mixed, y_mixed = _mixed(batch.x[reliable], y[reliable], rng)
+        x_mixed, y_mixed = mix_rows(batch.x[reliable], y[reliable], _ALPHA, rng)
         mixed = torch.ones(len(x_mixed), dtype=torch.bool, device=y.device)
         kinds = torch.cat([reliable, reliable, mixed])
         weak = torch.cat([everything, ~everything, ~mixed])
@@ -190,9 +186,9 @@ class ProMix(Method):
         """(R,) weights whose mean over all rows gives the sum of the means over the parts."""
         epoch, length = batch.clock.epoch, self.settings.ramp
         known, unknown = int((reliable & weak).sum()), int((~reliable & weak).sum())
-        w = self.strength(epoch, length)
+        w = ramp(epoch, 0, length)
         share = torch.where(weak, 1.0, w).to(batch.w.dtype) / (1 + 2 * w)
-        beta = _BETA * self.strength(epoch, 2 * length)
+        beta = _BETA * ramp(epoch, 0, 2 * length)
         return len(weak) * share * torch.where(reliable, 1 / max(known, 1), beta / max(unknown, 1))
 
     def loss(self, batch: Batch) -> Tensor:
@@ -235,12 +231,6 @@ class ProMix(Method):
 
     def selection(self) -> Tensor:
         return self.kept
-
-
-def _mixed(x: Tensor, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    share = draw_share(4.0, rng)
-    partner = torch.randperm(len(x), generator=rng).to(x.device)
-    return mix(x, partner, max(share, 1 - share)), mix(y, partner, max(share, 1 - share))
 
 
 @recipe(CARD)
