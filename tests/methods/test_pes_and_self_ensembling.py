@@ -11,7 +11,6 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.testing import assert_close
 
-from noisewise import models
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
@@ -20,10 +19,8 @@ from noisewise.methods.semi_supervised.pes import (
     Confident,
     SemiConfident,
     class_weights,
-    layers,
     phase_lengths,
     phases,
-    renewed,
 )
 from noisewise.methods.semi_supervised.self_ensembling import SelfEnsembling, confirmed, early_epochs
 from noisewise.noise import corrupt
@@ -132,64 +129,6 @@ def test_a_step_of_mixmatch_is_the_authors(case, confident, monkeypatch):
     assert_close(judged.losses[0, ~labelled].mean(), n[f"{case}_Lu"])
     assert_close((judged.w * judged.losses).mean(), n[f"{case}_loss"])
     assert_gradients(nets, n, f"{case}_grad_")
-
-
-@pytest.mark.parametrize(
-    "model, shape, count, end",
-    [
-        ("mlp:widths=8x8", (5,), 3, [["3"], ["5"]]),
-        ("lenet", (28, 28, 1), 5, [["10"], ["12"]]),
-        ("cnn9", (32, 32, 3), 10, [["29", "30"], ["33"]]),
-        ("resnet18", (32, 32, 3), 10, [["10"], ["12"]]),
-        ("preact-resnet18", (32, 32, 3), 10, [["8"], ["10"]]),
-        ("wide-resnet-28-10", (32, 32, 3), 14, [["12", "13"], ["16"]]),
-    ],
-)
-def test_layers_of_the_catalogue(model, shape, count, end):
-    with torch.device("meta"):
-        found = layers(models.MODELS[model.split(":")[0]](shape, 10, **({"widths": "8x8"} if ":" in model else {})))
-    assert len(found) == count
-    assert found[-2:] == end
-
-
-class Wrapped(nn.Module):
-    """A user's module: a normalisation at the input, a body in a container, a head."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Module()
-        self.inner.norm = nn.BatchNorm1d(4)
-        self.inner.body = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 3))
-        self.inner.head = nn.Linear(3, 2)
-        self.scale = nn.Parameter(torch.ones(1))
-
-
-def test_layers_of_a_users_module():
-    expected = [["inner.norm", "inner.body.0", "inner.body.1"], ["inner.body.3"], ["inner.head"]]
-    assert layers(Wrapped()) == expected
-    assert layers(nn.Linear(2, 2)) == []
-
-
-@pytest.mark.parametrize("last", [0, 1, 2])
-def test_renewing(last):
-    old, fresh = Wrapped(), Wrapped()
-    old.get_submodule("inner.body.1").running_mean.fill_(3.0)
-    found = renewed(old, fresh, last)
-    tail = ("inner.body.3.", "inner.head.")[2 - last :]
-    for name, value in found.state_dict().items():
-        origin = fresh if last and name.startswith(tail) else old
-        assert torch.equal(value, origin.state_dict()[name]), name
-        assert value.data_ptr() != origin.state_dict()[name].data_ptr()
-    for name, parameter in found.named_parameters():
-        assert parameter.requires_grad == (not last or name.startswith(tail)), name
-
-
-def test_what_a_user_froze_stays_frozen():
-    old, fresh = Wrapped(), Wrapped()
-    for net in (old, fresh):
-        net.inner.head.bias.requires_grad_(False)
-    for last in (0, 1):
-        assert not renewed(old, fresh, last).inner.head.bias.requires_grad
 
 
 def test_phases():

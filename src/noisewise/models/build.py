@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from noisewise.catalogue import load
 from noisewise.errors import BadInput
 from noisewise.models.catalogue import MODELS
+from noisewise.models.parts import linear_layers, record_calls
 from noisewise.spec import parse
 
 
@@ -62,17 +63,11 @@ def penultimate(net: nn.Module, x: Tensor) -> Tensor:
     Raises:
         BadInput: the network uses no `nn.Linear`.
     """
-    seen: list[Tensor] = []
-    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
-    handles = [module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for module in linear]
-    try:
+    with record_calls(linear_layers(net)) as calls:
         net(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not seen:
+    if not calls:
         raise BadInput(f"{type(net).__name__} uses no nn.Linear, so it has no penultimate features")
-    return seen[-1].flatten(1)
+    return calls[-1].input.flatten(1)
 
 
 def _checked(shape: tuple[int, ...], classes: int, seed: int) -> tuple[int, ...]:

@@ -20,6 +20,8 @@ from torch.func import functional_call, vjp, vmap
 from torch.nn.functional import unfold
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from noisewise.models.parts import forward_hooks
+
 NUMBERS_AT_ONCE = 1 << 25
 MOST_ROWS = 64
 
@@ -66,21 +68,15 @@ class Squares:
     def passed(self, x: Tensor) -> Iterator[Passed]:
         """One forward pass of (n, ...) rows, to go back through as often as one likes within the block."""
         calls: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in self._known}
+        names = {module: name for name, module in self._known.items()}
 
-        def kept(name: str) -> Callable[..., Tensor]:
-            def keep(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-                calls[name].append((inputs[0].detach().clone(), output))
-                return output.clone()
+        def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            calls[names[module]].append((inputs[0].detach().clone(), output))
+            # A later layer may change its input in place (ReLU does): it gets a copy, and we keep what was computed.
+            return output.clone()
 
-            return keep
-
-        handles = [module.register_forward_hook(kept(name)) for name, module in self._known.items()]
-        try:
-            with torch.enable_grad():
-                logits = self.net(x.detach().requires_grad_().clone())
-        finally:
-            for handle in handles:
-                handle.remove()
+        with forward_hooks(names, keep), torch.enable_grad():
+            logits = self.net(x.detach().requires_grad_().clone())
         once = {name: found[0] for name, found in calls.items() if len(found) == 1 and len(found[0][0]) == len(x)}
         yield Passed(self, x, logits, once)
 

@@ -25,14 +25,16 @@ It is the cheap end of Xu et al. (Faster Meta Update Strategy, CVPR 2021), who c
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
 from noisewise.errors import BadInput
+from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Chain, Gradients, Method
 from noisewise.training.networks import Networks, no_trace, stateless_forward
@@ -200,23 +202,14 @@ def last_layer(nets: Networks, x: Tensor) -> tuple[Tensor, list[tuple[nn.Linear,
     Raises:
         BadInput: a network whose logits are not the output of a trainable `nn.Linear`.
     """
-    seen: list[list[tuple[nn.Linear, Tensor, Tensor]]] = [[] for _ in nets.nets]
-    handles = [
-        module.register_forward_hook(lambda layer, given, output, calls=calls: calls.append((layer, given[0], output)))
-        for net, calls in zip(nets.nets, seen, strict=True)
-        for module in net.modules()
-        if isinstance(module, nn.Linear)
-    ]
-    try:
+    with contextlib.ExitStack() as stack:
+        seen = [stack.enter_context(record_calls(linear_layers(net))) for net in nets.nets]
         with torch.no_grad():
             logits = stateless_forward(nets, x)
-    finally:
-        for handle in handles:
-            handle.remove()
     for calls, z in zip(seen, logits, strict=True):
-        if not calls or not calls[-1][0].weight.requires_grad or not _same(calls[-1][2], z):
+        if not calls or not calls[-1].module.weight.requires_grad or not _same(calls[-1].output, z):
             raise BadInput("order='last-layer' needs networks that end in a trainable nn.Linear, and this one does not")
-    return logits, [(calls[-1][0], calls[-1][1].to(logits.dtype)) for calls in seen]
+    return logits, [(cast(nn.Linear, calls[-1].module), calls[-1].input.to(logits.dtype)) for calls in seen]
 
 
 def _same(output: Tensor, logits: Tensor) -> bool:

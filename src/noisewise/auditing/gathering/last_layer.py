@@ -22,6 +22,7 @@ from noisewise.data import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.models import build, penultimate
+from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training import Method, Training
 from noisewise.training.networks import evaluating
 from noisewise.training.observer import Observer, Row
@@ -64,7 +65,7 @@ def check_last_layer(data: Dataset, model: str | nn.Module | Callable[..., nn.Mo
         BadInput: the model has no `nn.Linear`.
     """
     net = build(model, data.shape, len(data.classes))
-    if not any(isinstance(module, nn.Linear) for module in net.modules()):
+    if not linear_layers(net):
         raise BadInput(
             f"model {type(net).__name__} has no nn.Linear, so detectors that look at its last layer or its features "
             f"({', '.join(name for name in DETECTORS if needed([name]))}) cannot be asked for"
@@ -88,13 +89,9 @@ def look(training: Training, rows: Rows) -> LastLayer:
 
 def _ask(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """(B, d) features and (B, K) logits by one forward pass."""
-    found: list[Tensor] = []
-    handle = net.register_forward_hook(lambda _module, _inputs, outputs: found.append(outputs))
-    try:
+    with record_calls([net]) as calls:
         features = penultimate(net, x)
-    finally:
-        handle.remove()
-    return features.float(), found[0].float()
+    return features.float(), calls[0].output.float()
 
 
 def features_of_all(training: Training, held: np.ndarray) -> np.ndarray:

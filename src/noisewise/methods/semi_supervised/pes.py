@@ -24,10 +24,8 @@ use Adam with 1e-4; confidence is looked at without augmentation.
 
 from __future__ import annotations
 
-import copy
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from noisewise import models
@@ -43,6 +41,7 @@ from noisewise.methods.semi_supervised.mixmatch import (
     sharpen,
     two_views,
 )
+from noisewise.models.parts import layers, reinitialise_last
 from noisewise.training.batch import Batch
 from noisewise.training.config import seeded
 from noisewise.training.method import Card, Method, Task
@@ -66,51 +65,9 @@ CARD = Card(
     "semi at 40 % noise",
 )
 
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _MOST_WEIGHT = 3.0
 _LATE_ALPHA = 0.75
 _RAMP = 16
-
-
-def layers(net: nn.Module) -> list[list[str]]:
-    """The names of the submodules of each layer, from front to back.
-
-    A layer is a submodule with weights, found through containers, and the normalisation that follows it.
-    """
-    found: list[list[str]] = []
-    complete = True
-    for name, module in _units(net):
-        has_weights = any(p.ndim >= 2 for p in module.parameters())
-        if not found or (has_weights and complete):
-            found.append([name])
-            complete = has_weights
-        else:
-            found[-1].append(name)
-            complete = complete or has_weights
-    return found
-
-
-def _units(net: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
-    children = [(f"{prefix}{name}", m) for name, m in net.named_children() if next(m.parameters(), None) is not None]
-    found: list[tuple[str, nn.Module]] = []
-    for name, module in children:
-        inside = _units(module, f"{name}.") if len(children) == 1 or isinstance(module, _CONTAINERS) else []
-        found.extend(inside or [(name, module)])
-    return found
-
-
-def renewed(net: nn.Module, fresh: nn.Module, last: int) -> nn.Module:
-    """A copy of a network whose `last` layers have the weights of `fresh`, and alone will learn.
-
-    With `last` = 0 a plain copy that learns as `fresh` does.
-    """
-    parts, copied = layers(net), copy.deepcopy(net)
-    names = [name for part in parts[len(parts) - last :] for name in part]
-    for name in names:
-        copied.get_submodule(name).load_state_dict(fresh.get_submodule(name).state_dict())
-    for (name, mine), theirs in zip(copied.named_parameters(), fresh.parameters(), strict=True):
-        mine.requires_grad_(theirs.requires_grad and (not last or name.startswith(tuple(f"{n}." for n in names))))
-    return copied
 
 
 def class_weights(given: Tensor, kept: Tensor, classes: int) -> Tensor:
@@ -261,7 +218,7 @@ def _continued(training: Training, before: Learner, last: int, done: int) -> Lea
     name = f"last {last}" if last else "confident"
     seed = seeded(training.config.seed, name, 0) % 2**31
     fresh = models.build(training.model, training.data.shape, training.classes, seed=seed)
-    nets = Networks([renewed(before.nets[0], fresh, last)], training.config.torch_precision)
+    nets = Networks([reinitialise_last(before.nets[0], fresh, last)], training.config.torch_precision)
     learner = training.add_learner(name, nets)
     learner.epochs_done = max(learner.epochs_done, done)
     return learner

@@ -24,6 +24,7 @@ from noisewise import models
 from noisewise.methods.checks import within
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.methods.semi_supervised.mixmatch import mix_rows, ramp, sharpen
+from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy, one_hot
 from noisewise.training.config import seeded
 from noisewise.training.method import Card, EpochEnd, Method, Task
@@ -91,20 +92,17 @@ class TwoHeads(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        found = [module for module in net.modules() if isinstance(module, nn.Linear)]
+        found = linear_layers(net)
+        # A tuple hides the module from `nn.Module`, which would register it a second time, under a second name.
         self._last = tuple(found[-1:])
         self.auxiliary = nn.Linear(found[-1].in_features, found[-1].out_features) if found else None
 
     def forward(self, x: Tensor) -> Tensor:
         if self.auxiliary is None or not self.training:
             return self.net(x)
-        seen: list[Tensor] = []
-        handle = self._last[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-        try:
+        with record_calls(self._last) as calls:
             main = self.net(x)
-        finally:
-            handle.remove()
-        return torch.cat([main, self.auxiliary(seen[-1])], dim=-1)
+        return torch.cat([main, self.auxiliary(calls[-1].input)], dim=-1)
 
 
 @dataclass(frozen=True)
