@@ -18,9 +18,10 @@ import noisewise
 from noisewise.errors import BadInput
 from noisewise.files import whole, write_json
 from noisewise.studies.catalogue import STUDIES
+from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.measured import Measured, last
 from noisewise.studies.frame.report import computing, duration
-from noisewise.studies.frame.study import Claim, Study
+from noisewise.studies.frame.study import Study
 
 MEASURED = Path(noisewise.__file__).parent / "studies" / "measured.json"
 

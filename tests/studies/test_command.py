@@ -40,7 +40,11 @@ def test_a_study_runs_and_goes_on(run, catalogued, tmp_path):
 
 
 def test_a_claim_that_fails_ends_with_1(run, example, monkeypatch, tmp_path):
-    changed = replace(example.STUDY, claims=lambda results: [Claim("never", "It cannot be.", 1.0, "<", 0.0)])
+    changed = replace(
+        example.STUDY,
+        claims=[{"id": "never", "says": "It cannot be.", "holds": "< 0"}],
+        measured=lambda results: {"never": 1.0},
+    )
     monkeypatch.setattr(example, "STUDY", changed)
     code, out, _ = run("mean_error:STUDY", "--scale", "smoke", "--out", tmp_path)
     assert code == 1
@@ -48,8 +52,8 @@ def test_a_claim_that_fails_ends_with_1(run, example, monkeypatch, tmp_path):
 
 
 def test_a_run_that_fails_ends_with_1_and_claims_nothing(run, example, monkeypatch, tmp_path):
-    def runs(scale, source, model):
-        return [Task("mean_error:none"), *example.runs(scale, source, model)]
+    def runs(scale):
+        return [Task("mean_error:none"), *example.runs(scale)]
 
     monkeypatch.setattr(example, "STUDY", replace(example.STUDY, runs=runs))
     code, out, err = run("mean_error:STUDY", "--scale", "smoke", "--out", tmp_path)
@@ -66,7 +70,10 @@ def test_a_run_that_fails_ends_with_1_and_claims_nothing(run, example, monkeypat
         ([], "say which studies: NAME..., or --all, or --list"),
         (["mean-error", "--all"], "say which studies"),
         (["mean-error"], "--out is missing"),
-        (["mean-error", "--scale", "paper", "--out", "x"], "scale='paper' is none of the study"),
+        (
+            ["mean-error", "--scale", "paper", "--out", "x"],
+            "study 'mean-error' has no scale 'paper'; available: smoke, cpu",
+        ),
         (["mean-error", "--scale", "huge", "--out", "x"], "'huge' is not one of"),
         (["mean-error", "--source", "digits", "--out", "x"], "source='digits' cannot be chosen"),
         (["mean-error", "--workers", "0", "--out", "x"], "not in the range"),
@@ -78,6 +85,22 @@ def test_bad_input(run, catalogued, tmp_path, monkeypatch, arguments, words):
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_claims_are_listed_before_any_run(run, catalogued, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("mean-error", "--claims")
+    assert code == 0
+    assert "root-law" in out
+    assert "-0.52 to -0.48" in out
+    (entry,) = json.loads(run("mean-error", "--claims", "--json", "--scale", "smoke")[1])
+    assert (entry["study"], entry["claim"], entry["scale"]) == ("mean-error", "root-law", "smoke")
+    assert (entry["comparison"], entry["threshold"], entry["optional"]) == ("in", [-0.52, -0.48], False)
+    assert "measured" not in entry
+    assert "root-law" in run("--all", "--claims")[1]
+    code, _, err = run("mean-error", "--claims", "--scale", "paper")
+    assert (code, "has no scale 'paper'" in err) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -98,7 +121,7 @@ def test_an_empty_catalogue_says_so(run, monkeypatch, tmp_path):
 def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path):
     monkeypatch.setattr("noisewise.studies.STUDIES._entries", {"mean-error": "mean_error:STUDY"})
     _, out, _ = run("--list")
-    assert out.startswith("mean-error\n  The mean of more draws errs less, by the root of their number (Gauss")
+    assert out.startswith("mean-error\n  The error of a mean falls with the root of the number of draws (Gauss")
     assert "smoke: not measured, cpu: not measured" in out
     assert "at last" not in out
     claims = [Claim(name, "s", 1.0, ">=", limit).plain("cpu") for name, limit in (("a", 0.0), ("b", 2.0))]

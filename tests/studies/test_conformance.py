@@ -7,7 +7,7 @@ import pytest
 
 from noisewise.catalogue import load
 from noisewise.studies import STUDIES, perform
-from noisewise.studies.frame.study import SCALES
+from noisewise.studies.frame.study import SCALES, Study
 
 SECONDS_FOR_SMOKE = 60
 
@@ -26,6 +26,12 @@ def test_cards_are_complete(study):
     assert 1800 < card.year < 2100
     assert {"smoke", "cpu"} <= set(card.scales)
     assert 0 < card.budget["smoke"] <= SECONDS_FOR_SMOKE
+
+
+def test_claims_can_be_read_before_a_run(study):
+    if isinstance(study, Study):
+        for scale in study.card.scales:
+            assert study.listed(study.scale(scale))
 
 
 def test_runs_can_be_sent_and_found_again(study):
@@ -55,6 +61,7 @@ def test_smoke_runs_within_its_budget(study, tmp_path):
 
 
 def test_the_example_of_the_documentation_is_the_one_tested_here():
-    page = Path(__file__).parents[2] / "docs" / "studies.md"
-    text = (Path(__file__).parent / "example" / "mean_error.py").read_text(encoding="utf-8")
-    assert f"```python\n{text}```" in page.read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
+    for suffix, language in ((".py", "python"), (".toml", "toml")):
+        text = (Path(__file__).parent / "example" / f"mean_error{suffix}").read_text(encoding="utf-8")
+        assert f"```{language}\n{text}```" in page

@@ -38,7 +38,7 @@ def test_the_gallery_shows_finished_studies(finished, tmp_path):
     assert known["mean-error"]["smoke"]["runs"] == 3
     assert known["mean-error"]["smoke"]["claims"] == json.loads((finished / "mean-error" / "claims.json").read_text())
     text = (docs / "gallery.md").read_text()
-    assert "![The mean of more draws errs less" in text
+    assert "![The error of a mean falls" in text
     assert "](gallery/mean-error-smoke.png)" in text
     slope = f"{known['mean-error']['smoke']['claims'][0]['measured']:.4g}"
     assert f"| root-law: The error falls as the root of the number of draws. | {slope} | -0.52 to -0.48 | yes |" in text

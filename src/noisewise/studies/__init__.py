@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from noisewise.studies.catalogue import STUDIES, find
+from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.perform import Outcome, perform
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import SCALES, Card, Claim, Study
+from noisewise.studies.frame.study import SCALES, Card, Scale, Study
 from noisewise.studies.frame.trainings import training
 
-__all__ = ["SCALES", "STUDIES", "Card", "Claim", "Outcome", "Results", "Study", "find", "perform", "training"]
+__all__ = ["SCALES", "STUDIES", "Card", "Claim", "Outcome", "Results", "Scale", "Study", "find", "perform", "training"]

@@ -1,9 +1,10 @@
-"""The names of studies. Adding one is one file and one line here."""
+"""The names of studies. Adding one is a TOML file, a Python file and one line here."""
 
 from __future__ import annotations
 
 from noisewise.catalogue import Catalogue, load
 from noisewise.errors import BadInput
+from noisewise.studies.frame import former
 from noisewise.studies.frame.study import Study
 
 STUDIES = Catalogue(
@@ -55,9 +56,9 @@ def find(name: str) -> Study:
     """The study of a name in the catalogue, or "module:attribute" for one of your own.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is no such study.
     """
     found = load(name) if ":" in name else STUDIES[name]
-    if not isinstance(found, Study):
-        raise BadInput(f"{name!r} is no study but a {type(found).__name__}")
-    return found
+    if not isinstance(found, (Study, former.Study)):
+        raise BadInput(f"{name!r} is not a study but a {type(found).__name__}")
+    return found  # type: ignore[return-value]

@@ -11,7 +11,7 @@ import pytest
 from noisewise.compute import Done, Task
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS
-from noisewise.studies import Claim, perform
+from noisewise.studies import perform
 
 FILES = {"claims.json", "timings.json", "figure.png", "figure.svg", "report.html"}
 
@@ -72,7 +72,11 @@ def test_a_failed_run_leaves_the_study_unwritten_and_the_rest_done(example, tmp_
 
 
 def test_a_claim_that_fails_is_reported(example, tmp_path):
-    study = replace(example.STUDY, claims=lambda results: [Claim("never", "It cannot be.", 1.0, "<", 0.0)])
+    study = replace(
+        example.STUDY,
+        claims=[{"id": "never", "says": "It cannot be.", "holds": "< 0"}],
+        measured=lambda results: {"never": 1.0},
+    )
     outcome = perform(study, "smoke", out=tmp_path, engine=Here())
     assert not outcome.holds
     page = (tmp_path / "mean-error" / "report.html").read_text()
@@ -86,10 +90,9 @@ def test_the_report_escapes_and_needs_no_network(example, tmp_path):
     study = replace(
         example.STUDY,
         card=card,
-        runs=lambda scale, source, model: [
-            Task.of(example.error_of_mean, title=evil, draws=n, repeats=10, seed=0) for n in (2, 4)
-        ],
-        claims=lambda results: [Claim("c", evil, 1.0, ">", 0.0)],
+        runs=lambda scale: [Task.of(example.error_of_mean, title=evil, draws=n, repeats=10, seed=0) for n in (2, 4)],
+        claims=[{"id": "c", "says": evil, "holds": "> 0"}],
+        measured=lambda results: {"c": 1.0},
     )
     perform(study, "smoke", out=tmp_path, source="digits", engine=Here())
     page = (tmp_path / "mean-error" / "report.html").read_text()

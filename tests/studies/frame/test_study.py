@@ -1,16 +1,21 @@
 """Claims, cards and what asks for results."""
 
+import copy
 import math
+import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from noisewise.compute import Result, Task
 from noisewise.errors import BadInput
-from noisewise.studies import STUDIES, Claim, Results, find, training
+from noisewise.studies import STUDIES, Claim, Results, Study, find, training
+from noisewise.studies.frame.claim import listed
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -87,7 +92,7 @@ def test_bad_cards_are_refused(example, changes, words):
 
 def test_a_study_refuses_what_it_does_not_take(example):
     study = example.STUDY
-    with pytest.raises(BadInput, match="scale='paper' is none of the study 'mean-error', which has: smoke, cpu"):
+    with pytest.raises(BadInput, match="study 'mean-error' has no scale 'paper'; available: smoke, cpu"):
         study.tasks("paper")
     for choice in ("source", "model"):
         with pytest.raises(BadInput, match=f"{choice}='x' cannot be chosen"):
@@ -95,18 +100,102 @@ def test_a_study_refuses_what_it_does_not_take(example):
 
 
 def test_a_study_gets_what_a_person_chose_and_runs_nothing_twice(example):
-    def runs(scale, source, model):
-        return [Task("m:f", {"scale": scale, "source": source, "model": model})] * 2
+    def runs(scale):
+        return [Task("m:f", {"scale": scale.name, "source": scale.source, "model": scale.model})] * 2
 
-    study = replace(example.STUDY, runs=runs, card=replace(example.STUDY.card, takes=("source", "model")))
+    study = replace(
+        example.STUDY,
+        runs=runs,
+        card=replace(example.STUDY.card, takes=("source", "model")),
+        values={"smoke": {"source": "mnist", "model": "lenet"}},
+    )
+    (task,) = study.tasks("smoke")
+    assert task.arguments == {"scale": "smoke", "source": "mnist", "model": "lenet"}
     (task,) = study.tasks("smoke", source="digits", model="mlp")
     assert task.arguments == {"scale": "smoke", "source": "digits", "model": "mlp"}
+    assert study.scale("smoke", model="mlp").chosen == {"model": "mlp"}
 
 
-def test_two_claims_of_one_id_are_refused(example):
-    study = replace(example.STUDY, claims=lambda results: [Claim("c", "s", 1.0, ">", 0.0)] * 2)
-    with pytest.raises(BadInput, match="two claims called 'c'"):
-        study.judged(Results("smoke", ()))
+def test_values_of_a_scale(example):
+    scale = example.STUDY.scale("cpu")
+    assert (scale.name, scale.draws, scale.repeats) == ("cpu", [10, 100, 1000, 10000], 2000)
+    assert copy.deepcopy(scale) == pickle.loads(pickle.dumps(scale)) == scale
+    with pytest.raises(AttributeError, match="scale 'cpu' has no value 'drawn'; it has: repeats, draws"):
+        _ = scale.drawn
+
+
+@pytest.mark.parametrize(
+    "found, words",
+    [
+        ({}, r"claims not measured: \['root-law'\], measured without a claim: \[\]"),
+        ({"root-law": 1.0, "other": 1.0}, r"claims not measured: \[\], measured without a claim: \['other'\]"),
+    ],
+)
+def test_every_claim_is_measured_and_none_besides(example, found, words):
+    study = replace(example.STUDY, measured=lambda results: found)
+    with pytest.raises(BadInput, match=words):
+        study.judged(Results(study.scale("smoke"), ()))
+
+
+def test_an_optional_claim_may_be_left_out(example):
+    study = replace(
+        example.STUDY,
+        claims=[{"id": "a", "says": "s", "holds": "> 0", "optional": True}, {"id": "b", "says": "t", "holds": "> 0"}],
+        measured=lambda results: {"b": np.float32(1.0)},
+    )
+    assert study.judged(Results(study.scale("smoke"), ())) == [Claim("b", "t", 1.0, ">", 0.0)]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (("name =", "nome ="), r"mean_error.toml: missing \['name'\], unknown \['nome'\]"),
+        (("year = 1823", "year = "), "cannot read the study in .*mean_error.toml"),
+        (('runs = "2,000 means of up to 1,000 draws"', ""), "scales.smoke. does not say what it runs"),
+        (("budget = 10", ""), "no budget for the scale smoke"),
+        (('holds = "in -0.52 -0.48"', 'holds = "about 3"'), "comparison='about'"),
+        (('holds = "in -0.52 -0.48"', 'holds = "<= x"'), "not a comparison and numbers"),
+        (('holds = "in -0.52 -0.48"', 'holds = "<= {draw}"'), "cannot fill in 'draw' at scale smoke"),
+        (('says = "The', 'said = "The'), r"claim 'root-law': missing \['says'\], unknown \['said'\]"),
+    ],
+)
+def test_bad_files_are_refused(example, tmp_path, change, words):
+    text = Path(example.__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    assert change[0] in text
+    (tmp_path / "mean_error.toml").write_text(text.replace(*change, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=words):
+        Study.load(tmp_path / "mean_error.py", example.runs, example.measured, example.figure)
+
+
+def test_families_of_claims():
+    entries = [
+        {
+            "id": "fit-{kind}-{share}",
+            "each": {"kind": ["a", "b"], "share": "shares"},
+            "says": "{share:.0%}",
+            "holds": "> 0",
+        },
+        {"id": "gain-{net}", "each": [{"net": "mlp:8", "least": 0.5}], "says": "Of\n{net}.", "holds": ">= {least}"},
+        {"id": "whole", "says": "All {rows:,}.", "holds": "in 0 {rows}", "scales": ["paper"]},
+    ]
+    found = listed(entries, "cpu", {"shares": [0.2, 0.4]})
+    assert [claim.id for claim in found] == ["fit-a-0-2", "fit-a-0-4", "fit-b-0-2", "fit-b-0-4", "gain-mlp-8"]
+    assert found[1].statement == "40%"
+    assert found[4] == Claim("gain-mlp-8", "Of mlp:8.", None, ">=", 0.5)
+    assert listed(entries, "paper", {"shares": [], "rows": 60000})[1:] == [
+        Claim("whole", "All 60,000.", None, "in", (0.0, 60000.0))
+    ]
+    with pytest.raises(BadInput, match="two claims have the id 'whole' at scale paper"):
+        listed(entries[2:] * 2, "paper", {"rows": 1})
+
+
+def test_the_word_all_is_none(example, tmp_path):
+    text = Path(example.__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    (tmp_path / "mean_error.toml").write_text(
+        text.replace("repeats = 2000", 'sizes = {rows = "all", seeds = ["all", 1]}')
+    )
+    study = Study.load(tmp_path / "mean_error.py", example.runs, example.measured, example.figure)
+    assert study.scale("smoke").sizes == {"rows": None, "seeds": [None, 1]}
 
 
 @pytest.fixture
@@ -132,6 +221,19 @@ def test_results_are_asked_by_arguments(results):
         results.where(p=0.7).mean("x")
 
 
+def test_the_table_has_a_row_per_run(results):
+    table = results.table
+    assert table.groupby("p")["x"].mean().to_dict() == {0.0: 0.5, 0.5: 1.0}
+    assert table["task"].tolist() == ["fit"] * 4 + ["solve"]
+    assert np.isnan(table["x"].iloc[4])
+    history = pd.DataFrame({"epoch": [1, 2]})
+    both = Result(
+        Task("m:f", {"rows": None, "seed": 1}), {"rows": 50, "history": history, "found": np.ones(2)}, 1.0, ""
+    )
+    (row,) = Results("smoke", (both,)).table.to_dict("records")
+    assert (row["rows"], row["result.rows"], row["history"] is history, len(row["found"])) == (None, 50, True, 2)
+
+
 def test_a_training_is_a_task_with_its_history(tmp_path):
     task = training(source="digits", rows=100, model="mlp:widths=8", method="ce", epochs=2, seed=1, device="cpu")
     assert task.title == "train digits ce mlp:widths=8 rows=100 epochs=2 seed=1 device=cpu"
@@ -146,6 +248,6 @@ def test_a_name_is_found_or_the_nearest_is_told(catalogued, example):
     assert find("mean-error") is find("mean_error:STUDY") is catalogued
     with pytest.raises(BadInput, match=r"unknown study 'mean-eror' \(did you mean 'mean-error'"):
         find("mean-eror")
-    with pytest.raises(BadInput, match="'mean_error:SIZES' is no study but a dict"):
-        find("mean_error:SIZES")
+    with pytest.raises(BadInput, match="'mean_error:np' is not a study but a module"):
+        find("mean_error:np")
     assert "mean-error" in STUDIES

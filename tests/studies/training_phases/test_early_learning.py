@@ -7,7 +7,7 @@ import pytest
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.training_phases.early_learning import RULES, corruption, gains, got, shares
+from noisewise.studies.training_phases.early_learning import RULES, gains, measured
 
 BEST = {0.0: 0.85, 0.2: 0.83, 0.4: 0.8, 0.6: 0.72, 0.8: 0.5}
 LAST = {0.0: 0.84, 0.2: 0.73, 0.4: 0.6, 0.6: 0.4, 0.8: 0.3}
@@ -33,7 +33,7 @@ def planted(best=None, last=None, instance=(0.75, 0.6), share=None):
             "history": pd.DataFrame({"epoch": [1, 2, 3], "test_accuracy": [low, high, low]}),
         }
         items.append(Result(task, values, 1.0, "here"))
-    return study, Results("cpu", tuple(items))
+    return study, Results(study.scale("cpu"), tuple(items))
 
 
 def failing(**options):
@@ -53,16 +53,19 @@ def test_each_claim_can_hold_and_fail():
 
 def test_without_any_gain_no_rule_is_said_to_get_it():
     _, results = planted(best=LAST, instance=(0.6, 0.6))
-    assert all(np.isnan(share) for share in shares(results).values())
+    assert all(np.isnan(measured(results)[f"stopped-by-{rule}"]) for rule in RULES)
 
 
 def test_gains_by_hand():
     _, results = planted(share={"agreement": 0.5})
-    assert gains(results, "symmetric") == pytest.approx([0.01, 0.1, 0.2, 0.32, 0.2])
-    assert gains(results, "instance") == pytest.approx([0.15] * 3)
-    assert got(results.where(corrupt="symmetric:0.4").items[0], "agreement") == pytest.approx(0.1)
-    assert shares(results)["agreement"] == pytest.approx(0.5)
-    assert shares(results)["validation"] == pytest.approx(0.9)
+    runs = gains(results)
+    mean = runs.groupby(["kind", "rate"])["gain"].mean()
+    assert mean["symmetric"].tolist() == pytest.approx([0.01, 0.1, 0.2, 0.32, 0.2])
+    assert mean["instance"].tolist() == pytest.approx([0.15] * 3)
+    assert runs[runs["corrupt"] == "symmetric:0.4"]["agreement"].iloc[0] == pytest.approx(0.1)
+    found = measured(results)
+    assert found["stopped-by-agreement"] == pytest.approx(0.5)
+    assert found["stopped-by-validation"] == pytest.approx(0.9)
 
 
 def test_trainings_are_shared_with_the_study_of_phases():
@@ -76,4 +79,3 @@ def test_trainings_are_shared_with_the_study_of_phases():
 def test_the_figure_has_its_panels():
     study, results = planted()
     assert len(study.figure(results).axes) == 3
-    assert corruption("symmetric", 0.0) == "symmetric:0"

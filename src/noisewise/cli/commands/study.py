@@ -26,11 +26,12 @@ _NONE = "there are no studies in this version"
 @click.command(
     cls=Command,
     example="noisewise study --list\nnoisewise study NAME --scale smoke --out studies/\n"
-    "noisewise study --all --out studies/",
+    "noisewise study NAME --claims\nnoisewise study --all --out studies/",
 )
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--all", "everything", is_flag=True, help="All studies that have the scale.")
 @click.option("--list", "listing", is_flag=True, help="Say what each shows, how long it took and which claims held.")
+@click.option("--claims", "claims", is_flag=True, help="List claims and their thresholds; run nothing.")
 @click.option(
     "--scale",
     type=click.Choice(["smoke", "cpu", "paper"]),
@@ -44,13 +45,14 @@ _NONE = "there are no studies in this version"
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="The folder for the studies and their runs; required unless --list.",
+    help="The folder for the studies and their runs; required unless --list or --claims.",
 )
 @options.as_json
 def study(
     names: tuple[str, ...],
     everything: bool,
     listing: bool,
+    claims: bool,
     scale: str,
     source: str | None,
     model: str | None,
@@ -66,6 +68,9 @@ def study(
         raise BadInput("say which studies: NAME..., or --all, or --list")
     if listing:
         _list(as_json)
+        return 0
+    if claims:
+        _list_claims(_chosen(names, scale), scale, as_json)
         return 0
     if out is None:
         raise BadInput("--out is missing: the folder for the studies and their runs")
@@ -134,6 +139,23 @@ def _show(ended: list[Outcome], as_json: bool) -> None:
         print_table(["study", "claim", "statement", "measured", "required", ""], rows, right="measured required")
     for outcome in ended:
         click.echo(printable(f"{outcome.study.card.name}: {_ending(outcome)}"))
+
+
+def _list_claims(studies: list[Study], scale: str, as_json: bool) -> None:
+    """Print the claims of studies and what they require, before any run."""
+    from noisewise.cli.output import print_json, print_table
+
+    claims = [(one.card.name, claim) for one in studies for claim in one.listed(one.scale(scale))]
+    if as_json:
+        fields = ("claim", "statement", "comparison", "threshold", "scale")
+        entries = [(name, claim.plain(scale), claim.optional) for name, claim in claims]
+        print_json([{"study": name, **{k: entry[k] for k in fields}, "optional": o} for name, entry, o in entries])
+        return
+    rows = [
+        (name, claim.id, claim.statement, f"{claim.required}{' (optional)' if claim.optional else ''}")
+        for name, claim in claims
+    ]
+    print_table(["study", "claim", "statement", "required"], rows, right="required")
 
 
 def _word(holds: bool) -> str:

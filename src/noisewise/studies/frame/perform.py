@@ -14,9 +14,10 @@ from noisewise.figures import styled, write_figure
 from noisewise.files import to_json, whole_folder
 from noisewise.models import MODELS, build
 from noisewise.spec import parse
+from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.report import render
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Claim, Study
+from noisewise.studies.frame.study import Study
 
 RUNS = "runs"
 
@@ -85,7 +86,7 @@ def perform(
         failed.extend([done] if done.error else [])
     if failed:
         return Outcome(study, scale, [], failed, 0.0, folder)
-    results = Results.read(scale, tasks, Path(out) / RUNS)
+    results = Results.read(study.scale(scale, source=source, model=model), tasks, Path(out) / RUNS)
     claims, seconds = study.judged(results), sum(item.seconds for item in results)
     about = {"study": study.card.name, "scale": scale, "source": source, "model": model}
     with whole_folder(folder) as writing:

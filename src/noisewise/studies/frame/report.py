@@ -10,7 +10,8 @@ from typing import Any
 
 from noisewise.auditing.report.markup import count, escape, source_hash
 from noisewise.reports import resource
-from noisewise.studies.frame.study import Card, Claim
+from noisewise.studies.frame.claim import Claim
+from noisewise.studies.frame.study import Card
 
 
 def render(card: Card, claims: Sequence[Claim], timings: dict[str, Any], figure: bytes) -> str:

@@ -1,13 +1,15 @@
-"""The results of a study's runs, and how its claims and its figure ask for them."""
+"""The results of a study's runs: a table with one row per run, and ways to choose among the runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from noisewise.compute import Result, Task, read
 from noisewise.errors import BadInput
@@ -15,20 +17,37 @@ from noisewise.errors import BadInput
 
 @dataclass(frozen=True)
 class Results:
-    """Results in the order of the runs; some of them are Results again.
+    """Results in the order of the runs. A selection of them is a `Results` too.
 
     Attributes:
-        scale: of the study.
-        items: one per run.
+        scale: The `Scale` of the study.
+        items: One result per run.
     """
 
-    scale: str
+    scale: Any
     items: tuple[Result, ...]
 
     @classmethod
-    def read(cls, scale: str, tasks: Iterable[Task], folder: Path) -> Results:
-        """Of finished tasks, from the folder of runs."""
+    def read(cls, scale: Any, tasks: Iterable[Task], folder: Path) -> Results:
+        """The results of finished tasks.
+
+        Args:
+            scale: The `Scale` that the tasks are of.
+            tasks: In the order of the runs.
+            folder: The folder of runs.
+        """
         return cls(scale, tuple(read(task, folder / task.key) for task in tasks))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per run; arguments and values of the result are columns.
+
+        A cell may hold an array, a list or a table such as `history`. The column `task` is the name of the function.
+        Numbers that were not finite, and what a run does not have, are NaN. Where an argument and a value have one
+        name, the column of that name is the argument and `result.NAME` is the value. `groupby` leaves out rows whose
+        key is None (such as `corrupt` of clean data) unless it is called with `dropna=False`.
+        """
+        return pd.DataFrame([_row(item) for item in self.items])
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self.items)
@@ -37,11 +56,11 @@ class Results:
         return len(self.items)
 
     def of(self, function: str) -> Results:
-        """Those of a function, by its name without the module."""
+        """The results of a function, by its name without the module."""
         return Results(self.scale, tuple(item for item in self.items if item.task.name == function))
 
     def where(self, **arguments: Any) -> Results:
-        """Those whose runs had these arguments; None also matches an argument that was not given."""
+        """The results of runs with these arguments; None also matches an argument that was not given."""
         chosen = [
             item
             for item in self.items
@@ -50,7 +69,7 @@ class Results:
         return Results(self.scale, tuple(chosen))
 
     def one(self, **arguments: Any) -> Result:
-        """The only one with these arguments.
+        """The only result with these arguments.
 
         Raises:
             BadInput: there is none, or more than one.
@@ -86,3 +105,9 @@ class Results:
         if not self.items:
             raise BadInput(f"there is no run to take the mean {name!r} of")
         return float(self.numbers(name).mean())
+
+
+def _row(result: Result) -> dict[str, Any]:
+    arguments = result.task.arguments
+    values = {f"result.{name}" if name in arguments else name: value for name, value in result.values.items()}
+    return {"task": result.task.name, **arguments, **values}

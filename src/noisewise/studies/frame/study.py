@@ -1,118 +1,45 @@
-"""What a study is: a card, runs, claims and a figure."""
+"""A study: a TOML file with its card, scales and claims, and three functions."""
 
 from __future__ import annotations
 
-import math
-import operator
 import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisewise.compute import Task
 from noisewise.errors import BadInput
+from noisewise.studies.frame.claim import NAME, Claim, listed
+from noisewise.studies.frame.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from noisewise.studies.frame.results import Results
-
 SCALES = ("smoke", "cpu", "paper")
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "==": operator.eq,
-}
-_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One measurable statement.
-
-    Attributes:
-        id: unique within the study, in lower case with hyphens.
-        statement: one sentence that is true if the claim holds.
-        measured: what was found; None where nothing could be measured.
-        comparison: how `measured` must compare with `threshold`: >=, <=, >, <, ==, or `in` for a closed interval.
-        threshold: a number, or for `in` the two ends.
-
-    Raises:
-        BadInput: an unknown comparison, or a threshold that does not go with it.
-    """
-
-    id: str
-    statement: str
-    measured: float | None
-    comparison: str
-    threshold: float | tuple[float, float]
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(_NAME, self.id):
-            raise BadInput(f"a claim's id={self.id!r} must be lower case words joined by hyphens")
-        if self.comparison != "in" and self.comparison not in _COMPARISONS:
-            raise BadInput(f"comparison={self.comparison!r} of claim {self.id!r} is not one of {', '.join(_known())}")
-        ends = self.threshold if isinstance(self.threshold, Sequence) else (self.threshold,)
-        if len(ends) != (2 if self.comparison == "in" else 1) or not all(map(math.isfinite, ends)):
-            wanted = "two finite numbers" if self.comparison == "in" else "a finite number"
-            raise BadInput(f"threshold={self.threshold!r} of claim {self.id!r} must be {wanted}")
-
-    @property
-    def holds(self) -> bool:
-        """Whether the measured value compares as claimed; what was not measured, or is not finite, does not."""
-        if self.measured is None or not math.isfinite(self.measured):
-            return False
-        if isinstance(self.threshold, Sequence):
-            return self.threshold[0] <= self.measured <= self.threshold[1]
-        return bool(_COMPARISONS[self.comparison](self.measured, self.threshold))
-
-    @property
-    def required(self) -> str:
-        """What is required as text: ">= 0.99", "0.8 to 1"."""
-        if isinstance(self.threshold, Sequence):
-            return f"{self.threshold[0]:.4g} to {self.threshold[1]:.4g}"
-        return f"{self.comparison} {self.threshold:.4g}"
-
-    @property
-    def found(self) -> str:
-        """The measured value as text."""
-        return "not measured" if self.measured is None else f"{self.measured:.4g}"
-
-    def plain(self, scale: str) -> dict[str, Any]:
-        """An entry of `claims.json`."""
-        return {
-            "claim": self.id,
-            "statement": self.statement,
-            "measured": self.measured,
-            "comparison": self.comparison,
-            "threshold": self.threshold,
-            "holds": self.holds,
-            "scale": scale,
-        }
-
-
-def _known() -> tuple[str, ...]:
-    return (*_COMPARISONS, "in")
+CHOICES = ("source", "model")
+ALL = "all"
+_CARD = ("name", "title", "shows", "paper", "year", "figure", "explanation")
+_OPTIONAL = ("departures", "takes")
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a person is told about a study.
+    """What a study is about.
 
     Attributes:
-        name: in the catalogue, in lower case with hyphens.
-        title: the finding in one line.
-        shows: what it shows, in two sentences.
-        paper: authors, title and where it was published. year: of it.
-        figure: the figure or table of the paper, such as "Figure 1b".
-        explanation: one paragraph: why one sees what one sees.
-        departures: where the study departs from the paper.
-        scales: by scale what it runs: data, networks, seeds. A scale that is not named cannot be run.
-        budget: by scale the seconds of computing, on an idle machine, that it must not exceed; stated for smoke at
-            least.
-        takes: which of "source" and "model" a person may choose.
+        name: In the catalogue, in lower case with hyphens.
+        title: The finding in one line.
+        shows: What the study shows, in two sentences.
+        paper: Authors, title and where it was published.
+        year: Year of publication.
+        figure: The figure or table of the paper, such as "Figure 1b".
+        explanation: One paragraph: why one sees what one sees.
+        scales: By scale, what it runs: data, networks, seeds. A scale that is missing cannot be run.
+        budget: By scale, the most seconds of computing on an idle machine; stated for smoke at least.
+        departures: Where the study departs from the paper.
+        takes: Which of "source" and "model" a person may choose.
 
     Raises:
         BadInput: a name of the wrong form, an unknown scale or choice, or no budget for smoke.
@@ -131,60 +58,178 @@ class Card:
     takes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(_NAME, self.name):
+        if not re.fullmatch(NAME, self.name):
             raise BadInput(f"a study's name={self.name!r} must be lower case words joined by hyphens")
-        for given, known in ((self.scales, SCALES), (self.budget, tuple(self.scales)), (self.takes, _CHOICES)):
+        for given, known in ((self.scales, SCALES), (self.budget, tuple(self.scales)), (self.takes, CHOICES)):
             for word in given:
                 if word not in known:
-                    raise BadInput(f"the card of study {self.name!r} names {word!r}, which is none of {known}")
+                    legal = ", ".join(known)
+                    raise BadInput(f"the card of study {self.name!r} names {word!r}; available: {legal}")
         if "smoke" in self.scales and "smoke" not in self.budget:
             raise BadInput(f"the card of study {self.name!r} states no budget for the scale smoke")
 
 
-_CHOICES = ("source", "model")
+@dataclass(frozen=True)
+class Scale:
+    """A scale of a study: its values in the TOML file, as attributes.
+
+    `scale.rows` is the value `rows` of the table `[scales.NAME]`, or else of `[values]`, which holds for all scales.
+    `scale.source` and `scale.model` are those that a person chose where a person did.
+
+    Attributes:
+        name: smoke, cpu or paper.
+        values: Plain data by name.
+        chosen: What a person chose, of `source` and `model`.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        """A value.
+
+        Raises:
+            AttributeError: the scale has no such value.
+        """
+        # Copying and pickling ask for attributes before `values` is there.
+        values = self.__dict__.get("values", {})
+        if name not in values:
+            raise AttributeError(
+                f"scale {self.__dict__.get('name')!r} has no value {name!r}; it has: {', '.join(values)}"
+            )
+        return values[name]
 
 
 @dataclass(frozen=True)
 class Study:
-    """A published experiment as a program.
+    """A published experiment as a program; `Study.load` makes one.
 
     Attributes:
-        card: what a person is told.
-        runs: called with the keywords scale, source and model; gives the tasks. Source and model are None, or what a
-            person chose, where the card says that they may.
-        claims: from the results to claims.
-        figure: from the results to a figure (see `style.subplots`).
+        card: What it is about.
+        values: By scale, the values that its runs and claims use.
+        claims: The tables `[[claims]]` of its file; `listed` reads them at a scale.
+        runs: From a `Scale` to tasks.
+        measured: From `Results` to what was measured, by id of the claim.
+        figure: From `Results` to a figure (see `noisewise.figures.subplots`).
     """
 
     card: Card
-    runs: Callable[..., list[Task]] = field(repr=False)
-    claims: Callable[[Results], list[Claim]] = field(repr=False)
+    values: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    claims: Sequence[Mapping[str, Any]] = field(repr=False)
+    runs: Callable[[Scale], list[Task]] = field(repr=False)
+    measured: Callable[[Results], Mapping[str, Any]] = field(repr=False)
     figure: Callable[[Results], Figure] = field(repr=False)
 
-    def tasks(self, scale: str, *, source: str | None = None, model: str | None = None) -> list[Task]:
-        """The runs at a scale, each once.
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        runs: Callable[[Scale], list[Task]],
+        measured: Callable[[Results], Mapping[str, Any]],
+        figure: Callable[[Results], Figure],
+    ) -> Study:
+        """The study of the TOML file beside a Python file.
+
+        Args:
+            path: The Python file, `__file__`.
+            runs: From a `Scale` to tasks.
+            measured: From `Results` to what was measured, by id of the claim.
+            figure: From `Results` to a figure.
+
+        Raises:
+            BadInput: there is no such TOML file, it cannot be read, or it has fields that are missing or unknown.
+        """
+        path = Path(path).with_suffix(".toml")
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadInput(f"cannot read the study in {path}: {error}") from error
+        missing = {*_CARD, "scales", "claims"} - set(table)
+        unknown = set(table) - {*_CARD, *_OPTIONAL, "scales", "claims", "values"}
+        if missing or unknown:
+            raise BadInput(f"{path.name}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+        scales = {name: dict(values) for name, values in table["scales"].items()}
+        text = {name: _unwrapped(table[name]) for name in (*_CARD, *_OPTIONAL) if name in table}
+        for name, values in scales.items():
+            if "runs" not in values:
+                raise BadInput(f"{path.name}: [scales.{name}] does not say what it runs; add `runs`")
+        card = Card(
+            **text,
+            scales={name: _unwrapped(values.pop("runs")) for name, values in scales.items()},
+            budget={name: values.pop("budget") for name, values in scales.items() if "budget" in values},
+        )
+        shared = table.get("values", {})
+        found = {name: _nones({**shared, **values}) for name, values in scales.items()}
+        study = cls(card, found, table["claims"], runs, measured, figure)
+        for name in scales:
+            study.listed(study.scale(name))
+        return study
+
+    def scale(self, name: str, *, source: str | None = None, model: str | None = None) -> Scale:
+        """A scale with what a person chose.
+
+        Args:
+            name: smoke, cpu or paper.
+            source: A data source in place of the study's own.
+            model: A network in place of the study's own.
 
         Raises:
             BadInput: the study has no such scale, or takes no source or model.
         """
-        if scale not in self.card.scales:
-            legal = ", ".join(self.card.scales)
-            raise BadInput(f"scale={scale!r} is none of the study {self.card.name!r}, which has: {legal}")
-        chosen = {"source": source, "model": model}
-        for name, value in chosen.items():
-            if value is not None and name not in self.card.takes:
-                raise BadInput(f"{name}={value!r} cannot be chosen: the study {self.card.name!r} has its own {name}")
-        return list({task.key: task for task in self.runs(scale=scale, **chosen)}.values())
+        own = chosen(self.card, name, source=source, model=model)
+        return Scale(name, {**self.values[name], **own}, own)
+
+    def tasks(self, scale: str, *, source: str | None = None, model: str | None = None) -> list[Task]:
+        """The runs at a scale, each once; arguments and errors as of `scale`."""
+        tasks = self.runs(self.scale(scale, source=source, model=model))
+        return list({task.key: task for task in tasks}.values())
+
+    def listed(self, scale: Scale) -> list[Claim]:
+        """The claims at a scale, before anything is measured."""
+        return listed(self.claims, scale.name, scale.values)
 
     def judged(self, results: Results) -> list[Claim]:
-        """The claims about the results.
+        """The claims with what was measured, in the order of the TOML file.
 
         Raises:
-            BadInput: two claims of one id.
+            BadInput: a claim was not measured, or something was measured that no claim is about.
         """
-        found = self.claims(results)
-        ids = [claim.id for claim in found]
-        twice = sorted({one for one in ids if ids.count(one) > 1})
-        if twice:
-            raise BadInput(f"the study {self.card.name!r} has two claims called {twice[0]!r}")
-        return found
+        found, claims = dict(self.measured(results)), self.listed(results.scale)
+        missing = [claim.id for claim in claims if claim.id not in found and not claim.optional]
+        unknown = [name for name in found if name not in {claim.id for claim in claims}]
+        if missing or unknown:
+            where = f"study {self.card.name!r} at scale {results.scale.name}"
+            raise BadInput(f"{where}: claims not measured: {missing}, measured without a claim: {unknown}")
+        return [replace(claim, measured=_number(found[claim.id])) for claim in claims if claim.id in found]
+
+
+def chosen(card: Card, scale: str, *, source: str | None, model: str | None) -> dict[str, str]:
+    """What a person chose, by name.
+
+    Raises:
+        BadInput: the study has no such scale, or takes no source or model.
+    """
+    if scale not in card.scales:
+        raise BadInput(f"study {card.name!r} has no scale {scale!r}; available: {', '.join(card.scales)}")
+    found = {name: value for name, value in (("source", source), ("model", model)) if value is not None}
+    for name, value in found.items():
+        if name not in card.takes:
+            raise BadInput(f"{name}={value!r} cannot be chosen: study {card.name!r} has its own {name}")
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _unwrapped(value: Any) -> Any:
+    """Text of several lines as one paragraph; a list as a tuple."""
+    return " ".join(value.split()) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+def _nones(value: Any) -> Any:
+    """Plain data with None for the word "all": TOML has no null, and None takes all rows."""
+    if isinstance(value, dict):
+        return {name: _nones(one) for name, one in value.items()}
+    return [_nones(one) for one in value] if isinstance(value, list) else None if value == ALL else value

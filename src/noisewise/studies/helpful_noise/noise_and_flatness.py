@@ -15,9 +15,9 @@ from noisewise.methods.catalogue import METHODS
 from noisewise.probes import Subject
 from noisewise.probes.curvature import Curvature
 from noisewise.spec import parse
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.interpolation import Looks, prepared
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.training import Learner, Training
 from noisewise.training.config import configured, seeded
 from noisewise.training.method import Method

@@ -8,8 +8,8 @@ import numpy as np
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.studies.helpful_noise.descents import ARMS, STEPS, checked, reflected, trapped, turned, walked
 from noisewise.theory.nonoverlapping import Teacher, loss, spurious, threshold
 

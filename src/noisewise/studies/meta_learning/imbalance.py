@@ -11,9 +11,9 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.classical.adaboost import boosted
 from noisewise.models.trees import BoostedTrees
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.studies.frame.weighting import balanced, rows_of, tail, weighing
 from noisewise.studies.meta_learning.meta_weight_net import CASES, NETS, NOISY, SOURCES, method_of, run_of
 

@@ -13,8 +13,8 @@ from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.learned.learned_loss import BASES
 from noisewise.studies.frame.followed import best, drawn, follow, following
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, subplots
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.studies.frame.weighting import balanced, draw_curves, slope, weighing
 
 if TYPE_CHECKING:

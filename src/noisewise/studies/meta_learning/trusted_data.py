@@ -16,9 +16,9 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.transition.glc import GoldLossCorrection
 from noisewise.noise import corrupt as corrupted
 from noisewise.studies.frame.followed import drawn, follow, following
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.training import Training
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import torch
 
 from noisewise.compute import Task
 from noisewise.figures import GREY, subplots
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.theory.expressivity import count_weights, memorise, memorise_deep
 
 if TYPE_CHECKING:

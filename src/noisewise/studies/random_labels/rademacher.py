@@ -12,9 +12,9 @@ from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
 from noisewise.models.build import parameter_count
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.samples import sample, unit
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.theory.counting import massart, separable
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import torch
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.gradients.cdr import CDR
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.studies.robust_early_learning.robust_early import PLAIN, SIZES, best_of, last_of, spec, trained
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import Task as Trained

@@ -11,10 +11,10 @@ from noisewise.compute import Task
 from noisewise.data import Dataset, load
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.samples import unit
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.theory.complexity import MEASURES, Ground
 from noisewise.theory.wide import Spectrum, distinct, infinite_gram, unit_rows
 from noisewise.training import Method, Training

@@ -14,9 +14,9 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.samples import sample, unit
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
 from noisewise.training.config import configured
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.pairs import pair
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.theory.tangent import (
     TangentNet,
     alignment,

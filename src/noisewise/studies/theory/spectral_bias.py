@@ -12,10 +12,10 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.samples import Sample, sample, unit
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.theory.spectrum import (
     amplitudes_of,
     descend,

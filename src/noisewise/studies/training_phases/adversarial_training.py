@@ -9,9 +9,9 @@ import numpy as np
 
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.interpolation import prepared, spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.study import Card, Claim, Study
 from noisewise.training import Config
 
 if TYPE_CHECKING:
