@@ -57,10 +57,47 @@ def test_misfit_of_consensus():
     assert_close(by_prior, numbers["grad_prior"])
 
 
+def dense_misfit(numbers, transition, prior):
+    """The misfit from the official counts, with the whole of every consensus tensor held."""
+    modelled = [
+        torch.einsum("i,ij->j", prior, transition),
+        torch.einsum("i,ij,ik->jk", prior, transition, transition),
+        torch.einsum("i,ij,ik,il->jkl", prior, transition, transition, transition),
+    ]
+    counted = [numbers[f"count{order}"].reshape([3] * order) for order in (1, 2, 3)]
+    return sum((one - other).norm() for one, other in zip(counted, modelled, strict=True))
+
+
+def test_fit_of_consensus_by_dense_tensors():
+    """The same best step of the same path: 200 steps of Adam, so few that rounding has not yet grown (about 1e-10)."""
+    numbers = stored("hoc")
+    raw = [(5 * torch.eye(3).double() - 1).requires_grad_(), torch.full((3,), 1 / 3).double().requires_grad_()]
+    optimizer = torch.optim.Adam(raw, lr=0.1)
+    path = []
+    for _ in range(200):
+        transition, prior = raw[0].softmax(dim=1), raw[1].softmax(dim=0)
+        misfit = dense_misfit(numbers, transition, prior)
+        path.append((float(misfit.detach()), transition.detach(), prior.detach()))
+        optimizer.zero_grad()
+        misfit.backward()
+        optimizer.step()
+    least, transition, prior = min(path, key=lambda entry: entry[0])
+    assert path[-1][0] > least + 1e-3, "the last step is not the best one"
+    found = fit_consensus(*consensus(numbers), 3, steps=200)
+    assert_close(found[0], transition, rtol=0, atol=1e-6)
+    assert_close(found[1], prior, rtol=0, atol=1e-6)
+    assert float(consensus_misfit(*found, *consensus(numbers))) == pytest.approx(least, abs=1e-7)
+
+
 def test_fit_of_consensus():
+    """Adam at a constant rate circles the kink of a sum of norms, so what 1,500 steps reach depends on rounding.
+
+    Under relative noise of 1e-15 and three instruction sets, misfits lie within 2.2e-4 of the stored one, T within
+    0.005 and the prior within 0.007. The first 200 steps are compared exactly above.
+    """
     numbers = stored("hoc")
     transition, prior = fit_consensus(*consensus(numbers), 3, steps=1500)
-    assert consensus_misfit(transition, prior, *consensus(numbers)) <= numbers["fit_misfit"] + 1e-6
+    assert consensus_misfit(transition, prior, *consensus(numbers)) <= numbers["fit_misfit"] + 1e-3
     assert_close(transition, numbers["fit_transition"], rtol=0, atol=0.02)
     assert_close(prior, numbers["fit_prior"], rtol=0, atol=0.02)
 
@@ -144,7 +181,8 @@ def test_hoc_finds_the_prior_and_does_without_features():
     found, prior = hoc_transition(x, given, 2)
     assert distance(found, BINARY) < 0.04
     assert float(prior[1]) == pytest.approx(0.3, abs=0.05)
-    assert distance(estimate_transition("hoc", (5 * x).softmax(dim=1) @ BINARY, given), BINARY) < 0.05
+    unsaturated = x.softmax(dim=1) @ BINARY  # saturated posteriors tie, and rounding would choose the neighbours
+    assert distance(estimate_transition("hoc", unsaturated, given), BINARY) < 0.05
 
 
 def test_two_nearest_are_those_of_the_largest_cosine():
