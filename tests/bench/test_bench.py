@@ -6,7 +6,7 @@ import pytest
 from noisewise.bench.bench import bench
 from noisewise.bench.grid import Job, expand, read_spec
 from noisewise.bench.leaderboard import tables, to_html, to_markdown
-from noisewise.compute import Done, LocalEngine
+from noisewise.compute import SerialEngine, run
 from noisewise.errors import BadInput
 
 SPEC = {
@@ -53,26 +53,26 @@ def test_bad_files_are_refused(tmp_path):
         read_spec(tmp_path / "bad.toml")
 
 
-class Pretend:
+class Pretend(SerialEngine):
     """An engine that writes results without training, and counts."""
 
-    def __init__(self):
-        self.ran = []
+    def __init__(self, folder):
+        object.__setattr__(self, "ran", [])
+        object.__setattr__(self, "folder", folder)
 
-    def run(self, jobs, folder):
-        for job in jobs:
-            path = folder / job.key
-            if not (path / "run.json").exists():
-                self.ran.append(job.key)
-                path.mkdir(parents=True)
-                value = 0.5 + len(self.ran) / 100
-                metrics = {f"test_accuracy_{k}": value for k in ("best", "last", "last10", "selected")}
-                (path / "run.json").write_text(json.dumps({**metrics, "seconds": 2.0 * len(self.ran)}))
-            yield Done(job, path)
+    def map(self, function, items):
+        for number, job in enumerate(items):
+            self.ran.append(job.key)
+            path = self.folder / "runs" / job.key
+            path.mkdir(parents=True)
+            value = 0.5 + len(self.ran) / 100
+            metrics = {f"test_accuracy_{k}": value for k in ("best", "last", "last10", "selected")}
+            (path / "run.json").write_text(json.dumps({**metrics, "seconds": 2.0 * len(self.ran)}))
+            yield number, ("done", None)
 
 
 def test_a_bench_reports_and_does_not_repeat(tmp_path):
-    engine = Pretend()
+    engine = Pretend(tmp_path)
     bench(SPEC, tmp_path, engine=engine)
     results = bench({**SPEC, "seed": [0]}, tmp_path, engine=engine)
     assert len(results) == 4
@@ -98,6 +98,6 @@ def test_leaderboards_escape_and_show_spread():
 
 def test_a_failed_job_says_why(tmp_path):
     job = Job({"source": "nowhere", "method": "ce", "epochs": 1})
-    (done,) = LocalEngine(1).run([job], tmp_path)
+    (done,) = run([job], tmp_path, SerialEngine())
     assert done.error is not None
     assert "nowhere" in done.error

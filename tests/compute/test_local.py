@@ -4,29 +4,32 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from noisewise.compute import LocalEngine, read
-from noisewise.compute.lease import WORK, lease
+from noisewise.compute import LocalEngine, Lost, Unsendable, read, run
+from noisewise.compute.computation import WORK
+from noisewise.compute.lease import lease
 from noisewise.errors import BadInput
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from noisewise.compute import LocalEngine, Task
+from noisewise.compute import LocalEngine, Task, run
 log, folder = sys.argv[1], Path(sys.argv[2])
 tasks = [Task("work_functions:counted", {"log": log, "value": v, "seconds": 0.3}) for v in range(6)]
-ended = list(LocalEngine(2).run(tasks, folder))
+ended = list(run(tasks, folder, LocalEngine(2)))
 assert len(ended) == 6 and not any(done.error for done in ended), ended
 """
 STEPS = """
 import sys
 from pathlib import Path
-from noisewise.compute import LocalEngine, Task
-list(LocalEngine(1).run([Task("work_functions:steps", {"log": sys.argv[1], "count": 25})], Path(sys.argv[2])))
+from noisewise.compute import LocalEngine, Task, run
+list(run([Task("work_functions:steps", {"log": sys.argv[1], "count": 25})], Path(sys.argv[2]), LocalEngine(1)))
 """
 
 
@@ -45,8 +48,8 @@ def wait_for(condition, seconds=60):
 
 def test_everything_is_computed_once(work):
     tasks = work.counted(1, 2, 3)
-    first = list(LocalEngine(2).run(tasks[:2], work.folder))
-    again = list(LocalEngine(2).run([*tasks, tasks[2]], work.folder))
+    first = list(run(tasks[:2], work.folder, LocalEngine(2)))
+    again = list(run([*tasks, tasks[2]], work.folder, LocalEngine(2)))
     assert sorted(done.cached for done in first) == [False, False]
     assert sorted(done.cached for done in again) == [False, True, True, True]
     assert sorted(work.log.read_text().split()) == ["1", "2", "3"]
@@ -64,7 +67,7 @@ def test_two_writers_share_the_work(work):
 
 def test_a_failure_stops_nothing_else_and_says_why(work):
     tasks = [work.task("fails", words="last line"), work.task("killed"), work.task("leaves"), *work.counted(4)]
-    ended = {done.task.key: done for done in LocalEngine(1).run(tasks, work.folder)}
+    ended = {done.task.key: done for done in run(tasks, work.folder, LocalEngine(1))}
     errors = [ended[task.key].error for task in tasks]
     assert errors[0] == "ValueError: last line"
     assert errors[1] == "the process was ended by SIGKILL, perhaps for lack of memory"
@@ -77,11 +80,11 @@ def test_a_task_that_succeeds_later_leaves_no_failure(work):
     (task,) = work.counted(5)
     failed = work.folder / WORK / f"{task.key}.failed"
     work.log.mkdir()
-    (done,) = LocalEngine(1).run([task], work.folder)
+    (done,) = run([task], work.folder, LocalEngine(1))
     assert done.error.startswith("IsADirectoryError")
     assert failed.exists()
     work.log.rmdir()
-    (done,) = LocalEngine(1).run([task], work.folder)
+    (done,) = run([task], work.folder, LocalEngine(1))
     assert done.error is None
     assert not failed.exists()
 
@@ -93,7 +96,7 @@ def test_a_killed_writer_leaves_work_that_is_gone_on_with(work):
     process.communicate()
     task = work.task("steps", log=str(work.log), count=25)
     assert not task.finished(work.folder / task.key)
-    (done,) = LocalEngine(1).run([task], work.folder)
+    (done,) = run([task], work.folder, LocalEngine(1))
     assert done.error is None
     numbers = [int(number) for number in work.log.read_text().split()]
     assert sorted(set(numbers)) == list(range(25))
@@ -103,7 +106,7 @@ def test_a_killed_writer_leaves_work_that_is_gone_on_with(work):
 
 def test_closing_the_iterator_ends_what_is_under_way(work):
     tasks = [*work.counted(1), *work.counted(2, seconds=600.0)]
-    running = LocalEngine(2).run(tasks, work.folder)
+    running = run(tasks, work.folder, LocalEngine(2))
     next(running)
     before = time.monotonic()
     running.close()
@@ -116,7 +119,7 @@ def test_what_another_holds_is_waited_for_while_the_rest_goes_on(work):
     held_up, other = work.counted(1, 2)
     with lease(work.folder / WORK / f"{held_up.key}.lock") as held:
         assert held
-        running = LocalEngine(1).run([held_up, other], work.folder)
+        running = run([held_up, other], work.folder, LocalEngine(1))
         assert next(running).task == other
         held_up.compute(work.folder / held_up.key)
     last = next(running)
@@ -140,7 +143,7 @@ def test_processes_share_the_cores(work, monkeypatch):
     for workers, threads in ((cores, 1), (1, cores)):
         task = work.task("threads")
         folder = work.folder / str(workers)
-        list(LocalEngine(workers).run([task], folder))
+        list(run([task], folder, LocalEngine(workers)))
         assert read(task, folder / task.key)["threads"] == str(threads)
         if cores == 1:
             return
@@ -150,7 +153,7 @@ def test_processes_share_the_cores(work, monkeypatch):
 def test_processes_have_no_more_threads_than_the_environment_says(work, monkeypatch, said, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", said)
     task = work.task("threads")
-    list(LocalEngine(1).run([task], work.folder))
+    list(run([task], work.folder, LocalEngine(1)))
     assert read(task, work.folder / task.key)["threads"] == str(threads or os.cpu_count())
 
 
@@ -159,12 +162,73 @@ def test_bad_input(work, tmp_path):
         LocalEngine(0)
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot write"):
-        list(LocalEngine(1).run(work.counted(1), tmp_path / "file"))
-    assert list(LocalEngine(1).run([], work.folder)) == []
+        list(run(work.counted(1), tmp_path / "file", LocalEngine(1)))
+    assert list(run([], work.folder, LocalEngine(1))) == []
 
 
 def test_what_cannot_be_sent_is_a_failure(work):
     task = work.task("killed")
     object.__setattr__(task, "unsendable", lambda: 0)
-    (done,) = LocalEngine(1).run([task], work.folder)
+    (done,) = run([task], work.folder, LocalEngine(1))
     assert "cannot be sent to another process" in done.error
+
+
+def test_results_errors_and_deaths_come_with_the_number_of_their_item():
+    factor = np.arange(3.0)
+
+    def scaled(item):
+        if item == 0:
+            os._exit(7)
+        if item == 1:
+            raise Refused("one", "two")
+        if item == 2:
+            return threading.Lock()
+        factor[0] += item
+        return factor * item, torch_free()
+
+    found = dict(LocalEngine(2, threads=1).map(scaled, range(5)))
+    assert sorted(found) == [0, 1, 2, 3, 4]
+    assert (type(found[0]), str(found[0])) == (Lost, "the process ended with exit code 7")
+    assert isinstance(found[1], Unsendable), "an exception that cannot be rebuilt comes as a sentence"
+    assert "Refused" in str(found[1])
+    assert isinstance(found[2], Unsendable)
+    assert found[4][0].tolist()[1:] == [4.0, 8.0]
+    assert factor.tolist() == [0.0, 1.0, 2.0], "changes to the function's arrays stay in the process"
+
+
+class Refused(Exception):
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+def torch_free():
+    return "torch" not in sys.modules
+
+
+def test_a_function_that_cannot_be_sent_is_refused():
+    lock = threading.Lock()
+    with pytest.raises(Unsendable, match="cannot be sent to other processes"):
+        list(LocalEngine(1).map(lambda item: lock, [1]))
+
+
+def test_items_are_taken_when_there_is_room():
+    taken = []
+
+    def items():
+        for number in range(50):
+            taken.append(number)
+            yield number
+
+    running = LocalEngine(1).map(abs, items())
+    next(running)
+    assert len(taken) <= 3
+    running.close()
+
+
+def test_an_error_of_the_items_is_raised():
+    def items():
+        yield 1
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(LocalEngine(1).map(abs, items()))

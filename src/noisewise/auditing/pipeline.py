@@ -16,13 +16,14 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import check_limit, gate
 from noisewise.auditing.gathering.classifiers import Classifier
-from noisewise.auditing.gathering.engines import FoldEngine, fold_engine
+from noisewise.auditing.gathering.engines import fold_engine
 from noisewise.auditing.gathering.gather import from_features, gather
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.rows.conditions import find_conditions
+from noisewise.compute import Engine
 from noisewise.data import Dataset, load, subset
 from noisewise.errors import BadInput
 from noisewise.methods.transition.estimators import ESTIMATORS
@@ -53,7 +54,7 @@ def audit(
     fail_above: float | None = None,
     fail_when_sure: bool = False,
     on_progress: Callable[[float], None] | None = None,
-    engine: str | FoldEngine = "local",
+    engine: str | Engine = "local",
     workers: int | None = None,
     **settings: Any,
 ) -> Findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from noisewise.bench.grid import expand, read_spec
 from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown
-from noisewise.compute import Done, Engine, LocalEngine
+from noisewise.compute import Done, Engine, RayEngine, run
 from noisewise.files import whole_folder
 
 
@@ -38,7 +39,9 @@ def bench(
     """
     plain = spec if isinstance(spec, dict) else read_spec(spec)
     jobs, folder, name = expand(plain), Path(out), str(plain.get("name", "bench"))
-    for done in (engine or LocalEngine()).run(jobs, folder / "runs"):
+    if isinstance(engine, RayEngine) and all(job.arguments.get("device") == "cpu" for job in jobs):
+        engine = replace(engine, gpu=False)
+    for done in run(jobs, folder / "runs", engine):
         if on_done:
             on_done(done)
         if not done.cached:

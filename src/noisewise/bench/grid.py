@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from noisewise.data import Dataset, load
+from noisewise.data.portable import portable
 from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, card
@@ -51,16 +53,34 @@ class Job:
             str(self.arguments[k]) for k in ("source", "corrupt", "method", "model", "seed") if k in self.arguments
         )
 
+    @property
+    def input_name(self) -> tuple[str, str | None]:
+        """Its source and label column; see `compute.computation.WithInput`."""
+        return self.arguments["source"], self.arguments.get("labels")
+
+    def read_input(self) -> Dataset:
+        """The data set of the source, as arrays.
+
+        Raises:
+            BadInput: there is none here.
+        """
+        source, labels = self.input_name
+        return portable(load(source, labels=labels))
+
     def finished(self, folder: Path) -> bool:
-        """See `runner.Computation`."""
+        """See `compute.Computation`."""
         return (folder / "run.json").exists()
 
     def compute(self, folder: Path) -> None:
-        """Train into the folder, going on from a checkpoint there; see `runner.Computation`."""
+        """Train into the folder, going on from a checkpoint there; see `compute.Computation`."""
+        self.compute_from(folder, self.arguments["source"])
+
+    def compute_from(self, folder: Path, given: Dataset | str) -> None:
+        """`compute` from a data set that was read already, or a source."""
         from noisewise.run.train import train
 
-        call = dict(self.arguments)
-        train(call.pop("source"), out=folder, report=False, resume=True, **call)
+        further = {name: value for name, value in self.arguments.items() if name != "source"}
+        train(given, out=folder, report=False, resume=True, **further)
 
 
 def read_spec(path: str | Path) -> dict[str, Any]:

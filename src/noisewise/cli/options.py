@@ -41,9 +41,9 @@ review_base = click.option(
 )
 engine = click.option(
     "--engine",
-    type=click.Choice(["local", "ray"]),
+    type=click.Choice(["serial", "local", "ray"]),
     default="local",
-    help="What trains: this machine, or a Ray cluster.",
+    help="Where to train: in this process, in processes of this machine, or on a Ray cluster.",
 )
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout, and nothing else there."

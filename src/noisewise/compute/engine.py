@@ -1,58 +1,48 @@
-"""What engines execute, and what an engine is."""
+"""What an engine is: it calls one function for many items, and says which result or error belongs to which item."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from noisewise.errors import BadInput
 
 
-class Computation(Protocol):
-    """Something that is computed into a folder of its own. It must survive pickling, since engines send it."""
-
-    @property
-    def key(self) -> str:
-        """The name of its folder: a hash of all that determines what is computed."""
-
-    @property
-    def title(self) -> str:
-        """For progress lines."""
-
-    def finished(self, folder: Path) -> bool:
-        """Whether the folder holds its result."""
-
-    def compute(self, folder: Path) -> None:
-        """Compute into the folder, in the present process; at the end, and not before, it is finished."""
+class Lost(BadInput):
+    """The process or machine that computed an item ended before the item was done."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """How one computation ended.
-
-    Attributes:
-        task: what was computed. folder: where its result is.
-        error: the sentence it failed with, or None.
-        cached: whether its result was there already.
-    """
-
-    task: Any
-    folder: Path
-    error: str | None = None
-    cached: bool = False
+class Unsendable(BadInput):
+    """A function or an item that cannot be pickled, and so cannot be sent to where it would run."""
 
 
 class Engine(Protocol):
-    """Executes computations, each into `folder / task.key`, and tells of each as it ends.
+    """Calls a function for many items."""
 
-    What is finished is not computed again, what another writer computes at the moment is waited for, and a failure
-    stops nothing but the computation that failed.
-    """
+    @property
+    def in_process(self) -> bool:
+        """Whether the calls are made in the present process, where they can reach its objects."""
 
-    def run(self, tasks: Sequence[Any], folder: Path) -> Iterator[Done]:
-        """Execute, giving one `Done` per task in the order in which they end."""
+    @property
+    def shares_files(self) -> bool:
+        """Whether the calls see the files of this machine."""
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Call `function(item)` for every item.
+
+        An error of one item stops nothing else. Closing the iterator ends the calls under way.
+
+        Args:
+            function: what to call.
+            items: taken one at a time, when there is room for another call.
+
+        Yields:
+            The number of the item, and what the function returned or the exception it raised, in the order in which
+            the calls end.
+
+        Raises:
+            Unsendable: the function cannot be sent to where it would run.
+        """
 
 
 def check_workers(workers: int | None) -> None:

@@ -1,106 +1,103 @@
-"""The engine of this machine."""
+"""The engine of this machine: worker processes."""
 
 from __future__ import annotations
 
 import os
 import queue
+import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from noisewise.compute.engine import Done
-from noisewise.compute.lease import BUSY, CACHED
+from noisewise.compute.engine import check_workers
+from noisewise.compute.packed import pack
 from noisewise.compute.worker import Worker
-from noisewise.errors import BadInput
-
-_POLL_SECONDS = 0.2
 
 
+@dataclass(frozen=True)
 class LocalEngine:
-    """One process per core, each with one thread; fewer processes share the cores.
+    """Processes of this machine, by default one per core with one thread each; fewer processes share the cores.
 
-    Several engines may work on one folder at a time, also in different processes: each computes what no other
-    computes, and waits at the end for what others have under way. Nothing is computed twice.
+    The function may be a closure; items must survive `pickle`. Processes start when they are first needed and need no
+    `if __name__ == "__main__"`. Large arrays of the function are held in memory once, for all of them.
 
-    Args:
+    Attributes:
         workers: number of processes; by default one per core.
+        threads: threads per process; by default its share of the cores, and at most `OMP_NUM_THREADS`.
 
     Raises:
-        BadInput: fewer than one.
+        BadInput: fewer than one worker.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise BadInput(f"workers={workers} must be at least 1")
-        self.workers = workers or os.cpu_count() or 1
+    workers: int | None = None
+    threads: int | None = None
+    in_process: ClassVar[bool] = False
+    shares_files: ClassVar[bool] = True
 
-    def run(self, tasks: Sequence[Any], folder: Path) -> Iterator[Done]:
-        """See `Engine`. Closing the iterator ends what is under way.
+    def __post_init__(self) -> None:
+        check_workers(self.workers)
 
-        Raises:
-            BadInput: the folder cannot be made.
-        """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(f"cannot write {folder}: {error.strerror}") from error
-        waiting = []
-        for task in tasks:
-            if task.finished(folder / task.key):
-                yield Done(task, folder / task.key, cached=True)
-            else:
-                waiting.append(task)
-        yield from self._spread(waiting, folder)
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """See `Engine`."""
+        count = self.workers or os.cpu_count() or 1
+        threads = self.threads or _share_of_cores(count)
+        with tempfile.TemporaryDirectory(prefix="noisewise.") as folder:
+            packed = Path(folder) / "function"
+            pack(function, packed)
+            yield from _Spread(items, [Worker(packed, threads) for _ in range(count)])
 
-    def _spread(self, waiting: list[Any], folder: Path) -> Iterator[Done]:
-        todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        ended: queue.SimpleQueue[Done] = queue.SimpleQueue()
-        for task in waiting:
-            todo.put(task)
-        stop = threading.Event()
-        threads = _threads(self.workers)
-        workers = [Worker(threads) for _ in range(min(self.workers, len(waiting)))]
-        drivers = [threading.Thread(target=_drive, args=(w, todo, ended, folder, stop), daemon=True) for w in workers]
+
+class _Spread:
+    """Items over workers: a thread per worker sends it one item after the other."""
+
+    def __init__(self, items: Iterable[Any], workers: list[Worker]) -> None:
+        self._todo = enumerate(items)
+        self._workers = workers
+        self._taking = threading.Lock()
+        self._ended: queue.SimpleQueue[tuple[int, Any] | BaseException | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        drivers = [threading.Thread(target=self._drive, args=(worker,), daemon=True) for worker in self._workers]
         try:
             for driver in drivers:
                 driver.start()
-            for _ in waiting:
-                yield ended.get()
+            running = len(drivers)
+            while running:
+                answer = self._ended.get()
+                if answer is None:
+                    running -= 1
+                elif isinstance(answer, BaseException):
+                    raise answer
+                else:
+                    yield answer
         finally:
-            stop.set()
-            for worker in workers:
+            self._stop.set()
+            for worker in self._workers:
                 worker.close()
             for driver in drivers:
                 driver.join()
 
-
-def _threads(workers: int) -> int:
-    """Threads per process: its share of the cores, and no more than OMP_NUM_THREADS says where that is set."""
-    share = max(1, (os.cpu_count() or 1) // workers)
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return min(share, int(said)) if said.isdecimal() and int(said) else share
-
-
-def _drive(
-    worker: Worker,
-    todo: queue.SimpleQueue[Any],
-    ended: queue.SimpleQueue[Done],
-    folder: Path,
-    stop: threading.Event,
-) -> None:
-    """Send one task after the other; one that another writer computes goes to the end of the queue."""
-    while not stop.is_set():
+    def _drive(self, worker: Worker) -> None:
         try:
-            task = todo.get_nowait()
-        except queue.Empty:
-            break
-        status, error = worker(task, folder)
-        if status == BUSY:
-            time.sleep(_POLL_SECONDS)
-            todo.put(task)
-        else:
-            ended.put(Done(task, folder / task.key, error, cached=status == CACHED))
-    worker.close()
-    worker.reap()
+            while not self._stop.is_set():
+                with self._taking:
+                    number, item = next(self._todo, (-1, None))
+                if number < 0:
+                    break
+                self._ended.put((number, worker(item)))
+        except BaseException as error:
+            self._ended.put(error)
+        finally:
+            worker.close()
+            worker.reap()
+            self._ended.put(None)
+
+
+def _share_of_cores(workers: int) -> int:
+    """Threads per process: its share of the cores, and at most OMP_NUM_THREADS where that is set."""
+    share = max(1, (os.cpu_count() or 1) // workers)
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(limit)) if limit.isdecimal() and int(limit) else share

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.catalogue import load
-from noisewise.compute.lease import WORK, fresh
+from noisewise.compute.computation import WORK, emptied, publish
 from noisewise.errors import BadInput
 from noisewise.files import digest, to_json
 from noisewise.former_names import stable_name
@@ -104,11 +104,10 @@ class Task:
         started, worked = time.perf_counter(), time.process_time()
         values = function(**arguments)
         took = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - worked}
-        writing = fresh(work / "writing")
+        writing = emptied(work / "writing")
         about = {"function": self.function, "version": self.version, "arguments": self.arguments}
         _write(writing, {**about, **took, **_place()}, self._checked(values))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(writing, folder)
+        publish(writing, folder)
         shutil.rmtree(work, ignore_errors=True)
 
     def _checked(self, values: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One process that computes what it is sent, one task after the other, and ends with the process that started it."""
+"""One process that calls a function for the items it is sent, and ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
-from noisewise.compute.engine import Computation
-from noisewise.compute.lease import DONE, attempt
+import cloudpickle
+
+from noisewise.compute.engine import Lost, Unsendable
+from noisewise.compute.packed import unpack
 
 _WATCH_SECONDS = 1.0
 
@@ -26,10 +30,12 @@ class Worker:
     """A process to compute in, started when it is first needed, and again when it died.
 
     Args:
-        threads: how many each computation may use.
+        function: the file of the packed function (see `packed`).
+        threads: how many each call may use.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, function: Path, threads: int) -> None:
+        self._function = function
         self._threads = threads
         self._guard = threading.Lock()
         self._closed = False
@@ -37,19 +43,22 @@ class Worker:
         self._connection: Connection | None = None
         self._errors: IO[bytes] | None = None
 
-    def __call__(self, task: Computation, folder: Path) -> tuple[str, str | None]:
-        """What `attempt` gives, computed in the process."""
+    def __call__(self, item: Any) -> Any:
+        """What the function returns for the item in the process, or the exception that it raises.
+
+        `Lost` where the process ends before, `Unsendable` where the item or its result cannot be pickled.
+        """
         try:
-            message = pickle.dumps((task, folder))
+            message = pickle.dumps(item)
         except Exception as error:
-            return DONE, f"{task.title} cannot be sent to another process: {error}"
+            return Unsendable(f"{type(item).__name__} cannot be sent to another process: {error}")
         try:
             connection = self._started()
             connection.send_bytes(message)
-            status, said = connection.recv()
+            answer = connection.recv_bytes()
         except (EOFError, OSError):
-            return DONE, self.reap()
-        return status, said
+            return Lost(self.reap())
+        return pickle.loads(answer)
 
     def close(self) -> None:
         """End the process, whatever it does; it is not started again. Any thread may call this."""
@@ -73,7 +82,8 @@ class Worker:
         environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)}
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [sys.executable, "-m", __name__, str(there.fileno()), str(os.getpid())]
+        program = [sys.executable, "-c", f"from {__name__} import main; main()"]
+        command = [*program, str(there.fileno()), str(os.getpid()), str(self._function)]
         with there:
             self._process = subprocess.Popen(
                 command,
@@ -102,22 +112,33 @@ class Worker:
         return lines[-1] if lines else f"the process ended with exit code {code}"
 
 
-def serve(connection: Connection) -> None:
-    """Compute whatever comes until nobody is there any more."""
+def serve(connection: Connection, path: Path) -> None:
+    """Call the packed function for whatever comes until nobody is there any more."""
+    function: Callable[[Any], Any] | None = None
     while True:
         try:
             message = connection.recv_bytes()
         except (EOFError, OSError):
             return
-        connection.send(_answer(message))
+        try:
+            function = function or unpack(path)
+            answer = function(pickle.loads(message))
+        except (Exception, SystemExit) as error:
+            error.add_note("in a worker process:\n" + traceback.format_exc())
+            answer = error
+        connection.send_bytes(_pickled(answer))
 
 
-def _answer(message: bytes) -> tuple[str, str | None]:
+def _pickled(answer: Any) -> bytes:
+    """The answer, or, where it cannot be sent, a sentence that can."""
     try:
-        received: tuple[Any, Path] = pickle.loads(message)
+        content = cloudpickle.dumps(answer)
+        if isinstance(answer, BaseException):
+            pickle.loads(content)  # an exception with arguments of its own may fail only here
     except Exception as error:
-        return DONE, f"{type(error).__name__}: {error}"
-    return attempt(*received)
+        what = f"{type(answer).__name__}: {answer}" if isinstance(answer, BaseException) else type(answer).__name__
+        content = pickle.dumps(Unsendable(f"{what} cannot be sent back from a process: {error}"))
+    return content
 
 
 def _watch(parent: int) -> None:
@@ -126,7 +147,9 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-if __name__ == "__main__":
-    threading.Thread(target=_watch, args=(int(sys.argv[2]),), daemon=True).start()
+def main() -> None:
+    """The process: its arguments are the connection's number, the parent's process id and the packed function."""
+    connection, parent, function = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        serve(Connection(int(sys.argv[1])))
+        serve(Connection(connection), function)

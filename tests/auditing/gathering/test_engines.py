@@ -9,7 +9,8 @@ from torch import nn
 
 import noisewise as nw
 from noisewise.auditing.gathering.crossfit import cross_fit
-from noisewise.auditing.gathering.engines import Processes, Ray, fold_engine, portable
+from noisewise.auditing.gathering.engines import fold_engine, portable
+from noisewise.compute import LocalEngine, RayEngine, SerialEngine
 from noisewise.errors import BadInput
 from noisewise.training.config import configured
 
@@ -52,26 +53,29 @@ def assert_same(found, expected):
         assert np.array_equal(found.ledger[name], values), name
 
 
-class Recording:
+class Recording(SerialEngine):
     """An engine that trains the last fold first, in this process."""
 
-    def run(self, work, data, count, tell):
-        self.count, self.data = count, data
-        return [work(data, fold) for fold in reversed(range(count))][::-1]
+    def __init__(self):
+        object.__setattr__(self, "seen", [])
+
+    def map(self, function, items):
+        for fold in reversed(items):
+            self.seen.append(function.data)
+            yield fold, function(fold)
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_folds_do_not_depend_on_their_order(data):
     engine = Recording()
     assert_same(evidence(data, engine), evidence(data))
-    assert engine.count == 3
-    assert engine.data.truth is None
+    assert [data.truth for data in engine.seen] == [None] * 3
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_processes_give_the_same_bits_and_say_how_far_they_are(data):
     shares = []
-    assert_same(evidence(data, Processes(2), on_progress=shares.append), evidence(data))
+    assert_same(evidence(data, LocalEngine(2, threads=1), on_progress=shares.append), evidence(data))
     assert shares == pytest.approx([1 / 3, 2 / 3, 1])
 
 
@@ -80,14 +84,14 @@ def test_processes_take_models_that_are_no_names(data):
     def small(inputs, classes, *_):
         return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(inputs)), classes))
 
-    assert_same(evidence(data, Processes(2), model=small), evidence(data, model=small))
+    assert_same(evidence(data, LocalEngine(2, threads=1), model=small), evidence(data, model=small))
 
 
 def test_what_a_fold_raises_in_a_process_is_raised_here(data):
     with pytest.raises(nw.Diverged):
-        evidence(data, Processes(2), lr=1e30)
+        evidence(data, LocalEngine(2, threads=1), lr=1e30)
     with pytest.raises(BadInput, match="lenet"):
-        evidence(data, Processes(2), model="lenets")
+        evidence(data, LocalEngine(2, threads=1), model="lenets")
 
 
 @pytest.mark.slow
@@ -101,16 +105,16 @@ def test_a_process_that_is_killed_and_a_model_that_cannot_travel_are_one_sentenc
         lock.acquire()
 
     with pytest.raises(BadInput, match="sent to other processes"):
-        evidence(data, Processes(2), model=bound)
+        evidence(data, LocalEngine(2, threads=1), model=bound)
     with pytest.raises(BadInput, match=r"killed.*workers=2"):
-        evidence(data, Processes(2), model=deadly)
+        evidence(data, LocalEngine(2, threads=1), model=deadly)
 
 
 def test_engines_by_name():
-    assert fold_engine("local") is None
-    assert fold_engine("local", 1) is None
-    assert fold_engine("local", 2) == Processes(2)
-    assert fold_engine("ray", 2, gpu=False) == Ray(2, gpu=False)
+    assert fold_engine("local") == SerialEngine()
+    assert fold_engine("local", 1) == SerialEngine()
+    assert fold_engine("local", 2) == LocalEngine(2, threads=1)
+    assert fold_engine("ray", 2, gpu=False) == RayEngine(2, gpu=False)
     engine = Recording()
     assert fold_engine(engine, 5) is engine
 
@@ -142,12 +146,12 @@ def test_lazy_inputs_travel_as_arrays(data):
 def test_ray_gives_the_same_bits(data, monkeypatch):
     pytest.importorskip("ray", reason="needs the extra ray")
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    from noisewise.compute.cluster import cluster
+    from noisewise.compute.ray import cluster
 
     lazy, shares = replace(data, inputs=Lazy(data.inputs)), []
     expected = evidence(data)
     with cluster(2):
-        assert_same(evidence(lazy, Ray(2), on_progress=shares.append), expected)
+        assert_same(evidence(lazy, RayEngine(2), on_progress=shares.append), expected)
         with pytest.raises(nw.Diverged):
-            evidence(data, Ray(2), lr=1e30)
+            evidence(data, RayEngine(2), lr=1e30)
     assert shares == pytest.approx([1 / 3, 2 / 3, 1])

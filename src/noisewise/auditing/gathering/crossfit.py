@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,16 +14,15 @@ from torch import nn
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.copies import copies
+from noisewise.auditing.gathering.engines import run_folds
 from noisewise.auditing.gathering.last_layer import FEATURES, Looks, check_last_layer, features_of_all
+from noisewise.compute import Engine, SerialEngine
 from noisewise.data import Dataset, folds
 from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.training import Config, Method, Training
 from noisewise.training.config import seeded
 from noisewise.training.observer import Callbacks, Observer, Row
-
-if TYPE_CHECKING:
-    from noisewise.auditing.gathering.engines import FoldEngine
 
 Model = str | nn.Module | Callable[..., nn.Module]
 
@@ -56,7 +54,7 @@ def cross_fit(
     count: int,
     on_progress: Callable[[float], None] | None = None,
     looks: Collection[str] = (),
-    engine: FoldEngine | None = None,
+    engine: Engine | None = None,
     spared: float = 0.0,
 ) -> Evidence:
     """Out-of-fold probabilities and in-training statistics of every row.
@@ -70,7 +68,7 @@ def cross_fit(
         data: without truth. model, method, config: how each network trains. count: how many folds.
         on_progress: told the share of the work that is done.
         looks: what is needed beyond what a training sees by itself (see `looks.needed`).
-        engine: what trains the folds; None is one after the other in this process.
+        engine: what trains the folds; by default one after the other, in this process.
         spared: with three folds or more, the share of the rows that a second network does not train on either, which
             predicts them too: three networks train on 60 % of the rows each with 0.2, in place of two thirds.
 
@@ -82,11 +80,10 @@ def cross_fit(
     if looks:
         check_last_layer(data, model)
     held = held_out(data, count, config.seed, spared)
-    if engine is not None:
-        work = _Work(held, model, method, config, frozenset(looks))
-        return gathered(data, engine.run(work, data, count, on_progress))
-    shares = [None if on_progress is None else _Share(on_progress, k, count, config.epochs) for k in range(count)]
-    return gathered(data, [one_fold(data, held, k, model, method, config, shares[k], looks) for k in range(count)])
+    engine = engine or SerialEngine()
+    here, elsewhere = (on_progress, None) if engine.in_process else (None, on_progress)
+    work = _Work(held, model, method, config, frozenset(looks), here)
+    return gathered(data, run_folds(engine, work, data, count, elsewhere))
 
 
 def held_out(data: Dataset, count: int, seed: int, spared: float = 0.0) -> np.ndarray:
@@ -161,9 +158,11 @@ class _Work:
     method: str | Method
     config: Config
     looks: frozenset[str]
+    on_progress: Callable[[float], None] | None
 
     def __call__(self, data: Dataset, fold: int) -> Fold:
-        return one_fold(data, self.held, fold, self.model, self.method, self.config, looks=self.looks)
+        share = self.on_progress and _Share(self.on_progress, fold, len(self.held), self.config.epochs)
+        return one_fold(data, self.held, fold, self.model, self.method, self.config, share, self.looks)
 
 
 class HeldOut(Observer):

@@ -1,169 +1,92 @@
-"""Engines train the folds of an audit: one after the other, in processes of this machine, or on a cluster."""
+"""The folds of an audit on an engine: in this process, in processes of this machine, or on a cluster."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from pickle import PicklingError
-from typing import Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
 import torch
 
-from noisewise.auditing.gathering.crossfit import Fold
-from noisewise.compute.cluster import cluster, tasks
-from noisewise.compute.engine import check_workers
+from noisewise.compute import Engine, LocalEngine, Lost, SerialEngine, Unsendable
+from noisewise.compute.build import build
 from noisewise.data import Dataset
 from noisewise.data.portable import portable
 from noisewise.errors import BadInput
 
-Tell = Callable[[float], None]
-NAMES = ("local", "ray")
-_Result = TypeVar("_Result")
+Fold = TypeVar("Fold")
+Work = Callable[[Dataset, int], Fold]
 
 
-class FoldEngine(Protocol):
-    """Trains folds somewhere."""
-
-    def run(self, work: Callable[[Dataset, int], Fold], data: Dataset, count: int, tell: Tell | None) -> list[Fold]:
-        """Call `work(data, fold)` for every fold in range(count).
-
-        Args:
-            work: trains one fold; it is sent to where it runs, and so is `data`.
-            data: without truth. count: how many folds.
-            tell: told the share of the folds that is done.
-
-        Returns:
-            In the order of the folds.
-        """
-
-
-@dataclass(frozen=True)
-class Processes:
-    """Folds in processes of this machine, each with one thread.
+def run_folds(
+    engine: Engine, work: Work[Fold], data: Dataset, count: int, on_progress: Callable[[float], None] | None
+) -> list[Fold]:
+    """Call `work(data, fold)` for every fold in range(count), with one thread each unless in this process.
 
     Args:
-        workers: how many at a time; by default one per core.
+        engine: where the folds are computed.
+        work: trains one fold; it is sent to where it runs, and so is `data`.
+        data: without truth; rows that are read from files are read here for machines that do not see the files.
+        count: number of folds.
+        on_progress: called with the share of the folds that is done.
+
+    Returns:
+        In the order of the folds.
 
     Raises:
-        BadInput: fewer than one.
+        BadInput: a process was killed, a fold was lost, or the model or the method cannot be sent. Whatever else a
+            fold raises, as it raised it.
     """
-
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        check_workers(self.workers)
-
-    def run(self, work: Callable[[Dataset, int], Fold], data: Dataset, count: int, tell: Tell | None) -> list[Fold]:
-        """See `FoldEngine`; the processes are joblib's, which need no `if __name__ == "__main__"`.
-
-        Raises:
-            BadInput: a process was killed, or the model or the method cannot be sent to one. Whatever else a fold
-                raised, as it raised it.
-        """
-        workers = min(self.workers or os.cpu_count() or 1, count)
-        try:
-            return self._run(workers, work, data, count, tell)
-        except BrokenProcessPool as error:
-            said = f"a process that trained a fold was killed, perhaps for lack of memory: try less than {workers=}"
-            raise BadInput(said) from error
-        except PicklingError as error:
-            raise BadInput(f"{workers=} needs a model and a method that can be sent to other processes") from error
-
-    def _run(
-        self, workers: int, work: Callable[[Dataset, int], Fold], data: Dataset, count: int, tell: Tell | None
-    ) -> list[Fold]:
-        from joblib import Parallel, delayed, parallel_config
-
-        found: dict[int, Fold] = {}
-        with parallel_config(backend="loky", inner_max_num_threads=1, mmap_mode="c"):
-            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
-            for fold, result in parallel(delayed(_numbered)(work, data, fold) for fold in range(count)):
-                found[fold] = result
-                if tell is not None:
-                    tell(len(found) / count)
-        return [found[fold] for fold in range(count)]
+    found: dict[int, Fold] = {}
+    call: Callable[[int], Any] = _Call(work, data if engine.shares_files else portable(data), not engine.in_process)
+    try:
+        for fold, result in engine.map(call, range(count)):
+            if isinstance(result, BaseException):
+                raise result
+            found[fold] = result
+            if on_progress is not None:
+                on_progress(len(found) / count)
+    except Unsendable as error:
+        raise BadInput(
+            f"the model and the method must be such that they can be sent to other processes: {error}"
+        ) from error
+    except Lost as error:
+        if isinstance(engine, LocalEngine):
+            hint = f"try less than workers={engine.workers}"
+            raise BadInput(f"a process that trained a fold was killed, perhaps for lack of memory: {hint}") from error
+        raise
+    return [found[fold] for fold in range(count)]
 
 
-@dataclass(frozen=True)
-class Ray:
-    """Folds as tasks of a Ray cluster, each with one CPU and one thread, and a GPU where the cluster has any.
+class _Call(Generic[Fold]):
+    """What an engine calls, wherever it runs."""
 
-    The rows are put into the cluster's memory once. Rows that are read from files when they are asked for are read
-    here, so that the other machines need no files.
+    def __init__(self, work: Work[Fold], data: Dataset, one_thread: bool) -> None:
+        self.work, self.data, self.one_thread = work, data, one_thread
 
-    Args:
-        workers: how many at a time at most.
-        say: told in one line which cluster it is.
-        gpu: False leaves GPUs to others.
-
-    Raises:
-        BadInput: fewer than one worker.
-    """
-
-    workers: int | None = None
-    say: Callable[[str], None] | None = None
-    gpu: bool = True
-
-    def __post_init__(self) -> None:
-        check_workers(self.workers)
-
-    def run(self, work: Callable[[Dataset, int], Fold], data: Dataset, count: int, tell: Tell | None) -> list[Fold]:
-        """See `FoldEngine`.
-
-        Raises:
-            BadInput: no cluster; a fold was lost too often; the model or the method cannot be sent. Whatever else a
-                fold raised, as it raised it.
-        """
-        found: dict[int, Fold] = {}
-        with cluster(self.workers, self.say) as ray:
-            rows = ray.put(portable(data))
-            try:
-                sent = ray.put(work)
-            except TypeError as error:
-                raise BadInput("engine='ray' needs a model and a method that can be sent to other machines") from error
-            calls = ((sent, rows, fold) for fold in range(count))
-            for fold, result in tasks(ray, _alone, calls, workers=self.workers, gpu=self.gpu):
-                if isinstance(result, BaseException):
-                    raise result
-                found[fold] = result
-                if tell is not None:
-                    tell(len(found) / count)
-        return [found[fold] for fold in range(count)]
+    def __call__(self, fold: int) -> Fold:
+        if self.one_thread:  # with another number of threads a sum may be rounded differently
+            torch.set_num_threads(1)
+        return self.work(self.data, fold)
 
 
 def fold_engine(
-    engine: str | FoldEngine, workers: int | None = None, say: Callable[[str], None] | None = None, gpu: bool = True
-) -> FoldEngine | None:
+    engine: str | Engine, workers: int | None = None, say: Callable[[str], None] | None = None, gpu: bool = True
+) -> Engine:
     """An engine by its name.
 
     Args:
-        engine: "local", "ray", or an engine, which is returned as it is.
-        workers: folds at a time; "local" trains them one after the other, in this process, unless this says more.
-        say, gpu: see `Ray`.
-
-    Returns:
-        The engine; None for one fold after the other.
+        engine: "serial", "local", "ray", or an engine, which is returned as it is.
+        workers: folds at a time; "local" trains them one after the other, in this process, unless this is more than 1.
+        say: see `RayEngine`.
+        gpu: see `RayEngine`.
 
     Raises:
         BadInput: an unknown name, or fewer than one worker.
     """
     if not isinstance(engine, str):
         return engine
-    check_workers(workers)
-    if engine == "ray":
-        return Ray(workers, say, gpu)
-    if engine == "local":
-        return Processes(workers) if workers is not None and workers > 1 else None
-    raise BadInput(f"engine={engine!r} is not one of {', '.join(NAMES)}")
-
-
-def _numbered(work: Callable[[Dataset, int], _Result], data: Dataset, fold: int) -> tuple[int, _Result]:
-    return fold, _alone(work, data, fold)
-
-
-def _alone(work: Callable[[Dataset, int], _Result], data: Dataset, fold: int) -> _Result:
-    """One fold with one thread: with another number of threads a sum may be rounded otherwise."""
-    torch.set_num_threads(1)
-    return work(data, fold)
+    chosen = build(engine, workers, say=say, gpu=gpu)
+    if isinstance(chosen, LocalEngine):
+        return replace(chosen, threads=1) if workers is not None and workers > 1 else SerialEngine()
+    return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +14,12 @@ from noisewise.auditing.gathering.crossfit import cross_fit
 from noisewise.auditing.gathering.last_layer import FEATURES
 from noisewise.auditing.judgement.calibration import tempered
 from noisewise.auditing.judgement.judge import voted
+from noisewise.compute import Engine
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.models import DEFAULTS
 from noisewise.training import Method
 from noisewise.training.config import configured
-
-if TYPE_CHECKING:
-    from noisewise.auditing.gathering.engines import FoldEngine
 
 FOLDS, EPOCHS, SPARED = 3, 10, 0.2
 SHARE_OF_EMBEDDING = 0.8
@@ -40,7 +38,7 @@ def gather(
     settings: Mapping[str, Any] | None = None,
     looks: Collection[str] = (),
     on_progress: Callable[[float], None] | None = None,
-    engine: FoldEngine | None = None,
+    engine: Engine | None = None,
 ) -> Evidence:
     """The evidence on the labels of n rows by cross-fitting.
 

@@ -143,7 +143,7 @@ def audit(
     }
     asked = {name: value for name, value in arguments.items() if value is not None}
     with progress("audit") as meter:
-        asked["engine"] = fold_engine(engine, workers, meter.say, gpu=device != "cpu") or engine
+        asked["engine"] = fold_engine(engine, workers, meter.say, gpu=device != "cpu")
         found = noisewise.audit(source, **asked, **arrays, on_progress=meter, device=device, **read_settings(settings))
     found = replace(found, command=command_line(ctx, leave_out=("as_json", "summary")))
     found.save(out)

@@ -29,9 +29,8 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
 
     Runs that are done are not repeated."""
     from noisewise.bench import bench as run_grid
-    from noisewise.bench.ray_engine import RayEngine
     from noisewise.cli.output import print_json, print_pairs
-    from noisewise.compute import Engine, LocalEngine
+    from noisewise.compute.build import build
 
     failed: list[Done] = []
 
@@ -40,8 +39,7 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
         ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
         click.echo(printable(f"{done.task.title}: {ending}"), err=True)
 
-    chosen: Engine = RayEngine(workers, _say) if engine == "ray" else LocalEngine(workers)
-    results = run_grid(spec, out, engine=chosen, on_done=tell)
+    results = run_grid(spec, out, engine=build(engine, workers, say=_say), on_done=tell)
     if as_json:
         print_json({"finished": len(results), "failed": [done.error for done in failed], "out": out.resolve()})
     else:

@@ -40,6 +40,7 @@ _NONE = "there are no studies in this version"
 )
 @click.option("--source", metavar="SOURCE", help="Ask the same of your own data, where a study takes it.")
 @click.option("--model", metavar="NET", help="And of your own network: a name, or module:function.")
+@options.engine
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Runs at a time; by default one per core.")
 @click.option(
     "--out",
@@ -56,6 +57,7 @@ def study(
     scale: str,
     source: str | None,
     model: str | None,
+    engine: str,
     workers: int | None,
     out: Path | None,
     as_json: bool,
@@ -74,7 +76,7 @@ def study(
         return 0
     if out is None:
         raise BadInput("--out is missing: the folder for the studies and their runs")
-    from noisewise.compute import LocalEngine
+    from noisewise.compute.build import build
     from noisewise.studies import perform
 
     chosen = _chosen(names, scale)
@@ -83,8 +85,8 @@ def study(
     ended = []
     for one in chosen:
         with _told(one) as tell:
-            engine = LocalEngine(workers)
-            ended.append(perform(one, scale, out=out, source=source, model=model, engine=engine, on_done=tell))
+            where = build(engine, workers, say=lambda line: click.echo(line, err=True))
+            ended.append(perform(one, scale, out=out, source=source, model=model, engine=where, on_done=tell))
     _show(ended, as_json)
     return 0 if all(outcome.holds for outcome in ended) else 1
 

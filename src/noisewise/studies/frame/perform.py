@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from noisewise.catalogue import load as named
-from noisewise.compute import Done, Engine, LocalEngine, Result
+from noisewise.compute import Done, Engine, Result, run
 from noisewise.data import load
 from noisewise.figures import styled, write_figure
 from noisewise.files import to_json, whole_folder
@@ -80,7 +80,7 @@ def perform(
     _check(source, model)
     folder = Path(out) / study.card.name
     failed = []
-    for done in (engine or LocalEngine()).run(tasks, Path(out) / RUNS):
+    for done in run(tasks, Path(out) / RUNS, engine):
         if on_done is not None:
             on_done(done, len(tasks))
         failed.extend([done] if done.error else [])

@@ -1,11 +1,13 @@
 import os
 import socket
+import threading
 import time
 
 import pytest
 
-from noisewise.compute import cluster as module
-from noisewise.compute.cluster import cluster, tasks
+from noisewise.compute import Lost, RayEngine, Unsendable
+from noisewise.compute import ray as module
+from noisewise.compute.ray import cluster
 from noisewise.errors import BadInput
 
 
@@ -145,17 +147,21 @@ def test_results_come_with_their_number_and_errors_as_they_were_raised(ray, tmp_
     with cluster() as same:
         assert same is ray
     assert ray.is_initialized()
-    assert sorted(tasks(ray, slow_square, [(n,) for n in range(4)], workers=2)) == [(n, n**2) for n in range(4)]
-    (_, bad), (_, other) = sorted(tasks(ray, fail, [("bad",), ("other",)]))
+    assert sorted(RayEngine(2).map(slow_square, range(4))) == [(n, n**2) for n in range(4)]
+    (_, bad), (_, other) = sorted(RayEngine().map(fail, ["bad", "other"]))
     assert type(bad) is BadInput
     assert str(bad) == "no such thing"
     assert type(other) is ZeroDivisionError
-    assert list(tasks(ray, die_once, [(str(tmp_path / "mark"),)])) == [(0, "alive")]
-    assert list(tasks(ray, slow_square, [])) == []
+    assert list(RayEngine().map(die_once, [str(tmp_path / "mark")])) == [(0, "alive")]
+    assert list(RayEngine().map(slow_square, [])) == []
+    lock = threading.Lock()
+    with pytest.raises(Unsendable, match="sent to other machines"):
+        list(RayEngine().map(lambda item: lock, [1]))
 
 
 @pytest.mark.slow
-def test_a_task_that_always_dies_is_given_up(ray):
-    ((_, error),) = tasks(ray, die, [(1,)])
-    assert isinstance(error, BadInput)
+@pytest.mark.usefixtures("ray")
+def test_a_task_that_always_dies_is_given_up():
+    ((_, error),) = RayEngine().map(die, [1])
+    assert isinstance(error, Lost)
     assert "lost the work 4 times" in str(error)

@@ -1,4 +1,4 @@
-"""Ray, for several machines: which cluster is meant, and one function over many arguments there."""
+"""The engine for several machines: a Ray cluster, and which cluster is meant."""
 
 from __future__ import annotations
 
@@ -7,15 +7,79 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from noisewise.compute.engine import Lost, Unsendable, check_workers
 from noisewise.errors import BadInput
 
 ADDRESS = "RAY_ADDRESS"
 WAIT_SECONDS = 5.0
 RETRIES = 3
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Tasks of a Ray cluster, each with one CPU and one thread, and with one GPU where the cluster has any.
+
+    The machines share no files with this one. The function and all it holds is put into the cluster's memory once. A
+    task whose machine or process dies is started again, at most `RETRIES` times.
+
+    Attributes:
+        workers: how many tasks at a time at most; by default as many as the cluster has CPUs.
+        say: called with one line that says which cluster it is.
+        gpu: False leaves GPUs to others.
+
+    Raises:
+        BadInput: fewer than one worker.
+    """
+
+    workers: int | None = None
+    say: Callable[[str], None] | None = None
+    gpu: bool = True
+    in_process: ClassVar[bool] = False
+    shares_files: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_workers(self.workers)
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """See `Engine`; it connects to the cluster for as long as the iterator lives.
+
+        Raises:
+            BadInput: no cluster. Unsendable: the function cannot be sent.
+        """
+        with cluster(self.workers, self.say) as ray:
+            try:
+                sent = ray.put(function)
+            except TypeError as error:
+                raise Unsendable(f"what is to be computed cannot be sent to other machines: {error}") from error
+            gpus = 1 if self.gpu and ray.cluster_resources().get("GPU", 0) >= 1 else 0
+            task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_with_one_thread)
+            queue = enumerate(items)
+            pending: dict[Any, int] = {}
+            try:
+                while True:
+                    most = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+                    for number, item in islice(queue, most - len(pending)):
+                        pending[task.remote(sent, item)] = number
+                    if not pending:
+                        return
+                    (ready, *_), _ = ray.wait(list(pending), num_returns=1)
+                    yield pending.pop(ready), _result(ray, ready)
+            finally:
+                for reference in pending:
+                    ray.cancel(reference, force=True)
+
+
+def _with_one_thread(function: Callable[[Any], Any], item: Any) -> Any:
+    """Call the function with one thread of torch: with another number of threads a sum may be rounded differently."""
+    import torch
+
+    torch.set_num_threads(1)
+    return function(item)
 
 
 @contextlib.contextmanager
@@ -27,7 +91,7 @@ def cluster(workers: int | None = None, say: Callable[[str], None] | None = None
 
     Args:
         workers: CPUs of a cluster that is started here; by default all of this machine.
-        say: told in one line which cluster it is.
+        say: called with one line that says which cluster it is.
 
     Raises:
         BadInput: the extra is missing, or there is no cluster at the address.
@@ -57,54 +121,13 @@ def cluster(workers: int | None = None, say: Callable[[str], None] | None = None
         ray.shutdown()
 
 
-def tasks(
-    ray: Any,
-    function: Callable[..., Any],
-    calls: Iterable[tuple[Any, ...]],
-    *,
-    workers: int | None = None,
-    gpu: bool = False,
-) -> Iterator[tuple[int, Any]]:
-    """Call `function` once per tuple of arguments, each call a task of one CPU, and give results as they come.
-
-    A task whose machine or process dies is started again, at most `RETRIES` times. What has not ended when the
-    iterator is closed is cancelled.
-
-    Args:
-        ray: from `cluster`.
-        function: importable, or sent along.
-        calls: arguments; what `ray.put` returned arrives as what was put.
-        workers: how many tasks at a time at most; by default as many as the cluster has CPUs.
-        gpu: whether a task takes a whole GPU where the cluster has any.
-
-    Yields:
-        The number of the call, and what it returned, or the exception that it ended with.
-    """
-    gpus = 1 if gpu and ray.cluster_resources().get("GPU", 0) >= 1 else 0
-    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(function)
-    queue = enumerate(calls)
-    pending: dict[Any, int] = {}
-    try:
-        while True:
-            room = (workers or max(1, int(ray.cluster_resources().get("CPU", 1)))) - len(pending)
-            for number, arguments in islice(queue, room):
-                pending[task.remote(*arguments)] = number
-            if not pending:
-                return
-            (ready, *_), _ = ray.wait(list(pending), num_returns=1)
-            yield pending.pop(ready), _result(ray, ready)
-    finally:
-        for reference in pending:
-            ray.cancel(reference, force=True)
-
-
 def _result(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         return error.cause
     except ray.exceptions.RayError as error:
-        return BadInput(f"the cluster lost the work {RETRIES + 1} times: {_first_line(error)}")
+        return Lost(f"the cluster lost the work {RETRIES + 1} times: {_first_line(error)}")
 
 
 def _imported() -> Any:
