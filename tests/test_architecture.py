@@ -8,7 +8,18 @@ import pytest
 import noisewise
 
 ROOT = Path(noisewise.__file__).parent
-SHARED = {"_version", "errors", "former_names", "formatting", "catalogue", "spec", "files", "figures", "__init__"}
+SHARED = {
+    "_version",
+    "bounds",
+    "errors",
+    "former_names",
+    "formatting",
+    "catalogue",
+    "spec",
+    "files",
+    "figures",
+    "__init__",
+}
 TRAINING = {"training", "data", "models"}
 AUDITING = {"auditing", "methods", "noise", "compute", *TRAINING}
 RUN = {"reports", "probes", "theory", *AUDITING}

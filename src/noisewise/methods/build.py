@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from noisewise.bounds import check_options
 from noisewise.errors import BadInput
 from noisewise.methods.catalogue import METHODS
 from noisewise.spec import parse
@@ -36,7 +37,8 @@ def build(method: str | Method | Callable[..., None]) -> Trains:
     if recipes and len(terms) > 1:
         raise BadInput(f"{method!r}: {recipes[0]} is a recipe, a training of its own, and cannot be combined with '+'")
     if recipes:
-        return partial(entries[0], **terms[0].bind(entries[0], given=("training",)))
+        options = terms[0].bind(entries[0], given=("training",))
+        return partial(entries[0], **check_options(recipes[0], options, entries[0].bounds))
     return partial(single, method=compose([e(**t.bind(e)) for e, t in zip(entries, terms, strict=True)]))
 
 

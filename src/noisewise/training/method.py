@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from noisewise.bounds import Bounded, name_of
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch
 from noisewise.training.networks import Networks, first_network
@@ -102,11 +103,12 @@ class EpochEnd:
     ledger: Ledger
 
 
-class Method(nn.Module):
+class Method(Bounded, nn.Module):
     """A way to train under noise. The base does nothing anywhere: plain cross entropy.
 
     Class attributes:
         card: the catalogue's entry.
+        bounds: the legal values of its options, by name (see `noisewise.bounds`).
         networks: how many networks it trains together; None for any number.
         mixes_rows: its edit makes rows that are no single row of the data set (and removes the index).
         remembers_rows: it keeps a memory per row, and so needs the index.
@@ -208,6 +210,10 @@ class Chain(Method):
         self.auxiliary = tuple(dict.fromkeys([*type(self).auxiliary, *(name for m in flat for name in m.auxiliary)]))
         self.joint_lr = next((m.joint_lr for m in flat if m.joint_lr is not None), None)
 
+    def __repr__(self) -> str:
+        inside = ", ".join(repr(m) for m in self.parts)
+        return f"{type(self).__name__}({inside})" if type(self) is Chain else f"{super().__repr__()}[{inside}]"
+
     @property
     def parts(self) -> list[Method]:
         """The methods, in order."""
@@ -269,22 +275,18 @@ class Chain(Method):
         return [p for m in self.parts for p in m.joint_parameters()]
 
 
-def _name(method: Method) -> str:
-    return method.card.name if hasattr(type(method), "card") else type(method).__name__
-
-
 def _check_composition(methods: list[Method]) -> None:
-    losses = [_name(m) for m in methods if changes(m, "loss")]
+    losses = [name_of(type(m)) for m in methods if changes(m, "loss")]
     if len(losses) > 1:
         raise BadInput(f"{' and '.join(losses)} each bring a loss, and a step has only one: choose one of them")
-    mixers = [_name(m) for m in methods if m.mixes_rows]
-    keepers = [_name(m) for m in methods if m.remembers_rows]
+    mixers = [name_of(type(m)) for m in methods if m.mixes_rows]
+    keepers = [name_of(type(m)) for m in methods if m.remembers_rows]
     if mixers and keepers:
         raise BadInput(
             f"{mixers[0]} mixes rows, and {keepers[0]} keeps a memory per row that mixtures would spoil: "
             "they cannot train together"
         )
-    counts = {m.networks: _name(m) for m in methods if m.networks is not None}
+    counts = {m.networks: name_of(type(m)) for m in methods if m.networks is not None}
     if len(counts) > 1:
         said = " and ".join(f"{name} trains {count}" for count, name in sorted(counts.items()))
         raise BadInput(f"{said} network(s) together: they cannot share a step")

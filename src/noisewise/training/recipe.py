@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from noisewise.bounds import Bound, bounded
 from noisewise.training.method import Card, Method
 from noisewise.training.trainer import Training
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def recipe(card: Card) -> Callable[[Function], Function]:
-    """Mark a function `(training, **options) -> None` as a recipe with a catalogue card."""
+def recipe(card: Card, bounds: Mapping[str, Bound] | None = None) -> Callable[[Function], Function]:
+    """Mark a function `(training, **options) -> None` as a recipe.
+
+    Args:
+        card: the catalogue's entry.
+        bounds: the legal values of its options, by name (see `noisewise.bounds`); checked at every call.
+    """
 
     def mark(function: Function) -> Function:
+        function = bounded(card.name, bounds or {})(function)
         function.card = card  # type: ignore[attr-defined]
         return function
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -81,9 +81,6 @@ class BiTempered(Method):
     Args:
         t1: in [0, 1]; the smaller, the lower the bound of the loss (the paper: 0.8 for CIFAR-100, 0.5 for MNIST).
         t2: at least 1; the larger, the heavier the tails (the paper: 1.2 for CIFAR-100, 4 for MNIST).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -96,11 +93,10 @@ class BiTempered(Method):
         departures="lambda by Newton's method to convergence instead of five fixed-point iterations; t2 < 1, which is "
         "not robust, is left out; the defaults are t1 of the paper's MNIST and t2 of its CIFAR-100",
     )
+    bounds = {"t1": between(0, 1), "t2": between(1, 10)}
 
     def __init__(self, t1: float = 0.5, t2: float = 1.2) -> None:
         super().__init__()
-        within("bi-tempered", "t1", t1, 0, 1)
-        within("bi-tempered", "t2", t2, 1, 10)
         self.t1, self.t2 = t1, t2
 
     def loss(self, batch: Batch) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -30,9 +30,6 @@ class Correntropy(Method):
 
     Args:
         sigma: width of the kernel; at the paper's 0.5 some classes may never start to be learned.
-
-    Raises:
-        BadInput: sigma outside [0.1, 100].
     """
 
     card = Card(
@@ -45,10 +42,10 @@ class Correntropy(Method):
         departures="1 - p_y of many classes in place of a binary margin; a kernel twice as wide by default, in place "
         "of a start with the squared error",
     )
+    bounds = {"sigma": between(0.1, 100)}
 
     def __init__(self, sigma: float = 1.0) -> None:
         super().__init__()
-        within("correntropy", "sigma", sigma, 0.1, 100)
         self.sigma = sigma
 
     def loss(self, batch: Batch) -> Tensor:

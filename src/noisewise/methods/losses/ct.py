@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -65,9 +65,6 @@ class CT(Method):
     Args:
         i0: photons per label.
         sigma: electronic noise, in photons; the larger against the root of i0, the more of a label may be noise.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -81,11 +78,10 @@ class CT(Method):
         departures="the paper's use is regression on measurements with a prior (`photon_nll` is that likelihood); "
         "reading labels as counts is ours, and so are I0 and sigma",
     )
+    bounds = {"i0": between(1, 1e5), "sigma": between(1e-3, 1e5)}
 
     def __init__(self, i0: float = 100.0, sigma: float = 7.0) -> None:
         super().__init__()
-        within("ct", "i0", i0, 1, 1e5)
-        within("ct", "sigma", sigma, 1e-3, 1e5)
         self.i0, self.sigma = i0, sigma
 
     def loss(self, batch: Batch) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -33,9 +33,6 @@ class Focal(Method):
     Args:
         gamma: how much more; 0 is cross entropy, the paper uses 2.
         detach: hold the factor constant for the gradient.
-
-    Raises:
-        BadInput: gamma outside [0, 20].
     """
 
     card = Card(
@@ -47,10 +44,10 @@ class Focal(Method):
         "L = -(1 - p_y)^gamma log p_y",
         departures="no class weight alpha; detach=true holds the factor constant, as some code does",
     )
+    bounds = {"gamma": between(0, 20)}
 
     def __init__(self, gamma: float = 2.0, detach: bool = False) -> None:
         super().__init__()
-        within("focal", "gamma", gamma, 0, 20)
         self.gamma, self.detach = gamma, detach
 
     def loss(self, batch: Batch) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -27,9 +27,6 @@ class GCE(Method):
 
     Args:
         q: in (0, 1]; the paper uses 0.7 everywhere.
-
-    Raises:
-        BadInput: q outside (0, 1].
     """
 
     card = Card(
@@ -41,10 +38,10 @@ class GCE(Method):
         2018,
         "L_q = (1 - p_y^q) / q",
     )
+    bounds = {"q": between(1e-6, 1)}
 
     def __init__(self, q: float = 0.7) -> None:
         super().__init__()
-        within("gce", "q", q, 1e-6, 1.0)
         self.q = q
 
     def loss(self, batch: Batch) -> Tensor:

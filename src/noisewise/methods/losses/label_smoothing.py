@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -24,9 +24,6 @@ class LabelSmoothing(Method):
 
     Args:
         eps: share of the uniform distribution; the paper's 0.1.
-
-    Raises:
-        BadInput: eps outside [0, 1].
     """
 
     card = Card(
@@ -38,10 +35,10 @@ class LabelSmoothing(Method):
         2016,
         "target = (1 - eps) y + eps / K",
     )
+    bounds = {"eps": between(0, 1)}
 
     def __init__(self, eps: float = 0.1) -> None:
         super().__init__()
-        within("label-smoothing", "eps", eps, 0, 1)
         self.eps = eps
 
     def target(self, batch: Batch) -> Tensor:

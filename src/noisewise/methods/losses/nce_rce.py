@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.losses.sce import reverse_cross_entropy
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
@@ -32,9 +32,6 @@ class NCEandRCE(Method):
     Args:
         alpha: weight of NCE (the paper: 1 for MNIST and CIFAR-10, 10 for CIFAR-100).
         beta: weight of RCE (the paper: 10, 1 and 0.1).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -47,11 +44,10 @@ class NCEandRCE(Method):
         "L = alpha log p_y / sum_k log p_k - beta sum_k p_k log y_k",
         departures="one pair of weights between those of the paper",
     )
+    bounds = {"alpha": between(0, 1000), "beta": between(0, 1000)}
 
     def __init__(self, alpha: float = 2.0, beta: float = 0.2) -> None:
         super().__init__()
-        within("nce-rce", "alpha", alpha, 0, 1000)
-        within("nce-rce", "beta", beta, 0, 1000)
         self.alpha, self.beta = alpha, beta
 
     def loss(self, batch: Batch) -> Tensor:

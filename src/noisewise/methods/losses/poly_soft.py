@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, EpochEnd, Method, Task
@@ -41,9 +41,6 @@ class PolySoft(Method):
         d: above 1; 2 weighs linearly.
         burn_in: share of the training with cross entropy.
         decay: of the running average of the percentile.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -55,15 +52,17 @@ class PolySoft(Method):
         "L = (d - 1) lambda / d (1 - (1 - l / lambda)_+^(d / (d - 1)))",
         departures="begins with cross entropy; lambda is log K or a running percentile of the losses",
     )
+    bounds = {
+        "lam": between(1e-3, 1000) | None,
+        "d": between(1.01, 1000),
+        "burn_in": between(0, 1),
+        "decay": between(0, 1),
+    }
     share: Tensor
     percentile: Tensor
 
     def __init__(self, lam: float | None = None, d: float = 2.0, burn_in: float = 0.5, decay: float = 0.9) -> None:
         super().__init__()
-        within("poly-soft", "lam", lam, 1e-3, 1000)
-        within("poly-soft", "d", d, 1.01, 1000)
-        within("poly-soft", "burn_in", burn_in, 0, 1)
-        within("poly-soft", "decay", decay, 0, 1)
         self.lam, self.d, self.burn_in, self.decay = lam, d, burn_in, decay
 
     def prepare(self, task: Task) -> None:

@@ -12,7 +12,7 @@ import math
 
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, Method
 
@@ -38,9 +38,6 @@ class SCE(Method):
         alpha: weight of cross entropy (the paper: 0.01 for MNIST, 0.1 for CIFAR-10, 6 for CIFAR-100).
         beta: weight of reverse cross entropy (the paper: 1, 1 and 0.1).
         floor: A, what stands for the logarithm of zero.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -52,12 +49,10 @@ class SCE(Method):
         "L = -alpha log p_y - beta sum_k p_k log y_k, log 0 := A",
         departures="A = log 1e-4 as in the authors' code",
     )
+    bounds = {"alpha": between(0, 1000), "beta": between(0, 1000), "floor": between(-50, -0.01)}
 
     def __init__(self, alpha: float = 0.1, beta: float = 1.0, floor: float = FLOOR) -> None:
         super().__init__()
-        within("sce", "alpha", alpha, 0, 1000)
-        within("sce", "beta", beta, 0, 1000)
-        within("sce", "floor", floor, -50, -0.01)
         self.alpha, self.beta, self.floor = alpha, beta, floor
 
     def loss(self, batch: Batch) -> Tensor:

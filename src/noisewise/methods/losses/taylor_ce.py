@@ -12,8 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.errors import BadInput
-from noisewise.methods.checks import within
+from noisewise.bounds import whole
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -32,9 +31,6 @@ class TaylorCE(Method):
 
     Args:
         order: how many terms; few are robust, many learn fast.
-
-    Raises:
-        BadInput: order is no whole number between 1 and 1000.
     """
 
     card = Card(
@@ -45,12 +41,10 @@ class TaylorCE(Method):
         2020,
         "L = sum_{i=1..t} (1 - p_y)^i / i",
     )
+    bounds = {"order": whole(1, 1000)}
 
     def __init__(self, order: int = 2) -> None:
         super().__init__()
-        within("taylor-ce", "order", order, 1, 1000)
-        if not isinstance(order, int):
-            raise BadInput(f"taylor-ce: order={order!r} must be a whole number")
         self.order = order
 
     def loss(self, batch: Batch) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.losses.gce import generalized_cross_entropy
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch
@@ -34,9 +34,6 @@ class TruncatedGCE(Method):
         k: probability of the given label at or below which a row is dropped; the paper's 0.5.
         start: share of the training before the first pruning.
         every: share of the training between prunings; at least an epoch.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -52,14 +49,11 @@ class TruncatedGCE(Method):
         "about eight passes over the rows are added however long it is; the passes stated are for 24 epochs",
     )
     remembers_rows = True
+    bounds = {"q": between(1e-6, 1), "k": between(0, 1), "start": between(0, 1), "every": between(0, 1)}
     kept: Tensor
 
     def __init__(self, q: float = 0.7, k: float = 0.5, start: float = 1 / 3, every: float = 1 / 12) -> None:
         super().__init__()
-        within("truncated-gce", "q", q, 1e-6, 1)
-        within("truncated-gce", "k", k, 0, 1)
-        within("truncated-gce", "start", start, 0, 1)
-        within("truncated-gce", "every", every, 0, 1)
         self.q, self.k, self.start, self.every = q, k, start, every
 
     def prepare(self, task: Task) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch, one_hot
 from noisewise.training.method import Card, Method
 
@@ -37,9 +37,6 @@ class BootstrapSoft(Method):
     Args:
         beta: weight of the given label; the paper's 0.95.
         detach: hold the prediction in the target fixed instead of differentiating through it.
-
-    Raises:
-        BadInput: beta outside [0, 1].
     """
 
     card = Card(
@@ -50,10 +47,10 @@ class BootstrapSoft(Method):
         2015,
         "target = beta y + (1 - beta) p",
     )
+    bounds = {"beta": between(0, 1)}
 
     def __init__(self, beta: float = 0.95, detach: bool = False) -> None:
         super().__init__()
-        within("bootstrap-soft", "beta", beta, 0, 1)
         self.beta, self.detach = beta, detach
 
     def target(self, batch: Batch) -> Tensor:
@@ -66,9 +63,6 @@ class BootstrapHard(Method):
 
     Args:
         beta: weight of the given label; the paper's 0.8.
-
-    Raises:
-        BadInput: beta outside [0, 1].
     """
 
     card = Card(
@@ -79,10 +73,10 @@ class BootstrapHard(Method):
         2015,
         "target = beta y + (1 - beta) onehot(argmax p)",
     )
+    bounds = {"beta": between(0, 1)}
 
     def __init__(self, beta: float = 0.8) -> None:
         super().__init__()
-        within("bootstrap-hard", "beta", beta, 0, 1)
         self.beta = beta
 
     def target(self, batch: Batch) -> Tensor:

@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.targets.bootstrap import hard_prediction
 from noisewise.models import penultimate
 from noisewise.theory.dimension import intrinsic_dimension
@@ -40,9 +40,6 @@ class D2L(Method):
         neighbours: k, the paper's 20. window: epochs to compare with, at most a quarter of the training.
         burn_in: share of the training in which no turn is looked for, before the first window.
         points: rows per epoch on which the dimension is measured, the paper's 1,280.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -57,6 +54,12 @@ class D2L(Method):
         departures="the weights are not put back at the turn; the start without looking is a share of the training; "
         "the dimension is that of rows as drawn",
     )
+    bounds = {
+        "neighbours": whole(2, 10_000),
+        "window": whole(2, 10_000),
+        "burn_in": between(0, 1),
+        "points": whole(2, 10_000_000),
+    }
     recent: Tensor
     lowest: Tensor
     turned: Tensor
@@ -66,10 +69,6 @@ class D2L(Method):
 
     def __init__(self, neighbours: int = 20, window: int = 5, burn_in: float = 0.2, points: int = 1280) -> None:
         super().__init__()
-        within("d2l", "neighbours", neighbours, 2, 10_000)
-        within("d2l", "window", window, 2, 10_000)
-        within("d2l", "burn_in", burn_in, 0, 1)
-        within("d2l", "points", points, 2, 10_000_000)
         self.neighbours, self.window, self.burn_in, self.points = neighbours, window, burn_in, points
 
     def prepare(self, task: Task) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Task
 
@@ -32,9 +32,6 @@ class ELR(Method):
     Args:
         beta: inertia of the memory (the paper: 0.7 for CIFAR-10, 0.9 for CIFAR-100 and asymmetric noise).
         lam: weight of the penalty (the paper: 3 for CIFAR-10, 7 for CIFAR-100, 1 for asymmetric noise).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -47,12 +44,11 @@ class ELR(Method):
         "L = CE + lambda mean log(1 - <t, p>),  t <- beta t + (1 - beta) p",
     )
     remembers_rows = True
+    bounds = {"beta": between(0, 1), "lam": between(0, 1000)}
     memory: Tensor
 
     def __init__(self, beta: float = 0.7, lam: float = 3.0) -> None:
         super().__init__()
-        within("elr", "beta", beta, 0, 1)
-        within("elr", "lam", lam, 0, 1000)
         self.beta, self.lam = beta, lam
 
     def prepare(self, task: Task) -> None:

@@ -20,7 +20,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.targets.elr import early_learning_penalty
 from noisewise.training.average import Average
@@ -114,7 +114,17 @@ class ELRPlus(Method):
         return mean_of_logits(logits)
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {
+        "beta": between(0, 1),
+        "lam": between(0, 1000),
+        "alpha": between(1e-3, 1000),
+        "decay": between(0, 1),
+        "ramp": between(0, 1),
+        "decay_ramp": between(0, 1),
+    },
+)
 def elr_plus(
     training: Training,
     beta: float = 0.7,
@@ -134,18 +144,6 @@ def elr_plus(
         ramp: share of the training over which the penalty rises (the paper: none for CIFAR-10, about 0.4 for
             CIFAR-100).
         decay_ramp: share of the training over which the teachers' decay rises.
-
-    Raises:
-        BadInput: an option outside its range.
     """
-    for name, value, low, high in (
-        ("beta", beta, 0, 1),
-        ("lam", lam, 0, 1000),
-        ("alpha", alpha, 1e-3, 1e3),
-        ("decay", decay, 0, 1),
-        ("ramp", ramp, 0, 1),
-        ("decay_ramp", decay_ramp, 0, 1),
-    ):
-        within("elr-plus", name, value, low, high)
     learner = training.learner(networks=2)
     training.fit(learner, ELRPlus(learner.nets, beta, lam, alpha, decay, ramp, decay_ramp))

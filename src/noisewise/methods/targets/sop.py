@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.targets.bootstrap import hard_prediction
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Task
@@ -58,9 +58,6 @@ class SOP(Method):
         lr_u: learning rate of u, for 300 epochs of batches of 128 (the authors: 10 for CIFAR-10, 1 for CIFAR-100).
         lr_v: learning rate of v, likewise (the authors: 10 to 100).
         both: let u follow the squared residual, too, as the authors' code does.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -74,12 +71,11 @@ class SOP(Method):
         "entropy alone, as in the paper, and both losses, as in the authors' code, with `both`",
     )
     remembers_rows = True
+    bounds = {"lr_u": between(0, 1e4), "lr_v": between(0, 1e4)}
     memory: Tensor
 
     def __init__(self, lr_u: float = 10.0, lr_v: float = 100.0, both: bool = False) -> None:
         super().__init__()
-        within(self.card.name, "lr_u", lr_u, 0, 1e4)
-        within(self.card.name, "lr_v", lr_v, 0, 1e4)
         self.lr_u, self.lr_v, self.both = lr_u, lr_v, both
 
     def prepare(self, task: Task) -> None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.targets.sop import SOP
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card
@@ -46,9 +46,6 @@ class SOPPlus(SOP):
         consistency: lambda_C, the paper's 0.9. balance: lambda_B, the paper's 0.1.
         jitter: noise of the second view where there is no augmentation, in standard deviations of the inputs.
         both: let u follow the squared residual, too, as the authors' code does.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -63,6 +60,7 @@ class SOPPlus(SOP):
         "the network's predictions, as in the paper, where the authors' code adds s to them; Gaussian noise where "
         "there is no augmentation",
     )
+    bounds = {"consistency": between(0, 100), "balance": between(0, 100), "jitter": between(0, 100)}
 
     def __init__(
         self,
@@ -74,8 +72,6 @@ class SOPPlus(SOP):
         both: bool = False,
     ) -> None:
         super().__init__(lr_u, lr_v, both)
-        for name, value in (("consistency", consistency), ("balance", balance), ("jitter", jitter)):
-            within("sop-plus", name, value, 0, 100)
         self.consistency, self.balance, self.jitter = consistency, balance, jitter
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
-from noisewise.methods.transition.forward import given_or_estimated
+from noisewise.bounds import between
+from noisewise.methods.transition.forward import FIRST_NETWORK, given_or_estimated
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 from noisewise.training.recipe import recipe
@@ -65,18 +65,14 @@ class BackwardCorrection(Method):
         transition: (K, K), rows sum to one.
         largest: the largest entry of the inverse, at least 1.
         floor: of the predicted probabilities.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = CARD
+    bounds = {"largest": between(1, 1_000_000), "floor": between(1e-30, 0.5)}
     inverse: Tensor
 
     def __init__(self, transition: Tensor, largest: float = 3.0, floor: float = 0.01) -> None:
         super().__init__()
-        within("backward", "largest", largest, 1, 1e6)
-        within("backward", "floor", floor, 1e-30, 0.5)
         self.floor = floor
         self.register_buffer("inverse", bounded_inverse(transition.double(), largest).to(transition.dtype))
 
@@ -84,7 +80,7 @@ class BackwardCorrection(Method):
         return backward_loss(batch.scores, batch.y, self.inverse, self.floor)
 
 
-@recipe(CARD)
+@recipe(CARD, {**FIRST_NETWORK, **BackwardCorrection.bounds})
 def backward(
     training: Training,
     matrix: str | None = None,
@@ -106,9 +102,7 @@ def backward(
         floor: of the predicted probabilities under the logarithm.
 
     Raises:
-        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+        BadInput: an unknown estimator; a matrix that does not fit.
     """
-    within("backward", "largest", largest, 1, 1e6)
-    within("backward", "floor", floor, 1e-30, 0.5)
-    transition = given_or_estimated(training, "backward", matrix, estimator, percentile, first)
+    transition = given_or_estimated(training, matrix, estimator, percentile, first)
     training.fit(training.learner("main"), BackwardCorrection(transition, largest, floor))

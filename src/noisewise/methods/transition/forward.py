@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.transition.estimators import ESTIMATORS, scout_of, scouted_transition
 from noisewise.methods.transition.matrix import forward_loss, read_transition
 from noisewise.training.batch import Batch
@@ -33,6 +33,7 @@ CARD = Card(
     departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`); the "
     "percentile of the anchors follows from the number of classes, 0.97 for ten",
 )
+FIRST_NETWORK = {"percentile": between(0.5, 1) | None, "first": between(0.01, 1)}
 
 
 class ForwardCorrection(Method):
@@ -53,7 +54,7 @@ class ForwardCorrection(Method):
         return forward_loss(batch.scores, batch.y, self.transition)
 
 
-@recipe(CARD)
+@recipe(CARD, FIRST_NETWORK)
 def forward(
     training: Training,
     matrix: str | None = None,
@@ -71,22 +72,20 @@ def forward(
         first: epochs of the first network, as a share of the epochs.
 
     Raises:
-        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+        BadInput: an unknown estimator; a matrix that does not fit.
     """
-    transition = given_or_estimated(training, "forward", matrix, estimator, percentile, first)
+    transition = given_or_estimated(training, matrix, estimator, percentile, first)
     training.fit(training.learner("main"), ForwardCorrection(transition))
 
 
 def given_or_estimated(
-    training: Training, method: str, matrix: str | None, estimator: str, percentile: float | None, first: float
+    training: Training, matrix: str | None, estimator: str, percentile: float | None, first: float
 ) -> Tensor:
     """T (K, K) on the device, from a file or from a first network; the options are those of `forward`.
 
     Raises:
-        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+        BadInput: an unknown estimator; a matrix that does not fit.
     """
-    within(method, "percentile", percentile, 0.5, 1)
-    within(method, "first", first, 0.01, 1)
     ESTIMATORS.check(estimator)
     if matrix is not None:
         return read_transition(matrix, training.classes).to(training.device)

@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.learned.join import join
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.methods.transition.matrix import forward_loss
@@ -77,7 +77,7 @@ class GoldLossCorrection(Method):
         return torch.where(batch.info["trusted"], gold, silver)
 
 
-@recipe(CARD)
+@recipe(CARD, {"first": between(0.01, 1)})
 def glc(training: Training, first: float = 0.5) -> None:
     """Gold loss correction.
 
@@ -86,9 +86,8 @@ def glc(training: Training, first: float = 0.5) -> None:
         first: epochs of the first network, as a share of the epochs (1 in the paper).
 
     Raises:
-        BadInput: no trusted rows; an option outside its range.
+        BadInput: no trusted rows.
     """
-    within("glc", "first", first, 0.01, 1)
     gold = training.split("trusted")
     scout = training.learner("first")
     training.fit(scout, CrossEntropy(), max(1, round(first * training.config.epochs)), record=False)

@@ -19,7 +19,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch
 from noisewise.training.meta import TRUSTED, Learned
@@ -81,16 +81,12 @@ class LearnedTransition(Learned):
         start: share of every class that is taken for rightly labelled at first, in (0, 1).
         lr: learning rate of the matrix.
         order: of the meta-gradient, "exact", "first" or "last-layer".
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = CARD
+    bounds = {"start": between(1e-6, 1 - 1e-6), "lr": between(0, 10)}
 
     def __init__(self, start: float = 0.5, lr: float = 0.03, order: str = "exact") -> None:
-        within("learned-transition", "start", start, 1e-6, 1 - 1e-6)
-        within("learned-transition", "lr", lr, 0, 10)
         super().__init__([Transition(start)], lr=lr, order=order)
 
     def meta_gradient(self, batch: Batch, nets: Networks, knobs: list[Tensor]) -> tuple[Tensor, ...]:

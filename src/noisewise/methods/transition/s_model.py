@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.transition.estimators import scout_of
 from noisewise.methods.transition.matrix import forward_loss, predicted_confusion
 from noisewise.training.batch import Batch
@@ -58,7 +58,7 @@ class NoiseLayer(Method):
         return forward_loss(batch.scores, batch.y, self.transition)
 
 
-@recipe(CARD)
+@recipe(CARD, {"first": between(0.01, 1), "lr": between(1e-12, 1000) | None})
 def s_model(training: Training, first: float = 0.5, lr: float | None = None) -> None:
     """Train a network, then go on behind a learned layer.
 
@@ -66,12 +66,7 @@ def s_model(training: Training, first: float = 0.5, lr: float | None = None) -> 
         training: the training.
         first: epochs without the layer, as a share of the epochs.
         lr: learning rate of the layer; None is the networks'.
-
-    Raises:
-        BadInput: an option outside its range.
     """
-    within("s-model", "first", first, 0.01, 1)
-    within("s-model", "lr", lr, 1e-12, 1e3)
     learner = scout_of(training, first, name="main", record=True)
     found = training.memoize(
         "confusion",

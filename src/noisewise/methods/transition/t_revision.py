@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.transition.estimators import ESTIMATORS, scout_of, scouted_transition
 from noisewise.methods.transition.matrix import read_transition
 from noisewise.training.batch import Batch
@@ -94,7 +94,15 @@ class Revision(ImportanceReweighting):
         return revised(self.transition, self.slack)
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {
+        "percentile": between(0.5, 1) | None,
+        "first": between(0.01, 0.9),
+        "revision": between(0, 0.9),
+        "lr": between(1e-12, 1000),
+    },
+)
 def t_revision(
     training: Training,
     matrix: str | None = None,
@@ -118,12 +126,8 @@ def t_revision(
         through: whether the prediction within the weights is differentiated.
 
     Raises:
-        BadInput: an option outside its range; an unknown estimator; a matrix that does not fit.
+        BadInput: an unknown estimator; a matrix that does not fit.
     """
-    within("t-revision", "percentile", percentile, 0.5, 1)
-    within("t-revision", "first", first, 0.01, 0.9)
-    within("t-revision", "revision", revision, 0, 0.9)
-    within("t-revision", "lr", lr, 1e-12, 1e3)
     ESTIMATORS.check(estimator)
     known = None if matrix is None else read_transition(matrix, training.classes).to(training.device)
     learner = scout_of(training, first, name="main", record=True)

@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Task
@@ -46,9 +46,6 @@ class VolMinNet(Method):
         lam: weight of the log-volume (the paper: 1e-4).
         lr: learning rate of the matrix; None is the networks', as in the paper.
         init: raw entry to start from (the authors: -2 for 10 classes, -4.5 for 100); None chooses by the classes.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -59,13 +56,11 @@ class VolMinNet(Method):
         2021,
         "L = -log sum_i p_i T_iy + lambda log det T",
     )
+    bounds = {"lam": between(0, 1000), "lr": between(1e-12, 1000) | None, "init": between(-50, 50) | None}
     raw: Tensor
 
     def __init__(self, lam: float = 1e-4, lr: float | None = None, init: float | None = None) -> None:
         super().__init__()
-        within("volminnet", "lam", lam, 0, 1e3)
-        within("volminnet", "lr", lr, 1e-12, 1e3)
-        within("volminnet", "init", init, -50, 50)
         self.lam, self.joint_lr, self.init = lam, lr, init
 
     def prepare(self, task: Task) -> None:

@@ -1,0 +1,187 @@
+"""Legal values of options, declared once and checked in one place.
+
+A class derived from `Bounded` (every `Method` is) states `bounds`; a recipe hands them to its decorator:
+
+    class GCE(Method):
+        bounds = {"q": between(1e-6, 1)}
+
+        def __init__(self, q: float = 0.7) -> None: ...
+
+    @recipe(CARD, {"first": between(0.01, 1), "percentile": between(0.5, 1) | None})
+    def forward(training: Training, first: float = 0.5, percentile: float | None = None) -> None: ...
+
+That is all: `GCE(q=3)`, `GCE(3)` and the spec `gce:q=3` raise "gce: q=3 must lie between 1e-06 and 1". A subclass
+inherits bounds and may replace some. Options that are `True` or `False` by default are checked without a declaration.
+NumPy numbers are accepted and become Python's; booleans and NaN are not numbers. Conditions between two options are
+checked by hand with `check`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import wraps
+from numbers import Integral, Real
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from noisewise.errors import BadInput
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_PLAIN = (bool, int, float, str, type(None))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What an option may be.
+
+    Attributes:
+        says: what it must do, for the message: "lie between 0 and 1".
+        allows: whether a value is legal.
+        optional: whether None is legal too; `bound | None` makes it so.
+    """
+
+    says: str
+    allows: Callable[[Any], bool]
+    optional: bool = False
+
+    def __or__(self, none: None) -> Bound:
+        return replace(self, optional=True)
+
+
+def between(low: float, high: float) -> Bound:
+    """A number in [low, high]."""
+    return Bound(f"lie between {low} and {high}", lambda value: _number(value) and low <= value <= high)
+
+
+def at_least(low: float) -> Bound:
+    """A finite number of at least `low`."""
+    return Bound(f"be at least {low}", lambda value: _number(value) and low <= value < math.inf)
+
+
+def whole(low: int, high: int | None = None) -> Bound:
+    """A whole number in [low, high], or of at least `low`."""
+    says = f"be a whole number of at least {low}" if high is None else f"be a whole number between {low} and {high}"
+    most = math.inf if high is None else high
+    return Bound(says, lambda value: _number(value, Integral) and low <= value <= most)
+
+
+def one_of(*values: str) -> Bound:
+    """One of these words."""
+    return Bound(f"be one of {', '.join(values)}", lambda value: isinstance(value, str) and value in values)
+
+
+def flag() -> Bound:
+    """True or false."""
+    return Bound("be true or false", lambda value: isinstance(value, bool))
+
+
+def check(owner: str, option: str, value: Any, bound: Bound) -> Any:
+    """The value, a NumPy scalar as a Python one.
+
+    Args:
+        owner: name of the method or other thing that has the option, for the message.
+        option: name of the option.
+        value: what was given.
+        bound: what it may be.
+
+    Raises:
+        BadInput: the value is not legal; the message names owner, option, value and what is legal.
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    if not (bound.optional and plain is None) and not bound.allows(plain):
+        raise BadInput(f"{owner}: {option}={plain!r} must {bound.says}")
+    return plain
+
+
+def check_options(owner: str, options: Mapping[str, Any], bounds: Mapping[str, Bound]) -> dict[str, Any]:
+    """All options, checked where they have a bound.
+
+    Raises:
+        BadInput: an option outside its bound.
+    """
+    return {
+        name: check(owner, name, value, bounds[name]) if name in bounds else value for name, value in options.items()
+    }
+
+
+def bounded(owner: str, bounds: Mapping[str, Bound]) -> Callable[[Function], Function]:
+    """Decorator: check a function's options at every call. The function gets them as its attribute `bounds`.
+
+    Args:
+        owner: name for the messages.
+        bounds: by option.
+    """
+
+    def guard(function: Function) -> Function:
+        signature = inspect.signature(function)
+        known = {**_flags(signature), **bounds}
+
+        @wraps(function)
+        def guarded(*args: Any, **options: Any) -> Any:
+            bound = signature.bind(*args, **options)
+            bound.arguments.update(check_options(owner, bound.arguments, known))
+            return function(*bound.args, **bound.kwargs)
+
+        guarded.bounds = known  # type: ignore[attr-defined]
+        return guarded  # type: ignore[return-value]
+
+    return guard
+
+
+class Bounded:
+    """Base of classes whose options are checked when they are constructed, before `__init__` runs.
+
+    Attributes:
+        bounds: what each option may be; those of base classes are added.
+        options: the arguments of the constructor that are numbers, words, true, false or None, with defaults.
+    """
+
+    bounds: ClassVar[Mapping[str, Bound]] = {}
+    options: dict[str, Any]
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        inherited = [base.bounds for base in reversed(cls.__mro__[1:]) if issubclass(base, Bounded)]
+        cls.bounds = {name: bound for part in (*inherited, vars(cls).get("bounds", {})) for name, bound in part.items()}
+        if "__init__" in vars(cls):
+            signature = inspect.signature(cls.__init__)
+            cls.bounds = {**_flags(signature), **cls.bounds}
+            cls.__init__ = _checked(cls.__init__, signature)  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in getattr(self, "options", {}).items())
+        return f"{type(self).__name__}({given})"
+
+
+def _checked(init: Callable[..., None], signature: inspect.Signature) -> Callable[..., None]:
+    @wraps(init)
+    def checked(self: Any, *args: Any, **options: Any) -> None:
+        kind = type(self)
+        bound = signature.bind(self, *args, **options)
+        bound.arguments.update(check_options(name_of(kind), bound.arguments, kind.bounds))
+        if kind.__init__ is checked:  # not for a base's constructor, called by that of the class itself
+            bound.apply_defaults()
+            taken = {name: value for name, value in bound.arguments.items() if isinstance(value, _PLAIN)}
+            object.__setattr__(self, "options", taken)  # before nn.Module is initialised
+        init(*bound.args, **bound.kwargs)
+
+    return checked
+
+
+def name_of(owner: Any) -> str:
+    """The name on the card of a class or function; its own name where it has no card."""
+    card = getattr(owner, "card", None)
+    name: str = owner.__name__ if card is None else card.name
+    return name
+
+
+def _flags(signature: inspect.Signature) -> dict[str, Bound]:
+    return {name: flag() for name, p in signature.parameters.items() if isinstance(p.default, bool)}
+
+
+def _number(value: Any, kind: type[Any] = Real) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and not math.isnan(value)
