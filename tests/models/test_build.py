@@ -102,10 +102,10 @@ BAD_MODELS = [
     ("own_nets:missing", "has no attribute 'missing'"),
     ("own_nets:number", r"model=3 must be a name, 'module:function', a function or a torch module"),
     (None, "model=None must be a name"),
-    (lambda shape, classes: "net", "gives str; it must give a torch module"),
-    (nn.Linear(4, 5), r"model Linear must give \(2, 3\) logits .* but gives \(2, 5\)"),
+    (lambda shape, classes: "net", "returns str; it must return a torch module"),
+    (nn.Linear(4, 5), r"model Linear must return \(2, 3\) logits .* but returns \(2, 5\)"),
     (nn.Linear(9, 3), r"model Linear cannot take inputs of shape \(2, 4\)"),
-    (Two(), "but gives tuple"),
+    (Two(), "but returns tuple"),
 ]
 
 

@@ -14,7 +14,7 @@ from noisewise.data import load, save
 from noisewise.data.dataset import Dataset, Selection
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.inputs.blur import blurred
+from noisewise.noise.inputs.blur import blur_images
 from noisewise.noise.inputs.rewriting import blocks, moments
 
 
@@ -130,12 +130,12 @@ def test_blur_is_what_an_image_library_does(height, width, size):
 def test_blur_by_hand():
     row = np.array([0, 40, 80, 120], np.float32)
     block = np.tile(row, (4, 1))[None, :, :, None]
-    plain = blurred(block, 2, antialias=False)[0, 0, :, 0]
+    plain = blur_images(block, 2, antialias=False)[0, 0, :, 0]
     np.testing.assert_allclose(plain, (20, 40, 80, 100), rtol=1e-6)
     # Triangles of radius 2 around 1 and 3: weights 3, 3, 1 (and none) over 7, with pixel centres at .5, 1.5, 2.5, 3.5.
     low = (0 * 3 + 40 * 3 + 80 * 1) / 7
     high = (40 * 1 + 80 * 3 + 120 * 3) / 7
-    soft = blurred(block, 2)[0, 0, :, 0]
+    soft = blur_images(block, 2)[0, 0, :, 0]
     np.testing.assert_allclose(soft, (low, 0.75 * low + 0.25 * high, 0.25 * low + 0.75 * high, high), rtol=1e-5)
 
 
@@ -145,7 +145,7 @@ def test_blur_keeps_flat_images_and_leaves_at_most_the_numbers_in_between():
     np.testing.assert_array_equal(corrupt(data, "blur:3").inputs, flat)
     images = np.random.default_rng(0).random((60, 8, 8, 1), np.float32)
     assert np.linalg.matrix_rank(images.reshape(60, -1)) == 60
-    found = blurred(images, 3).reshape(60, -1).astype(np.float64)
+    found = blur_images(images, 3).reshape(60, -1).astype(np.float64)
     assert np.linalg.matrix_rank(found, tol=1e-4) == 9
 
 

@@ -109,7 +109,7 @@ def test_sources_that_do_not_fit(data, other, tmp_path):
         corrupt(data, "openset:0.2,source=3")
     with pytest.raises(BadInput, match="nowhere"):
         corrupt(data, "openset:0.2,source=nowhere")
-    with pytest.raises(BadInput, match="has 140 rows of classes that 'data' has not, but 200 are to be replaced"):
+    with pytest.raises(BadInput, match="has 140 rows of classes that 'data' does not have, but 200 are to be replaced"):
         corrupt(data, f'openset:1,source="{other}"')
     larger = save(pictures(9, ("x", "y"), side=5), tmp_path / "larger.npz")
     with pytest.raises(BadInput, match=r"shape \(5, 5, 1\) .*but 'data' holds .*shape \(4, 4, 1\).*must be alike"):

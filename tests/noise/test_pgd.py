@@ -10,7 +10,7 @@ from noisewise.data import load, subset
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.inputs.pgd import Scale, trained, uphill
+from noisewise.noise.inputs.pgd import Scale, input_gradient, train_surrogate
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_inputs_stay_in_their_box_and_their_range(digits):
 
 
 def test_another_network_errs_more_on_them_than_on_random_noise_of_that_size(digits):
-    other = trained(digits, Scale.of(digits), 300, np.random.default_rng(7))
+    other = train_surrogate(digits, Scale.of(digits), 300, np.random.default_rng(7))
     adversarial = corrupt(digits, "pgd:0.2,batches=300")
     signs = np.random.default_rng(0).choice([-51, 51], size=digits.inputs.shape)
     random = dataclasses.replace(digits, inputs=np.clip(digits.inputs[:] + signs, 0, 255).astype(np.uint8))
@@ -69,7 +69,7 @@ def test_uphill_is_the_gradient_of_a_linear_network():
         net.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
     x = torch.tensor([[0.5, 0.25]])
     p = torch.tensor([0.5, 0.5])
-    found = uphill(net, x, torch.tensor([0]))
+    found = input_gradient(net, x, torch.tensor([0]))
     torch.testing.assert_close(found, ((p - torch.tensor([1.0, 0.0])) @ net.weight.detach())[None])
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from noisewise.noise.labels.pair import pair_matrix
 from noisewise.noise.labels.symmetric import symmetric_matrix
-from noisewise.noise.labels.transition import draw, leaving_exactly, map_matrix, pick
+from noisewise.noise.labels.transition import choose_exactly, draw, map_matrix, pick
 from noisewise.noise.labels.uniform import uniform_matrix
 
 SHARE = st.floats(0, 1)
@@ -64,14 +64,14 @@ def test_draws_change_nothing_they_were_given():
 
 @given(hnp.arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 4)), st.lists(SHARE, min_size=5, max_size=5))
 def test_exact_draws_change_the_rounded_number_of_rows_of_every_class(labels, rates):
-    leaves = leaving_exactly(labels, np.array(rates), np.random.default_rng(0))
+    leaves = choose_exactly(labels, np.array(rates), np.random.default_rng(0))
     for k in range(5):
         assert leaves[labels == k].sum() == np.rint(rates[k] * (labels == k).sum())
 
 
 def test_rows_leave_in_proportion_to_their_weights():
     rng, labels, weights = np.random.default_rng(0), np.zeros(4, int), np.array([0.0, 1, 2, 5])
-    times = sum(leaving_exactly(labels, np.array([0.25]), rng, weights) for _ in range(8000))
+    times = sum(choose_exactly(labels, np.array([0.25]), rng, weights) for _ in range(8000))
     assert times[0] == 0
     assert stats.chisquare(times[1:], 1000 * weights[1:]).pvalue > 1e-4
 

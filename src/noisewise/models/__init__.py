@@ -1,4 +1,4 @@
-"""The models room: the literature's networks, one small file each; their names; and `build`, which makes one."""
+"""Networks of the literature, one small file each; the catalogue of their names; and `build`, which makes one."""
 
 from noisewise.models.build import build, parameter_count, penultimate
 from noisewise.models.card import ModelCard

@@ -1,4 +1,4 @@
-"""From a name, a function or a module to a network that fits the data; and two questions to ask of a network."""
+"""Build a network that fits the data from a name, a function or a module; count parameters; compute features."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ from noisewise.spec import parse
 def build(
     model: str | nn.Module | Callable[..., nn.Module], shape: tuple[int, ...], classes: int, *, seed: int = 0
 ) -> nn.Module:
-    """A fresh network: (B, C, H, W) or (B, d) float inputs to (B, K) logits.
+    """Build a network that maps (B, C, H, W) or (B, d) float inputs to (B, K) logits.
 
-    The same arguments give the same weights, and the caller's random state stays where it was. What is not from the
-    catalogue is tried once on two rows of zeros, in evaluation mode.
+    The same arguments give the same weights, and the caller's random state does not change. A network that is not from
+    the catalogue is called once on two rows of zeros, in evaluation mode.
 
     Example:
         `build("mlp:widths=256x256", (28, 28, 1), 10)`
 
     Args:
         model: a catalogue name with its options; "module:function"; a function, called with (shape, classes); or a
-            module, which is copied together with the weights it has.
-        shape: of one input, (H, W, C) or (d,).
+            module, which is copied together with its weights.
+        shape: shape of one input, (H, W, C) or (d,).
         classes: K, at least 2.
-        seed: of the initial weights, a whole number from 0.
+        seed: random seed of the initial weights, a whole number from 0.
 
     Raises:
-        BadInput: an unknown name or option, a shape, class number or seed that cannot be, a model that does not fit the
-            inputs, or something that is no network with (B, K) outputs.
+        BadInput: the name or an option is unknown, the shape, number of classes or seed is invalid, or the model does
+            not map these inputs to (B, K) logits.
     """
-    shape = _checked(shape, classes, seed)
+    shape = _check_arguments(shape, classes, seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if isinstance(model, str) and not _names_a_function(model):
             return _from_catalogue(model, shape, classes)
         net = _from_user(load(model) if isinstance(model, str) else model, shape, classes)
-        _try(net, _called(model), shape, classes)
+        _try(net, _display_name(model), shape, classes)
     return net
 
 
 def parameter_count(net: nn.Module) -> int:
-    """The number of learnable numbers in a network; shared ones count once."""
+    """The number of trainable parameters of a network; shared parameters count once."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)
 
 
 def penultimate(net: nn.Module, x: Tensor) -> Tensor:
-    """(B, d) features: what the last linear layer of a network is given when the network is given (B, ...) inputs.
+    """(B, d) penultimate features: the input of the last linear layer that a forward pass of (B, ...) inputs calls.
 
-    Mode and gradients are the caller's business.
+    The caller sets the mode of the network and whether gradients are recorded.
 
     Raises:
         BadInput: the network uses no `nn.Linear`.
@@ -70,7 +70,7 @@ def penultimate(net: nn.Module, x: Tensor) -> Tensor:
     return calls[-1].input.flatten(1)
 
 
-def _checked(shape: tuple[int, ...], classes: int, seed: int) -> tuple[int, ...]:
+def _check_arguments(shape: tuple[int, ...], classes: int, seed: int) -> tuple[int, ...]:
     sizes = tuple(shape)
     if len(sizes) not in (1, 3) or not all(_whole(size, 1) for size in sizes):
         raise BadInput(f"shape={shape!r} must be (H, W, C) or (d,), whole numbers from 1")
@@ -106,11 +106,11 @@ def _from_user(model: Any, shape: tuple[int, ...], classes: int) -> nn.Module:
         raise BadInput(f"model={model!r} must be a name, 'module:function', a function or a torch module")
     net = model(shape, classes)
     if not isinstance(net, nn.Module):
-        raise BadInput(f"model {_called(model)} gives {type(net).__name__}; it must give a torch module")
+        raise BadInput(f"model {_display_name(model)} returns {type(net).__name__}; it must return a torch module")
     return net
 
 
-def _called(model: Any) -> str:
+def _display_name(model: Any) -> str:
     return repr(model) if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
 
 
@@ -124,7 +124,7 @@ def _try(net: nn.Module, name: str, shape: tuple[int, ...], classes: int) -> Non
             raise BadInput(f"model {name} cannot take inputs of shape {sizes}: {str(error).splitlines()[0]}") from error
     got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     if got != (2, classes):
-        raise BadInput(f"model {name} must give (2, {classes}) logits for inputs of shape {sizes}, but gives {got}")
+        raise BadInput(f"model {name} must return (2, {classes}) logits for inputs of shape {sizes}, but returns {got}")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a person is told about a model."""
+"""Descriptions of models."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the catalogue says of a model.
+    """Description of a model, for the catalogue and the documentation.
 
     Attributes:
-        name: its name in a spec.
+        name: name in a spec.
         does: what it is, in one line.
         paper: where it was published.
-        parameters: the number of parameters and the setting it holds for.
-        example: a spec that works.
-        smallest: images with fewer rows or columns are zero padded to so many.
-        departures: where this implementation departs from the paper.
+        parameters: the number of parameters, and the setting in which it holds.
+        example: a valid spec.
+        smallest: images with fewer rows or columns are zero padded to this size, in pixels.
+        departures: differences of this implementation from the paper.
     """
 
     name: str
@@ -33,7 +33,7 @@ class ModelCard:
 
 
 def with_card(card: ModelCard) -> Callable[[Function], Function]:
-    """Give the function that builds a model its card."""
+    """Decorator that attaches a card to the function that builds a model."""
 
     def mark(function: Function) -> Function:
         function.card = card  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""The names of the models and where each one lives.
+"""The names of the models and the function that builds each.
 
-An entry is a function `(shape, classes, **options) -> nn.Module` with a `card`. `shape` is that of one input of a
-Dataset, (H, W, C) or (d,); the module takes (B, C, H, W) or (B, d) float tensors and gives (B, K) logits.
+An entry is a function `(shape, classes, **options) -> nn.Module` with a `card`. `shape` is the shape of one input of a
+Dataset, (H, W, C) or (d,); the module maps (B, C, H, W) or (B, d) float tensors to (B, K) logits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What several models ask of their arguments."""
+"""Checks of the arguments of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small parts that several models are made of."""
+"""Layers and initialisations shared by several models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class PadTo(nn.Module):
-    """Zero pad (B, C, H, W) images around their middle to at least `side` rows and columns; larger ones stay."""
+    """Zero pad (B, C, H, W) images evenly to at least `side` rows and columns; larger images do not change."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
@@ -42,14 +42,14 @@ class MaxPool(nn.Module):
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution that keeps the size at stride 1; without bias, as a normalisation follows."""
+    """A 3x3 convolution that preserves the image size at stride 1; without bias, since a normalisation follows."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
 
 
-def he_initialised(net: nn.Sequential) -> nn.Sequential:
-    """The same net with convolution weights drawn from N(0, 2 / (k k outputs)).
+def he_initialise(net: nn.Sequential) -> nn.Sequential:
+    """Draw convolution weights from N(0, 2 / (k k outputs)), in place, and return the network.
 
-    He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. (14): keeps the size of gradients.
+    He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. (14): preserves the magnitude of gradients.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -58,10 +58,11 @@ def he_initialised(net: nn.Sequential) -> nn.Sequential:
 
 
 def he_forward(net: nn.Sequential) -> nn.Sequential:
-    """The same net with weights drawn from N(0, 2 / (k k inputs)), in the last linear layer from N(0, 1 / inputs^2).
+    """Draw weights from N(0, 2 / (k k inputs)), in place, and return the network.
 
-    Biases start at 0. He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. (10): keeps the size of
-    activations, so that networks without normalisation start well; small last weights start with all classes alike.
+    Biases start at 0. He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015, eq. (10): preserves the
+    magnitude of activations in networks without normalisation. The weights of a last linear layer are drawn from
+    N(0, 1 / inputs^2), which makes the initial logits of all classes nearly equal.
     """
     layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     for layer in layers:

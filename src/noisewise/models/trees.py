@@ -1,4 +1,4 @@
-"""A boosted ensemble of decision trees as a torch module, so that it is evaluated and stored as a network is."""
+"""A boosted ensemble of decision trees as a torch module, which can be evaluated and stored like a network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class BoostedTrees(nn.Module):
         logits = f / (K - 1)
 
     Args:
-        feature: (T, M) int64 which number of the flattened input a node asks for.
-        threshold: (T, M) float32; a row goes left where the number is at most that.
-        following: (T, M, 2) int64 left and right node; a leaf is its own child.
+        feature: (T, M) int64, the position in the flattened input that a node compares.
+        threshold: (T, M) float32; a row goes left if its value is at most the threshold.
+        following: (T, M, 2) int64 left and right child; a leaf is its own child.
         votes: (T, M, K) float32 v of every node.
         alphas: (T,) float32 weights of the trees.
-        depth: number of questions until every row is in a leaf.
+        depth: number of comparisons after which every row is in a leaf.
     """
 
     feature: Tensor
@@ -46,7 +46,7 @@ class BoostedTrees(nn.Module):
         self.depth = depth
 
     def use(self, trees: int) -> None:
-        """Vote with the first trees only."""
+        """Restrict the vote to the first `trees` trees."""
         self.used.copy_(torch.arange(len(self.used), device=self.used.device) < trees)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,12 +65,12 @@ class BoostedTrees(nn.Module):
 def tree_tensors(trees: list[Any], labels: np.ndarray, alphas: np.ndarray, classes: int) -> dict[str, Any]:
     """The arguments of `BoostedTrees` for fitted trees of scikit-learn.
 
-    Thresholds are rounded down to float32, which leaves every comparison with a float32 number as it is.
+    Thresholds are rounded down to float32, which does not change any comparison with a float32 number.
 
     Args:
         trees: T fitted `sklearn.tree.Tree`.
-        labels: (k,) which classes their columns mean.
-        alphas: (T,) weights.
+        labels: (k,) the class of each of their columns.
+        alphas: (T,) weights of the trees.
         classes: K.
     """
     nodes = max(tree.node_count for tree in trees)
@@ -81,7 +81,7 @@ def tree_tensors(trees: list[Any], labels: np.ndarray, alphas: np.ndarray, class
     for t, tree in enumerate(trees):
         inner = np.flatnonzero(tree.children_left >= 0)
         feature[t, inner] = tree.feature[inner]
-        threshold[t, inner] = _rounded_down(tree.threshold[inner])
+        threshold[t, inner] = _round_down(tree.threshold[inner])
         following[t, inner, 0], following[t, inner, 1] = tree.children_left[inner], tree.children_right[inner]
         votes[t, np.arange(tree.node_count), labels[tree.value[:, 0].argmax(axis=1)]] = 1.0
     found: dict[str, Any] = {
@@ -92,6 +92,6 @@ def tree_tensors(trees: list[Any], labels: np.ndarray, alphas: np.ndarray, class
     return {**found, "depth": max(int(tree.max_depth) for tree in trees)}
 
 
-def _rounded_down(values: np.ndarray) -> np.ndarray:
+def _round_down(values: np.ndarray) -> np.ndarray:
     near = values.astype(np.float32)
     return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)

@@ -1,4 +1,4 @@
-"""The noise room: corruptions, one file each; the catalogue of their names; and `corrupt`, which applies a spec."""
+"""Corruptions of data sets, one file each; the catalogue of their names; and `corrupt`, which applies a spec."""
 
 from noisewise.noise.catalogue import CORRUPTIONS
 from noisewise.noise.corruption import Corruption, CorruptionCard, corrupt

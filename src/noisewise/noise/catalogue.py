@@ -1,4 +1,4 @@
-"""The names of the corruptions and where each one lives."""
+"""The names of the corruptions and the class of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every corruption checks about its parameters."""
+"""Checks of the parameters of corruptions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def whole(corruption: str, name: str, value: Any) -> None:
     """Check that the parameter is a whole number from 1.
 
     Raises:
-        BadInput: it is not.
+        BadInput: it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise BadInput(f"the {name} of {corruption!r} must be a whole number from 1, not {value!r}")
@@ -63,7 +63,7 @@ def choice(corruption: str, name: str, value: Any, legal: tuple[str, ...]) -> No
     """Check that the parameter is one of the legal words.
 
     Raises:
-        BadInput: it is not.
+        BadInput: it is anything else.
     """
     if value not in legal:
         raise BadInput(f"the {name} of {corruption!r} must be one of {', '.join(legal)}, not {value!r}")

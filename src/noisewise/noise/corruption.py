@@ -1,8 +1,8 @@
-"""What a corruption is, and `corrupt`, which applies the corruptions that a spec names.
+"""The protocol of corruptions, and `corrupt`, which applies the corruptions named by a spec.
 
-A corruption is a frozen dataclass whose fields are its parameters, with a `card` that says what it is and one method,
-`apply`. Rows are drawn in row order from one generator, so a corruption belongs to the data set it was drawn for: the
-same spec and seed on a selection of its rows gives other labels to these rows.
+A corruption is a frozen dataclass whose fields are its parameters, with a `card` that describes it and one method,
+`apply`. Random numbers are drawn in row order from one generator. The result therefore depends on the whole data set:
+the same spec and seed applied to a selection of the rows changes these rows differently.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SPLITS = ("test", "validation", "trusted")
 
 @dataclass(frozen=True)
 class CorruptionCard:
-    """What a person is told about a corruption.
+    """Description of a corruption, for the catalogue and the documentation.
 
     Attributes:
-        name: its name in a spec.
+        name: name in a spec.
         does: what it does, in one line.
         paper: where its definition was published.
-        changes: what of a data set it changes: the given labels, the inputs, or which rows there are.
-        example: a spec that works.
+        example: a valid spec.
+        changes: the part of a data set that it changes: the given labels, the inputs, or the set of rows.
     """
 
     name: str
@@ -46,24 +46,24 @@ class Corruption(Protocol):
     card: ClassVar[CorruptionCard]
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The training split of `data` corrupted, with one provenance record more.
+        """Return `data` with a corrupted training split and one more provenance record.
 
-        All randomness comes from `rng`. Another split that changes too has one record more as well.
+        All randomness comes from `rng`. Any other split that changes gets one more record as well.
         """
 
 
 def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
-    """Put known noise into the training split of `data`.
+    """Add known noise to the training split of `data`.
 
-    Test, validation and trusted splits stay as they are, save that `shuffled-pixels` gives all splits the same order of
-    pixels. The terms of the spec are applied in order. Each draws from its own generator, derived from the seed, the
-    term's position and its name alone, so that the first term's noise does not depend on the terms after it.
+    Test, validation and trusted splits do not change, except under `shuffled-pixels`, which reorders the pixels of all
+    splits alike. The terms of the spec are applied in order. Each term draws from its own generator, derived from the
+    seed, its position and its name. The noise of the first term therefore does not depend on the terms after it.
 
-    The truth of the result is the labels before the first corruption of labels; corruptions of inputs and of rows leave
-    labels and truth with their rows. Every term leaves a provenance record: `step`, `spec`, `seed`, `term` (its
-    position), and what it did. Of labels, `changed` (share of rows whose label it changed) and `transition`, (K, K),
-    the realised P(label after = j | label before = i), with None for the rows of classes that do not occur; of inputs,
-    `inputs_changed` (share of rows whose input it changed); of rows, `rows_before` and `sizes` (rows left per class).
+    The truth of the result is the labels before the first corruption of labels. Corruptions of inputs and of rows keep
+    each row's label and truth. Every term adds a provenance record with `step`, `spec`, `seed`, `term` (its position)
+    and its effect. For labels: `changed` (share of rows whose label changed) and `transition`, (K, K), the realised
+    P(label after = j | label before = i), with None in the rows of classes that do not occur. For inputs:
+    `inputs_changed` (share of rows whose input changed). For rows: `rows_before` and `sizes` (rows left per class).
 
     Example:
         `corrupt(data, "symmetric:0.4", seed=0)`, `corrupt(data, "blur:8+longtail:100")`
@@ -74,8 +74,8 @@ def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
         seed: a whole number from 0.
 
     Raises:
-        BadInput: a spec that cannot be read or carried out on this data, no rows, fewer than 2 classes, or a seed that
-            is no whole number from 0.
+        BadInput: the spec is invalid or cannot be applied to this data, there are no rows or fewer than 2 classes, or
+            the seed is not a whole number from 0.
     """
     terms = parse(spec, CORRUPTIONS)
     corruptions = [_build(term) for term in terms]
@@ -83,12 +83,12 @@ def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
     for position, (term, corruption) in enumerate(zip(terms, corruptions, strict=True)):
         rng = generator(seed, position, term.name)
         stamp = {"step": "corrupt", "spec": term.text, "seed": int(seed), "term": position}
-        data = _all_stamped(corruption.apply(data, rng), data, stamp)
+        data = _stamp_changed_splits(corruption.apply(data, rng), data, stamp)
     return data
 
 
 def relabel(data: Dataset, given: np.ndarray) -> Dataset:
-    """The data set with (n,) other given labels and a record of how they differ from those before."""
+    """Return the data set with new given labels (n,) and a record of how they differ from the previous ones."""
     k = len(data.classes)
     counts = np.bincount(data.given * k + given, minlength=k * k).reshape(k, k)
     totals = counts.sum(axis=1)
@@ -98,7 +98,8 @@ def relabel(data: Dataset, given: np.ndarray) -> Dataset:
 
 
 def generator(seed: int, position: int, name: str) -> np.random.Generator:
-    """The generator of the term called `name` at `position` in a spec: the same in every process."""
+    """Return the generator of the term `name` at `position` in a spec; it is the same in every process."""
+    # The bytes of the name, not its hash, which Python salts in every process.
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(position, *name.encode())))
 
 
@@ -116,12 +117,12 @@ def _check(data: Dataset, seed: int) -> None:
         raise BadInput(f"{data.name!r} has no rows to corrupt")
 
 
-def _all_stamped(data: Dataset, before: Dataset, stamp: dict[str, Any]) -> Dataset:
+def _stamp_changed_splits(data: Dataset, before: Dataset, stamp: dict[str, Any]) -> Dataset:
     changed = [split for split in SPLITS if getattr(data, split) is not getattr(before, split)]
-    parts: dict[str, Any] = {split: _stamped(getattr(data, split), stamp) for split in changed}
-    return replace(_stamped(data, stamp), **parts)
+    parts: dict[str, Any] = {split: _stamp(getattr(data, split), stamp) for split in changed}
+    return replace(_stamp(data, stamp), **parts)
 
 
-def _stamped(data: Dataset, stamp: dict[str, Any]) -> Dataset:
+def _stamp(data: Dataset, stamp: dict[str, Any]) -> Dataset:
     *before, record = data.provenance
     return replace(data, provenance=(*before, {**stamp, **record}))

@@ -1,1 +1,1 @@
-"""The literature's networks, one small file each."""
+"""Networks of the literature, one small file each."""

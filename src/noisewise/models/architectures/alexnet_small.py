@@ -2,9 +2,9 @@
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding deep learning requires rethinking generalization, ICLR 2017,
 appendix A and table 1. The text names two modules of a 5x5 convolution, 3x3 max pooling and local response
-normalisation, then linear layers of 384 and 192. 64 channels and pooling with stride 2 are what its number of
-parameters, 1,387,786 on 28x28x3 images, leaves; the constants of the normalisation, which the text does not name, are
-those of the TensorFlow tutorial network with the same layers.
+normalisation, then linear layers of 384 and 192. 64 channels and pooling with stride 2 follow from its number of
+parameters, 1,387,786 on 28x28x3 images. The text does not name the constants of the normalisation; they are those of
+the TensorFlow tutorial network with the same layers.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ CHANNELS = 64
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017, appendix A",
         parameters="1,387,786 on 28x28x3 images and 10 classes",
         example="alexnet-small",
-        departures="the paper names no initial weights; here they are normal, after He et al., ICCV 2015",
+        departures="the paper does not name the initial weights; here they are normal, after He et al., ICCV 2015",
     )
 )
 def alexnet_small(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """Two modules of convolution, pooling and normalisation; linear layers of 384, 192 and K.
 
     Args:
-        shape: (H, W, C) of any size; the first linear layer is as wide as the image makes it.
+        shape: (H, W, C) of any size, which determines the inputs of the first linear layer.
         classes: K.
 
     Raises:
-        BadInput: vectors.
+        BadInput: the inputs are vectors.
     """
     *sides, channels = checks.image("alexnet-small", shape)
     down, across = ((side + 3) // 4 for side in sides)
@@ -55,7 +55,7 @@ def alexnet_small(shape: tuple[int, ...], classes: int) -> nn.Sequential:
 
 
 def _module(inputs: int) -> list[nn.Module]:
-    """TensorFlow sums alpha / 9 = 0.001 / 9 over a window of 2 x 4 + 1 channels; torch divides by the window itself."""
+    # TensorFlow sums alpha / 9 = 0.001 / 9 over a window of 2 x 4 + 1 channels; torch divides by the window itself.
     return [
         nn.Conv2d(inputs, CHANNELS, 5, padding=2),
         nn.ReLU(),

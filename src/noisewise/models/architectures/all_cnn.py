@@ -1,4 +1,4 @@
-"""The all-convolutional network, as the critical learning periods were found on it.
+"""The all-convolutional network, as used in the study of critical learning periods.
 
 Springenberg, Dosovitskiy, Brox and Riedmiller, Striving for simplicity: The all convolutional net, ICLR 2015; in the
 form of Achille, Rovere and Soatto, Critical learning periods in deep networks, ICLR 2019, appendix A: batch
@@ -25,7 +25,7 @@ LAYERS = ((96, 3, 1), (96, 3, 1), (192, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3
         parameters="1,621,354 on 32x32x3 images and 10 classes",
         example="all-cnn:last=linear",
         departures="the last 1x1 convolution comes after the mean over all positions, which gives the same logits; it "
-        "has no normalisation and no ReLU, save with last=relu, which takes the published list of layers by its word",
+        "has neither normalisation nor ReLU, except with last=relu, which follows the published list of layers exactly",
     )
 )
 def all_cnn(shape: tuple[int, ...], classes: int, last: str = "linear") -> nn.Sequential:
@@ -34,11 +34,11 @@ def all_cnn(shape: tuple[int, ...], classes: int, last: str = "linear") -> nn.Se
     Args:
         shape: (H, W, C) of any size.
         classes: K.
-        last: "linear": no normalisation and no ReLU after the last convolution; "relu": both, so that logits are not
-            below 0 and the network has no linear layer whose inputs could serve as features.
+        last: "linear": neither normalisation nor ReLU after the last convolution; "relu": both, which makes logits
+            non-negative and leaves the network without a linear layer whose inputs could serve as features.
 
     Raises:
-        BadInput: vectors, or another word for `last`.
+        BadInput: the inputs are vectors, or `last` is another word.
     """
     _, _, channels = checks.image("all-cnn", shape)
     if last not in ("linear", "relu"):

@@ -25,7 +25,7 @@ SMALLEST = 28
         parameters="4,434,570 on 32x32x3 images and 10 classes",
         example="cnn9:dropout=0.25",
         smallest=SMALLEST,
-        departures="whole channels are dropped, as in the authors' program, but in training only",
+        departures="dropout removes whole channels, as in the authors' program, but only in training",
     )
 )
 def cnn9(shape: tuple[int, ...], classes: int, dropout: float = 0.25) -> nn.Sequential:
@@ -37,7 +37,7 @@ def cnn9(shape: tuple[int, ...], classes: int, dropout: float = 0.25) -> nn.Sequ
         dropout: share of channels dropped after the first and the second block, in [0, 1).
 
     Raises:
-        BadInput: vectors, or dropout outside [0, 1).
+        BadInput: the inputs are vectors, or dropout is outside [0, 1).
     """
     _, _, channels = checks.image("cnn9", shape)
     share = checks.dropout("cnn9", dropout)

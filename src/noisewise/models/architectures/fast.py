@@ -1,8 +1,8 @@
 """A small network for training in seconds per epoch on a CPU.
 
-A strided 4x4 stem leaves a quarter of the positions to the first wide layer. Pooling comes before normalisation and
-ReLU, which then see a quarter of the values. The residual blocks stand where images are small, and all widths are
-multiples of 16 by default.
+A strided 4x4 stem reduces the positions of the first wide layer to a quarter. Pooling comes before normalisation and
+ReLU, which then process a quarter of the values. Residual blocks are used only where images are small, and all widths
+are multiples of 16 by default.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from noisewise.models.layers import MaxPool, PadTo, conv3x3
 SMALLEST = 8
 
 
-class Beside(nn.Module):
+class Residual(nn.Module):
     """x + inside(x)."""
 
     def __init__(self, *inside: nn.Module) -> None:
@@ -47,7 +47,7 @@ def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential
         width: channels of the stem; the later layers have two and four times as many.
 
     Raises:
-        BadInput: vectors, or a width that is no whole number from 1.
+        BadInput: the inputs are vectors, or the width is not a whole number from 1.
     """
     _, _, channels = checks.image("fast", shape)
     w = checks.positive("fast", "width", width)
@@ -68,8 +68,8 @@ def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential
     )
 
 
-def _block(width: int) -> Beside:
-    return Beside(conv3x3(width, width), *_normalised(width), conv3x3(width, width), *_normalised(width))
+def _block(width: int) -> Residual:
+    return Residual(conv3x3(width, width), *_normalised(width), conv3x3(width, width), *_normalised(width))
 
 
 def _normalised(width: int) -> list[nn.Module]:

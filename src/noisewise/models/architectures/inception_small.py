@@ -1,8 +1,8 @@
 """The small Inception of the experiments with random labels.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding deep learning requires rethinking generalization, ICLR 2017,
-figure 3 and table 1: 1,649,402 parameters on 28x28x3 images, with and without batch normalisation, so the
-normalisation has no scale and shift of its own, and the convolutions have biases.
+figure 3 and table 1: 1,649,402 parameters on 28x28x3 images, with and without batch normalisation. It follows that
+the normalisation has no trainable scale and shift, and that the convolutions have biases.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Down(nn.Module):
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017, figure 3",
         parameters="1,649,402 on 28x28x3 images and 10 classes, with and without batch normalisation",
         example="inception-small:norm=false",
-        departures="the mean is taken over whatever is left of the image, 7x7 for 28x28; the paper names no initial "
-        "weights, here they are normal, after He et al., ICCV 2015",
+        departures="the mean is taken over all remaining positions, 7x7 for 28x28 images; the paper does not name the "
+        "initial weights, here they are normal, after He et al., ICCV 2015",
     )
 )
 def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True) -> nn.Sequential:
@@ -74,7 +74,7 @@ def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True) -> 
         norm: whether batch normalisation, without scale and shift, follows every convolution.
 
     Raises:
-        BadInput: vectors, or norm that is not true or false.
+        BadInput: the inputs are vectors, or norm is not true or false.
     """
     _, _, channels = checks.image("inception-small", shape)
     norm = checks.switch("inception-small", "norm", norm)

@@ -23,7 +23,7 @@ SMALLEST = 28
         parameters="61,706 on 28x28x1 images and 10 classes",
         example="lenet",
         smallest=SMALLEST,
-        departures="the first linear layer is as wide as the image makes it, 400 for 28x28 and 576 for 32x32",
+        departures="the inputs of the first linear layer depend on the image size, 400 for 28x28 and 576 for 32x32",
     )
 )
 def lenet(shape: tuple[int, ...], classes: int) -> nn.Sequential:
@@ -34,7 +34,7 @@ def lenet(shape: tuple[int, ...], classes: int) -> nn.Sequential:
         classes: K.
 
     Raises:
-        BadInput: vectors.
+        BadInput: the inputs are vectors.
     """
     *sides, channels = checks.image("lenet", shape)
     down, across = (max(side, SMALLEST) // 2 - 4 for side in sides)

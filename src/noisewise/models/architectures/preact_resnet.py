@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MeanPool, conv3x3, he_initialised
+from noisewise.models.layers import MeanPool, conv3x3, he_initialise
 
 
 class PreActBlock(nn.Module):
-    """Two pre-activated 3x3 convolutions beside a shortcut; a shortcut that changes the shape is a 1x1 convolution.
+    """Two pre-activated 3x3 convolutions with a shortcut; a shortcut that changes the shape is a 1x1 convolution.
 
     Args:
         inputs: number of input channels.
@@ -40,7 +40,7 @@ class PreActBlock(nn.Module):
 
 
 def stages(inputs: int, widths: tuple[int, ...], depth: int, dropout: float = 0.0) -> list[nn.Module]:
-    """The blocks of stages of `depth` blocks each; every stage but the first halves the image."""
+    """The blocks of several stages of `depth` blocks each; every stage but the first halves the image."""
     blocks: list[nn.Module] = []
     for stage, outputs in enumerate(widths):
         for position in range(depth):
@@ -68,8 +68,8 @@ def preact_resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
         classes: K.
 
     Raises:
-        BadInput: vectors.
+        BadInput: the inputs are vectors.
     """
     _, _, channels = checks.image("preact-resnet18", shape)
     blocks = stages(64, (64, 128, 256, 512), depth=2)
-    return he_initialised(nn.Sequential(conv3x3(channels, 64), *blocks, MeanPool(), nn.Linear(512, classes)))
+    return he_initialise(nn.Sequential(conv3x3(channels, 64), *blocks, MeanPool(), nn.Linear(512, classes)))

@@ -10,13 +10,13 @@ from torch.nn import functional as F
 
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MeanPool, conv3x3, he_initialised
+from noisewise.models.layers import MeanPool, conv3x3, he_initialise
 
 PAPER = "He, Zhang, Ren and Sun, CVPR 2016"
 
 
 class Subsample(nn.Module):
-    """The shortcut without parameters (option A): every stride-th position, and zeros for the channels that are new."""
+    """The shortcut without parameters (option A): every stride-th position, and zeros for new channels."""
 
     def __init__(self, new: int, stride: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ def projection(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: relu(f(x) + shortcut(x)), eq. (1) and (2)."""
+    """Two 3x3 convolutions with a shortcut: relu(f(x) + shortcut(x)), eq. (1) and (2)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, shortcut: nn.Module) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
         classes: K.
 
     Raises:
-        BadInput: vectors.
+        BadInput: the inputs are vectors.
     """
     _, _, channels = checks.image("resnet18", shape)
     return _resnet(channels, classes, widths=(64, 128, 256, 512), depth=2, option="B")
@@ -74,7 +74,7 @@ def resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
 @with_card(
     ModelCard(
         name="resnet32",
-        does="the ResNet-32 made for CIFAR: thin, 31 convolutions, shortcuts without parameters",
+        does="the ResNet-32 designed for CIFAR: thin, 31 convolutions, shortcuts without parameters",
         paper=PAPER + ", section 4.2",
         parameters="464,154 on 32x32x3 images and 10 classes; the paper says 0.46M",
         example="resnet32",
@@ -88,7 +88,7 @@ def resnet32(shape: tuple[int, ...], classes: int) -> nn.Sequential:
         classes: K.
 
     Raises:
-        BadInput: vectors.
+        BadInput: the inputs are vectors.
     """
     _, _, channels = checks.image("resnet32", shape)
     return _resnet(channels, classes, widths=(16, 32, 64), depth=5, option="A")
@@ -103,7 +103,7 @@ def _resnet(channels: int, classes: int, widths: tuple[int, ...], depth: int, op
             inputs = widths[stage - 1] if widening else outputs
             stride = 2 if widening else 1
             layers.append(Block(inputs, outputs, stride, _shortcut(inputs, outputs, stride, option)))
-    return he_initialised(nn.Sequential(*layers, MeanPool(), nn.Linear(last, classes)))
+    return he_initialise(nn.Sequential(*layers, MeanPool(), nn.Linear(last, classes)))
 
 
 def _shortcut(inputs: int, outputs: int, stride: int, option: str) -> nn.Module:

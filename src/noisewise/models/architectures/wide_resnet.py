@@ -10,7 +10,7 @@ from torch import nn
 from noisewise.models import checks
 from noisewise.models.architectures.preact_resnet import stages
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MeanPool, conv3x3, he_initialised
+from noisewise.models.layers import MeanPool, conv3x3, he_initialise
 
 
 @with_card(
@@ -31,12 +31,12 @@ def wide_resnet_28_10(shape: tuple[int, ...], classes: int, dropout: float = 0.0
         dropout: share of the values dropped within each block, in [0, 1); the paper uses 0.3 with CIFAR.
 
     Raises:
-        BadInput: vectors, or dropout outside [0, 1).
+        BadInput: the inputs are vectors, or dropout is outside [0, 1).
     """
     _, _, channels = checks.image("wide-resnet-28-10", shape)
     blocks = stages(16, (160, 320, 640), depth=4, dropout=checks.dropout("wide-resnet-28-10", dropout))
     last = nn.Linear(640, classes)
     nn.init.zeros_(last.bias)
-    return he_initialised(
+    return he_initialise(
         nn.Sequential(conv3x3(channels, 16), *blocks, nn.BatchNorm2d(640), nn.ReLU(), MeanPool(), last)
     )

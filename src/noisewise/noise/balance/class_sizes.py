@@ -1,7 +1,8 @@
-"""What corruptions of the balance of classes share: which rows stay.
+"""Selection of rows by class sizes, for corruptions of the class balance.
 
-Sizes are relative to the largest class. The largest class is as large as the rows of all classes allow, so that the
-imbalance is the one asked for also where the data were not balanced before: on balanced data it keeps all its rows.
+Sizes are relative to the largest class. The largest class is made as large as the rows of all classes allow. The
+imbalance thus equals the requested one even if the data were not balanced; on balanced data the largest class keeps
+all its rows.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ def class_sizes(have: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.floor(largest * shares + ROUNDING).astype(np.int64)
 
 
-def keep(data: Dataset, shares: np.ndarray, rng: np.random.Generator, text: str) -> Dataset:
-    """The data set with a random selection of its rows, in their order and with their index, labels and truth.
+def keep_shares(data: Dataset, shares: np.ndarray, rng: np.random.Generator, text: str) -> Dataset:
+    """Return the data set with a random selection of its rows, which keep their order, index, labels and truth.
 
-    The record says `rows_before`, and `sizes`, the rows kept of each class. Classes are those of the given labels.
+    The record holds `rows_before`, and `sizes`, the rows kept of each class. Classes are those of the given labels.
 
     Args:
         data: n rows.
         shares: (K,) sizes relative to that of the largest class.
-        rng: the source of randomness.
-        text: the corruption as a person writes it, for the error.
+        rng: source of randomness.
+        text: the corruption as written in a spec, for the error message.
 
     Raises:
         BadInput: a class would be left without rows.

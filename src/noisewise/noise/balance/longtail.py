@@ -3,8 +3,8 @@
     n_k = floor(n_max ratio^(-k / (K - 1))),   k = 0..K-1
 
 Cui, Jia, Lin, Song and Belongie, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019; Cao, Wei, Gaidon,
-Arechiga and Ma, Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019. `ratio` is that
-of the largest to the smallest class. Test, validation and trusted splits stay as they are.
+Arechiga and Ma, Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019. `ratio` is the
+size of the largest class over that of the smallest. Test, validation and trusted splits do not change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.noise import checks
-from noisewise.noise.balance.class_sizes import keep
+from noisewise.noise.balance.class_sizes import keep_shares
 from noisewise.noise.corruption import CorruptionCard
 
 
@@ -47,9 +47,9 @@ class LongTail:
         checks.ratio("longtail", "ratio", self.ratio)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with a long tail of classes.
+        """Return the data set with a long tail of classes.
 
         Raises:
             BadInput: a class would be left without rows.
         """
-        return keep(data, longtail_shares(self.ratio, len(data.classes)), rng, f"longtail:{self.ratio:g}")
+        return keep_shares(data, longtail_shares(self.ratio, len(data.classes)), rng, f"longtail:{self.ratio:g}")

@@ -4,7 +4,7 @@
 
 Buda, Maki and Mazurowski, A Systematic Study of the Class Imbalance Problem in Convolutional Neural Networks, Neural
 Networks, 2018; with half of the classes small, Cao, Wei, Gaidon, Arechiga and Ma, NeurIPS 2019. Test, validation and
-trusted splits stay as they are.
+trusted splits do not change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
-from noisewise.noise.balance.class_sizes import ROUNDING, keep
+from noisewise.noise.balance.class_sizes import ROUNDING, keep_shares
 from noisewise.noise.corruption import CorruptionCard
 
 
@@ -27,7 +27,7 @@ class Step:
 
     Args:
         ratio: size of a large class over that of a small one, from 1.
-        small: share of the classes that are small, in (0, 1); the last ones, at least as many as the share says.
+        small: share of the classes that are small, in (0, 1), rounded up; these are the last classes.
     """
 
     ratio: float
@@ -46,7 +46,7 @@ class Step:
         checks.share("step", "small", self.small)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with two sizes of classes.
+        """Return the data set with two sizes of classes.
 
         Raises:
             BadInput: all or none of the classes would be small, or a class would be left without rows.
@@ -58,4 +58,4 @@ class Step:
                 f"small={self.small:g} of 'step' makes {k - large} of {k} classes small: leave 1 or more of each"
             )
         shares = np.where(np.arange(k) < large, 1.0, 1 / float(self.ratio))
-        return keep(data, shares, rng, f"step:{self.ratio:g}")
+        return keep_shares(data, shares, rng, f"step:{self.ratio:g}")

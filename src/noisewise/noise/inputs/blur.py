@@ -1,11 +1,11 @@
-"""Blur: images scaled down to a few pixels and up again, as a cataract leaves them.
+"""Blur: images are scaled down to a few pixels and up again, which simulates a cataract.
 
 Achille, Rovere and Soatto, Critical Learning Periods in Deep Networks, ICLR 2019: 32x32 images to 8x8 and back, both by
 bilinear interpolation.
 
-The paper does not say whether scaling down averages over all pixels that fall into a new one (antialiasing). It does
-here, as in common image libraries and in published replications; `antialias=false` samples between the nearest pixels
-instead.
+The paper does not say whether scaling down averages over all pixels that fall into a new one (antialiasing). Here it
+does, as in common image libraries and in published replications; `antialias=false` interpolates between the nearest
+pixels instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
 from noisewise.noise.corruption import CorruptionCard
-from noisewise.noise.inputs.rewriting import fitted, images, rewrite
+from noisewise.noise.inputs.rewriting import check_images, rewrite, to_dtype
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,21 @@ class Blur:
         checks.switch("blur", "antialias", self.antialias)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with blurred images.
+        """Return the data set with blurred images.
 
         Raises:
-            BadInput: no images, or images that are not larger than `size`.
+            BadInput: the inputs are not images, or not larger than `size`.
         """
-        images("blur", data)
+        check_images("blur", data)
         if self.size >= min(data.shape[:2]):
             height, width, _ = data.shape
             raise BadInput(
                 f"blur:{self.size} must be smaller than both sides of the images, which are {height}x{width}"
             )
-        return rewrite(data, lambda block: blurred(block, self.size, self.antialias))
+        return rewrite(data, lambda block: blur_images(block, self.size, self.antialias))
 
 
-def blurred(block: np.ndarray, size: int, antialias: bool = True) -> np.ndarray:
+def blur_images(block: np.ndarray, size: int, antialias: bool = True) -> np.ndarray:
     """(b, H, W, C) images scaled to (size, size) and back, of the same type; bytes are rounded once, at the end."""
     import torch
     from torch.nn.functional import interpolate
@@ -69,4 +69,4 @@ def blurred(block: np.ndarray, size: int, antialias: bool = True) -> np.ndarray:
     x = torch.from_numpy(np.ascontiguousarray(block)).permute(0, 3, 1, 2).float()
     small = interpolate(x, (size, size), mode="bilinear", antialias=antialias)
     large = interpolate(small, block.shape[1:3], mode="bilinear")
-    return fitted(large.permute(0, 2, 3, 1).numpy(), block.dtype)
+    return to_dtype(large.permute(0, 2, 3, 1).numpy(), block.dtype)

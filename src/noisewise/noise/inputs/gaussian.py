@@ -3,10 +3,10 @@
     x_ic ~ N(m_c, s_c^2),   m_c and s_c^2 over all rows and all places of channel (or feature) c
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
-section 2.1. The labels stay, and nothing of the inputs is left that could be related to them.
+section 2.1. The labels do not change, and the new inputs are independent of them.
 
-Departures. The paper leaves open whether the moments are those of each channel; here they are. Pixels stay bytes, so
-what is drawn is rounded and clipped to 0..255, which moves the moments of images that are mostly black or white.
+Departures. The paper does not say whether the moments are those of each channel; here they are. Pixels stay bytes:
+values are rounded and clipped to 0..255, which changes the moments of images that are mostly black or white.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise.corruption import CorruptionCard
-from noisewise.noise.inputs.rewriting import fitted, moments, no_text, rewrite
+from noisewise.noise.inputs.rewriting import check_not_text, moments, rewrite, to_dtype
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Every input is drawn anew from a normal distribution with the mean and variance of its channel or feature."""
+    """Every input is redrawn from a normal distribution with the mean and variance of its channel or feature."""
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="gaussian",
@@ -35,12 +35,12 @@ class Gaussian:
     )
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with inputs that are independent of its labels.
+        """Return the data set with inputs that are independent of its labels.
 
         Raises:
-            BadInput: texts, or inputs that are not finite.
+            BadInput: the inputs are texts or not finite.
         """
-        no_text("gaussian", data)
+        check_not_text("gaussian", data)
         mean, std = finite_moments("gaussian", data)
         return rewrite(data, lambda block: gaussian_like(block.shape, mean, std, data.inputs.dtype, rng))
 
@@ -61,5 +61,13 @@ def finite_moments(corruption: str, data: Dataset) -> tuple[np.ndarray, np.ndarr
 def gaussian_like(
     shape: tuple[int, ...], mean: np.ndarray, std: np.ndarray, dtype: np.dtype, rng: np.random.Generator
 ) -> np.ndarray:
-    """Normal numbers of a (..., C) shape with means and standard deviations (C,), as the type `dtype`."""
-    return fitted(mean + std * rng.standard_normal(shape), dtype)
+    """Normal random numbers of shape (..., C) and type `dtype`.
+
+    Args:
+        shape: of the result, (..., C).
+        mean: (C,) means.
+        std: (C,) standard deviations.
+        dtype: type of the result; bytes are rounded and clipped.
+        rng: source of randomness.
+    """
+    return to_dtype(mean + std * rng.standard_normal(shape), dtype)

@@ -1,10 +1,10 @@
-"""Adversarial examples as noise: inputs moved, within a small box, to where a network errs most on their labels.
+"""Adversarial examples as noise: inputs are moved, within a small box, to raise the loss of a network.
 
     x <- Proj(x + step sign grad_x L(w, x, y)),   |x - x_0|_inf <= eps,   from a random start in the box
 
 Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018,
-section 2.1. The network is trained here first, plainly and on the given labels, and attacked with its weights fixed:
-the same spec, seed and data give the same noise, whatever is trained on the result.
+section 2.1. The attacked network (the surrogate) is trained here first, by cross entropy on the given labels, and its
+weights are fixed during the attack. The same spec, seed and data thus give the same noise for any later training.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import checks
 from noisewise.noise.corruption import CorruptionCard
-from noisewise.noise.inputs.rewriting import blocks, count_changed, moments, no_text, reinput
+from noisewise.noise.inputs.rewriting import blocks, check_not_text, count_changed, moments, reinput
 
 if TYPE_CHECKING:
     import torch
@@ -33,13 +33,13 @@ PACE = 2.5
 
 @dataclass(frozen=True)
 class PGD:
-    """Every input is moved by at most `eps` per number, against a network of this corruption's own.
+    """Every number of an input is moved by at most `eps`, against a surrogate network.
 
     Args:
-        eps: radius in the maximum norm: of images as a share of the range of pixels, of tables and vectors in standard
-            deviations of each column.
-        steps: of the attack, each of 2.5 eps / steps.
-        batches: of about 128 rows, on which the attacked network is trained.
+        eps: radius in the maximum norm; for images as a share of the range of pixels, for tables and vectors in
+            standard deviations of each column.
+        steps: number of steps of the attack, each of size 2.5 eps / steps.
+        batches: number of batches, of about 128 rows, on which the surrogate is trained.
     """
 
     eps: float
@@ -48,7 +48,7 @@ class PGD:
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="pgd",
-        does="inputs are moved within a box of radius eps to where a network, trained on them first, errs most",
+        does="inputs are moved within a box of radius eps to raise the loss of a network trained on them first",
         paper="Madry et al., ICLR 2018",
         example="pgd:0.1,steps=3,batches=50",
         changes="inputs",
@@ -60,47 +60,47 @@ class PGD:
         checks.whole("pgd", "batches", self.batches)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with adversarial inputs.
+        """Return the data set with adversarial inputs.
 
         Raises:
-            BadInput: texts, labels alone, a single row, or inputs that are not finite.
+            BadInput: the inputs are texts, missing or not finite, or there is a single row.
         """
         import torch
 
-        no_text("pgd", data)
+        check_not_text("pgd", data)
         if data.shape == (0,):
             raise BadInput(f"'pgd' changes inputs, but {data.name!r} has labels alone")
         if len(data) < 2:
             raise BadInput(f"'pgd' needs at least 2 rows, but {data.name!r} has {len(data)}")
         scale = Scale.of(data)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**31)))
-            net = trained(data, scale, self.batches, rng)
+            torch.manual_seed(int(rng.integers(2**31)))  # for the random starts of the attack
+            net = train_surrogate(data, scale, self.batches, rng)
             inputs = np.empty(data.inputs.shape, data.inputs.dtype)
             changed = 0
             for positions, block in blocks(data.inputs):
                 for part in np.array_split(positions, -(-len(positions) // (4 * BATCH))):
-                    moved = self._moved(net, block[part - positions[0]], data.given[part], scale)
+                    moved = self._attack(net, block[part - positions[0]], data.given[part], scale)
                     inputs[part] = moved
                 changed += count_changed(block, inputs[positions])
         return reinput(data, inputs, {"step": "corrupt", "inputs_changed": changed / len(data)})
 
-    def _moved(self, net: nn.Module, block: np.ndarray, labels: np.ndarray, scale: Scale) -> np.ndarray:
-        """(b, ...) inputs, as raw as they came."""
+    def _attack(self, net: nn.Module, block: np.ndarray, labels: np.ndarray, scale: Scale) -> np.ndarray:
+        """(b, ...) adversarial inputs in raw units."""
         import torch
 
         x, y = scale.scaled(block), torch.from_numpy(labels)
         low, high = scale.box(x, self.eps)
         moved = low + (high - low) * torch.rand_like(x)
         for _ in range(self.steps):
-            ascent = uphill(net, moved, y)
+            ascent = input_gradient(net, moved, y)
             moved = (moved + PACE * self.eps / self.steps * ascent.sign()).clamp(low, high)
         return scale.raw(moved, block, self.eps)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How raw inputs become what the network is given, and back.
+    """Conversion of raw inputs to inputs of the network, and back.
 
     Attributes:
         image: whether inputs are images (H, W, C); these are passed to networks as (C, H, W) and stay in their range.
@@ -114,21 +114,21 @@ class Scale:
 
     @classmethod
     def of(cls, data: Dataset) -> Scale:
-        """Pixels become shares of their range, other numbers standard deviations from their column's mean.
+        """Scale pixels by their range, and other numbers by the mean and standard deviation of their column.
 
         Raises:
             BadInput: inputs that are not finite.
         """
         mean, spread = moments(data.inputs)
         if not (np.isfinite(mean).all() and np.isfinite(spread).all()):
-            raise BadInput(f"'pgd' needs finite inputs, and {data.name!r} has some that are not")
+            raise BadInput(f"'pgd' needs finite inputs, but {data.name!r} has values that are not")
         if data.kind == "image":
             largest = 255.0 if data.inputs.dtype == np.uint8 else 1.0
             return cls(True, np.zeros_like(mean), np.full_like(mean, largest))
         return cls(False, mean, spread)
 
     def scaled(self, block: np.ndarray) -> Tensor:
-        """Raw (b, ...) inputs as the network is given them."""
+        """Raw inputs (b, ...) as inputs of the network."""
         import torch
 
         unit = np.where(self.unit > 0, self.unit, 1.0)
@@ -145,7 +145,13 @@ class Scale:
         return x - reach, x + reach
 
     def raw(self, moved: Tensor, block: np.ndarray, eps: float) -> np.ndarray:
-        """Inputs as raw as they came, of their type; whole numbers stay within the box."""
+        """Inputs in raw units and of their original type; whole numbers stay within the box.
+
+        Args:
+            moved: (b, ...) inputs of the network.
+            block: (b, ...) raw inputs before the attack.
+            eps: radius of the box.
+        """
         values = (moved.permute(0, 2, 3, 1) if self.image else moved).double().numpy() * self.unit + self.shift
         values = np.where(self.unit > 0, values, block)
         if block.dtype.kind not in "iub":
@@ -159,8 +165,18 @@ def _range(dtype: np.dtype) -> tuple[int, int]:
     return (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
-def trained(data: Dataset, scale: Scale, batches: int, rng: np.random.Generator) -> nn.Module:
-    """A network that fits its kind of data, trained by Adam on the given labels, in evaluation mode."""
+def train_surrogate(data: Dataset, scale: Scale, batches: int, rng: np.random.Generator) -> nn.Module:
+    """Train the default model for this kind of data by Adam on the given labels.
+
+    Args:
+        data: n rows.
+        scale: conversion of raw inputs to inputs of the network.
+        batches: number of training steps.
+        rng: generator of the initial weights and of the order of the rows.
+
+    Returns:
+        The network, in evaluation mode.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -169,7 +185,7 @@ def trained(data: Dataset, scale: Scale, batches: int, rng: np.random.Generator)
     net = build(DEFAULTS[data.kind], data.shape, len(data.classes), seed=int(rng.integers(2**31)))
     optimizer = torch.optim.Adam(net.parameters(), RATE)
     net.train()
-    for rows in itertools.islice(_drawn(len(data), rng), batches):
+    for rows in itertools.islice(_draw_batches(len(data), rng), batches):
         loss = cross_entropy(net(scale.scaled(np.asarray(data.inputs[rows]))), torch.from_numpy(data.given[rows]))
         optimizer.zero_grad()
         loss.backward()
@@ -177,14 +193,14 @@ def trained(data: Dataset, scale: Scale, batches: int, rng: np.random.Generator)
     return net.eval()
 
 
-def _drawn(rows: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _draw_batches(rows: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     while True:
         for part in np.array_split(rng.permutation(rows), max(1, rows // BATCH)):
             yield np.sort(part)
 
 
-def uphill(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The gradient of the summed cross entropy by (b, ...) inputs."""
+def input_gradient(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The gradient of the summed cross entropy with respect to the inputs (b, ...)."""
     import torch
     from torch.nn.functional import cross_entropy
 

@@ -1,8 +1,8 @@
-"""Random pixels: the pixels of every image in an order of its own.
+"""Random pixels: the pixels of every image are permuted at random, independently of other images.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
-section 2.1. An image keeps its colours and loses its shapes. The paper leaves open whether the channels of a pixel stay
-together; here they do.
+section 2.1. An image keeps its colours and loses its shapes. The paper does not say whether the channels of a pixel
+stay together; here they do.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.noise.corruption import CorruptionCard
-from noisewise.noise.inputs.rewriting import no_text, rewrite
+from noisewise.noise.inputs.rewriting import check_not_text, rewrite
 
 
 @dataclass(frozen=True)
 class RandomPixels:
-    """The pixels of an image, or the numbers of a vector, are shuffled, each row in its own way."""
+    """The pixels of an image, or the numbers of a vector, are shuffled independently in every row."""
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="random-pixels",
-        does="the pixels of an image, or the numbers of a vector, are shuffled, in every row another way",
+        does="the pixels of an image, or the numbers of a vector, are shuffled, independently in every row",
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",
         example="random-pixels",
         changes="inputs",
     )
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with a random permutation of the places in every row.
+        """Return the data set with a random permutation of the positions in every row.
 
         Raises:
-            BadInput: texts.
+            BadInput: the inputs are texts.
         """
-        no_text("random-pixels", data)
-        return rewrite(data, lambda block: _shuffled(block, rng))
+        check_not_text("random-pixels", data)
+        return rewrite(data, lambda block: _shuffle(block, rng))
 
 
-def _shuffled(block: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _shuffle(block: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     pixels = block.reshape(len(block), -1, block.shape[-1] if block.ndim == 4 else 1)
     places = np.tile(np.arange(pixels.shape[1]), (len(pixels), 1))
     order = rng.permuted(places, axis=1)

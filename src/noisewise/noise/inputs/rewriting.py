@@ -1,7 +1,7 @@
-"""What corruptions of inputs share: which data they take, how they go through the rows, and the record they leave.
+"""Rewriting of inputs for corruptions: checks of the data, iteration over blocks of rows, and the provenance record.
 
-Inputs are changed block by block into a new array that lies in memory. The given labels and the truth stay. What a
-person was shown of a table no longer fits its rows and is dropped.
+Inputs are changed block by block into a new array in memory. The given labels and the truth do not change. The
+readable columns of a table (`described`) no longer match its rows and are dropped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from noisewise.errors import BadInput
 BLOCK_NUMBERS = 2**22
 
 
-def no_text(corruption: str, data: Dataset) -> None:
+def check_not_text(corruption: str, data: Dataset) -> None:
     """Check that the inputs are numbers.
 
     Raises:
@@ -27,7 +27,7 @@ def no_text(corruption: str, data: Dataset) -> None:
         raise BadInput(f"{corruption!r} changes images, tables and vectors, but {data.name!r} holds texts")
 
 
-def images(corruption: str, data: Dataset) -> None:
+def check_images(corruption: str, data: Dataset) -> None:
     """Check that the inputs are images.
 
     Raises:
@@ -38,7 +38,7 @@ def images(corruption: str, data: Dataset) -> None:
 
 
 def blocks(inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions (b,) of rows and the rows (b, ...), in order, a few million numbers at a time."""
+    """Iterate over positions (b,) of rows and the rows (b, ...), in order, a few million numbers at a time."""
     size = max(1, BLOCK_NUMBERS // max(int(np.prod(inputs.shape[1:])), 1))
     for start in range(0, len(inputs), size):
         positions = np.arange(start, min(start + size, len(inputs)))
@@ -46,11 +46,11 @@ def blocks(inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def rewrite(data: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
-    """The data set with other inputs and a record more: `inputs_changed`, the share of rows that are not as before.
+    """Return the data set with new inputs and a record of `inputs_changed`, the share of rows that differ from before.
 
     Args:
         data: n rows.
-        change: from a block of rows (b, ...) to as many rows of the same shape.
+        change: maps a block of rows (b, ...) to a block of the same shape.
     """
     inputs = np.empty(data.inputs.shape, data.inputs.dtype)
     changed = 0
@@ -61,12 +61,12 @@ def rewrite(data: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Datase
 
 
 def count_changed(before: np.ndarray, after: np.ndarray) -> int:
-    """How many of (b, ...) rows differ in any number."""
+    """Count the rows of (b, ...) arrays that differ in any number."""
     return int((before != after).any(axis=tuple(range(1, before.ndim))).sum())
 
 
 def reinput(data: Dataset, inputs: np.ndarray, record: dict[str, object]) -> Dataset:
-    """The data set with (n, ...) other inputs and a record more."""
+    """Return the data set with new inputs (n, ...) and one more provenance record."""
     described = data.described if data.kind == "image" else None
     return replace(data, inputs=inputs, described=described, provenance=(*data.provenance, record))
 
@@ -85,6 +85,6 @@ def moments(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(spread / count)
 
 
-def fitted(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Float values as the type of the inputs: bytes are rounded and clipped to 0..255."""
+def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Convert float values to the type of the inputs; bytes are rounded and clipped to 0..255."""
     return np.clip(np.rint(values), 0, 255).astype(dtype) if dtype == np.uint8 else values.astype(dtype)

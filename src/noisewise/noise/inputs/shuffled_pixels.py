@@ -1,8 +1,8 @@
-"""Shuffled pixels: one new order of the pixels, the same for all images.
+"""Shuffled pixels: one random permutation of the pixels, the same for all images.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
-section 2.1. The permutation is the same in training and test, so all splits are changed. The paper leaves open whether
-the channels of a pixel stay together; here they do. To a network without notion of neighbourhood nothing has changed.
+section 2.1. The permutation is the same in training and test, hence all splits are changed. The paper does not say
+whether the channels of a pixel stay together; here they do. A fully connected network is not affected.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise.corruption import SPLITS, CorruptionCard
-from noisewise.noise.inputs.rewriting import no_text, rewrite
+from noisewise.noise.inputs.rewriting import check_not_text, rewrite
 
 
 @dataclass(frozen=True)
 class ShuffledPixels:
-    """The pixels of all images, or the numbers of all vectors, are put into one random order, in all splits."""
+    """The pixels of all images, or the numbers of all vectors, are put into the same random order in all splits."""
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="shuffled-pixels",
@@ -31,12 +31,12 @@ class ShuffledPixels:
     )
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with one random permutation of the places in every row of every split.
+        """Return the data set with the same random permutation of the positions in every row of every split.
 
         Raises:
-            BadInput: texts, or splits whose inputs have another shape.
+            BadInput: the inputs are texts, or differ in shape between splits.
         """
-        no_text("shuffled-pixels", data)
+        check_not_text("shuffled-pixels", data)
         order = rng.permutation(int(np.prod(data.shape[:2])))
         parts: dict[str, Any] = {split: part for split in SPLITS if (part := getattr(data, split)) is not None}
         for split, part in parts.items():
@@ -45,11 +45,11 @@ class ShuffledPixels:
                     f"'shuffled-pixels' needs splits of one shape, but {data.name!r} has {data.shape} in training and "
                     f"{part.shape} in {split}"
                 )
-            parts[split] = _ordered(part, order)
-        return replace(_ordered(data, order), **parts)
+            parts[split] = _reorder(part, order)
+        return replace(_reorder(data, order), **parts)
 
 
-def _ordered(data: Dataset, order: np.ndarray) -> Dataset:
+def _reorder(data: Dataset, order: np.ndarray) -> Dataset:
     def change(block: np.ndarray) -> np.ndarray:
         return block.reshape(len(block), len(order), -1)[:, order].reshape(block.shape)
 

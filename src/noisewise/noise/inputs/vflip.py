@@ -13,7 +13,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.noise.corruption import CorruptionCard
-from noisewise.noise.inputs.rewriting import images, rewrite
+from noisewise.noise.inputs.rewriting import check_images, rewrite
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class VFlip:
     )
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with flipped images.
+        """Return the data set with flipped images.
 
         Raises:
-            BadInput: no images.
+            BadInput: the inputs are not images.
         """
-        images("vflip", data)
+        check_images("vflip", data)
         return rewrite(data, lambda block: block[:, ::-1])

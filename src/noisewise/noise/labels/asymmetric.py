@@ -1,13 +1,13 @@
-"""Asymmetric noise: similar classes confused, as published for the data set at hand.
+"""Asymmetric noise: similar classes are confused, as published for each data set.
 
-    T[i, i] = 1 - rate,   T[i, m(i)] = rate   for the classes that the map m confuses; the others stay clean
+    T[i, i] = 1 - rate,   T[i, m(i)] = rate   for the classes confused by the map m; the others stay clean
 
 Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach, CVPR
 2017. The maps are in `confusions`. `rate` is the rate within the confused classes; over all rows it is lower.
 
-Departures. All labels change at once: published code changes them class by class in place, so that of two classes that
-are taken for each other some rows are flipped twice. On cifar100 the map follows the superclasses, which published code
-means to and does not (`compat_blocks`).
+Departures. All labels change at once. Published code changes them class by class in place, so that some rows of two
+mutually confused classes are flipped twice. On cifar100 the map follows the superclasses; published code intends this
+but uses other blocks (`compat_blocks`).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from noisewise.noise.labels.transition import draw, map_matrix
 
 @dataclass(frozen=True)
 class Asymmetric:
-    """Every label of a confused class becomes the class it is taken for with probability `rate`.
+    """Every label of a confused class becomes the class it is confused with, with probability `rate`.
 
     Args:
-        rate: in [0, 1], within the confused classes.
-        source: "mnist", "fashion-mnist", "cifar10" or "cifar100", or "auto": found from the class names or, where they
-            are only numbers, from the data set's name. A named source whose class names the data do not have takes
-            class k for the source's class k.
-        variant: on mnist, "cdr" (2 -> 7, 3 -> 8, 5 <-> 6) or "sce" (7 -> 1 too).
+        rate: probability in [0, 1], within the confused classes.
+        source: "mnist", "fashion-mnist", "cifar10" or "cifar100", or "auto": determined from the class names or, if
+            these are only numbers, from the data set's name. If the data do not have the class names of a named
+            source, class k is taken to be the source's class k.
+        variant: on mnist, "cdr" (2 -> 7, 3 -> 8, 5 <-> 6) or "sce" (also 7 -> 1).
         compat_blocks: on cifar100, blocks of five consecutive classes instead of superclasses, as in published code.
         exact: change exactly round(n_k rate) rows of every confused class k.
     """
@@ -47,7 +47,7 @@ class Asymmetric:
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="asymmetric",
-        does="labels of easily confused classes become the class they are taken for with probability rate",
+        does="labels of easily confused classes become the class they are confused with, with probability rate",
         paper="Patrini, Rozza, Menon, Nock and Qu, CVPR 2017",
         example="asymmetric:0.4",
     )
@@ -60,7 +60,7 @@ class Asymmetric:
         checks.choice("asymmetric", "variant", self.variant, ("cdr", "sce"))
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with its published confusions in its given labels.
+        """Return the data set with its published confusions in the given labels.
 
         Raises:
             BadInput: no map is known for this data, or an option belongs to another data set.
@@ -68,7 +68,7 @@ class Asymmetric:
         return relabel(data, draw(data.given, map_matrix(self.rate, self.targets(data)), rng, self.exact))
 
     def targets(self, data: Dataset) -> np.ndarray:
-        """(K,) the class that each class of the data is taken for; itself for those that are not confused.
+        """(K,) the class that each class of the data is confused with; itself for classes that are not confused.
 
         Raises:
             BadInput: no map is known for this data, or an option belongs to another data set.
@@ -84,7 +84,7 @@ class Asymmetric:
         source = identify(data.name, data.classes) if self.source == "auto" else self.source
         if source is None:
             raise BadInput(
-                f"asymmetric knows no confusion map for {data.name!r} with classes {_some(data.classes)}: use "
+                f"'asymmetric' has no confusion map for {data.name!r} with classes {_some(data.classes)}: use "
                 f"pair:RATE or matrix:FILE, or say source=NAME if it is one of {', '.join(CLASSES)}"
             )
         places = positions(source, data.classes) or list(range(len(data.classes)))

@@ -62,13 +62,13 @@ _IN_A_NAME = re.compile(r"(?<![a-z])(fashion-?mnist|cifar-?100|cifar-?10|mnist|d
 
 
 def confusion(source: str, variant: str = "cdr", compat_blocks: bool = False) -> dict[int, int]:
-    """The class that each confused class of a source is taken for.
+    """The class that each confused class of a source is confused with.
 
     Args:
         source: a key of `CLASSES`.
-        variant: on mnist, "cdr", or "sce" with 7 -> 1 too.
-        compat_blocks: on cifar100, the next of five consecutive classes, as published code has it, which cuts across
-            the superclasses, since the classes are numbered by the alphabet.
+        variant: on mnist, "cdr", or "sce", which adds 7 -> 1.
+        compat_blocks: on cifar100, use the next of five consecutive classes, as published code does. These blocks cut
+            across the superclasses, since the classes are numbered alphabetically.
     """
     if source == "cifar100" and compat_blocks:
         return {i: i - i % 5 + (i + 1) % 5 for i in range(100)}
@@ -81,8 +81,8 @@ def confusion(source: str, variant: str = "cdr", compat_blocks: bool = False) ->
 def identify(name: str, classes: tuple[str, ...]) -> str | None:
     """The source that a data set comes from, or None.
 
-    Class names decide, in any order, whatever their case and punctuation. Names that are only numbers (the classes of
-    mnist, and of anything without names) tell nothing; then `name`, where the data came from, has to.
+    Class names decide, in any order and regardless of case and punctuation. Where class names are only numbers (as in
+    mnist, and in any data without names), `name`, the origin of the data, decides instead.
     """
     for source in ("fashion-mnist", "cifar10", "cifar100"):
         if _places(CLASSES[source], classes):
@@ -93,7 +93,7 @@ def identify(name: str, classes: tuple[str, ...]) -> str | None:
 
 
 def positions(source: str, classes: tuple[str, ...]) -> list[int] | None:
-    """Where each class of the source stands among `classes`, by its name or by its number; None if they are others."""
+    """The position of each class of the source among `classes`, by name or by number; None if they do not match."""
     numbers = tuple(str(i) for i in range(len(CLASSES[source])))
     return _places(CLASSES[source], classes) or _places(numbers, classes)
 

@@ -8,12 +8,12 @@ For row i with input x_i (d,) and label y_i:
 
 Xia et al., Part-dependent Label Noise: Towards Instance-dependent Label Noise, NeurIPS 2020.
 
-Departures. The scale of x decides how sharp the softmax is and the paper leaves it open: here bytes are divided by 255,
-other inputs are taken as they are, and `scale` multiplies both; `scale=255` gives the raw bytes of published code. A
-rate of 0 or 1 is no or full noise, without spread.
+Departures. The scale of x determines how sharp the softmax is, and the paper does not specify it. Here bytes are
+divided by 255, other inputs are used unchanged, and `scale` multiplies both; `scale=255` reproduces the raw bytes of
+published code. At a rate of 0 or 1 the noise is absent or complete, without spread.
 
-`rate` is the centre of the truncated normal, not its mean: near 0 or 1 the mean lies further inside (0.129 for a rate
-of 0.1). With `exact`, the number of changed rows is as asked, and q_i only says which rows are the likelier ones.
+`rate` is the centre of the truncated normal, not its mean: near 0 or 1 the mean is closer to 1/2 (0.129 for a rate of
+0.1). With `exact`, the number of changed rows is fixed and q_i only determines which rows are more likely to change.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from noisewise.data.dataset import Dataset, Inputs
 from noisewise.errors import BadInput
 from noisewise.noise import checks
 from noisewise.noise.corruption import CorruptionCard, relabel
-from noisewise.noise.labels.transition import leaving_exactly, pick
+from noisewise.noise.labels.transition import choose_exactly, pick
 
 SPREAD = 0.1
 BLOCK_NUMBERS = 2**22
@@ -47,17 +47,17 @@ def row_rates(rate: float, n: int, rng: np.random.Generator) -> np.ndarray:
 def instance_labels(
     inputs: Inputs, labels: np.ndarray, leaves: np.ndarray, k: int, scale: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """(n,) labels: rows that leave their class go where softmax(x_i W_{y_i}) over the other classes sends them.
+    """(n,) labels: rows that change their class draw the new one from softmax(x_i W_{y_i}) over the other classes.
 
-    One class's W and one block of rows are in memory at a time.
+    Only one class's W and one block of rows are in memory at a time.
 
     Args:
         inputs: n rows of any shape, d numbers each; an array or a lazy reader.
-        labels: (n,) classes before.
-        leaves: (n,) bool.
+        labels: (n,) classes before the corruption.
+        leaves: (n,) bool, whether a row changes its class.
         k: number of classes.
-        scale: what inputs are multiplied by.
-        rng: the source of the (K, d, K) matrices W and of the draws.
+        scale: factor of the inputs.
+        rng: generator of the (K, d, K) matrices W and of the draws.
 
     Raises:
         BadInput: an input is not finite.
@@ -74,11 +74,11 @@ def instance_labels(
 
 @dataclass(frozen=True)
 class Instance:
-    """Every label becomes another class with a probability, and a preference, that depend on the row's input.
+    """Every label changes with a probability, and to a class, that depend on the row's input.
 
     Args:
-        rate: in [0, 1], the centre of the rows' probabilities.
-        scale: what inputs (bytes divided by 255) are multiplied by; larger is closer to one wrong class per row.
+        rate: in [0, 1], the centre of the distribution of the rows' probabilities.
+        scale: factor of the inputs (bytes divided by 255); the larger, the closer to one wrong class per row.
         exact: change exactly round(n_k rate) rows of every class k.
     """
 
@@ -88,7 +88,7 @@ class Instance:
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="instance",
-        does="each label becomes a class that its row's features prefer, with a probability of the row's own near rate",
+        does="each label becomes a class that the row's features favour, with a probability per row around rate",
         paper="Xia et al., NeurIPS 2020",
         example="instance:0.4",
     )
@@ -99,11 +99,11 @@ class Instance:
         checks.switch("instance", "exact", self.exact)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with instance-dependent noise in its given labels."""
+        """Return the data set with instance-dependent noise in its given labels."""
         k = len(data.classes)
         rates = row_rates(self.rate, len(data), rng)
         if self.exact:
-            leaves = leaving_exactly(data.given, np.full(k, self.rate), rng, rates)
+            leaves = choose_exactly(data.given, np.full(k, self.rate), rng, rates)
         else:
             leaves = rng.random(len(data)) < rates
         return relabel(data, instance_labels(data.inputs, data.given, leaves, k, self.scale, rng))

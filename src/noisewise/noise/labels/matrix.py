@@ -25,7 +25,7 @@ def read_matrix(path: str | Path) -> np.ndarray:
     """The numbers in a `.npy` file or in a `.csv` file without a header.
 
     Raises:
-        BadInput: no such file, another kind of file, or content that is not numbers.
+        BadInput: the file does not exist, is of another kind, or contains something other than numbers.
     """
     path = Path(path)
     try:
@@ -84,6 +84,6 @@ class Matrix:
         checks.switch("matrix", "exact", self.exact)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with noise of that transition in its given labels."""
+        """Return the data set with given labels drawn from this transition matrix."""
         transition = check_transition(read_matrix(self.file), len(data.classes), str(self.file))
         return relabel(data, draw(data.given, transition, rng, self.exact))

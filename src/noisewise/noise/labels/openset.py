@@ -1,11 +1,11 @@
-"""Open-set noise: the inputs of some rows replaced by others that belong to none of the classes.
+"""Open-set noise: some inputs are replaced by inputs that do not belong to any of the classes.
 
 Wang, Liu, Ma, Bailey, Zha, Song and Xia, Iterative Learning with Open-set Noisy Labels, CVPR 2018. The number of rows
-and the given labels stay; what is wrong about a replaced row is that no label would be right.
+and the given labels do not change. No label is correct for a replaced row.
 
-The truth of a row is one of the classes and cannot say "none of them": it stays as it is, so that these rows do not
-count in the noise rate. `noisewise.data.openset.open_rows` tells which they are, from the record, and a trusted split
-is drawn from the others.
+The truth of a row must be one of the classes and cannot express "none of them". It is therefore left unchanged, and
+replaced rows do not count in the noise rate. `noisewise.data.openset.open_rows` finds them from the record, and a
+trusted split is drawn from the other rows.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from noisewise.errors import BadInput
 from noisewise.noise import checks
 from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.gaussian import finite_moments, gaussian_like
-from noisewise.noise.inputs.rewriting import count_changed, images, no_text, reinput
-from noisewise.noise.inputs.white_noise import white
-from noisewise.noise.labels.transition import leaving_exactly
+from noisewise.noise.inputs.rewriting import check_images, check_not_text, count_changed, reinput
+from noisewise.noise.inputs.white_noise import uniform_noise
+from noisewise.noise.labels.transition import choose_exactly
 
 
 @dataclass(frozen=True)
 class OpenSet:
-    """Every input is replaced with probability `rate` by one that is none of the classes.
+    """Every input is replaced, with probability `rate`, by an input outside the classes.
 
     Args:
-        rate: in [0, 1].
-        source: what takes their place: "gaussian" (noise with the mean and variance of the data), "noise" (uniform
-            noise, for images), or the name or path of another data set with inputs of the same shape. Of that, training
-            rows are drawn without replacement, save those of classes that the data have too, by name.
+        rate: probability in [0, 1].
+        source: where the new inputs come from: "gaussian" (noise with the mean and variance of the data), "noise"
+            (uniform noise, for images), or the name or path of another data set with inputs of the same shape. From a
+            data set, training rows are drawn without replacement, among classes whose names the data do not have.
         exact: replace exactly round(n_k rate) rows of every class k.
     """
 
@@ -44,7 +44,7 @@ class OpenSet:
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="openset",
-        does="each input is replaced by noise, or by one of another data set, with probability rate; its label stays",
+        does="each input is replaced by noise, or by an input of another data set, with probability rate; labels stay",
         paper="Wang, Liu, Ma, Bailey, Zha, Song and Xia, CVPR 2018",
         example="openset:0.4",
         changes="inputs",
@@ -57,14 +57,14 @@ class OpenSet:
             raise BadInput(f"the source of 'openset' must be gaussian, noise or a data set, not {self.source!r}")
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with other inputs in some rows, and a record that lists the index of these rows.
+        """Return the data set with new inputs in some rows, and a record that lists the index of these rows.
 
         Raises:
-            BadInput: texts, or a source that cannot be read, does not fit or has too few rows.
+            BadInput: the inputs are texts, or the source cannot be read, does not fit or has too few rows.
         """
-        no_text("openset", data)
+        check_not_text("openset", data)
         if self.exact:
-            chosen = leaving_exactly(data.given, np.full(len(data.classes), float(self.rate)), rng)
+            chosen = choose_exactly(data.given, np.full(len(data.classes), float(self.rate)), rng)
         else:
             chosen = rng.random(len(data)) < self.rate
         inputs = np.array(data.inputs[:])
@@ -79,30 +79,30 @@ class OpenSet:
         if self.source == "gaussian":
             return gaussian_like(shape, *finite_moments("openset", data), dtype, rng)
         if self.source == "noise":
-            images("openset:source=noise", data)
-            return white(shape, dtype, rng)
-        return _drawn(_fitting(load(self.source), data), data, count, rng)
+            check_images("openset:source=noise", data)
+            return uniform_noise(shape, dtype, rng)
+        return _draw_rows(_check_alike(load(self.source), data), data, count, rng)
 
 
-def _fitting(source: Dataset, data: Dataset) -> Dataset:
+def _check_alike(source: Dataset, data: Dataset) -> Dataset:
     if (source.kind, source.shape, source.inputs.dtype) != (data.kind, data.shape, data.inputs.dtype):
         raise BadInput(
-            f"source={source.name} of 'openset' holds {_said(source)}, but {data.name!r} holds {_said(data)}: "
-            "they must be alike"
+            f"source={source.name} of 'openset' holds {_describe_inputs(source)}, but {data.name!r} holds "
+            f"{_describe_inputs(data)}: they must be alike"
         )
     return source
 
 
-def _said(data: Dataset) -> str:
+def _describe_inputs(data: Dataset) -> str:
     return f"inputs of kind {data.kind!r}, shape {data.shape} and type {data.inputs.dtype}"
 
 
-def _drawn(source: Dataset, data: Dataset, count: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_rows(source: Dataset, data: Dataset, count: int, rng: np.random.Generator) -> np.ndarray:
     foreign = [i for i, name in enumerate(source.classes) if name not in data.classes]
     rows = np.flatnonzero(np.isin(source.given, foreign))
     if len(rows) < count:
         raise BadInput(
-            f"source={source.name} of 'openset' has {len(rows)} rows of classes that {data.name!r} has not, but "
+            f"source={source.name} of 'openset' has {len(rows)} rows of classes that {data.name!r} does not have, but "
             f"{count} are to be replaced: use a smaller rate or another source"
         )
     return np.asarray(source.inputs[np.sort(rng.choice(rows, count, replace=False))])[rng.permutation(count)]

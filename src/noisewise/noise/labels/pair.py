@@ -1,9 +1,9 @@
-"""Pair noise: class i is taken for class i + 1, the last for the first.
+"""Pair noise: class i is confused with class i + 1, the last with the first.
 
     T[i, i] = 1 - rate,   T[i, (i + 1) mod K] = rate
 
-Han et al., Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018. From a rate
-of 0.5 on, the wrong class is as likely as the right one or likelier.
+Han et al., Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018. At rates of
+0.5 and above the wrong class is at least as likely as the right one.
 """
 
 from __future__ import annotations
@@ -48,5 +48,5 @@ class Pair:
         checks.switch("pair", "exact", self.exact)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with pair noise in its given labels."""
+        """Return the data set with pair noise in its given labels."""
         return relabel(data, draw(data.given, pair_matrix(self.rate, len(data.classes)), rng, self.exact))

@@ -1,4 +1,4 @@
-"""Permuted labels: the list of labels shuffled among the rows.
+"""Permuted labels: the labels are shuffled among the rows.
 
 Ojala and Garriga, Permutation Tests for Studying Classifier Performance, JMLR 2010. Like `random`, but every class
 keeps its number of rows.
@@ -27,5 +27,5 @@ class Permute:
     )
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with a random permutation of its list of labels."""
+        """Return the data set with a random permutation of its list of labels."""
         return relabel(data, rng.permutation(data.given))

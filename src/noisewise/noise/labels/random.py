@@ -1,4 +1,4 @@
-"""Random labels: nothing left to learn but the rows themselves.
+"""Random labels, independent of the inputs: a network can only memorise them.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017. One
 label in K is right by chance.
@@ -27,5 +27,5 @@ class Random:
     )
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with labels that are independent of its rows."""
+        """Return the data set with labels that are independent of its rows."""
         return relabel(data, rng.integers(len(data.classes), size=len(data)))

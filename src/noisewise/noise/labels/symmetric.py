@@ -1,9 +1,9 @@
-"""Symmetric noise: a wrong label, and every wrong class equally likely.
+"""Symmetric noise: labels become wrong, all wrong classes equally likely.
 
     T[i, i] = 1 - rate,   T[i, j] = rate / (K - 1)
 
-Ghosh, Kumar and Sastry, Robust Loss Functions under Label Noise for Deep Neural Networks, AAAI 2017. The label never
-stays by chance, so the expected noise rate is `rate`; `uniform` is the other convention of the literature.
+Ghosh, Kumar and Sastry, Robust Loss Functions under Label Noise for Deep Neural Networks, AAAI 2017. A label that is
+redrawn never keeps its class, hence the expected noise rate is `rate`; `uniform` is the other common convention.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ class Symmetric:
         checks.switch("symmetric", "exact", self.exact)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with symmetric noise in its given labels."""
+        """Return the data set with symmetric noise in its given labels."""
         return relabel(data, draw(data.given, symmetric_matrix(self.rate, len(data.classes)), rng, self.exact))

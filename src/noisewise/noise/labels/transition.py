@@ -1,9 +1,9 @@
-"""Noise that depends on the class alone: drawing labels from a transition matrix.
+"""Class-conditional noise: labels are drawn from a transition matrix.
 
-A transition T is (K, K) with T[i, j] = P(given = j | before = i) and rows that sum to 1.
+A transition matrix T is (K, K) with T[i, j] = P(given = j | before = i) and rows that sum to 1.
 
-A draw has two parts: who leaves its class, and where to. Both use one uniform number per row whatever T is, so that
-under one seed the rows that a lower rate changes are among those that a higher rate of the same noise changes.
+A draw has two parts: which rows change their class, and to which class. Each part uses one uniform number per row for
+any T. For a fixed seed, the rows changed at a lower rate are thus a subset of those changed at a higher rate.
 """
 
 from __future__ import annotations
@@ -12,26 +12,32 @@ import numpy as np
 
 
 def map_matrix(rate: float, targets: np.ndarray) -> np.ndarray:
-    """(K, K): class i becomes `targets[i]` with probability `rate`; classes that are their own target keep theirs.
+    """(K, K) transition matrix: class i becomes `targets[i]` with probability `rate`.
 
     Args:
         rate: probability in [0, 1].
-        targets: (K,) classes.
+        targets: (K,) classes; a class that is its own target does not change.
     """
     moved = np.eye(len(targets))[targets]
     return (1 - rate) * np.eye(len(targets)) + rate * moved
 
 
 def draw(labels: np.ndarray, transition: np.ndarray, rng: np.random.Generator, exact: bool = False) -> np.ndarray:
-    """(n,) labels drawn from the rows of `transition` that (n,) `labels` name; independent from row to row.
+    """(n,) labels, each drawn independently from its class's row of `transition`.
 
-    With `exact`, the number of rows of class i that change is not random but n_i (1 - T[i, i]), rounded; which rows
-    and, among the wrong classes, where to, is still drawn.
+    With `exact`, the number of rows of class i that change is not random but n_i (1 - T[i, i]), rounded. Which rows
+    change, and to which wrong class, is still random.
+
+    Args:
+        labels: (n,) classes before the corruption.
+        transition: (K, K) transition matrix.
+        rng: source of randomness.
+        exact: whether to fix the number of changed rows per class.
     """
     wrong = np.where(np.eye(len(transition), dtype=bool), 0.0, transition)
     totals = wrong.sum(axis=1)
     rates = totals / (totals + np.diagonal(transition))
-    leaves = leaving_exactly(labels, rates, rng) if exact else rng.random(len(labels)) < rates[labels]
+    leaves = choose_exactly(labels, rates, rng) if exact else rng.random(len(labels)) < rates[labels]
     where = rng.random(len(labels))
     result = labels.copy()
     for label in np.unique(labels[leaves]):
@@ -40,19 +46,19 @@ def draw(labels: np.ndarray, transition: np.ndarray, rng: np.random.Generator, e
     return result
 
 
-def leaving_exactly(
+def choose_exactly(
     labels: np.ndarray, rates: np.ndarray, rng: np.random.Generator, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """(n,) bool: in every class k, exactly round(n_k `rates[k]`) rows, drawn without replacement.
+    """(n,) bool: exactly round(n_k `rates[k]`) rows of every class k, drawn without replacement.
 
-    The rows with the smallest of n exponential numbers divided by `weights` are drawn (Efraimidis and Spirakis, 2006,
-    algorithm A): one after the other, each with probability in proportion to its weight among those left.
+    Chosen are the rows with the smallest exponential numbers divided by `weights` (Efraimidis and Spirakis, 2006,
+    algorithm A). This equals drawing one row after another with probability proportional to the remaining weights.
 
     Args:
         labels: (n,) classes.
-        rates: (K,) in [0, 1].
-        rng: the source of randomness.
-        weights: (n,) from 0, or None for equal ones.
+        rates: (K,) shares of rows, in [0, 1].
+        rng: source of randomness.
+        weights: (n,) non-negative weights, or None for equal weights.
     """
     keys = rng.exponential(size=len(labels))
     if weights is not None:

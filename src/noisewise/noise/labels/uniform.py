@@ -1,9 +1,9 @@
-"""Uniform noise: a label redrawn over all classes, its own among them.
+"""Uniform noise: labels are redrawn over all classes, including their own.
 
     T = (1 - p) I + (p / K) 1 1^T
 
 Hendrycks, Mazeika, Wilson and Gimpel, Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe Noise,
-NeurIPS 2018. A redrawn label is right by chance once in K, so the expected noise rate is p (K - 1) / K.
+NeurIPS 2018. A redrawn label is right by chance with probability 1 / K; the expected noise rate is p (K - 1) / K.
 """
 
 from __future__ import annotations
@@ -48,5 +48,5 @@ class Uniform:
         checks.switch("uniform", "exact", self.exact)
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
-        """The data set with uniform noise in its given labels."""
+        """Return the data set with uniform noise in its given labels."""
         return relabel(data, draw(data.given, uniform_matrix(self.p, len(data.classes)), rng, self.exact))
