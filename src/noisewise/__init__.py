@@ -22,8 +22,10 @@ _PLACES = {
     "subset": "noisewise.data",
     "corrupt": "noisewise.noise",
     "train": "noisewise.run.train",
-    "Run": "noisewise.run.train",
+    "Run": "noisewise.run.result",
+    "Experiment": "noisewise.run.experiment",
     "Config": "noisewise.training",
+    "Observer": "noisewise.training",
     "audit": "noisewise.auditing.pipeline",
     "Findings": "noisewise.auditing.findings",
     "decide": "noisewise.auditing.review.decide",
@@ -35,6 +37,7 @@ _PLACES = {
     "CORRUPTIONS": "noisewise.noise",
     "DETECTORS": "noisewise.auditing.detectors.catalogue",
     "PROBES": "noisewise.probes",
+    "OBSERVERS": "noisewise.run.observers",
     "MODELS": "noisewise.models",
     "SOURCES": "noisewise.data.catalogue",
 }
@@ -55,7 +58,10 @@ if TYPE_CHECKING:
     from noisewise.noise import CORRUPTIONS, corrupt
     from noisewise.probes import PROBES
     from noisewise.probes.build import probe
-    from noisewise.run.train import Run, train
+    from noisewise.run.experiment import Experiment
+    from noisewise.run.observers import OBSERVERS
+    from noisewise.run.result import Run
+    from noisewise.run.train import train
     from noisewise.training import Config
 
 

@@ -26,6 +26,14 @@ class Catalogue(Mapping[str, Any]):
         self.kind = kind
         self._entries = dict(entries)
 
+    @property
+    def entries(self) -> dict[str, str]:
+        """Name to "package.module:attribute"."""
+        return dict(self._entries)
+
+    def __repr__(self) -> str:
+        return f"Catalogue of {len(self)} {self.kind}s: {', '.join(self)}"
+
     def __getitem__(self, name: str) -> Any:
         return load(self._entries[self.check(name)])
 

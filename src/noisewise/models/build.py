@@ -50,6 +50,18 @@ def build(
     return net
 
 
+def check(model: str) -> None:
+    """Refuse the text of a model that names none, without building one.
+
+    Raises:
+        BadInput: an unknown name or option, or a module or function that is not there.
+    """
+    if _names_a_function(model):
+        load(model)
+    else:
+        _catalogued(model)
+
+
 def parameter_count(net: nn.Module) -> int:
     """The number of trainable parameters of a network; shared parameters count once."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)
@@ -91,12 +103,18 @@ def _names_a_function(model: str) -> bool:
 
 
 def _from_catalogue(model: str, shape: tuple[int, ...], classes: int) -> nn.Module:
+    function, options = _catalogued(model)
+    net: nn.Module = function(shape, classes, **options)
+    return net
+
+
+def _catalogued(model: str) -> tuple[Callable[..., nn.Module], dict[str, Any]]:
+    """The function of a catalogue name and the options of its spec."""
     term, *more = parse(model, MODELS)
     if more:
         raise BadInput(f"model={model!r} names several models; it must name one")
     function = MODELS[term.name]
-    net: nn.Module = function(shape, classes, **term.bind(function, given=("shape", "classes")))
-    return net
+    return function, term.bind(function, given=("shape", "classes"))
 
 
 def _from_user(model: Any, shape: tuple[int, ...], classes: int) -> nn.Module:

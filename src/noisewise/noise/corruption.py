@@ -77,14 +77,22 @@ def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
         BadInput: the spec is invalid or cannot be applied to this data, there are no rows or fewer than 2 classes, or
             the seed is not a whole number from 0.
     """
-    terms = parse(spec, CORRUPTIONS)
-    corruptions = [_build(term) for term in terms]
+    terms = corruptions(spec)
     _check(data, seed)
-    for position, (term, corruption) in enumerate(zip(terms, corruptions, strict=True)):
+    for position, (term, corruption) in enumerate(terms):
         rng = generator(seed, position, term.name)
         stamp = {"step": "corrupt", "spec": term.text, "seed": int(seed), "term": position}
         data = _stamp_changed_splits(corruption.apply(data, rng), data, stamp)
     return data
+
+
+def corruptions(spec: str) -> list[tuple[Term, Corruption]]:
+    """The corruptions that a spec names, each with its term, in order.
+
+    Raises:
+        BadInput: a spec that cannot be read; an unknown name or option; a value that is not legal.
+    """
+    return [(term, kind(**term.bind(kind))) for term in parse(spec, CORRUPTIONS) for kind in [CORRUPTIONS[term.name]]]
 
 
 def relabel(data: Dataset, given: np.ndarray) -> Dataset:
@@ -101,11 +109,6 @@ def generator(seed: int, position: int, name: str) -> np.random.Generator:
     """Return the generator of the term `name` at `position` in a spec; it is the same in every process."""
     # The bytes of the name, not its hash, which Python salts in every process.
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(position, *name.encode())))
-
-
-def _build(term: Term) -> Corruption:
-    kind = CORRUPTIONS[term.name]
-    return kind(**term.bind(kind))
 
 
 def _check(data: Dataset, seed: int) -> None:

@@ -28,15 +28,15 @@ def build(text: str) -> list[Probe]:
     if not isinstance(text, str):
         raise BadInput(f"probes are named by text such as 'fisher,curvature', not {text!r}")
     found: list[Probe] = []
-    for term in parse(_joined(text), PROBES):
+    for term in parse(joined(text), PROBES):
         if any(probe.card.name == term.name for probe in found):
             raise BadInput(f"probe {term.name!r} is asked for twice in {text!r}")
         found.append(PROBES[term.name](**term.bind(PROBES[term.name])))
     return found
 
 
-def _joined(text: str) -> str:
-    """Commas that part names, not options, become +: what follows such a comma does not begin with `option=`."""
+def joined(text: str) -> str:
+    """The text with + for commas between names; after a comma between options follows `option=`."""
     pieces = text.split(",")
     marks = ["," if "=" in piece.partition(":")[0] else "+" for piece in pieces]
     return pieces[0] + "".join(mark + piece for mark, piece in zip(marks[1:], pieces[1:], strict=True))

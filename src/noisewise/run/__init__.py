@@ -1,7 +1,10 @@
-"""One run: data set, corruption, model, method, settings and seed in; results in a folder out."""
+"""One training as a value: `Experiment` in, `Run` out; and `train`, which does both from keywords."""
 
 from __future__ import annotations
 
-from noisewise.run.train import Run, train
+from noisewise.run.experiment import Experiment
+from noisewise.run.observers import OBSERVERS
+from noisewise.run.result import Run
+from noisewise.run.train import train
 
-__all__ = ["Run", "train"]
+__all__ = ["OBSERVERS", "Experiment", "Run", "train"]

@@ -8,12 +8,14 @@ from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Card, Chain, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, Predictor
+from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training
 
 __all__ = [
     "Average",
     "Batch",
+    "Callbacks",
     "Card",
     "Chain",
     "Clock",
@@ -23,6 +25,7 @@ __all__ = [
     "Ledger",
     "Method",
     "Networks",
+    "Observer",
     "Predictor",
     "Task",
     "Training",

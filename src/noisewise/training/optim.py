@@ -4,52 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from noisewise.errors import BadInput, nearest
-
-if TYPE_CHECKING:
-    from noisewise.training.config import Config
-
-OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
-SCHEDULES = ("constant", "cosine", "step", "linear", "exponential")
+from noisewise.training.config import Config
 
 
-def build_optimizer(config: Config, params: Iterable[Tensor]) -> torch.optim.Optimizer:
-    """The optimiser that `config` names, over `params`; fused.
+def build_optimizer(config: Config, params: Iterable[Tensor] | list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """The optimiser that `config` names, fused.
 
-    Raises:
-        BadInput: an unknown name.
+    Args:
+        config: for optimizer, lr, momentum and weight decay.
+        params: to optimise, or groups of parameters with settings of their own, as torch takes them.
     """
-    name, wanted = config.optimizer, list(params)
+    wanted: list[Any] = list(params)
+    name, lr, decay = config.optimizer, config.peak_lr, config.weight_decay
     if name in ("sgd", "nesterov"):
-        return torch.optim.SGD(
-            wanted,
-            config.peak_lr,
-            config.momentum,
-            weight_decay=config.weight_decay,
-            nesterov=name == "nesterov",
-            fused=True,
-        )
-    if name in ("adam", "adamw"):
-        kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
-        return kind(wanted, config.peak_lr, (config.momentum, 0.999), weight_decay=config.weight_decay, fused=True)
-    raise BadInput(f"unknown optimizer {name!r}{nearest(name, OPTIMIZERS)}; known: {', '.join(OPTIMIZERS)}")
+        nesterov = name == "nesterov"
+        return torch.optim.SGD(wanted, lr, config.momentum, weight_decay=decay, nesterov=nesterov, fused=True)
+    kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
+    return kind(wanted, lr, (config.momentum, 0.999), weight_decay=decay, fused=True)
 
 
 def learning_rate(config: Config, progress: float, epochs: int) -> float:
-    """The learning rate after the share `progress` of `epochs`.
+    """The learning rate at some point of the training.
 
     `constant`; `cosine` to zero; `linear` to zero from the first milestone on; `step`: times gamma at each milestone;
     `exponential`: times gamma every epoch. Milestones are shares of the training, so that a shorter training keeps
-        the shape.
-    The first `warmup` share rises linearly.
+    the shape. Over the first `warmup` share the rate rises linearly.
 
-    Raises:
-        BadInput: an unknown schedule.
+    Args:
+        config: for lr, schedule, milestones, gamma and warmup.
+        progress: share of the training that lies behind, in [0, 1].
+        epochs: number of epochs in all.
     """
     if config.schedule == "constant":
         factor = 1.0
@@ -57,13 +46,10 @@ def learning_rate(config: Config, progress: float, epochs: int) -> float:
         factor = 0.5 * (1 + math.cos(math.pi * progress))
     elif config.schedule == "linear":
         start = config.milestones[0] if config.milestones else 0.0
-        factor = min(1.0, (1 - progress) / (1 - start))
+        factor = min(1.0, (1 - progress) / max(1 - start, 1e-12))
     elif config.schedule == "step":
         factor = config.gamma ** sum(progress >= milestone for milestone in config.milestones)
-    elif config.schedule == "exponential":
+    else:  # exponential; 1e-9 keeps whole numbers of epochs from being rounded down
         factor = config.gamma ** math.floor(progress * epochs + 1e-9)
-    else:
-        name = config.schedule
-        raise BadInput(f"unknown schedule {name!r}{nearest(name, SCHEDULES)}; known: {', '.join(SCHEDULES)}")
     rising = min(1.0, progress / config.warmup) if config.warmup > 0 else 1.0
     return config.peak_lr * factor * rising

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
 from noisewise.cli.settings import read_settings
 from noisewise.formatting import percent
 
 if TYPE_CHECKING:
-    from noisewise.run.train import Run
+    from noisewise.run.result import Run
 
 _COLUMNS = {
     "train_loss": "loss",
@@ -64,9 +63,7 @@ _COLUMNS = {
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder, if there is one.")
 @options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
-def train(
-    source: str, epochs: int | None, settings: tuple[str, ...], out: Path, as_json: bool, **arguments: Any
-) -> None:
+def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_json: bool, **fields: Any) -> None:
     """Train a network on SOURCE in spite of wrong labels.
 
     What training saw of every row is kept, and so which rows it doubts.
@@ -75,15 +72,16 @@ def train(
     """
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
+    from noisewise.run.experiment import Experiment
+    from noisewise.training import Callbacks
 
+    experiment = Experiment.of(source, **fields, **read_settings(settings))
     with progress("epoch 1", tenths=False) as meter:
 
         def tell(row: dict[str, Any]) -> None:
             meter.say(_line(row), f"epoch {row['epoch'] + 1}")
 
-        run = noisewise.train(
-            source, epochs=epochs, out=out, on_epoch=tell, on_progress=meter, **arguments, **read_settings(settings)
-        )
+        run = experiment.run(out, resume=resume, observers=[Callbacks(tell, meter)])
     if as_json:
         print_json({**run.metrics, "out": out.resolve()})
     else:

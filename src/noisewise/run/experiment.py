@@ -1,0 +1,289 @@
+"""Experiment: one training as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from noisewise import models
+from noisewise.data import Dataset, load, split, subset
+from noisewise.errors import BadInput
+from noisewise.files import digest
+from noisewise.methods import METHODS, build
+from noisewise.methods.presets import preset as named_preset
+from noisewise.noise import corrupt
+from noisewise.noise.corruption import corruptions
+from noisewise.run.observers import build_observers, check_observers
+from noisewise.run.result import Run, result
+from noisewise.run.truth import TruthObserver
+from noisewise.spec import parse
+from noisewise.training.config import Config, configured, number, whole_number
+from noisewise.training.method import Method
+from noisewise.training.observer import Observer
+from noisewise.training.trainer import Training
+
+Recipe = Callable[..., None]
+Model = str | nn.Module | Callable[..., nn.Module]
+
+
+@dataclass(frozen=True, repr=False)
+class Experiment:
+    """One training as data: equal experiments end at equal weights.
+
+    `Experiment("digits", "elr", corrupt="symmetric:0.4", config=Config(epochs=5)).run("folder")` trains and writes the
+    results. `run.json` holds the experiment, so that `Experiment(**json.load(file)["experiment"]).run()` trains it
+    again. Objects (a Dataset, a Method, a recipe function, a module) may stand in place of names; such an experiment
+    can be run, but has no key and cannot be written.
+
+    Attributes:
+        source: the data: a name, a path, "hf:NAME", or a Dataset.
+        method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe.
+        model: a catalogue name with its options, "module:function", a callable or a module; None is the default for
+            the kind of data.
+        corrupt: a corruption spec, applied before splitting; None leaves the labels as they are.
+        rows: number of training rows, a stratified random subset drawn by the seed; None takes all.
+        tested: number of test rows, a stratified random subset that is the same for every seed; None takes all.
+        trusted: number of rows with known-correct labels to set aside for methods that need them.
+        noise_rate: the noise rate in [0, 1), where it is known; methods that need it otherwise estimate it.
+        observe: names of `OBSERVERS`, such as "fisher,curvature:top=3"; what the truth tells is always measured.
+        preset: name of the published settings that the other fields were taken from (see `Experiment.of`).
+        labels: label column of a table.
+        data_dir: a folder to look for named sources in.
+        config: the settings of the training, among them epochs and seed; a mapping of settings becomes a Config.
+
+    Raises:
+        BadInput: a field that is not legal.
+    """
+
+    source: str | Dataset
+    method: str | Method | Recipe = "ce"
+    model: Model | None = None
+    corrupt: str | None = None
+    rows: int | None = None
+    tested: int | None = None
+    trusted: int = 0
+    noise_rate: float | None = None
+    observe: str = ""
+    preset: str | None = None
+    labels: str | None = None
+    data_dir: str | None = None
+    config: Config = field(default_factory=Config)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        if isinstance(self.config, Mapping):
+            settings = dict(self.config)
+            put("config", configured(settings.pop("epochs", Config.epochs), settings.pop("seed", 0), settings))
+        if isinstance(self.source, Path):
+            put("source", str(self.source))
+        if self.data_dir is not None:
+            put("data_dir", str(self.data_dir))
+        if not isinstance(self.source, (str, Dataset)) or self.source == "":
+            raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
+        with torch.random.fork_rng(devices=[]):  # a method may draw initial values when it is built
+            build(self.method)
+        if isinstance(self.model, str):
+            models.check(self.model)
+        if self.corrupt is not None:
+            corruptions(self.corrupt)
+        for name in ("rows", "tested"):
+            if getattr(self, name) is not None:
+                put(name, whole_number(name, getattr(self, name), 1))
+        put("trusted", whole_number("trusted", self.trusted, 0))
+        if self.noise_rate is not None:
+            put("noise_rate", number("noise_rate", self.noise_rate, 0))
+            if self.noise_rate >= 1:
+                raise BadInput(f"noise_rate={self.noise_rate!r} must be at least 0 and below 1")
+        check_observers(self.observe)
+        if self.preset is not None:
+            found = named_preset(parse(_name(self.method), METHODS)[0].name, self.preset)
+            if found.method != self.method:
+                how = "Experiment.of and noisewise.train take a method and a preset by their names"
+                raise BadInput(f"preset={self.preset!r} is of {found.method!r}, not of {self.method!r}: {how}")
+
+    @classmethod
+    def of(
+        cls,
+        source: str | Path | Dataset,
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        preset: str | None = None,
+        probe: str | None = None,
+        **named: Any,
+    ) -> Experiment:
+        """An experiment from keywords alone: fields of Experiment and fields of Config by name.
+
+        Args:
+            source: the data.
+            epochs: of the training; None is the preset's, else 20.
+            seed: random seed.
+            preset: published settings of the method by name, such as "paper-cifar10-sym50": its options, and the
+                model, epochs and further settings where they are not stated here.
+            probe: names of probes, added to `observe`.
+            **named: further fields of Experiment and Config.
+
+        Raises:
+            BadInput: an unknown name, or a value that is not legal.
+        """
+        if preset is not None:
+            found = named_preset(_name(named.get("method", "ce")), preset)
+            named = {**found.settings, **named, "method": found.method}
+            named["model"] = found.model if named.get("model") is None else named["model"]
+            epochs = found.epochs if epochs is None else epochs
+        own = {f.name: named.pop(f.name) for f in fields(cls) if f.name in named}
+        if probe is not None:
+            own["observe"] = ",".join(filter(None, (own.get("observe"), probe)))
+        config = configured(Config.epochs if epochs is None else epochs, seed, named)
+        return cls(source, preset=preset, config=config, **own)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"Experiment({', '.join(f'{name}={value!r}' for name, value in self.stated().items())})"
+
+    def stated(self) -> dict[str, Any]:
+        """The fields that differ from the defaults, and those of the Config, in one mapping."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "config"}
+        defaults = {f.name: f.default for f in fields(self)}
+        return {n: v for n, v in own.items() if v is not defaults[n] and v != defaults[n]} | self.config.stated()
+
+    def plain(self) -> dict[str, Any]:
+        """All fields as plain data; `Experiment(**plain)` is equal to this one.
+
+        Raises:
+            BadInput: an object stands in place of a name.
+        """
+        for name in ("source", "method", "model"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise BadInput(f"{name} is an object, {value!r}, and only an experiment of names can be written")
+        return asdict(self)
+
+    @property
+    def key(self) -> str:
+        """A hash of the fields that differ from the defaults, to address a folder by.
+
+        Raises:
+            BadInput: an object stands in place of a name.
+        """
+        self.plain()
+        return digest(self.stated())
+
+    @property
+    def title(self) -> str:
+        """What tells experiments apart, in one line."""
+        parts = [self.source_name, self.corrupt, self.method_name, self.model_name, f"seed {self.config.seed}"]
+        return " ".join(part for part in parts if part)
+
+    @property
+    def source_name(self) -> str:
+        """The source as text."""
+        return self.source if isinstance(self.source, str) else self.source.name
+
+    @property
+    def method_name(self) -> str:
+        """The method as text that is the same in every process."""
+        if isinstance(self.method, Method):
+            return repr(self.method)
+        method = self.method
+        return method if isinstance(method, str) else getattr(method, "__qualname__", type(method).__name__)
+
+    @property
+    def model_name(self) -> str | None:
+        """The model as text; None is the default for the data."""
+        return self.model if self.model is None or isinstance(self.model, str) else type(self.model).__name__
+
+    def data(self) -> Dataset:
+        """Load the source, take the subset, corrupt and split it; the truth is kept where it is known.
+
+        Raises:
+            BadInput: a source that cannot be read, or that does not have what is asked for.
+        """
+        seed, source = self.config.seed, self.source
+        data = source if isinstance(source, Dataset) else load(source, labels=self.labels, data_dir=self.data_dir)
+        if self.rows is not None:
+            data = subset(data, self.rows, seed)
+        if self.tested is not None:
+            if data.test is None:
+                raise BadInput(f"tested={self.tested} asks for test rows, and {data.name} has none")
+            data = replace(data, test=subset(data.test, self.tested))
+        if self.corrupt:
+            data = corrupt(data, self.corrupt, seed=seed)
+        validation = self.config.validation if data.validation is None else 0.0
+        return split(data, validation=validation, trusted=self.trusted, seed=seed)
+
+    def training(
+        self,
+        data: Dataset,
+        observers: Iterable[Observer] = (),
+        *,
+        folder: str | Path | None = None,
+        resume: bool = False,
+    ) -> Training:
+        """The training of this experiment, ready for its method.
+
+        Args:
+            data: what `data()` gives.
+            observers: in addition to those of `observe` and the one of the truth.
+            folder: for checkpoints; None keeps none.
+            resume: continue from the checkpoint in the folder, if there is one.
+        """
+        model = models.DEFAULTS[data.kind] if self.model is None else self.model
+        named = [part for part in build_observers(self.observe, data) if not isinstance(part, TruthObserver)]
+        return Training(
+            data,
+            model,
+            self.config,
+            folder=None if folder is None else Path(folder),
+            resume=resume,
+            observers=[TruthObserver(data), *named, *observers],
+            noise_rate=self.noise_rate,
+            method=self.method_name,
+        )
+
+    def run(
+        self,
+        folder: str | Path | None = None,
+        *,
+        resume: bool = False,
+        report: bool = True,
+        observers: Iterable[Observer] = (),
+    ) -> Run:
+        """Train.
+
+        Args:
+            folder: for results and checkpoints; None writes nothing.
+            resume: continue from the checkpoint in the folder, if there is one.
+            report: whether `report.html` is written too.
+            observers: in addition to those of `observe`.
+
+        Raises:
+            BadInput: whatever cannot be done as asked.
+            Diverged: the loss became infinite or NaN.
+        """
+        folder, data = None if folder is None else Path(folder), self.data()
+        training = self.training(data, observers, folder=folder and folder / "checkpoint", resume=resume)
+        build(self.method)(training)
+        training.finish()
+        about = {"method": self.method_name, "preset": self.preset, "experiment": self._written()}
+        run = result(training, data, about)
+        if folder is not None:
+            run.save(folder, report=report)
+        return run
+
+    def _written(self) -> dict[str, Any] | None:
+        named = all(v is None or isinstance(v, str) for v in (self.source, self.method, self.model))
+        return self.plain() if named else None
+
+
+def _name(method: Any) -> str:
+    """A method's name: presets belong to names alone."""
+    if not isinstance(method, str):
+        raise BadInput("a preset is of a method given by its name")
+    return method

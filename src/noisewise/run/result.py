@@ -1,0 +1,193 @@
+"""Run: the result of one training, and how it is written."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from noisewise._version import __version__
+from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.judgement.judge import judge
+from noisewise.data import Dataset
+from noisewise.data.dataset import Kind
+from noisewise.data.rows import Normalise, Rows
+from noisewise.files import to_json, whole_folder
+from noisewise.formatting import percent
+from noisewise.probes.observer import SECONDS
+from noisewise.reports.run import render
+from noisewise.training.config import Config
+from noisewise.training.networks import Predictor
+from noisewise.training.observer import Row
+from noisewise.training.stopping import RULES
+from noisewise.training.streams import predicted
+from noisewise.training.trainer import Training
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The result of one training.
+
+    Attributes:
+        metrics: the content of `run.json`: configuration, versions, accuracies, cost.
+        history: one row per recorded epoch.
+        samples: one row per row of the data set: what training saw of it, its suspicion and suggested label.
+        predictor: the trained networks at the selected epoch.
+        classes: class names.
+        normalise: how inputs are prepared.
+        config: the settings.
+        kind: of the data.
+    """
+
+    metrics: dict[str, Any]
+    history: pd.DataFrame
+    samples: pd.DataFrame
+    predictor: Predictor
+    classes: tuple[str, ...]
+    normalise: Normalise
+    config: Config
+    kind: Kind = "vector"
+
+    def __repr__(self) -> str:
+        found = self.metrics
+        accuracy, rate = found["test_accuracy_selected"], found["true_noise_rate"]
+        noise = "" if rate is None else f", {percent(rate)} wrong labels"
+        test = "" if accuracy is None else f", test accuracy {percent(accuracy)}"
+        what = f"{found['method']} with {found['model']} on {found['source']}"
+        epochs = f"epoch {found['selected_epoch']} of {len(self.history)}"
+        return f"Run({what}: {len(self.samples)} rows{noise}, {epochs}{test})"
+
+    def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
+        """(n, K) probabilities of raw inputs, of the shape and type the training had."""
+        if not len(inputs):
+            return np.empty((0, len(self.classes)))
+        nobody = np.zeros(len(inputs), dtype=np.int64)
+        data = Dataset(inputs, nobody, self.classes, kind=self.kind)
+        rows = Rows(data, self.config.torch_device, normalise=self.normalise)
+        return predicted(self.predictor, rows).double().cpu().numpy()
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """(n,) predicted class numbers."""
+        return self.predict_proba(inputs).argmax(axis=1)
+
+    def save(self, folder: str | Path, *, report: bool = True) -> Path:
+        """Write `run.json`, `history.parquet`, `samples.parquet`, `model.safetensors`, `report.html`, all or none.
+
+        Args:
+            folder: where; other files there stay.
+            report: whether to draw the report, which takes about half a second.
+
+        Raises:
+            BadInput: the folder cannot be written or the disk is full.
+        """
+        folder = Path(folder)
+        with whole_folder(folder) as temporary:
+            (temporary / "run.json").write_text(to_json(self.metrics), encoding="utf-8")
+            self.history.to_parquet(temporary / "history.parquet", index=False)
+            self.samples.to_parquet(temporary / "samples.parquet", index=False)
+            weights = {
+                name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for name, value in self.predictor.nets.state_dict().items()
+            }
+            save_file(weights, str(temporary / "model.safetensors"))
+            if report:
+                page = render(self.metrics, self.history, self.samples)
+                (temporary / "report.html").write_text(page, encoding="utf-8")
+        return folder
+
+
+def samples(training: Training, data: Dataset) -> pd.DataFrame:
+    """One row per training and validation row, by index.
+
+    Columns: `index`, `split`, `given`, `suggested`, `suspicion`, `is_issue`, and the ledger's statistics.
+    """
+    splits = [("train", data), ("validation", data.validation)]
+    present = [(name, part) for name, part in splits if part is not None and len(part)]
+    index = np.concatenate([part.index for _, part in present])
+    given = np.concatenate([part.given for _, part in present])
+    statistics = {name: values[index] for name, values in training.ledger.statistics().items()}
+    found = judge(Evidence(given, len(data.classes), ledger=statistics), seed=training.config.seed)
+    names = np.asarray(data.classes, dtype=object)
+    frame = pd.DataFrame(
+        {
+            "index": index,
+            "split": np.repeat([name for name, _ in present], [len(part) for _, part in present]),
+            "given": names[given],
+            "suggested": names[found.suggested],
+            "suspicion": found.suspicion,
+            "is_issue": found.is_issue,
+            **{name: values for name, values in statistics.items() if values.ndim == 1},
+        }
+    )
+    return frame.sort_values("index", ignore_index=True)
+
+
+def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
+    """The result of a finished training.
+
+    Args:
+        training: finished.
+        data: what it trained on, with its truth.
+        about: further entries of `metrics`, such as the experiment.
+    """
+    config, model = training.config, training.model
+    history = pd.DataFrame(training.history)
+    predictor = training.predictor
+    assert predictor is not None  # every recipe records at least one epoch
+    predictor.nets.load_state_dict(training.selected)
+    accuracy = history.get("test_accuracy")
+    chosen = int(np.flatnonzero(history["selected"])[-1])
+    metrics: dict[str, Any] = {
+        "source": data.name,
+        "rows": len(data),
+        "classes": list(data.classes),
+        **about,
+        "model": model if isinstance(model, str) else type(model).__name__,
+        "config": config.plain(),
+        "provenance": list(data.provenance),
+        "true_noise_rate": data.noise_rate,
+        "test_accuracy_last": None if accuracy is None else accuracy.iloc[-1],
+        "test_accuracy_best": None if accuracy is None else accuracy.max(),
+        "test_accuracy_last10": None if accuracy is None else accuracy.iloc[-10:].mean(),
+        "test_accuracy_selected": None if accuracy is None else accuracy.iloc[chosen],
+        "selected_epoch": int(history["epoch"].iloc[chosen]),
+        "selection": _selection(training.history),
+        "seconds": training.seconds,
+        "examples_per_second": training.examples_per_second,
+        "device": str(config.torch_device),
+        "precision": config.torch_precision,
+        "versions": versions(),
+    }
+    measured = [name for name in map(str, history.columns) if name.startswith(f"{SECONDS}/")]
+    if measured:
+        metrics[SECONDS] = {name.partition("/")[2]: float(history[name].sum()) for name in measured}
+    for name in ("train_accuracy", "clean_fit", "noisy_fit", "label_precision", "label_recall"):
+        if name in history:
+            metrics[name] = history[name].iloc[-1]
+    frame = samples(training, data)
+    return Run(metrics, history, frame, predictor, data.classes, training.rows.normalise, config, data.kind)
+
+
+def _selection(history: list[Row]) -> dict[str, dict[str, Any]]:
+    """Per rule of stopping, the epoch it chooses and the test accuracy there, where that is known."""
+    found = {}
+    for name, rule in RULES.items():
+        row = history[rule(history)]
+        found[name] = {"epoch": row["epoch"], "test_accuracy": row.get("test_accuracy")}
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of what determines a result."""
+    return {
+        "noisewise": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,41 @@
+"""Settings of a training are checked once, when they are stated."""
+
+import numpy as np
+import pytest
+
+from noisewise.errors import BadInput
+from noisewise.training import Config
+from noisewise.training.config import seeded
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0), ("epochs", 2.5), ("epochs", True), ("epochs", "3"), ("batch_size", 1), ("lr", float("nan")),
+        ("lr", float("inf")), ("lr", "fast"), ("momentum", 1.5), ("weight_decay", -1e-4), ("milestones", "abc"),
+        ("milestones", (0.5, 1.5)), ("milestones", (0.5, 0.2)), ("milestones", 0.5), ("gamma", "z"), ("gamma", -1),
+        ("warmup", True), ("clip_norm", float("nan")), ("clip_norm", "x"), ("seed", -1), ("seed", 1.0),
+        ("seed", False), ("validation", 0.95), ("validation", float("nan")), ("patience", -3), ("patience", 0),
+        ("patience", 1.5), ("optimizer", "sdg"), ("schedule", "cosin"), ("select", "best"), ("augment", "yes"),
+        ("precision", "fp16"), ("optimizer", 3),
+    ],
+)  # fmt: skip
+def test_what_is_not_legal_is_refused(name, value):
+    with pytest.raises(BadInput, match=name):
+        Config(**{name: value})
+
+
+def test_numpy_numbers_are_numbers():
+    given = Config(epochs=np.int64(3), lr=np.float32(0.5), milestones=[np.float64(0.25), 0.5], patience=np.uint8(2))
+    assert given == Config(epochs=3, lr=0.5, milestones=(0.25, 0.5), patience=2)
+    assert [type(v) for v in (given.epochs, given.lr, given.milestones, given.patience)] == [int, float, tuple, int]
+
+
+def test_a_word_that_is_nearly_right_is_hinted_at():
+    with pytest.raises(BadInput, match=r"did you mean 'cosine'"):
+        Config(schedule="cosin")
+
+
+def test_a_seed_of_parts_is_the_one_that_results_were_made_with():
+    assert Config(seed=3).seed_of("main", 0) == seeded(3, "main", 0) == 1095135153447019388
+    assert Config(seed=3).seed_of("main", 0) != Config(seed=4).seed_of("main", 0)
