@@ -8,8 +8,8 @@ from __future__ import annotations
 
 # All of these were once modules of `noisewise.studies` itself.
 _STUDIES = {
-    "frame": "study results perform report samples trainings pairs curves followed noisy_fits weighting deficits "
-    "interpolation",
+    "frame": "study results perform report",
+    "harness": "trainings pairs curves followed noisy_fits weighting deficits interpolation",
     "random_labels": "fitting_random_labels explicit_regularization implicit_regularization "
     "finite_sample_expressivity minimum_norm rademacher uniform_stability",
     "training_phases": "two_phases early_learning detecting_noise coteaching critical_periods critical_plans "

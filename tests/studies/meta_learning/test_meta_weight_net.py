@@ -7,7 +7,7 @@ import pytest
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.weighting import GRID
+from noisewise.studies.harness.weighting import GRID
 from noisewise.studies.meta_learning.meta_weight_net import CASES, LEARNED, PLAIN, method_of, moved, recovered, run_of
 
 LOSSES = np.linspace(0.1, 5, 50)

@@ -7,8 +7,8 @@ from noisewise.compute import Result
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.studies import find
-from noisewise.studies.frame.followed import drawn
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.data import draw
 from noisewise.studies.meta_learning import trusted_data
 from noisewise.studies.meta_learning.trusted_data import (
     FLIP,
@@ -96,7 +96,7 @@ def test_too_few_rows_of_a_class_are_refused():
 
 
 def test_trusted_rows_alone():
-    data = drawn("digits", 200, 50, "symmetric:0.4", 30)
+    data = draw("digits", 200, 50, "symmetric:0.4", 0, 30, redraw=True)
     found = alone(data)
     assert len(found) == 30
     assert len(found.test) == 50

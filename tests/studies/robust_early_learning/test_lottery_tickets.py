@@ -8,8 +8,8 @@ import pytest
 
 from noisewise.compute import Result
 from noisewise.studies import find
-from noisewise.studies.frame.curves import curve
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.curves import curve
 from noisewise.studies.robust_early_learning.lottery_tickets import (
     FAN_IN,
     KEPT,

@@ -7,8 +7,8 @@ from noisewise.compute import Result
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.studies import find
-from noisewise.studies.frame import samples
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness import data as samples
 from noisewise.studies.theory.influence import (
     INSPECTED,
     LABELS,

@@ -6,8 +6,8 @@ import pytest
 from noisewise.compute import Result
 from noisewise.errors import BadInput
 from noisewise.studies import find
-from noisewise.studies.frame.pairs import pair
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.pairs import pair
 from noisewise.studies.theory.wide_network_dynamics import known, trained
 
 

@@ -9,8 +9,8 @@ from noisewise.compute import Result
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.studies import find
-from noisewise.studies.frame.interpolation import prepared
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.data import draw
 from noisewise.studies.training_phases.adversarial_training import EPS, RADII, as_noise, robust, settings
 from noisewise.studies.training_phases.attacks import (
     Defence,
@@ -117,7 +117,7 @@ def test_random_noise_is_as_long_as_what_it_stands_beside():
 
 
 def test_training_on_attacks_buys_robustness():
-    data = prepared("digits", 600, 200, None, 0)
+    data = draw("digits", 600, 200, None, 0)
     config = settings(12, 50, 0.003, 0)
     found = {}
     for name, defence in (("plain", None), ("trained", Defence(0.15, 3, warm=2))):

@@ -6,8 +6,8 @@ import pytest
 
 from noisewise.compute import Result
 from noisewise.studies import find
-from noisewise.studies.frame.deficits import DECAYING, FIXED, RESTARTED
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.deficits import DECAYING, FIXED, RESTARTED
 from noisewise.studies.training_phases.critical_periods import Found
 from noisewise.studies.training_phases.critical_plans import PLANS
 

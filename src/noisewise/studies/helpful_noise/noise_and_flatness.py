@@ -16,8 +16,9 @@ from noisewise.probes import Subject
 from noisewise.probes.curvature import Curvature
 from noisewise.spec import parse
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import Looks, prepared
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.interpolation import Looks
 from noisewise.training import Learner, Training
 from noisewise.training.config import configured, seeded
 from noisewise.training.method import Method
@@ -83,7 +84,7 @@ def descended(
     Raises:
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
-    data = prepared(source, rows, tested, corrupt, seed)
+    data = draw(source, rows, tested, corrupt, seed)
     size = len(data) if batch is None else batch
     per_epoch = -(-len(data) // size)
     schedule = {"schedule": "step", "milestones": MILESTONES, "gamma": GAMMA} if annealed else {"schedule": "constant"}

@@ -8,9 +8,9 @@ import numpy as np
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.followed import following
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.followed import following
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

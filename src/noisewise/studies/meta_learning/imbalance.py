@@ -12,9 +12,10 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.classical.adaboost import boosted
 from noisewise.models.trees import BoostedTrees
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.weighting import balanced, rows_of, tail, weighing
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.statistics import spearman
+from noisewise.studies.harness.weighting import balanced, tail, weighing
 from noisewise.studies.meta_learning.meta_weight_net import CASES, NETS, NOISY, SOURCES, method_of, run_of
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def boosting(source: str, rows: int, rounds: int, depth: int, corrupt: str, seed
     """AdaBoost on wrong labels: the share of all weight that lies on wrong rows before every round and after the last.
 
     Args:
-        source, rows, corrupt, seed: see `rows_of`. rounds, depth: of the trees.
+        source, rows, corrupt, seed: see `draw`. rounds, depth: of the trees.
 
     Returns:
         `shares`, (rounds + 1,), fewer where boosting ended early; `noise_rate`.
     """
-    data = rows_of(source, rows, None, 0, corrupt, seed)
+    data = draw(source, rows, None, corrupt, seed)
     vectors = np.asarray(data.inputs[:]).reshape(len(data), -1).astype(np.float32)
     classes = len(data.classes)
     tensors = boosted(vectors, data.given, classes, rounds=rounds, depth=depth, shrinkage=1.0, seed=seed)

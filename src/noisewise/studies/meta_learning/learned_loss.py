@@ -12,9 +12,10 @@ from torch import Tensor
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.learned.learned_loss import BASES
-from noisewise.studies.frame.followed import best, drawn, follow, following
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.followed import best, follow, following
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method
 
@@ -96,7 +97,7 @@ def learned(base: str, corrupt: str, seed: int, scratch: Path, **settings: Any) 
         What `follow` gives for the first, and `frozen` and `replayed`, the test accuracies of the others.
     """
     shape = {name: settings.pop(name) for name in ("source", "rows", "tested", "trusted")}
-    data = drawn(**shape, corrupt=corrupt, seed=seed)
+    data = draw(**shape, corrupt=corrupt, seed=seed, redraw=True)
     found = follow(data, f"learned-loss:base={base}", seed=seed, scratch=scratch / "learned", **settings)
     path = values(found["history"], base)
     taken = {"frozen": path[-1:], "replayed": path}

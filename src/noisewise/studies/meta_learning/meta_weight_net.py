@@ -10,7 +10,7 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.weighting import balanced, draw_curves, slope, weighing
+from noisewise.studies.harness.weighting import balanced, draw_curves, slope, weighing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

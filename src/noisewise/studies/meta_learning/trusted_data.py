@@ -15,10 +15,11 @@ from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.transition.glc import GoldLossCorrection
 from noisewise.noise import corrupt as corrupted
-from noisewise.studies.frame.followed import drawn, follow, following
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.followed import follow, following
+from noisewise.studies.harness.statistics import spearman
 from noisewise.training import Training
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def reference(kind: str, corrupt: str, trusted: int, seed: int, scratch: Path, *
         What `follow` gives.
     """
     shape = {name: settings.pop(name) for name in ("source", "rows", "tested")}
-    data = drawn(**shape, corrupt=corrupt, trusted=trusted, seed=seed)
+    data = draw(**shape, corrupt=corrupt, trusted=trusted, seed=seed, redraw=True)
     if kind == "joined":
         return follow(data, joined, seed=seed, scratch=scratch, **settings)
     return follow(alone(data), "ce", seed=seed, scratch=scratch, **{**settings, "epochs": LONGER * settings["epochs"]})

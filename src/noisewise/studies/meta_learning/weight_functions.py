@@ -17,7 +17,7 @@ from noisewise.methods.weights.mixture_weighting import mixture_weights
 from noisewise.methods.weights.self_paced import self_paced_weights
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.weighting import draw_curves, slope
+from noisewise.studies.harness.weighting import draw_curves, slope
 from noisewise.studies.meta_learning.meta_weight_net import CASES, LEARNED, run_of
 from noisewise.theory import self_paced
 

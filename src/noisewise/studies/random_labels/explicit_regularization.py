@@ -9,8 +9,8 @@ import numpy as np
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import fitting
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.interpolation import fitting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import sample, unit
+from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.filters import MAPS
 from noisewise.theory.minimum_norm import descend, interpolate, least_norm
 

@@ -14,7 +14,7 @@ from noisewise.models import build
 from noisewise.models.build import parameter_count
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import sample, unit
+from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.counting import massart, separable
 
 if TYPE_CHECKING:

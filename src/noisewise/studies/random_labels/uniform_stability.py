@@ -12,7 +12,7 @@ from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import sample, unit
+from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.stability import SOFTMAX_LIPSCHITZ, replacement_bound, softmax_regression
 
 if TYPE_CHECKING:

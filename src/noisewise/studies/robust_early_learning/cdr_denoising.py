@@ -9,8 +9,8 @@ import numpy as np
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.statistics import spearman
 from noisewise.studies.robust_early_learning.robust_early import (
     PAPER,
     PLAIN,

@@ -12,9 +12,9 @@ from noisewise.data import Dataset, load
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import unit
+from noisewise.studies.harness.data import unit
+from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.complexity import MEASURES, Ground
 from noisewise.theory.wide import Spectrum, distinct, infinite_gram, unit_rows
 from noisewise.training import Method, Training

@@ -16,7 +16,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import sample, unit
+from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
 from noisewise.training.config import configured
 

@@ -14,8 +14,8 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.pairs import pair
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.pairs import pair
 from noisewise.theory.tangent import (
     TangentNet,
     alignment,

@@ -13,9 +13,9 @@ from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import Sample, sample, unit
+from noisewise.studies.harness.data import Sample, sample, unit
+from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.spectrum import (
     amplitudes_of,
     descend,

@@ -10,8 +10,8 @@ import numpy as np
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.pairs import Pair, pair
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.pairs import Pair, pair
 from noisewise.theory.wide import Spectrum, descend_two_layer, infinite_gram, sampled_gram
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import numpy as np
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import prepared, spearman
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.statistics import spearman
 from noisewise.training import Config
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def robust(
     """
     from noisewise.studies.training_phases.attacks import Defence, attack, trained_net
 
-    data = prepared(source, rows, tested, None, seed)
+    data = draw(source, rows, tested, None, seed)
     defence = None if eps is None else Defence(eps, train_steps, warm)
     config = settings(epochs, batch_size, rate, seed)
     training, learner = trained_net(data, model, config, defence, folder=scratch)
@@ -128,7 +129,7 @@ def as_noise(
     """
     from noisewise.studies.training_phases.attacks import as_bytes, attack, lengths, perturbed, random_like, trained_net
 
-    data = prepared(source, rows, tested, None, seed)
+    data = draw(source, rows, tested, None, seed)
     inputs = np.asarray(data.inputs[:])
     victim, victims = trained_net(data, model, settings(epochs, batch_size, rate, seed + 1000))
 

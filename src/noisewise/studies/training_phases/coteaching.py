@@ -9,9 +9,9 @@ import numpy as np
 
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.curves import best, following, last, least
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.curves import best, following, last, least
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

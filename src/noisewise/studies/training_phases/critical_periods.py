@@ -9,10 +9,10 @@ import numpy as np
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.deficits import DECAYING, FIXED, RESTARTED, SCHEDULES, depriving
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.interpolation import spearman
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.deficits import DECAYING, FIXED, RESTARTED, SCHEDULES, depriving
+from noisewise.studies.harness.statistics import spearman
 from noisewise.studies.training_phases.critical_plans import OTHERS, PLANS, Plan
 
 if TYPE_CHECKING:

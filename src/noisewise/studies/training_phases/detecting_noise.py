@@ -17,7 +17,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import sample
+from noisewise.studies.harness.data import sample
 from noisewise.training import Method, Training
 from noisewise.training.config import Config, configured
 from noisewise.training.observer import Observer, Row

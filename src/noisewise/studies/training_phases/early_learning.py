@@ -9,10 +9,10 @@ import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.interpolation import spearman
-from noisewise.studies.frame.noisy_fits import noisy_fit
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.noisy_fits import noisy_fit
+from noisewise.studies.harness.statistics import spearman
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

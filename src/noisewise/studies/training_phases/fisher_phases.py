@@ -9,9 +9,9 @@ import pandas as pd
 
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.deficits import depriving
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.harness.deficits import depriving
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,9 +11,9 @@ from noisewise.compute import Result, Task
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
-from noisewise.studies.frame.noisy_fits import PROBED, averaged, history, noisy_fit
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.samples import sample, unit
+from noisewise.studies.harness.data import sample, unit
+from noisewise.studies.harness.noisy_fits import PROBED, averaged, history, noisy_fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

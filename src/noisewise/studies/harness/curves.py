@@ -15,8 +15,8 @@ from noisewise.methods import build
 from noisewise.probes.effective_parameters import EffectiveParameters
 from noisewise.probes.observer import ProbeObserver
 from noisewise.run.truth import TruthObserver
-from noisewise.studies.frame.interpolation import prepared
-from noisewise.studies.frame.trainings import titled
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.trainings import titled
 from noisewise.training import Training
 from noisewise.training.config import configured
 from noisewise.training.observer import Callbacks, Row
@@ -66,7 +66,7 @@ def curve(
     Raises:
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
-    data = prepared(source, rows, tested, corrupt, seed)
+    data = draw(source, rows, tested, corrupt, seed)
     probes = [] if effective is None else [EffectiveParameters(threshold=effective)]
 
     def told(row: Row) -> None:

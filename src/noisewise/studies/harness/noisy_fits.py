@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.compute import Result, Task
-from noisewise.studies.frame.interpolation import prepared
+from noisewise.studies.harness.data import draw
 
 PROBED = "symmetric:0.4"
 LOOKED_AT = {"smoke": 64, "cpu": 256, "paper": 1000}
@@ -53,7 +53,7 @@ def followed(
     """
     from noisewise.run.train import train
 
-    data = prepared(source, rows, tested, corrupt, seed)
+    data = draw(source, rows, tested, corrupt, seed)
     run = train(data, "ce", model, seed=seed, out=scratch, report=False, resume=True, **settings)
     return {**run.metrics, "history": run.history}
 

@@ -8,7 +8,7 @@ import pytest
 
 from noisewise.compute import Result
 from noisewise.errors import BadInput
-from noisewise.studies.frame.curves import best, best_epoch, curve, following, last, least
+from noisewise.studies.harness.curves import best, best_epoch, curve, following, last, least
 from noisewise.training.optim import build_optimizer
 
 SMALL = {"source": "digits", "model": "mlp:16", "rows": 100, "tested": 80, "seed": 0, "batch_size": 20}

@@ -29,8 +29,8 @@ from noisewise.noise import corrupt
 from noisewise.probes.build import looked_at
 from noisewise.probes.fisher import Fisher
 from noisewise.spec import parse
-from noisewise.studies.frame.interpolation import prepared
-from noisewise.studies.frame.trainings import titled
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.trainings import titled
 from noisewise.training import Batch, Config, Learner, Method, Networks, Training
 from noisewise.training.networks import Predictor, evaluating
 
@@ -217,7 +217,7 @@ def deprived(
     if schedule not in SCHEDULES:
         raise BadInput(f"schedule={schedule!r} is none of {', '.join(SCHEDULES)}")
     window = Window(start, stop, epochs)
-    data = shrunk(prepared(source, rows, tested, None, seed), shrink)
+    data = shrunk(draw(source, rows, tested, None, seed), shrink)
     config = Config(
         epochs=epochs,
         seed=seed,

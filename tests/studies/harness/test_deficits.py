@@ -9,8 +9,8 @@ import torch
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.models import parameter_count
-from noisewise.studies.frame import deficits
-from noisewise.studies.frame.deficits import (
+from noisewise.studies.harness import deficits
+from noisewise.studies.harness.deficits import (
     DECAYING,
     FIXED,
     RESTARTED,
@@ -21,7 +21,7 @@ from noisewise.studies.frame.deficits import (
     shrunk,
     sweep,
 )
-from noisewise.studies.frame.deficits import with_deficit as recipe
+from noisewise.studies.harness.deficits import with_deficit as recipe
 from noisewise.training import Config, Method, Training, trainer
 
 SMALL = {"rows": 120, "tested": 60, "seed": 0, "batch_size": 40, "model": "mlp:8"}

@@ -3,7 +3,7 @@ import pytest
 
 from noisewise.data import load
 from noisewise.errors import BadInput
-from noisewise.studies.frame.samples import sample, unit
+from noisewise.studies.harness.data import sample, unit
 
 
 def test_rows_are_of_the_source_without_replacement():

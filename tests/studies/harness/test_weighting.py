@@ -12,15 +12,14 @@ from noisewise.data import load
 from noisewise.errors import BadInput
 from noisewise.methods.learned.meta_weight_net import MetaWeightNet
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.weighting import (
+from noisewise.studies.harness.data import draw, of_classes
+from noisewise.studies.harness.statistics import auroc
+from noisewise.studies.harness.weighting import (
     GRID,
     Kept,
-    auroc,
     balanced,
     curve,
     learned_function,
-    only,
-    rows_of,
     slope,
     tail,
     weighing,
@@ -67,12 +66,12 @@ def test_the_learned_function_is_that_of_the_weight_net():
 
 
 def test_trusted_rows_are_drawn_before_the_tail_and_are_even():
-    data = rows_of("digits", 1000, 100, 100, "longtail:50", 0)
+    data = draw("digits", 1000, 100, "longtail:50", 0, 100)
     assert np.bincount(data.trusted.given).tolist() == [10] * 10
     sizes = np.bincount(data.given)
     assert sizes[0] / sizes[-1] >= 49
     assert len(data.test) == 100
-    noisy = rows_of("digits", 500, 100, 50, "uniform:0.4", 0)
+    noisy = draw("digits", 500, 100, "uniform:0.4", 0, 50)
     assert len(noisy) == 500
     assert noisy.noise_rate == pytest.approx(0.36, abs=0.06)
     assert (noisy.trusted.given == noisy.trusted.truth).all()
@@ -81,17 +80,17 @@ def test_trusted_rows_are_drawn_before_the_tail_and_are_even():
 
 def test_classes_get_new_numbers():
     data = load("digits")
-    two = only(data, [9, 4])
+    two = of_classes(data, [9, 4])
     assert two.classes == (data.classes[9], data.classes[4])
     assert (two.given == 0).sum() == (data.given == 9).sum()
     assert np.array_equal(two.inputs[two.given == 1], data.inputs[data.given == 4])
     with pytest.raises(BadInput, match="numbers below the 10 classes"):
-        only(data, [9, 10])
+        of_classes(data, [9, 10])
 
 
 def test_too_many_rows_are_refused():
     with pytest.raises(BadInput, match="needs 100100"):
-        rows_of("digits", 100_000, 100, 100, None, 0)
+        draw("digits", 100_000, 100, None, 0, 100)
 
 
 def test_a_training_tells_weights_and_functions(tmp_path):

@@ -5,7 +5,7 @@ whose labels are right.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from noisewise.compute import Result, Task
-from noisewise.data import Dataset, load, split, subset
+from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.methods.learned.hypergradient import Hypergradient
 from noisewise.methods.learned.learned_loss import AdaptiveLoss, LearnedLoss
 from noisewise.methods.transition.glc import GoldLossCorrection
-from noisewise.noise import corrupt as corrupted
-from noisewise.studies.frame.trainings import titled
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.trainings import titled
 from noisewise.training import Training
 from noisewise.training.config import configured
 from noisewise.training.method import Method
@@ -57,7 +57,7 @@ def followed(
 
     Args:
         source, method, model, epochs: as in `noisewise.train`.
-        scratch: for checkpoints. rows, tested, corrupt, trusted, seed: see `drawn`.
+        scratch: for checkpoints. rows, tested, corrupt, trusted, seed: see `draw`; the seed chooses the rows.
         settings: further fields of `Config`; without any, nothing is held out and nothing augmented.
 
     Returns:
@@ -66,33 +66,8 @@ def followed(
     Raises:
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
-    data = drawn(source, rows, tested, corrupt, trusted, seed)
+    data = draw(source, rows, tested, corrupt, seed, trusted, redraw=True)
     return follow(data, method, model, epochs, seed, scratch, **settings)
-
-
-def drawn(
-    source: str, rows: int | None, tested: int | None, corrupt: str | None, trusted: int = 0, seed: int = 0
-) -> Dataset:
-    """Rows of a source with some of their labels wrong, and trusted and test rows with right ones.
-
-    Args:
-        source: that has a test split.
-        rows: to train on, beside the trusted ones; None for all. tested: the most rows to test on; None for all.
-        corrupt: a corruption spec; None vouches for the labels as they are.
-        trusted: rows set aside with right labels.
-        seed: of all that is drawn. Test rows do not depend on it.
-
-    Raises:
-        BadInput: no test split; too few rows; an unknown corruption.
-    """
-    data = load(source)
-    if data.test is None:
-        raise BadInput(f"source={source!r} has no test split, which this study needs")
-    if tested is not None and tested < len(data.test):
-        data = replace(data, test=data.test.take(np.random.default_rng(0).permutation(len(data.test))[:tested]))
-    if rows is not None:
-        data = subset(data, rows + trusted, seed)
-    return split(corrupted(data, corrupt or "symmetric:0", seed=seed), trusted=trusted, seed=seed)
 
 
 def follow(
@@ -104,7 +79,7 @@ def follow(
     scratch: Path | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Train by a method on data as `drawn` gives them.
+    """Train by a method on data as `draw` gives them.
 
     Args:
         data: with a test split. method, model, epochs, seed: as in `noisewise.train`.

@@ -9,20 +9,24 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.learned.learned_loss import LearnedLoss
 from noisewise.methods.transition.glc import GoldLossCorrection
-from noisewise.studies.frame import followed as module
-from noisewise.studies.frame.followed import Watch, best, drawn, follow, followed, following, learned_values
+from noisewise.studies.harness import followed as module
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.followed import Watch, best, follow, followed, following, learned_values
 from noisewise.training.method import Task as Sizes
 
 SMALL = {"model": "mlp:16", "epochs": 3, "rows": 200, "tested": 50}
 
 
 def test_what_is_drawn():
-    data = drawn("digits", 200, 50, "symmetric:0.4", 30, 1)
+    data = draw("digits", 200, 50, "symmetric:0.4", 1, 30, redraw=True)
     assert (len(data), len(data.test), len(data.trusted)) == (200, 50, 30)
     assert 0.3 < data.noise_rate < 0.5
     assert (data.trusted.given == data.trusted.truth).all()
     assert set(np.bincount(data.trusted.given)) == {3}
-    again, other = drawn("digits", 200, 50, "symmetric:0.4", 30, 1), drawn("digits", 200, 50, None, 30, 2)
+    again, other = (
+        draw("digits", 200, 50, "symmetric:0.4", 1, 30, redraw=True),
+        draw("digits", 200, 50, None, 2, 30, redraw=True),
+    )
     assert (again.given == data.given).all()
     assert not set(again.index) ^ set(data.index)
     assert (other.test.index == data.test.index).all()
@@ -34,7 +38,7 @@ def test_a_source_without_test_rows_is_refused(monkeypatch):
     bare = Dataset(np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1]), ("a", "b"), "vector", name="own")
     monkeypatch.setattr(module, "load", lambda source: bare)
     with pytest.raises(BadInput, match="no test split"):
-        drawn("own", 4, 1, None)
+        draw("own", 4, 1, None, 0, redraw=True)
 
 
 def test_hyper_parameters_of_a_learned_loss_are_read():
@@ -75,7 +79,7 @@ def test_the_error_of_a_transition_by_hand():
 
 
 def test_interrupted_trainings_go_on(tmp_path):
-    data = drawn("digits", 200, 50, "symmetric:0.4", 30)
+    data = draw("digits", 200, 50, "symmetric:0.4", 0, 30, redraw=True)
     whole = follow(data, "glc", "mlp:16", 4)
     follow(data, "glc", "mlp:16", 4, scratch=tmp_path)
     again = follow(data, "glc", "mlp:16", 4, scratch=tmp_path)

@@ -12,23 +12,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from noisewise import models
 from noisewise.compute import Task
-from noisewise.data import load, split, subset
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.errors import BadInput
-from noisewise.noise import corrupt as apply_corruption
-from noisewise.studies.frame.trainings import titled
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.trainings import titled
 from noisewise.training import Config, Learner, Training
 from noisewise.training.config import seeded
 from noisewise.training.method import Method
@@ -38,7 +36,6 @@ VERSION = 1
 BATCH = 128
 DECAY, DECAY_STEPS = 0.95, 391
 ACCURACY, LOSS = 0.99, 0.01
-HELD_OUT = 0.2
 RATES = {"inception-small": 0.1}
 RATE = 0.01
 
@@ -92,33 +89,6 @@ def _cut(side: int, batch: int, moving: bool, device: torch.device) -> Tensor:
     spare = side - kept
     start = torch.randint(spare + 1, (batch, 1), device=device) if moving else torch.full((1, 1), spare // 2)
     return (start.to(device) + torch.arange(kept, device=device)).expand(batch, -1)
-
-
-def prepared(source: str, rows: int | None, tested: int | None, corrupt: str | None, seed: int) -> Dataset:
-    """The rows to train on, corrupted, and the rows to test on, as they are.
-
-    Only shuffled pixels change the test rows too. Without a test split 20 % of the rows are held out. Which rows are
-    taken does not depend on the seed, so that seeds differ in corruption, weights and order alone.
-
-    Args:
-        source: of the data.
-        rows, tested: how many rows to train and to test on, stratified; None or more than there are takes all.
-        corrupt: a corruption spec or None. seed: of the corruption.
-
-    Raises:
-        BadInput: whatever cannot be read or corrupted.
-    """
-    data = load(source)
-    if data.test is None:
-        held = split(replace(data, validation=None, trusted=None), validation=HELD_OUT)
-        data = replace(held, test=held.validation, validation=None)
-    assert data.test is not None
-    data = replace(_some(data, rows), test=_some(data.test, tested), validation=None, trusted=None)
-    return apply_corruption(data, corrupt, seed) if corrupt else data
-
-
-def _some(data: Dataset, rows: int | None) -> Dataset:
-    return data if rows is None or rows >= len(data) else subset(data, rows)
 
 
 @dataclass(frozen=True)
@@ -202,7 +172,7 @@ def interpolate(
     Raises:
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
-    data = prepared(source, rows, tested, corrupt, seed)
+    data = draw(source, rows, tested, corrupt, seed)
     if data.kind != "image" and (crop or shrink != 1):
         raise BadInput(
             f"source={source!r} holds inputs of kind {data.kind!r}, but only images can be cropped or shrunk"
@@ -276,13 +246,3 @@ def fitting(**arguments: Any) -> Task:
         BadInput: arguments that are no plain data.
     """
     return titled(interpolate, "fit", arguments, VERSION)
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """The rank correlation of two (n,) series, ties at their mean rank; NaN where one is constant or holds NaN."""
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return math.nan
-    one, other = (pd.Series(values).rank().to_numpy(dtype=float) for values in (x, y))
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return math.nan
-    return float(np.corrcoef(one, other)[0, 1])

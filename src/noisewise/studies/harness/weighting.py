@@ -6,27 +6,25 @@ NeurIPS 2019; only then are the others corrupted, so that a long tail leaves the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from noisewise.compute import Result, Task
-from noisewise.data import Dataset, split, subset
-from noisewise.errors import BadInput
+from noisewise.data import load
 from noisewise.methods import METHODS, build
 from noisewise.methods.build import compose
 from noisewise.methods.learned.meta_weight_net import WeightNet
-from noisewise.noise import corrupt as apply_corruption
 from noisewise.spec import parse
-from noisewise.studies.frame.interpolation import prepared, spearman
 from noisewise.studies.frame.results import Results
-from noisewise.studies.frame.trainings import titled
+from noisewise.studies.harness.data import draw, of_classes, vouched
+from noisewise.studies.harness.statistics import auroc, spearman
+from noisewise.studies.harness.trainings import titled
 from noisewise.training import Training
 from noisewise.training.batch import Batch
 from noisewise.training.config import configured
@@ -118,61 +116,6 @@ def learned_function(method: Method, losses: np.ndarray) -> np.ndarray | None:
         return np.asarray(net.v(torch.as_tensor(losses, dtype=at.dtype, device=at.device)[:, None])[:, 0].cpu())
 
 
-def auroc(wrong: np.ndarray, scores: np.ndarray) -> float:
-    """The chance that a wrong row (n,) scores (n,) above a right one, ties one half; NaN where all are of one kind."""
-    return float(roc_auc_score(wrong, scores)) if 0 < wrong.sum() < len(wrong) else float("nan")
-
-
-def rows_of(
-    source: str,
-    rows: int | None,
-    tested: int | None,
-    trusted: int,
-    corrupt: str | None,
-    seed: int,
-    classes: list[int] | None = None,
-) -> Dataset:
-    """Corrupted rows to train on, trusted rows and test rows; the truth is known.
-
-    Args:
-        source: of the data.
-        rows, tested: how many rows to train on, before a corruption drops some, and to test on; None takes all.
-        trusted: how many rows to set aside, evenly over the classes.
-        corrupt: a corruption spec or None. seed: of the trusted rows and of the corruption.
-        classes: the numbers of the classes to take, in their new order; None takes all.
-
-    Raises:
-        BadInput: whatever cannot be read, drawn or corrupted.
-    """
-    data = prepared(source, None, None, None, seed)
-    assert data.test is not None
-    if classes is not None:
-        data = replace(only(data, classes), test=only(data.test, classes))
-    assert data.test is not None
-    wanted = len(data) if rows is None else rows + trusted
-    if wanted > len(data):
-        raise BadInput(f"source={source!r} has {len(data)} rows to train on, but this study needs {wanted}")
-    test = data.test if tested is None or tested >= len(data.test) else subset(data.test, tested)
-    data = replace(subset(data, wanted), test=test)
-    if data.truth is None:
-        data = replace(data, truth=data.given)
-    data = split(data, trusted=trusted, seed=seed)
-    return apply_corruption(data, corrupt, seed) if corrupt else data
-
-
-def only(data: Dataset, classes: list[int]) -> Dataset:
-    """The rows of some classes, which get new numbers in the order stated.
-
-    Raises:
-        BadInput: there is no such class.
-    """
-    if any(not 0 <= k < len(data.classes) for k in classes):
-        raise BadInput(f"classes={classes!r} must be numbers below the {len(data.classes)} classes of {data.name}")
-    chosen = data.take(np.flatnonzero(np.isin(data.given, classes)))
-    given = np.array([classes.index(k) for k in chosen.given])
-    return replace(chosen, given=given, truth=None, classes=tuple(data.classes[k] for k in classes))
-
-
 def _method(spec: str) -> Method | None:
     """The method of a spec; None where it is a recipe."""
     terms = parse(spec, METHODS)
@@ -199,7 +142,8 @@ def weighted(
     """Train a network, all its rows known to be right or wrong, and look at weights and tests after every epoch.
 
     Args:
-        source, rows, tested, trusted, corrupt, classes: see `rows_of`.
+        source, rows, tested, trusted, corrupt: see `draw`.
+        classes: the numbers of the classes to take, in their new order; None takes all.
         model: a catalogue name with its options. method: a spec.
         epochs: of the training. seed: of everything random.
         scratch: for checkpoints.
@@ -215,7 +159,8 @@ def weighted(
     Raises:
         BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
     """
-    data = rows_of(source, rows, tested, trusted, corrupt, seed, classes)
+    chosen = source if classes is None else of_classes(load(source), classes)
+    data = vouched(draw(chosen, rows, tested, corrupt, seed, trusted))
     if "milestones" in settings:
         settings["milestones"] = tuple(settings["milestones"])
     config = configured(epochs, seed, {"validation": 0.0, "precision": "fp32", **settings})

@@ -14,18 +14,18 @@ from noisewise.errors import BadInput
 from noisewise.figures import write_figure
 from noisewise.models import build, parameter_count
 from noisewise.studies import STUDIES, Results
-from noisewise.studies.frame.interpolation import (
+from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.interpolation import (
     Looks,
     Window,
     first_epoch,
     interpolate,
     is_fitted,
-    prepared,
     seen_shape,
-    spearman,
     standardised,
     window,
 )
+from noisewise.studies.harness.statistics import spearman
 from noisewise.studies.random_labels.explicit_regularization import DECAY, PUBLISHED, PUBLISHED_RANDOM
 from noisewise.training import trainer
 
@@ -99,13 +99,13 @@ def test_the_first_epoch_that_reached_something():
 
 
 def test_a_redrawn_label_is_right_once_in_ten():
-    rates = [prepared("digits", None, None, "uniform:0.5", seed).noise_rate for seed in range(20)]
+    rates = [draw("digits", None, None, "uniform:0.5", seed).noise_rate for seed in range(20)]
     assert np.mean(rates) == pytest.approx(0.45, abs=0.01)
-    assert prepared("digits", None, None, "random", 0).noise_rate == pytest.approx(0.9, abs=0.03)
+    assert draw("digits", None, None, "random", 0).noise_rate == pytest.approx(0.9, abs=0.03)
 
 
 def test_labels_to_test_on_stay_true_and_rows_do_not_depend_on_the_seed():
-    clean, one, two = (prepared("digits", 300, 200, *how) for how in ((None, 0), ("random", 0), ("random", 1)))
+    clean, one, two = (draw("digits", 300, 200, *how) for how in ((None, 0), ("random", 0), ("random", 1)))
     assert (len(one), len(one.test)) == (300, 200)
     assert (one.index == two.index).all()
     assert (one.index == clean.index).all()
@@ -115,7 +115,7 @@ def test_labels_to_test_on_stay_true_and_rows_do_not_depend_on_the_seed():
 
 
 def test_shuffled_pixels_are_shuffled_alike_in_training_and_test():
-    clean, shuffled = prepared("digits", 300, 200, None, 0), prepared("digits", 300, 200, "shuffled-pixels", 0)
+    clean, shuffled = draw("digits", 300, 200, None, 0), draw("digits", 300, 200, "shuffled-pixels", 0)
     before, after = (d.inputs.reshape(300, 64) for d in (clean, shuffled))
     order = [next(j for j in range(64) if (before[:, j] == after[:, i]).all()) for i in range(64)]
     assert (clean.test.inputs.reshape(200, 64)[:, order] == shuffled.test.inputs.reshape(200, 64)).all()
@@ -124,7 +124,7 @@ def test_shuffled_pixels_are_shuffled_alike_in_training_and_test():
 
 def test_rows_are_held_out_where_there_is_no_test_split(tmp_path):
     np.savez(tmp_path / "own.npz", x=np.random.default_rng(0).normal(size=(50, 3)), y=np.arange(50) % 2)
-    found = prepared(str(tmp_path / "own.npz"), None, None, None, 0)
+    found = draw(str(tmp_path / "own.npz"), None, None, None, 0)
     assert (len(found), len(found.test)) == (40, 10)
     assert not set(found.index) & set(found.test.index)
 

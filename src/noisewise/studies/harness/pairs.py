@@ -8,7 +8,7 @@ import numpy as np
 
 from noisewise.data import load
 from noisewise.errors import BadInput
-from noisewise.studies.frame.samples import unit
+from noisewise.studies.harness.data import unit
 from noisewise.theory.wide import distinct, unit_rows
 
 

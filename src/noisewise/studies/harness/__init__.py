@@ -1,0 +1,1 @@
+"""Trainings, data and statistics that several studies share."""
