@@ -9,7 +9,6 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.learned.learned_loss import LearnedLoss
 from noisewise.methods.transition.glc import GoldLossCorrection
-from noisewise.studies.harness import followed as module
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.followed import Watch, best, follow, followed, following, learned_values
 from noisewise.training.method import Task as Sizes
@@ -34,11 +33,10 @@ def test_what_is_drawn():
     assert other.noise_rate == 0
 
 
-def test_a_source_without_test_rows_is_refused(monkeypatch):
+def test_a_source_without_test_rows_is_refused():
     bare = Dataset(np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1]), ("a", "b"), "vector", name="own")
-    monkeypatch.setattr(module, "load", lambda source: bare)
     with pytest.raises(BadInput, match="no test split"):
-        draw("own", 4, 1, None, 0, redraw=True)
+        draw(bare, 4, 1, None, 0, redraw=True)
 
 
 def test_hyper_parameters_of_a_learned_loss_are_read():
