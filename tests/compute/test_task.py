@@ -82,7 +82,7 @@ def test_what_a_function_gives_comes_back(work):
     "what, error, words",
     [
         ("list", BadInput, "must give a dict of results by name, not list"),
-        ("name", BadInput, "'no name', which is no identifier"),
+        ("name", BadInput, "'no name', which is not an identifier"),
         ("objects", BadInput, "an array of objects as 'a'"),
         ("object", TypeError, "not JSON serializable"),
     ],

@@ -265,7 +265,7 @@ def test_the_sizes_of_a_published_long_tail_on_the_real_data():
 
 
 def test_the_command_line_does_not_claim_a_rate_nobody_knows(tmp_path, capsys):
-    for form, said in (([], "not known"), (["--json"], '"noise_rate": null')):
+    for form, said in (([], "unknown"), (["--json"], '"noise_rate": null')):
         with pytest.raises(SystemExit) as ended:
             main(["corrupt", "digits", "vflip", "--out", str(tmp_path / "flipped.npz"), *form])
         assert ended.value.code == 0

@@ -1,4 +1,4 @@
-"""Grids of runs with seeds: expanded from a TOML spec, run by an engine, resumable, reported with spread and cost."""
+"""Grids of runs with seeds: expanded from a TOML spec, run by an engine, resumable, with a leaderboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bench: expand, run, report."""
+"""A bench: expand a grid, run it, report."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ def bench(
     engine: Engine | None = None,
     on_done: Callable[[Done], None] | None = None,
 ) -> pd.DataFrame:
-    """Run a grid and write `results.parquet`, `leaderboard.md` and `leaderboard.html`; runs that are done are not
-    repeated.
+    """Run a grid and write `results.parquet`, `leaderboard.md` and `leaderboard.html`.
+
+    Runs that are finished are not repeated.
 
     Args:
         spec: a TOML file, or its content as plain data (see `bench.grid`).
-        out: the folder; runs lie in `out/runs/<hash of their arguments>`.
-        engine: what executes the runs; by default one process per core of this machine.
-        on_done: told of every run that ended.
+        out: the folder; runs are written to `out/runs/<hash of their arguments>`.
+        engine: where to train; by default in one process per core of this machine.
+        on_done: called when a run ends.
 
     Returns:
         One row per finished run.
@@ -52,7 +53,7 @@ def bench(
 
 
 def report(name: str, results: pd.DataFrame, folder: Path) -> None:
-    """Write the three result files from what is finished so far; nothing when nothing is."""
+    """Write the three result files from the finished runs, if there are any."""
     if results.empty:
         return
     found = tables(results)

@@ -1,4 +1,4 @@
-"""From results to a table that is honest: best and last epoch, spread over seeds, cost relative to cross entropy."""
+"""From results to leaderboards: best and last epoch, spread over seeds, cost relative to cross entropy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: thin. A command parses, calls one library function and prints what it gave."""
+"""The command line. A command parses its arguments, calls one library function and prints the result."""
 
 from noisewise.cli.main import main
 

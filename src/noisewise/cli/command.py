@@ -1,4 +1,4 @@
-"""What all commands share: a help page that ends with an example, `--debug`, and hints at the nearest known name."""
+"""What all commands share: a help page that ends with an example, `--debug`, and a hint at the nearest known name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class Command(click.Command):
     """A command with an example.
 
     Args:
-        example: command lines that work, one a line; shown at the end of the help page.
+        *args: of `click.Command`.
+        example: command lines that work, one per line, shown at the end of the help page.
+        **kwargs: of `click.Command`.
     """
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
@@ -26,7 +28,7 @@ class Command(click.Command):
         self.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, help=shown))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the section "Example"."""
+        """Write the section "Example" (called by click)."""
         with formatter.section("Example"):
             for line in self.example.splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
@@ -40,8 +42,12 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first argument names.
 
+        Args:
+            ctx: of the group.
+            args: of the command line.
+
         Raises:
-            click.UsageError: there is none.
+            click.UsageError: there is no such command.
         """
         name = args[0]
         if name not in self.commands and not name.startswith("-"):

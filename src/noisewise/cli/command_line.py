@@ -1,4 +1,4 @@
-"""The command line that was given, in a form that can be given again."""
+"""The command line of the present command, to run it again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from click.core import ParameterSource
 
 
 def command_line(ctx: click.Context, leave_out: Iterable[str] = ()) -> str:
-    """The present command with the arguments that were said, quoted for a shell; defaults are not repeated.
+    """The present command with the arguments that were given, quoted for a shell; defaults are left out.
 
     Args:
         ctx: of the command.
-        leave_out: names of parameters that are nobody's business, such as where a copy goes.
+        leave_out: names of parameters to leave out, such as where a copy is written.
     """
     words = ["noisewise", ctx.info_name or ""]
     for parameter in ctx.command.params:

@@ -1,8 +1,8 @@
-"""The group of all commands, and how a command ends: exit codes and one sentence instead of a traceback.
+"""The group of all commands, and how a command ends: an exit code, and one sentence instead of a traceback.
 
 0    done
-1    done, and the answer is no (`audit --fail-above`, a claim or a run of `study` that fails)
-2    bad input: what was asked cannot be done as asked
+1    done, with a negative result (`audit --fail-above`, a failed claim or run of `study`, a failed run of `bench`)
+2    bad input
 70   an error inside noisewise
 130  interrupted
 """
@@ -42,15 +42,15 @@ COMMANDS = (
 @click.version_option(noisewise.__version__, prog_name="noisewise")
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """Train on, audit, corrupt and understand data whose labels you do not fully trust."""
+    """Train on, audit, corrupt and understand data with wrong labels."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code.
+    """Run the command line and exit with its exit code.
 
-    A model "module:function" is looked for in the present folder first, as `python -m` would.
+    Modules, such as that of a model "module:function", are looked for in the present folder first, as by `python -m`.
 
     Args:
         arguments: without the program's name; by default those of this process.
@@ -84,7 +84,7 @@ def _ending(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, error.format_message()
     if isinstance(error, (BadInput, Diverged)):
         return BAD_INPUT, str(error)
-    return INTERNAL, f"noisewise failed with {type(error).__name__}: {error} (--debug shows where)"
+    return INTERNAL, f"noisewise failed with {type(error).__name__}: {error} (--debug shows the traceback)"
 
 
 def _unknown_option(error: click.NoSuchOption) -> str:

@@ -5,39 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    pass
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 source = click.argument("source")
-labels = click.option("--labels", metavar="COL", help="The label column of a table.")
-data_dir = click.option("--data-dir", metavar="DIR", help="A folder to look for named sources in, before all others.")
+labels = click.option("--labels", metavar="COL", help="Column of a table that holds the labels.")
+data_dir = click.option("--data-dir", metavar="DIR", help="Folder to look for named sources in first.")
 rows = click.option("--rows", type=click.IntRange(min=2), metavar="N", help="Use a stratified random subset of N rows.")
-seed = click.option("--seed", type=click.IntRange(min=0), default=0, metavar="S", help="Of everything random.")
+seed = click.option("--seed", type=click.IntRange(min=0), default=0, metavar="S", help="Random seed.")
 model = click.option(
     "--model",
     metavar="NET",
-    help="A name of `noisewise models`, or module:function; by default one that fits the data.",
+    help="Network: a name of `noisewise models`, or module:function (default: one that fits the data).",
 )
-device = click.option("--device", metavar="D", default="auto", help="cpu, cuda, cuda:1, or auto.")
+device = click.option("--device", metavar="D", default="auto", help="Device: cpu, cuda, cuda:1, or auto.")
 settings = click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A further setting of the training, such as lr=0.05; repeatable.",
+    help="Another setting of the training, such as lr=0.05; may be repeated.",
 )
 injected = click.option("--corrupt", metavar="SPEC", help="Inject known noise first, such as symmetric:0.2.")
 review_base = click.option(
     "--base",
     default="given",
     metavar="LABELS",
-    help="The labels of rows that nobody reviews: given, or cleaned (issues take their suggestion).",
+    help="Labels of rows that are not reviewed: given, or cleaned (issues take the suggested label).",
 )
 engine = click.option(
     "--engine",
@@ -45,9 +42,21 @@ engine = click.option(
     default="local",
     help="Where to train: in this process, in processes of this machine, or on a Ray cluster.",
 )
+workers = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of runs at a time (default: one per core; with ray, one per CPU of the cluster).",
+)
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout, and nothing else there."
 )
+
+
+def epochs(default: str) -> Callable[[Function], Function]:
+    """`--epochs N`."""
+    said = f"Number of epochs (default: {default})."
+    return click.option("--epochs", type=click.IntRange(min=1), metavar="N", help=said)
 
 
 def out_folder(what: str) -> Callable[[Function], Function]:
@@ -57,7 +66,7 @@ def out_folder(what: str) -> Callable[[Function], Function]:
         required=True,
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
-        help=f"The folder for {what}.",
+        help=f"Folder to write to: {what}.",
     )
 
 
@@ -68,17 +77,17 @@ def out_file(what: str) -> Callable[[Function], Function]:
         required=True,
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help=f"The file for {what}.",
+        help=f"File to write: {what}.",
     )
 
 
 def together(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Several decorators as one; the first is listed first in the help."""
+    """Several options as one decorator, in the order of the help page."""
     return lambda function: reduce(lambda f, decorator: decorator(f), reversed(decorators), function)
 
 
 def share(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Callback: a number in [0, 1].
+    """Callback that checks that a number is in [0, 1].
 
     Raises:
         click.BadParameter: it is not.

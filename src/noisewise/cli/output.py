@@ -23,7 +23,7 @@ def print_json(value: Any) -> None:
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
-    """Print what things are called and what they are, in two columns."""
+    """Print names and values in two columns."""
     lines = list(pairs)
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
@@ -34,10 +34,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     """Print a table on stdout.
 
     Args:
-        columns: their headings.
-        rows: values of any type, printed as one safe line each.
-        title: a line above the table, set off by an empty one.
-        right: words among the headings whose columns are right-aligned, separated by spaces.
+        columns: headings.
+        rows: values of any type; each is printed as one line without control characters.
+        title: a line above the table, after an empty line.
+        right: the headings of right-aligned columns, separated by spaces.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:

@@ -1,4 +1,4 @@
-"""How far the work is, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""Progress on stderr: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _BAR = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgres
 
 
 class Meter(Protocol):
-    """What a command tells its progress to."""
+    """Shows the progress of a command."""
 
     def __call__(self, share: float) -> None:
-        """Tell the share of the work that is done, in [0, 1]."""
+        """Show the share of the work that is done, in [0, 1]."""
 
     def say(self, line: str, title: str | None = None) -> None:
-        """Print a line, and call what comes next `title`."""
+        """Print a line; the work that follows is called `title`."""
 
 
 class Bar:
-    """A bar that lines scroll above."""
+    """A progress bar, with lines that scroll above it."""
 
     def __init__(self, bar: Progress, title: str) -> None:
         self._bar = bar
@@ -36,7 +36,7 @@ class Bar:
         self._bar.update(self._task, completed=share)
 
     def say(self, line: str, title: str | None = None) -> None:
-        """Print above the bar, which starts again under the new title."""
+        """Print above the bar, which starts again with the new title."""
         self._bar.console.print(line, markup=False, highlight=False)
         self._bar.update(self._task, completed=0.0, description=title)
 
@@ -45,15 +45,15 @@ class Lines:
     """A line per tenth of the work.
 
     Args:
-        title: what the work is called.
-        tenths: False leaves only what `say` is told.
+        title: name of the work.
+        tenths: whether to print a line per tenth; the lines of `say` are always printed.
     """
 
     def __init__(self, title: str, tenths: bool) -> None:
         self._title, self._tenths, self._next = title, tenths, 0.1
 
     def __call__(self, share: float) -> None:
-        """Print a line when another tenth is done."""
+        """Print a line if another tenth is done."""
         if self._tenths and share + 1e-9 >= self._next:
             done = int(10 * share + 1e-9)
             self._next = (done + 1) / 10
@@ -66,11 +66,11 @@ class Lines:
 
 @contextlib.contextmanager
 def progress(title: str, *, tenths: bool = True) -> Iterator[Meter]:
-    """A meter for the work in the block; nothing of a bar stays on the terminal afterwards.
+    """A meter for the work in the block; a bar is removed from the terminal at the end.
 
     Args:
-        title: what the work is called.
-        tenths: whether a line is printed per tenth of it where there is no terminal.
+        title: name of the work.
+        tenths: whether to print a line per tenth of the work where there is no terminal.
     """
     if not sys.stderr.isatty():
         yield Lines(title, tenths)

@@ -1,4 +1,4 @@
-"""`--set name=value`: further fields of the training's `Config`, read by the type that the field has."""
+"""`--set name=value`: further fields of the training's `Config`, read by the type of the field."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
 
     Example:
         `read_settings(["lr=0.1", "patience=5"]) == {"lr": 0.1, "patience": 5}`
+
+    Args:
+        pairs: of the form name=value; of one name, the last counts.
 
     Raises:
         BadInput: not of the form name=value, an unknown name, a name that has an option of its own, or a value of

@@ -1,4 +1,4 @@
-"""A task: a function by name and plain arguments; its result is plain data, arrays and tables in a folder."""
+"""A task: a function by name and its arguments as plain data; its result is kept in a folder."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Task:
     """A function's value for some arguments, kept in a folder.
 
     The function is called with the arguments by name. If it has a parameter `scratch`, it gets the path of a folder
-    that outlives an interruption and goes when the task is done: the place for checkpoints. It gives a dict of plain
+    for checkpoints, which outlives an interruption and is removed when the task is done. It returns a dict of plain
     data, NumPy arrays and pandas tables by name.
 
     Attributes:
         function: "module:name" of a function that can be imported.
         arguments: plain data: what JSON can hold.
-        version: of the function; count it up when the same arguments give another result, so that old ones are not
-            read for it.
-        title: for people; by default the function's name and its arguments.
+        version: of the function; raise it when the same arguments give another result, so that old results are not
+            reused.
+        title: for progress lines; by default the function's name and its arguments.
 
     Raises:
-        BadInput: a name without a colon, or arguments that are no plain data.
+        BadInput: a name without a colon, or arguments that are not plain data.
     """
 
     function: str
@@ -69,7 +69,7 @@ class Task:
         """The task of a function and its arguments.
 
         Raises:
-            BadInput: the function is not at the top of an importable module, or the arguments are no plain data.
+            BadInput: the function is not at the top of an importable module, or the arguments are not plain data.
         """
         name = getattr(function, "__qualname__", repr(function))
         if not name.isidentifier() or function.__module__ == "__main__":
@@ -115,7 +115,7 @@ class Task:
             raise BadInput(f"{self.function} must give a dict of results by name, not {type(values).__name__}")
         for name, value in values.items():
             if not isinstance(name, str) or not name.isidentifier():
-                raise BadInput(f"{self.function} gives a result called {name!r}, which is no identifier")
+                raise BadInput(f"{self.function} gives a result called {name!r}, which is not an identifier")
             if isinstance(value, np.ndarray) and value.dtype.hasobject:
                 raise BadInput(f"{self.function} gives an array of objects as {name!r}; numbers or text can be kept")
         return values
@@ -123,14 +123,15 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a task gave, read back; `result["name"]` is one of its values.
+    """The result of a task, read from its folder; `result["name"]` is one of its values.
 
     Attributes:
-        task: what was computed.
-        values: plain data, arrays and tables by name. Plain numbers that were not finite are None.
-        seconds: of computing, since the last interruption. machine: what computed it.
-        cpu_seconds: what its processor was busy with it in that time, which does not depend on what else the machine
-            does; of results from before it was recorded, None.
+        task: the task.
+        values: plain data, arrays and tables by name; plain numbers that were not finite are None.
+        seconds: time it took, since the last interruption.
+        machine: the machine that computed it.
+        cpu_seconds: processor time in these seconds, which does not depend on what else the machine does; None for
+            results from before it was recorded.
     """
 
     task: Task

@@ -39,49 +39,46 @@ _MEASURED = {
     "noisewise audit table.csv --labels species --fail-above 0.05 --out audit/",
 )
 @options.together(options.source, options.labels)
-@click.option("--text", metavar="COL", help="The column of a table whose texts are the inputs.")
+@click.option("--text", metavar="COL", help="Column of a table that holds the texts to classify.")
 @options.injected
 @click.option(
     "--model",
     metavar="NET",
-    help="A name of `noisewise models`, module:function, or blend, forest, boosting, linear; by default one that fits "
-    "the data.",
+    help="Model: a name of `noisewise models`, module:function, or blend, forest, boosting, linear (default: one that "
+    "fits the data).",
 )
-@click.option("--method", metavar="SPEC", help="How each network trains: a name of `noisewise methods`; by default ce.")
 @click.option(
-    "--epochs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Passes over the rows per fold; by default the library chooses.",
+    "--method", metavar="SPEC", help="Method that trains each network: a name of `noisewise methods` (default: ce)."
 )
+@options.epochs("10")
 @click.option(
     "--folds",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Parts of the cross-fitting; by default the library chooses.",
+    help="Number of folds of the cross-fitting (default: 3 for networks, 5 for classifiers).",
 )
 @click.option(
     "--probs",
     metavar="FILE",
-    help="(n, K) out-of-sample probabilities of any other tool, .npy or .parquet; nothing is trained.",
+    help="(n, K) out-of-sample probabilities of another tool, .npy or .parquet; nothing is trained.",
 )
 @click.option("--features", metavar="FILE", help="(n, d) embeddings, .npy or .parquet; nothing is trained.")
 @click.option(
     "--embed",
     metavar="FOLDER|NAME",
-    help="A pretrained model, in a folder or on the hub, whose embeddings of texts or images are judged.",
+    help="Pretrained model, in a folder or on the hub, whose embeddings of texts or images are audited.",
 )
 @click.option(
     "--transition-estimator",
     "transition",
     metavar="NAME",
-    help="Report the transition matrix by this estimator too: anchor, anchor-mean, dual-t or hoc.",
+    help="Also report the transition matrix of this estimator: anchor, anchor-mean, dual-t or hoc.",
 )
 @click.option(
     "--detectors",
     metavar="all|NAME,NAME",
-    help="Whose scores to report beside the judgement, names of `noisewise detectors`; by default those that cost "
-    "nothing extra.",
+    help="Also report the scores of these detectors, names of `noisewise detectors` (default: those that cost nothing "
+    "extra).",
 )
 @click.option(
     "--no-conditions",
@@ -89,13 +86,18 @@ _MEASURED = {
     flag_value=False,
     type=bool,
     default=True,
+    show_default=False,
     help="Do not look for duplicates, outliers and ambiguous rows.",
 )
 @click.option(
-    "--fail-above", type=float, callback=options.share, metavar="R", help="Exit with 1 when the noise rate is above R."
+    "--fail-above",
+    type=float,
+    callback=options.share,
+    metavar="R",
+    help="Exit with code 1 when the noise rate is above R.",
 )
 @click.option(
-    "--fail-when-sure", is_flag=True, help="Compare the lower end of the rate's interval with --fail-above instead."
+    "--fail-when-sure", is_flag=True, help="With --fail-above, compare the lower end of the noise rate's interval."
 )
 @click.option(
     "--summary",
@@ -108,7 +110,7 @@ _MEASURED = {
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Folds at a time; by default one, and with ray as many as the cluster has CPUs.",
+    help="Number of folds at a time (default: one; with ray, one per CPU of the cluster).",
 )
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @options.together(options.out_folder("summary.json and .md, issues, report.html and the cleaned data"), options.as_json)

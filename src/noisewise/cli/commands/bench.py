@@ -22,12 +22,13 @@ def _say(line: str) -> None:
 @click.command(cls=Command, example="noisewise bench grid.toml --workers 2 --out bench/")
 @click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC.toml")
 @options.engine
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Runs at a time; by default one per core.")
+@options.workers
 @options.together(options.out_folder("results.parquet, the leaderboard and the runs"), options.as_json)
 def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool) -> int:
-    """Train a grid of runs and rank them.
+    """Train a grid of runs and rank the methods.
 
-    Runs that are done are not repeated."""
+    Runs that are finished are not repeated. The exit code is 1 when a run fails.
+    """
     from noisewise.bench import bench as run_grid
     from noisewise.cli.output import print_json, print_pairs
     from noisewise.compute.build import build

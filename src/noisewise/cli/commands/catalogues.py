@@ -1,4 +1,4 @@
-"""`noisewise methods | corruptions | detectors | probes | models | sources`: what there is, by name."""
+"""`noisewise methods | corruptions | detectors | probes | models | sources`: the catalogues."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _command(name: str, said: str, entries: Callable[[], list[Entry]], columns: 
 
 methods = _command(
     "methods",
-    "List the ways to train.",
+    "List the training methods.",
     describe_methods,
     {
         "name": "name",
@@ -92,19 +92,19 @@ methods = _command(
 )
 corruptions = _command(
     "corruptions",
-    "List the kinds of noise.",
+    "List the corruptions.",
     lambda: describe(noisewise.CORRUPTIONS),
     {"example": "example", "changes": "changes", "does": "does", "paper": "paper"},
 )
 detectors = _command(
     "detectors",
-    "List what scores suspicion.",
+    "List the detectors of label errors.",
     lambda: describe(noisewise.DETECTORS),
     {"name": "name", "needs": "needs", "cost": "costs extra", "equation": "score", "year": "year", "paper": "paper"},
 )
 probes = _command(
     "probes",
-    "List what can be measured of training.",
+    "List the probes: measurements of networks and data.",
     describe_probes,
     {
         "name": "name",

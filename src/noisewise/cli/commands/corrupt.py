@@ -31,9 +31,9 @@ def corrupt(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Put the noise that SPEC describes into SOURCE.
+    """Inject the noise SPEC into SOURCE.
 
-    SPEC names corruptions of `noisewise corruptions`, joined by +, such as symmetric:0.4.
+    SPEC is a corruption of `noisewise corruptions` or several joined by +, such as symmetric:0.4+longtail:100.
     """
     from noisewise.cli.output import print_json, print_pairs
     from noisewise.data.save import check_suffix
@@ -57,5 +57,5 @@ def corrupt(
             }
         )
     else:
-        wrong = "not known" if rate is None else percent(rate)
+        wrong = "unknown" if rate is None else percent(rate)
         print_pairs([("rows", f"{len(noisy):,}"), ("wrong labels", wrong), ("written to", str(out.resolve()))])

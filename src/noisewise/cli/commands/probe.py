@@ -1,4 +1,4 @@
-"""`noisewise probe`: measure a data set by itself."""
+"""`noisewise probe`: measure a data set."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def probe(
     data_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Measure the data set SOURCE by the probes NAMES.
+    """Measure the data set SOURCE with the probes NAMES.
 
-    NAMES are those of `noisewise probes` that need no network, joined by commas, with options such as
-    complexity:examples=1000. Probes of networks are attached to trainings: `noisewise train --probe`.
+    NAMES are names of `noisewise probes` that need no network, separated by commas, with options such as
+    complexity:examples=1000. Probes that need a network run during training: `noisewise train --probe`.
     """
     from noisewise.cli.output import print_json, print_pairs
 

@@ -18,26 +18,33 @@ from noisewise.cli.command import Command
     "noisewise review audit/ --to fiftyone --base cleaned --out queue/",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--to", required=True, metavar="TOOL", help="label-studio, fiftyone or csv.")
+@click.option("--to", required=True, metavar="TOOL", help="Tool to write for: label-studio, fiftyone or csv.")
 @options.review_base
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=500, metavar="N", help="The most rows, from the front of the queue."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=500,
+    metavar="N",
+    help="Largest number of rows, from the front of the queue.",
 )
 @click.option(
-    "--images", default="embed", metavar="HOW", help="Label Studio's images: embed (in the tasks) or folder (beside)."
+    "--images",
+    default="embed",
+    metavar="HOW",
+    help="Images of Label Studio: embed (in the tasks) or folder (in a folder next to FILE).",
 )
 @click.option(
     "--document-root",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The folder that Label Studio serves local files from; by default that of FILE.",
+    help="Folder that Label Studio serves local files from (default: the folder of FILE).",
 )
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A .json file for Label Studio, a .csv file, or a folder for FiftyOne.",
+    help="File or folder to write: .json for Label Studio, .csv, or a folder for FiftyOne.",
 )
 @options.as_json
 def review(folder: Path, to: str, out: Path, as_json: bool, **arguments: Any) -> None:

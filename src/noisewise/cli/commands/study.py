@@ -29,24 +29,26 @@ _NONE = "there are no studies in this version"
     "noisewise study NAME --claims\nnoisewise study --all --out studies/",
 )
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--all", "everything", is_flag=True, help="All studies that have the scale.")
-@click.option("--list", "listing", is_flag=True, help="Say what each shows, how long it took and which claims held.")
+@click.option("--all", "everything", is_flag=True, help="Run all studies that have the scale.")
+@click.option(
+    "--list", "listing", is_flag=True, help="List what each study shows, how long it took and which claims held."
+)
 @click.option("--claims", "claims", is_flag=True, help="List claims and their thresholds; run nothing.")
 @click.option(
     "--scale",
     type=click.Choice(["smoke", "cpu", "paper"]),
     default="cpu",
-    help="Seconds; minutes on two cores with real data; or the paper's own data and networks on a GPU.",
+    help="smoke: seconds. cpu: minutes on two cores with real data. paper: the paper's data and networks, on a GPU.",
 )
-@click.option("--source", metavar="SOURCE", help="Ask the same of your own data, where a study takes it.")
-@click.option("--model", metavar="NET", help="And of your own network: a name, or module:function.")
+@click.option("--source", metavar="SOURCE", help="Use your own data, where the study allows it.")
+@click.option("--model", metavar="NET", help="Use your own network: a name of `noisewise models`, or module:function.")
 @options.engine
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Runs at a time; by default one per core.")
+@options.workers
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="The folder for the studies and their runs; required unless --list or --claims.",
+    help="Folder to write to: studies and their runs; required unless --list or --claims.",
 )
 @options.as_json
 def study(

@@ -33,40 +33,43 @@ _COLUMNS = {
 )
 @options.together(options.source, options.labels)
 @click.option(
-    "--method", default="ce", metavar="M", help="A name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce."
+    "--method",
+    default="ce",
+    metavar="M",
+    help="Method: a name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce.",
 )
 @options.model
+@options.epochs("the preset's, else 20")
 @click.option(
-    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the training rows; 20 unless a preset says."
+    "--preset", metavar="NAME", help="Published settings of the method, by name; see `noisewise methods --json`."
 )
-@click.option("--preset", metavar="NAME", help="A paper's settings of the method; `noisewise methods --json` has them.")
 @options.injected
 @click.option(
     "--trusted",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Rows with known-correct labels to set aside for methods that need them.",
+    help="Number of rows with known-correct labels to set aside, for methods that need them.",
 )
 @click.option(
     "--noise-rate",
     type=float,
     callback=options.share,
     metavar="R",
-    help="The noise rate, where you know it; methods that need it otherwise estimate it.",
+    help="Noise rate, if you know it (default: methods that need it estimate it).",
 )
 @click.option(
     "--probe",
     metavar="NAMES",
-    help="What to measure of the network after epochs: names of `noisewise probes`, such as fisher,curvature:top=3.",
+    help="Probes to measure after each epoch: names of `noisewise probes`, such as fisher,curvature:top=3.",
 )
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder, if there is one.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint in the folder, if there is one.")
 @options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
 def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_json: bool, **fields: Any) -> None:
     """Train a network on SOURCE in spite of wrong labels.
 
-    What training saw of every row is kept, and so which rows it doubts.
+    What training saw of every row is written too, with the suspicion that its label is wrong.
 
     SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz, .csv or .parquet file, or hf:NAME.
     """
