@@ -219,10 +219,12 @@ def test_items_are_taken_when_there_is_room():
             taken.append(number)
             yield number
 
-    running = LocalEngine(1).map(abs, items())
-    next(running)
-    assert len(taken) <= 3
+    running = LocalEngine(1).map(lambda number: time.sleep(600 * number), items())
+    assert next(running) == (0, None)
+    wait_for(lambda: taken == [0, 1])
+    time.sleep(0.3)
     running.close()
+    assert taken == [0, 1]
 
 
 def test_an_error_of_the_items_is_raised():
