@@ -28,9 +28,10 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn import datasets
 
 from noisewise.auditing.gathering.classifiers import cross_fit_classifier, default_classifier
-from noisewise.auditing.gathering.gather import EPOCHS, FOLDS
+from noisewise.auditing.gathering.gather import FOLDS
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.pipeline import audit
+from noisewise.auditing.plan import EPOCHS
 from noisewise.data import Dataset, folds, load, subset
 from noisewise.data.rows import Rows
 from noisewise.files import whole, write_json

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from noisewise.auditing.detectors.catalogue import DETECTORS
-from noisewise.auditing.gathering.crossfit import Fold, gathered, held_out, one_fold
-from noisewise.auditing.gathering.gather import EPOCHS, FOLDS, SPARED
+from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, held_out
+from noisewise.auditing.gathering.fold import Fold, gathered
+from noisewise.auditing.gathering.gather import FOLDS, SPARED
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.metrics import score_against_truth
+from noisewise.auditing.plan import EPOCHS
 from noisewise.data import Dataset, load, subset
 from noisewise.files import whole, write_json
 from noisewise.noise import corrupt
@@ -41,16 +43,16 @@ Row = dict[str, Any]
 
 def measured(data: Dataset, model: str, epochs: int, seed: int) -> Row:
     """What every detector finds and costs, most precise first; `data` have a truth."""
-    held = held_out(data, FOLDS, seed, SPARED)
-    config, looks, blind = Config(epochs=epochs, seed=seed), needed(DETECTORS), data.blind()
-    parts = [one_fold(blind, held, k, model, "ce", config, looks=looks) for k in range(FOLDS)]
+    fit = CrossFit(model, "ce", Config(epochs=epochs, seed=seed), FOLDS, SPARED, needed(DETECTORS))
+    blind, work = data.blind(), FoldWork(fit, held_out(data, FOLDS, seed, SPARED))
+    parts = [work(blind, k) for k in range(FOLDS)]
     evidence = gathered(blind, parts)
     training = sum(part.seconds["training"] for part in parts)
     found = {}
     for name, detector in DETECTORS.items():
         began = time.perf_counter()
         scores = detector(evidence)
-        seconds = time.perf_counter() - began + _looked(parts, needed([name]))
+        seconds = time.perf_counter() - began + _observed(parts, needed([name]))
         limit = detector.card.threshold
         found[name] = _row(data, scores, None if limit is None else scores > limit) | {"extra_seconds": seconds}
     began = time.perf_counter()
@@ -68,8 +70,8 @@ def measured(data: Dataset, model: str, epochs: int, seed: int) -> Row:
     }
 
 
-def _looked(parts: list[Fold], looks: frozenset[str]) -> float:
-    return sum(part.seconds.get(name, 0.0) for part in parts for name in looks)
+def _observed(parts: list[Fold], names: frozenset[str]) -> float:
+    return sum(part.seconds.get(name, 0.0) for part in parts for name in names)
 
 
 def _plain(part: Fold) -> Fold:

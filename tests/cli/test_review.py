@@ -7,6 +7,7 @@ import pytest
 
 import noisewise
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.data.dataset import Dataset
 
 N = 1200
@@ -19,7 +20,8 @@ def folder(tmp_path):
     suspicion = np.where(np.arange(N) < 240, 0.9, 0.1)
     data = Dataset(np.zeros((N, 2), np.float32), given, ("yes", "no"), truth=truth)
     metrics = {"true_noise_rate": 0.2}
-    found = Findings(data, suspicion, truth, suspicion > 0.5, 0.2, (0.1, 0.3), np.eye(2), metrics=metrics)
+    judgement = Judgement(suspicion, truth, suspicion > 0.5, 0.2, (0.1, 0.3), np.eye(2))
+    found = Findings(data, judgement, metrics=metrics)
     return found.save(tmp_path / "audit")
 
 

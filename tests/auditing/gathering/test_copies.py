@@ -7,7 +7,7 @@ import noisewise as nw
 from noisewise.auditing.gathering import classifiers, crossfit
 from noisewise.auditing.gathering.classifiers import cross_fit_classifier
 from noisewise.auditing.gathering.copies import copies
-from noisewise.auditing.gathering.crossfit import cross_fit
+from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.data import Dataset
 from noisewise.data.split import folds
 from noisewise.training import Config
@@ -58,7 +58,7 @@ def test_equal_rows_are_predicted_alike(copied):
     first = copies(data)
     for found in (
         cross_fit_classifier(data, "linear", 3, 0),
-        cross_fit(data, "mlp", "ce", Config(epochs=1), 3),
+        cross_fit(data, CrossFit("mlp", config=Config(epochs=1))),
     ):
         np.testing.assert_allclose(found.probabilities, found.probabilities[first], atol=1e-6)
 
@@ -67,6 +67,6 @@ def test_folds_without_copies_are_as_ever(copied, monkeypatch):
     data = copied[0].take(np.arange(600))
     seen = []
     monkeypatch.setattr(crossfit, "gathered", lambda data, found: seen.append(found))
-    cross_fit(data, "mlp", "ce", Config(epochs=1, seed=4), 3)
+    cross_fit(data, CrossFit("mlp", config=Config(epochs=1, seed=4)))
     for fold, found in enumerate(seen[0]):
         np.testing.assert_array_equal(found.held, folds(data.given, 3, 4) == fold)

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.gathering.crossfit import Fold, HeldOut, gathered, held_out
+from noisewise.auditing.gathering.crossfit import HeldOut, held_out
+from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.auditing.gathering.gather import from_features, gather
 from noisewise.auditing.judgement.judge import voted
+from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset
 
 
@@ -65,13 +67,11 @@ def test_the_last_fifth_of_the_epochs_predicts(epochs, early):
 
 
 def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
-    told = []
-    monkeypatch.setattr(
-        "noisewise.auditing.gathering.gather.cross_fit", lambda *given: told.append((given[4], given[-1]))
-    )
-    gather(data(50), model="mlp")
-    gather(data(50), model="mlp", folds=3)
-    assert told == [(3, 0.2), (3, 0.0)]
+    fits = []
+    monkeypatch.setattr("noisewise.auditing.gathering.gather.cross_fit", lambda _, fit, *__: fits.append(fit))
+    gather(data(50), AuditPlan(model="mlp"))
+    gather(data(50), AuditPlan(model="mlp", folds=3))
+    assert [(fit.folds, fit.spared) for fit in fits] == [(3, 0.2), (3, 0.0)]
 
 
 def test_features_are_judged_by_neighbours_and_a_line_together():

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 import noisewise as nw
-from noisewise.auditing.gathering.crossfit import cross_fit
+from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.auditing.gathering.engines import fold_engine, portable
+from noisewise.auditing.progress import Progress
 from noisewise.compute import LocalEngine, RayEngine, SerialEngine
 from noisewise.errors import BadInput
 from noisewise.training.config import configured
@@ -43,7 +44,7 @@ def one_thread():
 
 def evidence(data, engine=None, model="mlp:widths=32", on_progress=None, **settings):
     config = configured(2, 0, {"device": "cpu", **settings})
-    return cross_fit(data, model, "ce", config, 3, on_progress, engine=engine)
+    return cross_fit(data, CrossFit(model, config=config), engine, Progress(on_progress))
 
 
 def assert_same(found, expected):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report import charts, markup, matrix
 from noisewise.auditing.report.page import render
 from noisewise.auditing.report.shown import shown
@@ -77,18 +78,17 @@ def findings(n=60, classes=("cat", "dog", "fox"), inputs=None, *, seed=0, kind="
     called = (suspicion > 0.5) & (probabilities.argmax(1) != labels) & issues
     inputs = draw.normal(size=(n, 3)).astype(np.float32) if inputs is None else inputs
     data = Dataset(inputs, labels, classes, kind, index=draw.permutation(n) * 3, **fields)
-    return Findings(
-        data,
+    judgement = Judgement(
         suspicion,
         suggested=np.where(called, probabilities.argmax(1), labels),
         is_issue=called,
         noise_rate=0.184,
         interval=(0.172, 0.196),
         transition=draw.dirichlet(np.ones(k), k),
-        scores={"margin": suspicion, "distance": draw.random(n)},
-        probabilities=probabilities,
         explanation="By counting.",
     )
+    scores = {"margin": suspicion, "distance": draw.random(n)}
+    return Findings(data, judgement, scores=scores, probabilities=probabilities)
 
 
 def hostile(n=40):

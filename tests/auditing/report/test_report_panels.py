@@ -10,6 +10,7 @@ import pytest
 
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report import charts, matrix
 from noisewise.auditing.report.page import render
 from noisewise.auditing.report.shown import shown
@@ -25,7 +26,8 @@ def findings(n=60, classes=("cat", "dog", "fox"), inputs=None, kind="vector", **
     suspicion = draw.random(n)
     called = suspicion > 0.5
     suggested = np.where(called, (data.given + 1) % k, data.given)
-    return Findings(data, suspicion, suggested, called, 0.184, (0.172, 0.196), draw.dirichlet(np.ones(k), k))
+    transition = draw.dirichlet(np.ones(k), k)
+    return Findings(data, Judgement(suspicion, suggested, called, 0.184, (0.172, 0.196), transition))
 
 
 def words(page):
@@ -94,7 +96,7 @@ def test_a_matrix_without_numbers_tells_its_scale(k, told):
     found = findings(classes=tuple(f"class {i}" for i in range(k)))
     transition = np.eye(k)
     transition[0, :2] = 0.75, 0.25
-    text = words(render(replace(found, transition=transition)))
+    text = words(render(replace(found, judgement=replace(found.judgement, transition=transition))))
     assert ("The strongest colour stands for 25.0 %." in text) == told
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.review.decide import decide
 from noisewise.auditing.review.exchange.decisions import read_decisions
 from noisewise.auditing.review.folder import original_data, read_issues
@@ -27,7 +28,8 @@ def findings(n=6, truth=None, labels=(0, 1, 2, 0, 1, 2), suggested=(1, 1, 2, 2, 
     data = Dataset(inputs, labels, CLASSES, index=np.arange(n) * 10 + 5, truth=truth, provenance=(LOADED,))
     issue = labels != suggested
     metrics = {} if truth is None else {"true_noise_rate": data.noise_rate}
-    return Findings(data, issue * 0.9, suggested, issue, 0.5, (0.4, 0.6), np.eye(3), metrics=metrics)
+    judgement = Judgement(issue * 0.9, suggested, issue, 0.5, (0.4, 0.6), np.eye(3))
+    return Findings(data, judgement, metrics=metrics)
 
 
 @pytest.fixture
@@ -191,7 +193,8 @@ def test_an_audited_table_comes_back(tmp_path):
     frame.to_csv(tmp_path / "table.csv", index=False)
     data = load(tmp_path / "table.csv", labels="kind")
     issue = data.given != 0
-    Findings(data, issue * 0.9, np.zeros(6, int), issue, 0.5, (0.4, 0.6), np.eye(3)).save(tmp_path / "audit")
+    judgement = Judgement(issue * 0.9, np.zeros(6, int), issue, 0.5, (0.4, 0.6), np.eye(3))
+    Findings(data, judgement).save(tmp_path / "audit")
     again = original_data(tmp_path / "audit")
     assert [again.classes[label] for label in again.given] == frame["kind"].tolist()
     pd.testing.assert_frame_equal(again.described, frame[["size"]])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.review.decide import decide
 from noisewise.auditing.review.exchange.decisions import read_decisions
 from noisewise.auditing.review.exchange.export import export_review
@@ -24,7 +25,7 @@ def audited(folder, data=None, suggested=(1, 1, 2, 2, 0, 2)):
     inputs = np.arange(12, dtype=np.float32).reshape(6, 2)
     data = data or Dataset(inputs, np.array([0, 1, 2, 0, 1, 2]), CLASSES, index=np.arange(6) * 10 + 5)
     issue = data.given != np.array(suggested)
-    Findings(data, SUSPICION, np.array(suggested), issue, 0.5, (0.4, 0.6), np.eye(3)).save(folder)
+    Findings(data, Judgement(SUSPICION, np.array(suggested), issue, 0.5, (0.4, 0.6), np.eye(3))).save(folder)
     return folder
 
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.review.decide import decide
 from noisewise.auditing.review.exchange import fiftyone
 from noisewise.auditing.review.exchange.export import export_review
@@ -25,7 +26,7 @@ def folder(tmp_path):
     data = Dataset(PIXELS, np.array([0, 1, 2, 0]), CLASSES, kind="image", index=np.array([7, 5, -3, 1]))
     suggested = np.array([1, 1, 0, 0])
     suspicion = np.array([0.9, 0.1, 0.8, 0.3])
-    found = Findings(data, suspicion, suggested, data.given != suggested, 0.5, (0.4, 0.6), np.eye(3))
+    found = Findings(data, Judgement(suspicion, suggested, data.given != suggested, 0.5, (0.4, 0.6), np.eye(3)))
     return found.save(tmp_path / "audit")
 
 
@@ -45,7 +46,8 @@ def test_the_folder_is_an_image_classification_dataset_in_the_order_of_the_queue
 def test_names_sort_in_the_order_of_the_queue(folder, tmp_path):
     data = Dataset(np.zeros((120, 4, 4, 1), np.uint8), np.zeros(120, int), CLASSES, kind="image")
     suspicion = np.linspace(0, 1, 120)
-    Findings(data, suspicion, data.given, np.zeros(120, bool), 0.1, (0, 1), np.eye(3)).save(tmp_path / "many")
+    judgement = Judgement(suspicion, data.given, np.zeros(120, bool), 0.1, (0, 1), np.eye(3))
+    Findings(data, judgement).save(tmp_path / "many")
     export_review(tmp_path / "many", "fiftyone", tmp_path / "queue")
     names = sorted(json.loads((tmp_path / "queue" / "labels.json").read_text())["labels"])
     assert [int(name.split("_")[1]) for name in names] == list(range(119, -1, -1))

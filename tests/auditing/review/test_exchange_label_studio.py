@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.review.decide import decide
 from noisewise.auditing.review.exchange import label_studio
 from noisewise.auditing.review.exchange.export import export_review
@@ -28,7 +29,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
 
 def audited(folder, data):
     suggested = np.array([1, 1, 0, 0])
-    Findings(data, SUSPICION, suggested, data.given != suggested, 0.5, (0.4, 0.6), np.eye(3)).save(folder)
+    judgement = Judgement(SUSPICION, suggested, data.given != suggested, 0.5, (0.4, 0.6), np.eye(3))
+    Findings(data, judgement).save(folder)
     return folder
 
 

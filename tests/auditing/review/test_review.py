@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report.page import render
 from noisewise.auditing.report.shown import shown
 from noisewise.auditing.review.queue import expected_gain, gain_over, per_hundred, review_queue, simulated_gain
@@ -79,7 +80,8 @@ def test_a_good_order_gains_first_what_a_random_one_gains_evenly():
 def test_the_findings_and_the_report_say_the_expected_gain():
     data = Dataset(np.zeros((3, 2), np.float32), np.array([0, 0, 1]), ("a", "b"))
     issue = np.array([True, False, False])
-    found = Findings(data, np.array([0.9, 0.45, 0.2]), np.array([1, 0, 1]), issue, 0.5, (0, 1), np.eye(2))
+    judgement = Judgement(np.array([0.9, 0.45, 0.2]), np.array([1, 0, 1]), issue, 0.5, (0, 1), np.eye(2))
+    found = Findings(data, judgement)
     assert found.issues["expected_gain"].tolist() == [0.1, 0.45, 0.2]
     assert [row["gain"] for row in shown(found, 3)["rows"]] == [0.1, 0.45, 0.2]
     page = render(found)

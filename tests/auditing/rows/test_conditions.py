@@ -8,6 +8,7 @@ import pytest
 
 import noisewise as nw
 from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report.page import render
 from noisewise.auditing.rows import conditions
 from noisewise.auditing.rows.conditions import ambiguous, counts, equal_rows, find_conditions, near_pairs, outlying
@@ -165,7 +166,8 @@ def test_constant_images_and_columns_are_harmless():
 def findings(data, frame):
     n, k = len(data), len(data.classes)
     none = np.zeros(n, dtype=bool)
-    return Findings(data, np.zeros(n), data.given, none, 0.0, (0.0, 0.0), np.eye(k), conditions=frame)
+    judgement = Judgement(np.zeros(n), data.given, none, 0.0, (0.0, 0.0), np.eye(k))
+    return Findings(data, judgement, conditions=frame)
 
 
 def test_files_summary_and_report_name_them(planted, tmp_path):

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.blend import blended
 from noisewise.auditing.gathering.copies import copies
+from noisewise.auditing.progress import SILENT, Progress
 from noisewise.data import Dataset, folds
 from noisewise.data.texts import documents
 from noisewise.errors import BadInput
@@ -100,7 +101,7 @@ def cross_fit_classifier(
     model: str | Any,
     count: int,
     seed: int,
-    on_progress: Callable[[float], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Evidence:
     """Out-of-fold probabilities of every row, by a classifier of scikit-learn that never trained on the row.
 
@@ -115,7 +116,7 @@ def cross_fit_classifier(
             more than 20 classes, of which each would cost a tree a round; or an unfitted classifier, which is cloned
             for every fold and, where it has a `random_state` of None, seeded.
         count: number of folds. seed: of the folds and the classifiers.
-        on_progress: told the share of the work that is done.
+        progress: reports how much is done.
 
     Raises:
         BadInput: fewer than 2 folds or fewer rows than folds; something without `predict_proba`; a classifier that
@@ -132,8 +133,7 @@ def cross_fit_classifier(
         held = numbers == fold
         for at, member in enumerate(members):
             found[at, held] = _predicted(member, rows, data.given, held, len(data.classes))
-            if on_progress is not None:
-                on_progress((fold * len(members) + at + 1) / (count * len(members)))
+            progress((fold * len(members) + at + 1) / (count * len(members)))
     return Evidence(data.given, len(data.classes), probabilities=blended(found, data.given))
 
 

@@ -1,11 +1,11 @@
-"""Cross-fitting: every row is predicted by a network that did not train on it, and watched by those that did."""
+"""Cross-fitting of networks: every row is predicted by networks that did not train on it, observed by the others."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,7 +15,9 @@ from torch import nn
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.copies import copies
 from noisewise.auditing.gathering.engines import run_folds
-from noisewise.auditing.gathering.last_layer import FEATURES, Looks, check_last_layer, features_of_all
+from noisewise.auditing.gathering.fold import Fold, gathered
+from noisewise.auditing.gathering.last_layer import FEATURES, LastLayerObserver, check_last_layer, features_of_all
+from noisewise.auditing.progress import SILENT, Progress
 from noisewise.compute import Engine, SerialEngine
 from noisewise.data import Dataset, folds
 from noisewise.errors import BadInput
@@ -28,66 +30,67 @@ Model = str | nn.Module | Callable[..., nn.Module]
 
 
 @dataclass(frozen=True, eq=False)
-class Fold:
-    """What one training of a cross-fitting leaves behind.
+class CrossFit:
+    """How networks are cross-fitted.
 
     Attributes:
-        held: (n,) bool, the rows it did not train on.
-        probabilities: (held rows, K) its predictions for them.
-        statistics: per name, (other rows, ...) what its training saw of the rows it did train on.
-        features: (n, d) of all rows, where they were asked for.
-        seconds: of the fold without looks as "training", and of each of the looks that were asked for by its name.
+        model: of each network, as for `train`.
+        method: how each network trains.
+        config: settings of each training; the seed of fold k is derived from its seed and k.
+        folds: number of networks; every row is held out by at least one and trained on by at least one.
+        spared: share of the rows, with three folds or more, that a second network does not train on either and
+            predicts too. With 0.2, three networks train on 60 % of the rows each instead of two thirds.
+        last_layer: what to observe of the networks' last layers (see `last_layer.needed`).
     """
 
-    held: np.ndarray
-    probabilities: np.ndarray
-    statistics: dict[str, np.ndarray]
-    features: np.ndarray | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    model: Model
+    method: str | Method = "ce"
+    config: Config = field(default_factory=Config)
+    folds: int = 3
+    spared: float = 0.0
+    last_layer: frozenset[str] = frozenset()
 
 
-def cross_fit(
-    data: Dataset,
-    model: Model,
-    method: str | Method,
-    config: Config,
-    count: int,
-    on_progress: Callable[[float], None] | None = None,
-    looks: Collection[str] = (),
-    engine: Engine | None = None,
-    spared: float = 0.0,
-) -> Evidence:
+def cross_fit(data: Dataset, fit: CrossFit, engine: Engine | None = None, progress: Progress = SILENT) -> Evidence:
     """Out-of-fold probabilities and in-training statistics of every row.
 
-    Row i's probability is predicted by the network of its fold, which never trained on it, averaged over the last
-    epochs of the training (see `HeldOut`); its statistics are averaged over the other folds' trainings. Features are
-    those of one network, the first fold's at the end of its training, so that all rows lie in one space. Copies lie in
+    A row's probabilities are predicted by the networks that did not train on it, and averaged over the last epochs of
+    their trainings (see `HeldOut`); its statistics are averaged over the trainings that saw it. Features are those of
+    one network, the first fold's at the end of its training, so that all rows lie in one space. Copies of a row lie in
     one fold (see `copies` and `folds`), so that a copied wrong label cannot vouch for itself.
 
     Args:
-        data: without truth. model, method, config: how each network trains. count: how many folds.
-        on_progress: told the share of the work that is done.
-        looks: what is needed beyond what a training sees by itself (see `looks.needed`).
-        engine: what trains the folds; by default one after the other, in this process.
-        spared: with three folds or more, the share of the rows that a second network does not train on either, which
-            predicts them too: three networks train on 60 % of the rows each with 0.2, in place of two thirds.
+        data: n rows, without truth.
+        fit: how the networks are trained.
+        engine: where the folds are trained; None is this process, one after the other.
+        progress: reports how much is done.
 
     Raises:
-        BadInput: fewer than 2 folds, or fewer rows than folds; looks at a model that has no `nn.Linear`.
+        BadInput: fewer than 2 folds, fewer rows than folds, or a model without the `nn.Linear` to observe.
     """
-    if not 2 <= count <= len(data):
-        raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
-    if looks:
-        check_last_layer(data, model)
-    held = held_out(data, count, config.seed, spared)
+    if not 2 <= fit.folds <= len(data):
+        raise BadInput(f"folds={fit.folds} must lie between 2 and the number of rows, {len(data)}")
+    if fit.last_layer:
+        check_last_layer(data, fit.model)
     engine = engine or SerialEngine()
-    here, elsewhere = (on_progress, None) if engine.in_process else (None, on_progress)
-    work = _Work(held, model, method, config, frozenset(looks), here)
-    return gathered(data, run_folds(engine, work, data, count, elsewhere))
+    # in this process every step of a training can be reported, elsewhere only whole folds
+    here, elsewhere = (progress, SILENT) if engine.in_process else (SILENT, progress)
+    work = FoldWork(fit, held_out(data, fit.folds, fit.config.seed, fit.spared), here)
+    return gathered(data, run_folds(engine, work, data, fit.folds, elsewhere))
 
 
 def held_out(data: Dataset, count: int, seed: int, spared: float = 0.0) -> np.ndarray:
-    """(count, n) bool, the rows that each network does not train on; of copies all or none. See `cross_fit`."""
+    """Which rows each network does not train on; of copies all or none.
+
+    Args:
+        data: n rows.
+        count: number of networks.
+        seed: random seed.
+        spared: share of the rows that a second network does not train on either (see `CrossFit`).
+
+    Returns:
+        (count, n) bool.
+    """
     groups = copies(data)
     numbers = folds(data.given, count, seed, groups)
     held = numbers == np.arange(count)[:, None]
@@ -98,83 +101,64 @@ def held_out(data: Dataset, count: int, seed: int, spared: float = 0.0) -> np.nd
     return held
 
 
-def one_fold(
-    data: Dataset,
-    held: np.ndarray,
-    fold: int,
-    model: Model,
-    method: str | Method,
-    config: Config,
-    on_progress: Callable[[float], None] | None = None,
-    looks: Collection[str] = (),
-) -> Fold:
-    """Train on all rows but those of `held[fold]`, of (folds, n) bool; of the `looks` only fold 0 takes features."""
-    began = time.perf_counter()
-    out = held[fold]
-    parts = replace(data.take(~out), validation=data.take(out), test=None, trusted=None)
-    predicting, looking = HeldOut(config.epochs), Looks({*looks} - {FEATURES}, config.epochs)
-    settings = replace(config, seed=seeded(config.seed, fold) % 2**31)
-    training = Training(
-        parts,
-        model,
-        settings,
-        observers=[predicting, looking, Callbacks(on_progress=on_progress)],
-        evaluate_from=0 if config.patience else predicting.early,
-    )
-    build(method if isinstance(method, str) else copy.deepcopy(method))(training)
-    rows = data.index[~out]
-    statistics = {name: values[rows] for name, values in training.ledger.statistics().items()}
-    statistics |= looking.finish(training)
-    seconds = {**looking.seconds, "training": time.perf_counter() - began - looking.total}
-    features = None
-    if fold == 0 and FEATURES in looks:
-        began = time.perf_counter()
-        features = features_of_all(training, out)
-        seconds[FEATURES] = time.perf_counter() - began
-    return Fold(out, predicting.probabilities, statistics, features, seconds)
-
-
-def gathered(data: Dataset, found: list[Fold]) -> Evidence:
-    """The evidence of all folds together: means over the networks that did, or did not, train on a row."""
-    probabilities = np.zeros((len(data), len(data.classes)))
-    totals: dict[str, np.ndarray] = {}
-    for part in found:
-        probabilities[part.held] += part.probabilities
-        for name, values in part.statistics.items():
-            totals.setdefault(name, np.zeros((len(data), *values.shape[1:])))[~part.held] += values
-    out = np.sum([part.held for part in found], axis=0)
-    trained = len(found) - out
-    statistics = {name: total / trained.reshape(-1, *[1] * (total.ndim - 1)) for name, total in totals.items()}
-    features = next((part.features for part in found if part.features is not None), None)
-    return Evidence(data.given, len(data.classes), probabilities / out[:, None], features, statistics)
-
-
 @dataclass(frozen=True, eq=False)
-class _Work:
-    """What an engine calls, wherever it runs."""
+class FoldWork:
+    """Trains one fold, wherever it is called.
 
+    Attributes:
+        fit: how the networks are trained.
+        held: (folds, n) bool, the rows that each network does not train on.
+        progress: reports how much of all folds is done; only where they are trained in this process.
+    """
+
+    fit: CrossFit
     held: np.ndarray
-    model: Model
-    method: str | Method
-    config: Config
-    looks: frozenset[str]
-    on_progress: Callable[[float], None] | None
+    progress: Progress = SILENT
 
     def __call__(self, data: Dataset, fold: int) -> Fold:
-        share = self.on_progress and _Share(self.on_progress, fold, len(self.held), self.config.epochs)
-        return one_fold(data, self.held, fold, self.model, self.method, self.config, share, self.looks)
+        """Train network number `fold` on all rows but `held[fold]`; only network 0 computes features."""
+        began = time.perf_counter()
+        fit, out = self.fit, self.held[fold]
+        parts = replace(data.take(~out), validation=data.take(out), test=None, trusted=None)
+        steps = self.progress.part(fold / fit.folds, 1 / fit.folds).steps(fit.config.epochs)
+        predictions = HeldOut(fit.config.epochs)
+        last_layer = LastLayerObserver(fit.last_layer - {FEATURES}, fit.config.epochs)
+        training = Training(
+            parts,
+            fit.model,
+            # torch and NumPy accept seeds below 2**31 everywhere
+            replace(fit.config, seed=seeded(fit.config.seed, fold) % 2**31),
+            observers=[predictions, last_layer, Callbacks(on_progress=steps)],
+            evaluate_from=0 if fit.config.patience else predictions.early,
+        )
+        # a method is a module with a memory, so every fold needs its own
+        build(fit.method if isinstance(fit.method, str) else copy.deepcopy(fit.method))(training)
+        rows = data.index[~out]
+        statistics = {name: values[rows] for name, values in training.ledger.statistics().items()}
+        statistics |= last_layer.finish(training)
+        seconds = {**last_layer.seconds, "training": time.perf_counter() - began - last_layer.total}
+        features = None
+        if fold == 0 and FEATURES in fit.last_layer:
+            began = time.perf_counter()
+            features = features_of_all(training, out)
+            seconds[FEATURES] = time.perf_counter() - began
+        return Fold(out, predictions.probabilities, statistics, features, seconds)
 
 
 class HeldOut(Observer):
     """Averages the predictions for the held-out rows over the last fifth of the epochs.
 
-    The ledger sums the predictions of every evaluation: the sum at the end less that before the last fifth is all it
-    takes. Earlier they are asked for only where `patience` may stop the training, and one that stops counts whole.
+    The ledger sums the predictions of every evaluation, so the mean is the sum at the end minus the sum before the last
+    fifth, divided by the number of evaluations between them. Earlier evaluations are needed only where `patience` may
+    stop the training early; such a training counts whole.
+
+    Args:
+        epochs: of the training, unless it stops early.
     """
 
     def __init__(self, epochs: int) -> None:
         self.early = epochs - math.ceil(epochs / 5)
-        self.early_sum: torch.Tensor | float = 0.0
+        self.earlier: torch.Tensor | float = 0.0
         self.total: torch.Tensor | None = None
         self.count = 0
 
@@ -183,7 +167,7 @@ class HeldOut(Observer):
         held = training.ledger.probability_sum[training.split("validation").index].double()
         done = len(training.history) + 1
         if done == self.early:
-            self.early_sum = held
+            self.earlier = held
         self.total, self.count = held, done
         return {}
 
@@ -193,16 +177,4 @@ class HeldOut(Observer):
         assert self.total is not None  # no training ends without a recorded epoch
         if self.count <= self.early:  # stopped early
             return (self.total / self.count).cpu().numpy()
-        return ((self.total - self.early_sum) / (self.count - self.early)).cpu().numpy()
-
-
-class _Share:
-    """From the share of an epoch that is done to the share of the whole cross-fitting."""
-
-    def __init__(self, tell: Callable[[float], None], fold: int, count: int, epochs: int) -> None:
-        self.tell, self.fold, self.count, self.epochs = tell, fold, count, epochs
-        self.epoch = 0
-
-    def __call__(self, share: float) -> None:
-        self.tell((self.fold + (self.epoch + share) / self.epochs) / self.count)
-        self.epoch += share >= 1
+        return ((self.total - self.earlier) / (self.count - self.early)).cpu().numpy()

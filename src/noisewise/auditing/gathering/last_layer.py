@@ -1,7 +1,7 @@
-"""Looks at a network's last layer during a cross-fitting: what detectors need that no training sees by itself.
+"""What detectors need to know of a network's last layer, observed during a cross-fitting.
 
-A look asks the network once more for every row, in evaluation mode, for what its last linear layer is given and what it
-makes of that. It happens only where a detector that needs it was asked for, and changes nothing about the training.
+An observation runs the network once more on every row, in evaluation mode, and reads the input and the output of its
+last linear layer. It happens only where a detector that needs it was asked for, and leaves the training unchanged.
 """
 
 from __future__ import annotations
@@ -35,15 +35,20 @@ FEATURES = "features"
 
 @dataclass(frozen=True, eq=False)
 class LastLayer:
-    """What the last linear layer of a network is given and makes of it.
+    """Input and output of a network's last linear layer for m rows.
 
     Attributes:
-        features: (m, d) float32. probabilities: (m, K). labels: (m,) given labels.
+        features: (m, d) float32, its input.
+        probabilities: (m, K), the softmax of its output.
+        labels: (m,) given labels.
     """
 
     features: Tensor
     probabilities: Tensor
     labels: Tensor
+
+    def __repr__(self) -> str:
+        return f"LastLayer({len(self.labels):,} rows, {self.features.shape[1]} features)"
 
 
 def needed(detectors: Iterable[str]) -> frozenset[str]:
@@ -59,7 +64,7 @@ def needed(detectors: Iterable[str]) -> frozenset[str]:
 
 
 def check_last_layer(data: Dataset, model: str | nn.Module | Callable[..., nn.Module]) -> None:
-    """Refuse a model that has no last linear layer to look at, before anything is trained.
+    """Refuse a model without a linear layer, before anything is trained.
 
     Raises:
         BadInput: the model has no `nn.Linear`.
@@ -67,51 +72,68 @@ def check_last_layer(data: Dataset, model: str | nn.Module | Callable[..., nn.Mo
     net = build(model, data.shape, len(data.classes))
     if not linear_layers(net):
         raise BadInput(
-            f"model {type(net).__name__} has no nn.Linear, so detectors that look at its last layer or its features "
+            f"model {type(net).__name__} has no nn.Linear, so detectors that need its last layer or its features "
             f"({', '.join(name for name in DETECTORS if needed([name]))}) cannot be asked for"
         )
 
 
-def look(training: Training, rows: Rows) -> LastLayer:
-    """The last layer of the first network that the training predicts by, at its present weights, for rows of a split.
+def last_layer(training: Training, rows: Rows) -> LastLayer:
+    """The last layer of the first network that the training predicts with, at its present weights.
+
+    Args:
+        training: after at least one epoch.
+        rows: m rows of one of its splits.
 
     Raises:
-        BadInput: the network uses no `nn.Linear`.
+        BadInput: the network has no `nn.Linear`.
     """
     assert training.predictor is not None
     net = training.predictor.nets[0]
     size = 4 * training.config.batch_size
     with torch.no_grad(), evaluating(net):
-        asked = (_ask(net, batch.x) for batch in batches(rows, torch.arange(len(rows)), size, training.classes))
-        features, logits = zip(*asked, strict=True)
+        passes = (
+            _features_and_logits(net, batch.x)
+            for batch in batches(rows, torch.arange(len(rows)), size, training.classes)
+        )
+        features, logits = zip(*passes, strict=True)
     return LastLayer(torch.cat(features), torch.cat(logits).softmax(dim=1), rows.given)
 
 
-def _ask(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+def _features_and_logits(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """(B, d) features and (B, K) logits by one forward pass."""
+    # `penultimate` runs the network for its features alone; the recorder keeps the logits of the same pass
     with record_calls([net]) as calls:
         features = penultimate(net, x)
     return features.float(), calls[0].output.float()
 
 
 def features_of_all(training: Training, held: np.ndarray) -> np.ndarray:
-    """(n, d) features, in one space, of the rows that a training trained on and of those it held out, `held` (n,)."""
-    inside = look(training, training.rows).features.cpu().numpy()
-    outside = look(training, training.split("validation")).features.cpu().numpy()
+    """Features of all rows by one network, and hence in one space.
+
+    Args:
+        training: whose validation split is the rows it held out.
+        held: (n,) bool, these rows among all.
+
+    Returns:
+        (n, d) float32.
+    """
+    inside = last_layer(training, training.rows).features.cpu().numpy()
+    outside = last_layer(training, training.split("validation")).features.cpu().numpy()
     features = np.empty((len(held), inside.shape[1]), dtype=np.float32)
     features[~held], features[held] = inside, outside
     return features
 
 
-class Looks(Observer):
-    """Looks at the training rows at the end of chosen epochs, and once more after the training.
+class LastLayerObserver(Observer):
+    """Observes the last layer on the training rows after chosen epochs, and once more after the training.
 
     Args:
-        wanted: of `STATISTICS`; with none of them nothing is looked at.
-        epochs: how many the training is going to take.
+        wanted: of `STATISTICS`; with none of them nothing is observed.
+        epochs: of the training, unless it stops early.
 
     Attributes:
-        seconds: per statistic, what it took; a look that serves two counts for both. total: what all took together.
+        seconds: wall time per statistic; an observation that serves two of them counts for both.
+        total: wall time of all observations.
     """
 
     def __init__(self, wanted: Collection[str], epochs: int) -> None:
@@ -123,27 +145,31 @@ class Looks(Observer):
         self.done = 0
 
     def after_epoch(self, training: Training, method: Method) -> Row:
-        """Look, if the epoch that has just ended is one of the chosen ones."""
+        """Observe, if this epoch is one of the chosen ones."""
         self.done = len(training.history) + 1
         if self.done in self.stops:
-            self._look(training, self._due(self.done == self.stops[0]))
+            self._observe(training, self._due(self.done == self.stops[0]))
         return {}
 
     def finish(self, training: Training) -> dict[str, np.ndarray]:
-        """The statistics (training rows,) by name; what a training that stopped early missed is measured at its end."""
-        self._look(training, self.wanted - self.found.keys())
+        """Measure what is still missing, as after a training that stopped early.
+
+        Returns:
+            (training rows,) per wanted statistic.
+        """
+        self._observe(training, self.wanted - self.found.keys())
         return {name: value.double().cpu().numpy() for name, value in self.found.items()}
 
     def _due(self, first: bool) -> frozenset[str]:
         return self.wanted & {"tracin", *(["gradient_norm"] if first else [])}
 
-    def _look(self, training: Training, names: Collection[str]) -> None:
+    def _observe(self, training: Training, names: Collection[str]) -> None:
         if not names:
             return
         began = start = time.perf_counter()
-        seen = look(training, training.rows)
-        parts = (seen.features, seen.probabilities, seen.labels)
-        looked = time.perf_counter() - began
+        layer = last_layer(training, training.rows)
+        parts = (layer.features, layer.probabilities, layer.labels)
+        passed = time.perf_counter() - began
         for name in sorted(names):
             began = time.perf_counter()
             if name == "gradient_norm":
@@ -152,7 +178,7 @@ class Looks(Observer):
                 self.found[name] = influence(*parts, self._rate(training)) + self.found.get(name, 0.0)
             else:
                 self.found[name] = self_influence(*parts)
-            self.seconds[name] += looked + time.perf_counter() - began
+            self.seconds[name] += passed + time.perf_counter() - began
         self.total += time.perf_counter() - start
 
     def _rate(self, training: Training) -> float:

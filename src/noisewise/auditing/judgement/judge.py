@@ -28,6 +28,7 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement import human_noise as human
 from noisewise.auditing.judgement import rate
 from noisewise.auditing.judgement.calibration import best_power, between, pooled, powered, with_mean
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.judgement.latent import Latent, fit_latent, posterior, wrong
 from noisewise.auditing.judgement.threshold import best_threshold
 from noisewise.auditing.judgement.transition import ANCHOR_SHARE, anchor_transition, anchors
@@ -46,31 +47,6 @@ WARNING = (
     " The model is weak for such labels: what it gets wrong looks like noise, and the rate is uncertain. "
     "A better model, more epochs or more rows make it more certain."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """What the evidence says about the labels.
-
-    Attributes:
-        suspicion: (n,) in [0, 1], the probability that the given label is wrong.
-        suggested: (n,) int64, the most probable other label of issues; the given label of all other rows.
-        is_issue: (n,) bool, suspicion above the threshold.
-        threshold: the suspicion above which a row is an issue.
-        noise_rate: estimated share of wrong labels.
-        interval: its 90 % interval.
-        transition: (K, K) estimated P(given = j | true = i).
-        explanation: how the rate was found, for a person.
-    """
-
-    suspicion: np.ndarray
-    suggested: np.ndarray
-    is_issue: np.ndarray
-    threshold: float
-    noise_rate: float
-    interval: tuple[float, float]
-    transition: np.ndarray
-    explanation: str
 
 
 def judge(evidence: Evidence, seed: int = 0) -> Judgement:

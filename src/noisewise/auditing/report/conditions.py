@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from noisewise.auditing.findings import Findings
 from noisewise.auditing.report.markup import count, name
 from noisewise.auditing.report.shown import as_text
 from noisewise.auditing.report.thumbnails import thumbnails
+from noisewise.auditing.result import AuditResult
 from noisewise.auditing.rows.conditions import ALONE, CONDITIONS, counts
 from noisewise.data.dataset import Dataset
 
@@ -26,18 +26,18 @@ TITLES = {
 }
 
 
-def conditions_body(findings: Findings) -> str:
+def conditions_body(result: AuditResult) -> str:
     """The content of the panel: a line per condition with its number of rows, and the first rows of each.
 
     Of duplicates the first four groups are shown, with at most four rows each; of the others the first eight rows.
     Rows are pictures with their given labels, or else their index, given label and first cells. Of labels alone only
     the ambiguous rows are counted, unless embeddings showed others.
     """
-    found = findings.conditions
+    found = result.conditions
     assert found is not None  # the report asks for the panel only where conditions were looked for
     numbers = counts(found)
-    bare = findings.data.shape == (0,) and set(found["condition"]) <= {"ambiguous"}
-    lines = [_part(findings, found[found["condition"] == condition], condition) for condition in CONDITIONS]
+    bare = result.data.shape == (0,) and set(found["condition"]) <= {"ambiguous"}
+    lines = [_part(result, found[found["condition"] == condition], condition) for condition in CONDITIONS]
     rows = "".join(
         f'<tr><th scope="row">{TITLES[condition]}</th><td class="number">{count(numbers[condition], "row")}</td></tr>'
         for condition in (CONDITIONS if not bare else ("ambiguous",))
@@ -47,10 +47,10 @@ def conditions_body(findings: Findings) -> str:
     return f'<table class="plain"><tbody>{rows}</tbody></table>{less}{"".join(lines)}{more}'
 
 
-def _part(findings: Findings, lines: pd.DataFrame, condition: str) -> str:
+def _part(result: AuditResult, lines: pd.DataFrame, condition: str) -> str:
     if not len(lines):
         return ""
-    data = findings.data
+    data = result.data
     groups = [lines.head(ALONE_SHOWN)]
     if (lines["group"] != ALONE).all():
         first = lines["group"].drop_duplicates().head(GROUPS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from noisewise.auditing.findings import Findings
 from noisewise.auditing.report.matrix import confused_pairs
-from noisewise.auditing.report.summary_text import headline, verdict
+from noisewise.auditing.report.summary_text import summary_text, verdict
+from noisewise.auditing.result import AuditResult
 from noisewise.formatting import percent
 
 PAIRS, SUSPECTS, LONGEST = 10, 10, 60
@@ -17,23 +17,23 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "<span>$</span>"}
 _SPECIAL = re.compile(r"[\\`*_\[\]|~!]|[&<>$]|[@#:](?=\S)|(?i:www)(?=\.)")
 
 
-def render_markdown(findings: Findings) -> str:
+def render_markdown(result: AuditResult) -> str:
     """The summary as the text of a Markdown file.
 
-    The headline with rate and interval, the verdict of the gate where there is one, the pairs of classes confused
+    The summary text with rate and interval, the verdict of the gate where there is one, the pairs of classes confused
     most, the most suspect rows, and the command that gives all this again. Everything from the data is escaped.
 
     Args:
-        findings: of an audit.
+        result: of an audit.
     """
     parts = [
-        f"## Label audit of {escape(findings.data.name)}",
-        headline(findings, _strong),
-        "" if findings.gate is None else verdict(findings.gate, _strong),
-        _measured(findings),
-        _pairs(findings),
-        _suspects(findings),
-        _again(findings.command),
+        f"## Label audit of {escape(result.data.name)}",
+        summary_text(result, _strong),
+        "" if result.gate is None else verdict(result.gate, _strong),
+        _measured(result),
+        _pairs(result),
+        _suspects(result),
+        _again(result.command),
         "To review the suspects, open `report.html` of the same folder; `issues.csv` lists every row.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -67,23 +67,23 @@ def _strong(text: str) -> str:
     return f"**{text}**"
 
 
-def _measured(findings: Findings) -> str:
-    known = [f"{title} {findings.metrics[key]:.3f}" for key, title in MEASURES.items() if key in findings.metrics]
-    if "true_noise_rate" not in findings.metrics:
+def _measured(result: AuditResult) -> str:
+    known = [f"{title} {result.metrics[key]:.3f}" for key, title in MEASURES.items() if key in result.metrics]
+    if "true_noise_rate" not in result.metrics:
         return ""
-    rate = percent(findings.metrics["true_noise_rate"])
+    rate = percent(result.metrics["true_noise_rate"])
     return f"The truth is known here: {rate} are wrong{'; ' if known else ''}{', '.join(known)}."
 
 
-def _pairs(findings: Findings) -> str:
-    names = findings.data.classes
-    pairs = confused_pairs(findings.data.given, findings.suggested, findings.is_issue, PAIRS)
+def _pairs(result: AuditResult) -> str:
+    names = result.data.classes
+    pairs = confused_pairs(result.data.given, result.suggested, result.is_issue, PAIRS)
     rows = [(escape(names[given]), escape(names[suggested]), f"{count:,}") for given, suggested, count in pairs]
     return _table("Confused most", ("given", "suggested", "rows"), rows, numbers=1)
 
 
-def _suspects(findings: Findings) -> str:
-    issues = findings.issues[findings.issues["is_issue"]].head(SUSPECTS)
+def _suspects(result: AuditResult) -> str:
+    issues = result.issues[result.issues["is_issue"]].head(SUSPECTS)
     known = issues[["given", "suggested", "index", "suspicion"]].itertuples(index=False)
     rows = [(escape(given), escape(best), str(index), f"{suspicion:.3f}") for given, best, index, suspicion in known]
     return _table("Most suspect", ("given", "suggested", "index", "suspicion"), rows, numbers=2)

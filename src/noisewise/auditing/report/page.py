@@ -6,13 +6,13 @@ from string import Template
 
 import numpy as np
 
-from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.report import charts, matrix
 from noisewise.auditing.report.conditions import conditions_body
 from noisewise.auditing.report.markup import count, escape, percent, resource, script_json, source_hash, unbroken
 from noisewise.auditing.report.shown import shown
-from noisewise.auditing.report.summary_text import headline, verdict
+from noisewise.auditing.report.summary_text import summary_text, verdict
+from noisewise.auditing.result import AuditResult
 from noisewise.errors import BadInput
 
 MEASURES = {
@@ -23,7 +23,7 @@ MEASURES = {
 }
 
 
-def render(findings: Findings, *, limit: int = 500) -> str:
+def render(result: AuditResult, *, limit: int = 500) -> str:
     """The report as the text of one self-contained HTML file.
 
     It shows the estimated noise, where it lies, and the `limit` most suspect rows as cards on which a person accepts
@@ -32,7 +32,7 @@ def render(findings: Findings, *, limit: int = 500) -> str:
     network and no script or style but its own.
 
     Args:
-        findings: of an audit.
+        result: of an audit.
         limit: the most rows to show; only their inputs are read.
 
     Raises:
@@ -43,15 +43,15 @@ def render(findings: Findings, *, limit: int = 500) -> str:
     style, script = resource("page.css"), resource("page.js")
     return Template(resource("page.html")).substitute(
         policy=_policy(style, script),
-        title=escape(findings.data.name),
-        headline=unbroken(headline(findings, _strong)),
-        gate=_gate(findings.gate),
-        explanation=escape(findings.explanation),
-        tiles=_tiles(findings),
-        panels="".join(_panels(findings)),
-        shown=_shown(findings, limit),
-        kind=findings.data.kind,
-        data=script_json(shown(findings, limit)),
+        title=escape(result.data.name),
+        headline=unbroken(summary_text(result, _strong)),
+        gate=_gate(result.gate),
+        explanation=escape(result.explanation),
+        tiles=_tiles(result),
+        panels="".join(_panels(result)),
+        shown=_shown(result, limit),
+        kind=result.data.kind,
+        data=script_json(shown(result, limit)),
         style=style,
         script=script,
     )
@@ -74,31 +74,31 @@ def _gate(gate: Gate | None) -> str:
     return f'<p class="gate {"passed" if gate.passed else "failed"}">{unbroken(verdict(gate, _strong))}</p>'
 
 
-def _tiles(findings: Findings) -> str:
+def _tiles(result: AuditResult) -> str:
     tiles = {
-        "Estimated noise": percent(findings.noise_rate),
-        "Issues": f"{int(findings.is_issue.sum()):,}",
-        "Rows": f"{len(findings.data):,}",
-        "Classes": f"{len(findings.data.classes):,}",
+        "Estimated noise": percent(result.noise_rate),
+        "Issues": f"{int(result.is_issue.sum()):,}",
+        "Rows": f"{len(result.data):,}",
+        "Classes": f"{len(result.data.classes):,}",
     }
     for key, label in MEASURES.items():
-        if key in findings.metrics:
-            value = findings.metrics[key]
+        if key in result.metrics:
+            value = result.metrics[key]
             tiles[label] = percent(value) if key == "true_noise_rate" else f"{value:.3f}"
     return "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for label, value in tiles.items())
 
 
-def _panels(findings: Findings) -> list[str]:
-    data, classes = findings.data, findings.data.classes
+def _panels(result: AuditResult) -> list[str]:
+    data, classes = result.data, result.data.classes
     wrong = None if data.truth is None else data.given != data.truth
-    suspicion = np.nan_to_num(findings.suspicion)
-    fewer = f" The {charts.MANY_CLASSES} of {len(classes):,} classes with the most of them." if _many(findings) else ""
+    suspicion = np.nan_to_num(result.suspicion)
+    fewer = f" The {charts.MANY_CLASSES} of {len(classes):,} classes with the most of them." if _many(result) else ""
     panels = [
         _panel(
-            "Suspicion", "The probability that a given label is wrong.", charts.histogram(suspicion, findings.threshold)
+            "Suspicion", "The probability that a given label is wrong.", charts.histogram(suspicion, result.threshold)
         ),
-        *_transition(findings),
-        _pairs(findings),
+        *_transition(result),
+        _pairs(result),
         _panel(
             "Noise per class",
             f"The share of the rows given each class whose label is expected to be wrong.{fewer}",
@@ -109,30 +109,30 @@ def _panels(findings: Findings) -> list[str]:
         text = "The truth is known here. On the dashed line, suspicion is the share of labels that are wrong. "
         text += "Larger dots hold more rows."
         panels.append(_panel("Is suspicion a probability?", text, charts.reliability(suspicion, wrong)))
-    if findings.scores:
+    if result.scores:
         text = "The share of a detector's most suspect rows, as many as there are issues, that became issues."
-        panels.append(_panel("Detectors", text, charts.detectors(findings.scores, findings.is_issue, wrong)))
-    if findings.conditions is not None:
+        panels.append(_panel("Detectors", text, charts.detectors(result.scores, result.is_issue, wrong)))
+    if result.conditions is not None:
         text = "Apart from the issues. Where duplicates have different labels, one is wrong or both are right."
-        panels.append(_panel("Other conditions", text, conditions_body(findings)))
+        panels.append(_panel("Other conditions", text, conditions_body(result)))
     return panels
 
 
-def _many(findings: Findings) -> bool:
-    return len(findings.data.classes) > matrix.WHOLE
+def _many(result: AuditResult) -> bool:
+    return len(result.data.classes) > matrix.WHOLE
 
 
-def _transition(findings: Findings) -> list[str]:
-    found = {"Transition matrix": findings.transition}
-    found |= {f"Transition matrix by {escape(name)}": other for name, other in findings.estimates.items()}
-    return [_matrix_panel(findings, title, transition) for title, transition in found.items()]
+def _transition(result: AuditResult) -> list[str]:
+    found = {"Transition matrix": result.transition}
+    found |= {f"Transition matrix by {escape(name)}": other for name, other in result.estimates.items()}
+    return [_matrix_panel(result, title, transition) for title, transition in found.items()]
 
 
-def _matrix_panel(findings: Findings, title: str, transition: np.ndarray) -> str:
-    classes = findings.data.classes
+def _matrix_panel(result: AuditResult, title: str, transition: np.ndarray) -> str:
+    classes = result.data.classes
     text = "Per cent of a true class (line) that is given a label (column), as estimated."
     chosen = list(range(len(classes)))
-    if _many(findings):
+    if _many(result):
         chosen = matrix.densest_block(transition)
         text += f" The {len(chosen)} classes of {len(classes):,} that are confused with each other most."
     if len(chosen) > matrix.NUMBERED:
@@ -140,15 +140,15 @@ def _matrix_panel(findings: Findings, title: str, transition: np.ndarray) -> str
     return _panel(title, text, matrix.heat_map(transition, classes, chosen))
 
 
-def _pairs(findings: Findings) -> str:
-    most = 20 if _many(findings) else 10
-    pairs = matrix.confused_pairs(findings.data.given, findings.suggested, findings.is_issue, most)
+def _pairs(result: AuditResult) -> str:
+    most = 20 if _many(result) else 10
+    pairs = matrix.confused_pairs(result.data.given, result.suggested, result.is_issue, most)
     if not pairs:
         return _panel("Confused most", "No row is called an issue.", "")
     return _panel(
         "Confused most",
         "Issues by given and suggested class.",
-        matrix.pair_list(pairs, findings.transition, findings.data.classes),
+        matrix.pair_list(pairs, result.transition, result.data.classes),
     )
 
 
@@ -156,8 +156,8 @@ def _panel(title: str, note: str, body: str) -> str:
     return f'<section class="panel"><h3>{title}</h3><p class="note">{note}</p>{body}</section>'
 
 
-def _shown(findings: Findings, limit: int) -> str:
-    issues, rows = int(findings.is_issue.sum()), len(findings.data)
+def _shown(result: AuditResult, limit: int) -> str:
+    issues, rows = int(result.is_issue.sum()), len(result.data)
     here = min(limit, rows)
     if not issues:
         return f"No row is called an issue; these {count(here, 'row')} are the most suspect of {rows:,}."

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from noisewise.auditing.findings import Findings
 from noisewise.auditing.report.thumbnails import thumbnails
+from noisewise.auditing.result import AuditResult
 from noisewise.data.dataset import Dataset
 
 COLUMNS = 24
@@ -19,47 +19,47 @@ CHARACTERS, OF_TEXTS = 240, 600
 LIKELY = 5
 
 
-def most_suspect(findings: Findings, limit: int) -> np.ndarray:
-    """Positions of the `limit` most suspect rows, in the order of `findings.issues`."""
-    rounded = np.round(findings.suspicion.astype(float), 6)
-    return np.lexsort((findings.data.index, -rounded))[:limit]
+def most_suspect(result: AuditResult, limit: int) -> np.ndarray:
+    """Positions of the `limit` most suspect rows, in the order of `result.issues`."""
+    rounded = np.round(result.suspicion.astype(float), 6)
+    return np.lexsort((result.data.index, -rounded))[:limit]
 
 
-def shown(findings: Findings, limit: int) -> dict[str, Any]:
+def shown(result: AuditResult, limit: int) -> dict[str, Any]:
     """Everything the page's script needs: class names, column names and the `limit` most suspect rows.
 
     A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
     labels), and, where there are any, `image` (a data URI), `cells` (texts, one a column) and `likely` (the most
-    probable classes). `key` names these findings, so that decisions remembered by a browser are not mistaken for those
+    probable classes). `key` names these result, so that decisions remembered by a browser are not mistaken for those
     on another audit.
     """
-    positions = most_suspect(findings, limit)
-    columns, cells = _described(findings.data, positions)
-    images = thumbnails(findings.data, positions) if findings.data.kind == "image" else []
-    rows = [_row(findings, int(position)) for position in positions]
+    positions = most_suspect(result, limit)
+    columns, cells = _described(result.data, positions)
+    images = thumbnails(result.data, positions) if result.data.kind == "image" else []
+    rows = [_row(result, int(position)) for position in positions]
     for at, row in enumerate(rows):
         row |= {"image": images[at]} if images else {}
         row |= {"cells": cells[at]} if cells else {}
-    content = {"classes": list(findings.data.classes), "columns": columns, "rows": rows}
-    return {"key": _key(findings, content), "threshold": float(findings.threshold), **content}
+    content = {"classes": list(result.data.classes), "columns": columns, "rows": rows}
+    return {"key": _key(result, content), "threshold": float(result.threshold), **content}
 
 
-def _row(findings: Findings, position: int) -> dict[str, Any]:
+def _row(result: AuditResult, position: int) -> dict[str, Any]:
     row = {
-        "index": int(findings.data.index[position]),
-        "given": int(findings.data.given[position]),
-        "suggested": int(findings.suggested[position]),
-        "suspicion": round(float(np.nan_to_num(findings.suspicion[position])), 6),
-        "issue": bool(findings.is_issue[position]),
-        "gain": round(float(np.nan_to_num(findings.expected_gain[position])), 6),
+        "index": int(result.data.index[position]),
+        "given": int(result.data.given[position]),
+        "suggested": int(result.suggested[position]),
+        "suspicion": round(float(np.nan_to_num(result.suspicion[position])), 6),
+        "issue": bool(result.is_issue[position]),
+        "gain": round(float(np.nan_to_num(result.expected_gain[position])), 6),
     }
-    if findings.probabilities is not None:
-        row["likely"] = np.argsort(-findings.probabilities[position], kind="stable")[:LIKELY].tolist()
+    if result.probabilities is not None:
+        row["likely"] = np.argsort(-result.probabilities[position], kind="stable")[:LIKELY].tolist()
     return row
 
 
-def _key(findings: Findings, content: dict[str, Any]) -> str:
-    told = [findings.data.name, len(findings.data), content["classes"]]
+def _key(result: AuditResult, content: dict[str, Any]) -> str:
+    told = [result.data.name, len(result.data), content["classes"]]
     told += [[row["index"], row["given"], row["suggested"]] for row in content["rows"]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import Gate
+from noisewise.auditing.result import AuditResult
 from noisewise.formatting import count, percent
 
 
-def headline(findings: Findings, strong: Callable[[str], str]) -> str:
+def summary_text(result: AuditResult, strong: Callable[[str], str]) -> str:
     """The estimated rate with its interval, and how many rows are called issues; `strong` marks up the rate."""
-    low, high = findings.interval
-    issues = int(findings.is_issue.sum())
+    low, high = result.interval
+    issues = int(result.is_issue.sum())
     called = "is called an issue" if issues == 1 else "are called issues"
     return (
-        f"About {strong(percent(findings.noise_rate))} of the given labels are wrong "
+        f"About {strong(percent(result.noise_rate))} of the given labels are wrong "
         f"(90 % interval {percent(low)} to {percent(high)}). "
-        f"{issues:,} of {count(len(findings.data), 'row')} {called}: suspicion above {findings.threshold:.2f}."
+        f"{issues:,} of {count(len(result.data), 'row')} {called}: suspicion above {result.threshold:.2f}."
     )
 
 

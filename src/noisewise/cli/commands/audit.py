@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
 from noisewise.cli.command_line import command_line
@@ -135,6 +134,9 @@ def audit(
     a .txt file of lines "__label__NAME TEXT", or hf:NAME.
     """
     from noisewise.auditing.gathering.engines import fold_engine
+    from noisewise.auditing.pipeline import run_audit
+    from noisewise.auditing.plan import AuditPlan
+    from noisewise.auditing.progress import Progress
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
     from noisewise.data.readers.matrices import read_matrix
@@ -143,10 +145,10 @@ def audit(
         "probs": None if probs is None else read_matrix(probs, "--probs"),
         "features": None if features is None else read_matrix(features, "--features"),
     }
-    asked = {name: value for name, value in arguments.items() if value is not None}
+    plan = AuditPlan(source=source, settings={"device": device, **read_settings(settings)}, **arguments)
     with progress("audit") as meter:
-        asked["engine"] = fold_engine(engine, workers, meter.say, gpu=device != "cpu")
-        found = noisewise.audit(source, **asked, **arrays, on_progress=meter, device=device, **read_settings(settings))
+        where = fold_engine(engine, workers, meter.say, gpu=device != "cpu")
+        found = run_audit(plan, **arrays, engine=where, progress=Progress(meter))
     found = replace(found, command=command_line(ctx, leave_out=("as_json", "summary")))
     found.save(out)
     if summary is not None:

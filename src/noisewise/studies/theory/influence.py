@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisewise.auditing.detectors.detection import scores_of
-from noisewise.auditing.gathering.crossfit import cross_fit
+from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.compute import Task
 from noisewise.data import Dataset
@@ -112,7 +112,7 @@ def traced(source: str, points: int, flipped: float, epochs: int, seed: int) -> 
     given = corrupt(rows.dataset(rows.y, source), f"symmetric:{flipped}", seed).given
     settings = {"lr": RATE, "batch_size": BATCH, "weight_decay": 0.0, "augment": "none"}
     config, blind = configured(epochs, seed, settings), rows.dataset(given, source)
-    evidence = cross_fit(blind, MODEL, "ce", config, FOLDS, looks=needed(DETECTORS))
+    evidence = cross_fit(blind, CrossFit(MODEL, config=config, folds=FOLDS, last_layer=needed(DETECTORS)))
     scores = scores_of(evidence, DETECTORS)
     return {name.replace("-", "_"): float(roc_auc_score(given != rows.y, s)) for name, s in scores.items()}
 

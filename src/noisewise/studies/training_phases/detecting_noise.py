@@ -9,7 +9,7 @@ import numpy as np
 from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.detectors.incv import agrees
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.gathering.crossfit import cross_fit
+from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.compute import Task
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
@@ -100,7 +100,7 @@ def halves(
     from sklearn.metrics import roc_auc_score
 
     data, wrong = _corrupted(source, noise, points, seed)
-    evidence = cross_fit(data, model, "ce", _config(epochs, batch, rate, seed), FOLDS)
+    evidence = cross_fit(data, CrossFit(model, config=_config(epochs, batch, rate, seed), folds=FOLDS))
     assert evidence.probabilities is not None
     kept, share = agrees(evidence.probabilities, data.given), float(wrong.mean())
     found = (kept.mean(), (~wrong)[kept].mean(), kept[~wrong].mean())

@@ -1,4 +1,4 @@
-"""Looks at the last layer in a cross-fitting, and the choice of detectors in an audit."""
+"""Observing the last layer in a cross-fitting, and the choice of detectors in an audit."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ import noisewise as nw
 from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.detectors.detection import asked, scores_of
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.gathering.crossfit import cross_fit, held_out, one_fold
-from noisewise.auditing.gathering.last_layer import Looks, look, needed
+from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, cross_fit, held_out
+from noisewise.auditing.gathering.last_layer import LastLayerObserver, last_layer, needed
 from noisewise.errors import BadInput
 from noisewise.models import penultimate
 from noisewise.training import Config, Training
@@ -65,7 +65,7 @@ def test_every_detector_finds_flipped_digits(noisy, found, name):
     assert roc_auc_score(noisy.given != noisy.truth, found.scores[name]) > MEASURED_AUROC[name] - MARGIN
 
 
-def test_looking_changes_neither_training_nor_judgement(noisy, found):
+def test_observing_changes_neither_training_nor_judgement(noisy, found):
     plain = nw.audit(noisy, model="mlp:widths=128")
     assert list(plain.scores) == FREE
     assert np.array_equal(plain.suspicion, found.suspicion)
@@ -74,13 +74,13 @@ def test_looking_changes_neither_training_nor_judgement(noisy, found):
     assert all(np.array_equal(plain.scores[name], found.scores[name]) for name in FREE)
 
 
-def test_nothing_is_looked_at_unasked(small, monkeypatch):
+def test_nothing_is_observed_unasked(small, monkeypatch):
     def refuse(*_):
-        raise AssertionError("looked")
+        raise AssertionError("observed")
 
-    monkeypatch.setattr("noisewise.auditing.gathering.last_layer.look", refuse)
+    monkeypatch.setattr("noisewise.auditing.gathering.last_layer.last_layer", refuse)
     nw.audit(small, model=MODEL, epochs=2, detectors=["aum", "incv"])
-    with pytest.raises(AssertionError, match="looked"):
+    with pytest.raises(AssertionError, match="observed"):
         nw.audit(small, model=MODEL, epochs=2, detectors="grand")
 
 
@@ -141,15 +141,19 @@ class Averages(nn.Module):
         return x.flatten(1).mean(dim=1, keepdim=True) * self.weights
 
 
+def observed(data, config, *wanted, method="ce"):
+    return cross_fit(data, CrossFit(MODEL, method, config, folds=2, last_layer=frozenset(wanted)))
+
+
 def training_of(data, epochs, **settings):
     return Training(data, MODEL, Config(epochs=epochs, **settings))
 
 
-def test_a_look_gives_what_the_network_gives(small):
+def test_an_observation_gives_what_the_network_gives(small):
     training = training_of(small.blind(), 1)
     learner = training.learner()
     training.predictor = Predictor(learner.nets)
-    seen = look(training, training.rows)
+    seen = last_layer(training, training.rows)
     x = training.rows.prepare(torch.cat([raw for _, raw in training.rows.stream(torch.arange(300), 300)]), None)
     net = learner.nets[0].eval()
     with torch.no_grad():
@@ -160,8 +164,9 @@ def test_a_look_gives_what_the_network_gives(small):
 
 def test_features_are_of_one_network_for_all_rows(small):
     data = small.blind()
-    held = held_out(data, 3, 0)
-    first, second = (one_fold(data, held, k, MODEL, "ce", Config(epochs=2), looks=("features",)) for k in (0, 1))
+    fit = CrossFit(MODEL, config=Config(epochs=2), last_layer=frozenset({"features"}))
+    work = FoldWork(fit, held_out(data, 3, 0))
+    first, second = (work(data, k) for k in (0, 1))
     assert first.features is not None
     assert first.features.shape == (300, 64)
     assert np.abs(first.features).sum(axis=1).min() > 0
@@ -175,33 +180,35 @@ def test_tracin_sums_over_checkpoints_by_the_learning_rate(small):
     """With a constant rate and one epoch the only checkpoint is the end: TracIn is the rate times GraNd squared."""
     data = small.blind()
     config = Config(epochs=1, schedule="constant", lr=0.03)
-    ledger = cross_fit(data, MODEL, "ce", config, 2, looks=("tracin", "gradient_norm")).ledger
+    ledger = observed(data, config, "tracin", "gradient_norm").ledger
     assert ledger is not None
     assert ledger["tracin"] == pytest.approx(0.03 * ledger["gradient_norm"] ** 2, rel=1e-5)
 
 
-def test_more_checkpoints_mean_more_looks(small, monkeypatch):
+def test_more_checkpoints_mean_more_observations(small, monkeypatch):
     data, counted = small.blind(), []
-    monkeypatch.setattr("noisewise.auditing.gathering.last_layer.look", lambda *a: counted.append(1) or look(*a))
-    cross_fit(data, MODEL, "ce", Config(epochs=8), 2, looks=("tracin", "gradient_norm"))
+    monkeypatch.setattr(
+        "noisewise.auditing.gathering.last_layer.last_layer", lambda *a: counted.append(1) or last_layer(*a)
+    )
+    observed(data, Config(epochs=8), "tracin", "gradient_norm")
     assert len(counted) == 2 * 4
     counted.clear()
-    cross_fit(data, MODEL, "ce", Config(epochs=8), 2, looks=("gradient_norm", "self_influence"))
+    observed(data, Config(epochs=8), "gradient_norm", "self_influence")
     assert len(counted) == 2 * 2
 
 
-def test_a_training_that_stops_before_its_first_checkpoint_is_looked_at_once(small):
-    evidence = cross_fit(small.blind(), MODEL, "ce", Config(epochs=40, patience=1), 2, looks=needed(DETECTORS))
+def test_a_training_that_stops_before_its_first_checkpoint_is_observed_once(small):
+    evidence = observed(small.blind(), Config(epochs=40, patience=1), *needed(DETECTORS))
     for name, one in DETECTORS.items():
         assert np.isfinite(one(evidence)).all(), name
 
 
 def test_without_wishes_there_is_nothing_to_finish(small):
-    assert Looks((), 10).finish(training_of(small.blind(), 1)) == {}
+    assert LastLayerObserver((), 10).finish(training_of(small.blind(), 1)) == {}
 
 
-def test_methods_with_several_networks_are_looked_at_by_their_first(small):
-    evidence = cross_fit(small.blind(), MODEL, "coteaching", Config(epochs=2), 2, looks=("self_influence",))
+def test_methods_with_several_networks_are_observed_by_their_first(small):
+    evidence = observed(small.blind(), Config(epochs=2), "self_influence", method="coteaching")
     assert evidence.ledger is not None
     assert evidence.ledger["self_influence"].min() >= 0
 

@@ -1,0 +1,149 @@
+"""The plan of an audit: everything its findings depend on, apart from the rows themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from numbers import Integral
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from noisewise.auditing.detectors.detection import EVERY, asked
+from noisewise.auditing.gate import check_limit
+from noisewise.auditing.gathering.last_layer import needed
+from noisewise.errors import BadInput, nearest
+from noisewise.methods import METHODS
+from noisewise.methods.transition.estimators import ESTIMATORS
+from noisewise.noise import CORRUPTIONS
+from noisewise.spec import parse
+from noisewise.training.config import Config, configured
+
+EPOCHS = 10
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """One audit as data: equal plans, of the same rows, end at equal findings.
+
+    Attributes:
+        source: a name, a path or "hf:NAME"; of rows in memory, their name.
+        labels: the label column of a table; None for the reader's choice.
+        text: the column of a table whose texts are the inputs.
+        corrupt: a corruption spec that is injected first; the findings are then measured against the injected truth.
+        model: as for `train`, or a classifier: "blend", "forest", "boosting", "linear" or any scikit-learn object with
+            `fit` and `predict_proba`; None chooses by the kind of data.
+        method: how each network trains; None is "ce".
+        epochs: of each network; None is 10.
+        folds: of the cross-fitting; None is 3 for networks and 5 for classifiers.
+        embed: a pretrained model, by its folder or its name on the hub, whose embeddings of texts or images are
+            cross-fitted (needs the extra `pretrained`).
+        transition: a further estimator of the transition matrix: anchor, anchor-mean, dual-t or hoc.
+        detectors: the detectors whose scores are reported: names, as a collection or separated by commas; "all"; None
+            for those that cost nothing extra.
+        conditions: whether to look for duplicates, outliers and ambiguous rows.
+        rows: audit a stratified random subset of this many rows; None audits all.
+        seed: random seed.
+        data_dir: a folder in which named sources are looked for first.
+        fail_above: a limit on the noise rate, for the findings' `gate`.
+        fail_when_sure: compare the lower end of the rate's interval with the limit, not the rate itself.
+        settings: further fields of the networks' `Config`, by name.
+
+    Raises:
+        BadInput: an unknown name, a value out of range, or settings that contradict each other.
+    """
+
+    source: str = ""
+    labels: str | None = None
+    text: str | None = None
+    corrupt: str | None = None
+    model: Any = None
+    method: Any = None
+    epochs: int | None = None
+    folds: int | None = None
+    embed: str | None = None
+    transition: str | None = None
+    detectors: str | Iterable[str] | None = None
+    conditions: bool = True
+    rows: int | None = None
+    seed: int = 0
+    data_dir: str | None = None
+    fail_above: float | None = None
+    fail_when_sure: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "source", str(self.source))
+        put(self, "data_dir", None if self.data_dir is None else str(self.data_dir))
+        put(self, "detectors", self.detectors if self.detectors == EVERY else asked(self.detectors))
+        # lists come from JSON, where a plan is read back
+        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(self.settings).items()}
+        put(self, "settings", MappingProxyType(settings))
+        check_limit(self.fail_above, self.fail_when_sure)
+        for name, least in (("folds", 2), ("rows", 2), ("seed", 0)):
+            _check_whole(name, getattr(self, name), least)
+        if self.transition is not None:
+            ESTIMATORS.check(self.transition)
+        if self.corrupt:
+            parse(self.corrupt, CORRUPTIONS)
+        if isinstance(self.method, str):
+            parse(self.method, METHODS)
+        _ = self.config  # refuses unknown settings and values out of range
+
+    @classmethod
+    def of(cls, source: str | Path, values: Mapping[str, Any]) -> AuditPlan:
+        """A plan from fields of the plan and of `Config`, in one mapping.
+
+        Args:
+            source: a name, a path or "hf:NAME".
+            values: fields by name.
+
+        Raises:
+            BadInput: a name that is neither a field of the plan nor of `Config`; whatever the plan refuses.
+        """
+        own = [one.name for one in fields(cls) if one.name != "source"]
+        further = [name for name in Config.__dataclass_fields__ if name not in own]
+        for name in values:
+            if name not in own and name not in further:
+                hint = nearest(name, [*own, *further])
+                raise BadInput(f"audit has no argument {name!r}{hint}; known: {', '.join([*own, *further])}")
+        planned = {name: value for name, value in values.items() if name in own}
+        settings = {name: value for name, value in values.items() if name in further}
+        planned["settings"] = {**(planned.get("settings") or {}), **settings}
+        return cls(str(source), **planned)
+
+    @property
+    def config(self) -> Config:
+        """How each network is trained."""
+        return configured(EPOCHS if self.epochs is None else self.epochs, self.seed, dict(self.settings))
+
+    @property
+    def for_networks(self) -> dict[str, Any]:
+        """What was asked for that only networks have: a method, epochs, settings other than the device."""
+        asked_for = {"method": self.method, "epochs": self.epochs, **self.settings}
+        return {name: value for name, value in asked_for.items() if value is not None and name != "device"}
+
+    @property
+    def last_layer(self) -> frozenset[str]:
+        """What the named detectors need to know of a network's last layer (see `gathering.last_layer`)."""
+        names = asked(self.detectors)
+        return needed(names or ())
+
+    def plain(self) -> dict[str, Any]:
+        """The plan as JSON can hold it: `AuditPlan(**plan.plain())` is the plan again.
+
+        A model or method that is an object appears by its name, and has to be given again as an object.
+        """
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        found["settings"] = dict(self.settings)
+        found["detectors"] = list(found["detectors"]) if isinstance(found["detectors"], tuple) else found["detectors"]
+        for name in ("model", "method"):
+            if found[name] is not None and not isinstance(found[name], str):
+                found[name] = getattr(found[name], "__qualname__", type(found[name]).__name__)
+        return found
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least):
+        raise BadInput(f"{name}={value!r} must be a whole number from {least}")

@@ -1,0 +1,55 @@
+"""The files of an audit, written all or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow.parquet import ParquetWriter
+
+from noisewise.auditing.report.markdown import render_markdown
+from noisewise.auditing.report.page import render
+from noisewise.auditing.result import AuditResult
+from noisewise.data.save import save, suffix_for
+from noisewise.files import to_json, whole_folder
+
+PART = 2**18  # rows written at a time
+
+
+def write_report(result: AuditResult, folder: Path) -> Path:
+    """Write `summary`, `issues`, `conditions`, `report.html` and the `cleaned` data into a folder.
+
+    Args:
+        result: of an audit.
+        folder: where.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BadInput: the folder cannot be written or the disk is full.
+    """
+    with whole_folder(folder) as temporary:
+        (temporary / "summary.json").write_text(to_json(result.summary), encoding="utf-8")
+        (temporary / "summary.md").write_text(render_markdown(result), encoding="utf-8")
+        _write_in_parts(result.issues, temporary / "issues")
+        if result.conditions is not None:
+            result.conditions.to_parquet(temporary / "conditions.parquet", index=False)
+            result.conditions.to_csv(temporary / "conditions.csv", index=False)
+        (temporary / "report.html").write_text(render(result), encoding="utf-8")
+        save(result.cleaned(), temporary / f"cleaned{suffix_for(result.data)}")
+    return folder
+
+
+def _write_in_parts(table: pd.DataFrame, path: Path) -> None:
+    """Write `.parquet` and `.csv`, some rows at a time, so that a large table is not in memory twice."""
+    schema = pa.Schema.from_pandas(table.iloc[:1], preserve_index=False)
+    with (
+        ParquetWriter(path.with_suffix(".parquet"), schema) as writer,
+        path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file,
+    ):
+        for start in range(0, max(len(table), 1), PART):
+            part = table.iloc[start : start + PART]
+            writer.write_table(pa.Table.from_pandas(part, schema=schema, preserve_index=False))
+            part.to_csv(file, index=False, header=start == 0)

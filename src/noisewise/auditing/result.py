@@ -1,0 +1,154 @@
+"""The result of an audit as a value: what was found in which rows, and the tables made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from noisewise.auditing.gate import Gate
+from noisewise.auditing.judgement.judgement import Judgement
+from noisewise.auditing.plan import AuditPlan
+from noisewise.auditing.review.queue import expected_gain
+from noisewise.auditing.rows.conditions import counts
+from noisewise.data.dataset import Dataset
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditResult:
+    """What an audit found in n rows of K classes. Reports are written from it; see `Findings`.
+
+    The attributes of the judgement, such as `suspicion` and `noise_rate`, are properties of the result too.
+
+    Attributes:
+        data: the audited data set; its truth, where it is known, is used for `metrics` alone.
+        judgement: suspicion and suggestion of every row, noise rate with its interval, transition matrix, threshold.
+        scores: (n,) per reported detector, raw; higher is more suspect.
+        probabilities: (n, K) averaged predictions; None where the audit had none.
+        metrics: `auroc`, `average_precision`, `f1`, `f1_best`, `true_noise_rate`, ...; empty without the truth.
+        estimates: (K, K) per further estimator of the transition matrix.
+        gate: the noise rate compared with the limit that was set; None without a limit.
+        conditions: duplicates, outliers, ambiguous rows (see `find_conditions`); None where they were not looked for.
+        seconds: wall time of the audit.
+        plan: what was asked for; None where there was no audit.
+        command: the command line that reproduces these findings; empty where there is none.
+    """
+
+    data: Dataset
+    judgement: Judgement
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    probabilities: np.ndarray | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    estimates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    gate: Gate | None = None
+    conditions: pd.DataFrame | None = None
+    seconds: float = 0.0
+    plan: AuditPlan | None = None
+    command: str = ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.data.name}: {self.judgement.line})"
+
+    @property
+    def suspicion(self) -> np.ndarray:
+        """(n,) in [0, 1], the probability that the given label is wrong."""
+        return self.judgement.suspicion
+
+    @property
+    def suggested(self) -> np.ndarray:
+        """(n,) int64, the most probable label; equals the given one where that is not suspect."""
+        return self.judgement.suggested
+
+    @property
+    def is_issue(self) -> np.ndarray:
+        """(n,) bool, suspicion above the threshold."""
+        return self.judgement.is_issue
+
+    @property
+    def noise_rate(self) -> float:
+        """Estimated share of wrong given labels."""
+        return self.judgement.noise_rate
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """90 % interval of `noise_rate`."""
+        return self.judgement.interval
+
+    @property
+    def transition(self) -> np.ndarray:
+        """(K, K), estimated P(given = j | true = i)."""
+        return self.judgement.transition
+
+    @property
+    def threshold(self) -> float:
+        """The suspicion above which a row is called an issue."""
+        return self.judgement.threshold
+
+    @property
+    def explanation(self) -> str:
+        """How the rate was estimated, in a few sentences."""
+        return self.judgement.explanation
+
+    @cached_property
+    def issues(self) -> pd.DataFrame:
+        """All rows, most suspect first.
+
+        Columns: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`, and `expected_gain`, the number
+        of correct labels that a review of the row is expected to add to the cleaned data (see `review`).
+        """
+        suspicion = np.round(self.suspicion.astype(float), 6)
+        order = np.lexsort((self.data.index, -suspicion))
+        return pd.DataFrame(
+            {
+                "index": self.data.index[order],
+                "given": _named(self.data.given[order], self.data.classes),
+                "suggested": _named(self.suggested[order], self.data.classes),
+                "suspicion": suspicion[order],
+                "is_issue": self.is_issue.astype(bool)[order],
+                "expected_gain": np.round(self.expected_gain[order], 6),
+            },
+            copy=False,
+        )
+
+    @cached_property
+    def expected_gain(self) -> np.ndarray:
+        """(n,) how many correct labels a review of each row is expected to add to the cleaned data (see `review`)."""
+        return expected_gain(self.suspicion.astype(float), self.is_issue.astype(bool))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of `summary.json`; `plan` is the plan in full, so that the audit can be run again."""
+        return {
+            "source": self.data.name,
+            "rows": len(self.data),
+            "classes": list(self.data.classes),
+            "noise_rate": self.noise_rate,
+            "noise_rate_interval": list(self.interval),
+            "transition": self.transition,
+            **({"transition_estimates": dict(self.estimates)} if self.estimates else {}),
+            "issues": int(self.is_issue.sum()),
+            "threshold": self.threshold,
+            "explanation": self.explanation,
+            "seconds": self.seconds,
+            **self.metrics,
+            **({"gate": self.gate.summary} if self.gate else {}),
+            **({} if self.conditions is None else {"conditions": counts(self.conditions)}),
+            **({} if self.plan is None else {"plan": self.plan.plain()}),
+        }
+
+    def cleaned(self) -> Dataset:
+        """The data set with every issue relabelled to its suggestion."""
+        given = np.where(self.is_issue, self.suggested, self.data.given)
+        record = {"step": "audit", "relabelled": int((given != self.data.given).sum())}
+        return replace(self.data, given=given, provenance=(*self.data.provenance, record))
+
+
+def _named(numbers: np.ndarray, classes: Sequence[str]) -> pd.Series:
+    """(n,) the names of class numbers, without a Python object per row."""
+    coded = pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), pa.array(list(classes)))
+    return coded.cast(pa.large_string()).to_pandas()

@@ -1,0 +1,117 @@
+"""The plan of an audit: validated once, written down, and carried out again; and the progress of its parts."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import noisewise as nw
+from noisewise.auditing.gathering.gather import gather
+from noisewise.auditing.plan import EPOCHS, AuditPlan
+from noisewise.auditing.progress import SILENT, Progress
+from noisewise.errors import BadInput
+from noisewise.training import Config
+
+FULL = {
+    "corrupt": "symmetric:0.2",
+    "model": "mlp:widths=16",
+    "method": "gce:q=0.5",
+    "epochs": 2,
+    "folds": 2,
+    "transition": "anchor",
+    "detectors": ["aum", "tracin"],
+    "conditions": False,
+    "rows": 200,
+    "seed": 3,
+    "fail_above": 0.4,
+    "fail_when_sure": True,
+    "lr": 0.05,
+    "milestones": (0.3, 0.6),
+}
+
+
+def test_an_audit_is_repeated_from_its_summary(tmp_path):
+    found = nw.audit("digits", out=tmp_path / "audit", **FULL)
+    plan = json.loads((tmp_path / "audit" / "summary.json").read_text())["plan"]
+    again = nw.audit(plan.pop("source"), **plan)
+    assert again.plan == found.plan
+    assert np.array_equal(again.suspicion, found.suspicion)
+    assert again.interval == found.interval
+    assert list(again.scores) == ["aum", "tracin"]
+    assert again.gate == found.gate
+
+
+def test_a_plan_is_plain_data_and_back():
+    plan = AuditPlan.of("digits", FULL)
+    read = AuditPlan(**json.loads(json.dumps(plan.plain())))
+    assert read == plan
+    assert read.settings == {"lr": 0.05, "milestones": (0.3, 0.6)}
+    assert read.detectors == ("aum", "tracin")
+    assert AuditPlan(detectors="all").plain()["detectors"] == "all"
+
+
+def test_objects_appear_by_their_names():
+    plain = AuditPlan(model=LogisticRegression(), method=None).plain()
+    assert (plain["model"], plain["method"]) == ("LogisticRegression", None)
+
+
+def test_the_config_is_made_of_the_plan():
+    assert AuditPlan().config == Config(epochs=EPOCHS)
+    assert AuditPlan(epochs=3, seed=5, settings={"lr": 0.2}).config == Config(epochs=3, seed=5, lr=0.2)
+    assert AuditPlan(settings={"device": "cpu"}).for_networks == {}
+    assert AuditPlan(method="ce", settings={"lr": 0.1}).for_networks == {"method": "ce", "lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"momentun": 0.5}, "no argument 'momentun' .*'momentum'"),
+        ({"detector": "aum"}, "no argument 'detector' .*'detectors'"),
+        ({"settings": {"lrr": 0.5}}, "'lrr'"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"folds": 1}, "folds=1 must be a whole number from 2"),
+        ({"folds": 2.5}, "folds=2.5"),
+        ({"rows": 1}, "rows=1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"corrupt": "symetric:0.2"}, "symmetric"),
+        ({"method": "coteching"}, "coteaching"),
+        ({"transition": "hok"}, "hoc"),
+        ({"detectors": "aun"}, "aum"),
+        ({"fail_above": 1.5}, "fail_above=1.5"),
+        ({"fail_when_sure": True}, "fail_when_sure"),
+    ],
+)
+def test_a_plan_refuses_before_rows_are_loaded(values, words):
+    with pytest.raises(BadInput, match=words) as caught:
+        nw.audit("no-such-source", **values)
+    assert "\n" not in str(caught.value)
+
+
+def test_findings_say_what_they_are():
+    data = nw.subset(nw.load("digits"), 100, 0)
+    found = nw.audit(data, probs=np.eye(10)[data.given])
+    assert repr(found).startswith("Findings(digits: 100 rows, noise rate ")
+    assert repr(found.judgement).startswith("Judgement(100 rows, noise rate ")
+    assert len(repr(found)) < 200
+
+
+def test_parts_of_the_work_report_in_the_whole():
+    shares = []
+    whole = Progress(shares.append)
+    half = whole.part(0.5, 0.5)
+    half(0.5)
+    step = half.part(0.5, 0.5).steps(2)
+    for share in (0.5, 1.0, 0.5, 1.0):
+        step(share)
+    assert shares == pytest.approx([0.75, 0.8125, 0.875, 0.9375, 1.0])
+    SILENT(0.3)
+
+
+def test_cross_fitting_reports_up_to_the_end():
+    shares = []
+    data = nw.subset(nw.load("digits"), 60, 0).blind()
+    gather(data, AuditPlan(model="mlp:widths=8", epochs=2, folds=2), progress=Progress(shares.append))
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert any(0 < share < 0.5 for share in shares)
