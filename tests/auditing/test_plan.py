@@ -66,8 +66,8 @@ def test_the_config_is_made_of_the_plan():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"momentun": 0.5}, "no argument 'momentun' .*'momentum'"),
-        ({"detector": "aum"}, "no argument 'detector' .*'detectors'"),
+        ({"momentun": 0.5}, "no argument or setting 'momentun' .*'momentum'"),
+        ({"detector": "aum"}, "no argument or setting 'detector' .*'detectors'"),
         ({"settings": {"lrr": 0.5}}, "'lrr'"),
         ({"epochs": 0}, "epochs=0"),
         ({"folds": 1}, "folds=1 must be a whole number from 2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -85,6 +86,13 @@ class Evidence:
     def small(self) -> bool:
         """Whether the probabilities are held whole; else they stay where they are and are read in `blocks`."""
         return len(self) * self.classes <= WHOLE
+
+    def with_features(self, features: np.ndarray | None) -> Evidence:
+        """The same evidence with other features, (n, d), or none; all else stays as it is, to the bit."""
+        # `dataclasses.replace` would scale the probabilities to sum to one once more, which changes their last bits
+        found = copy.copy(self)
+        object.__setattr__(found, "features", None if features is None else _features(features, len(self)))
+        return found
 
     def take(self, rows: np.ndarray | slice) -> Evidence:
         """The evidence of some rows, whose probabilities are read and checked now.

@@ -118,11 +118,12 @@ def run_audit(
         evidence = from_features(rows.blind(), features, plan.seed)
     else:
         evidence = gather(rows.blind(), plan, engine, progress or Progress())
-    # features that only detectors asked for must not change the judgement
+    # features that only detectors asked for must not change the judgement; `replace` rather than `with_features`, since
+    # results of given seeds rest on the last bits of probabilities that are scaled twice
     judged = evidence if features is not None else replace(evidence, features=None)
     judgement = judge(judged, plan.seed)
     space = evidence.features if features is not None or plan.embed is not None else None
-    found = _findings(plan, rows, evidence, judgement, space)
+    found = _findings(plan, rows, judged.with_features(evidence.features), judgement, space)
     estimates = {} if plan.transition is None else {plan.transition: estimated_transition(judged, plan.transition)}
     return replace(found, estimates=estimates, seconds=time.perf_counter() - began)
 

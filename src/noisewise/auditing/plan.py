@@ -106,8 +106,8 @@ class AuditPlan:
         further = [name for name in Config.__dataclass_fields__ if name not in own]
         for name in values:
             if name not in own and name not in further:
-                hint = nearest(name, [*own, *further])
-                raise BadInput(f"audit has no argument {name!r}{hint}; known: {', '.join([*own, *further])}")
+                hint = nearest(name, [*own, *further]) or f"; known: {', '.join([*own, *further])}"
+                raise BadInput(f"audit has no argument or setting {name!r}{hint}")
         planned = {name: value for name, value in values.items() if name in own}
         settings = {name: value for name, value in values.items() if name in further}
         planned["settings"] = {**(planned.get("settings") or {}), **settings}

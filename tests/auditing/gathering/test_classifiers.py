@@ -140,7 +140,7 @@ def test_missing_values_and_categories_are_kept(tmp_path):
         ({"model": "blend", "method": "elr"}, "method='elr' is for networks"),
         ({"model": "forest", "folds": 1}, "folds=1"),
         ({"model": "forest", "lr": 0.1}, "lr=0.1 is for networks"),
-        ({"model": "forest", "lrr": 0.1}, "unknown setting 'lrr'"),
+        ({"model": "forest", "lrr": 0.1}, "no argument or setting 'lrr'"),
         ({"model": LogisticRegression(C=-1)}, "LogisticRegression cannot be fitted"),
     ],
 )

@@ -106,10 +106,8 @@ def _refuse_what_networks_have(model: Any, plan: AuditPlan, last_layer: Collecti
     name = model if isinstance(model, str) else type(model).__name__
     if plan.for_networks:
         key, value = next(iter(plan.for_networks.items()))
-        raise BadInput(
-            f"{key}={value!r} applies to networks, but model={name!r} is a classifier: leave one of them out"
-        )
+        raise BadInput(f"{key}={value!r} is for networks, but model={name!r} is a classifier: leave out one of the two")
     if last_layer:
         raise BadInput(
-            f"the detectors asked for observe a network, but model={name!r} is a classifier: leave one of them out"
+            f"the detectors asked for observe a network, but model={name!r} is a classifier: leave out one of the two"
         )
