@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from noisewise.models import build
 from noisewise.probes import fisher
-from noisewise.probes.per_example_gradient_norms import Squares
+from noisewise.probes.per_example_gradient_norms import SquaredNorms
 
 
 def backward(net: nn.Module, x: Tensor, size: int) -> float:
@@ -37,7 +37,7 @@ def backward(net: nn.Module, x: Tensor, size: int) -> float:
 
 def probe(net: nn.Module, x: Tensor, labels: fisher.Labels, count: int, closed: bool = True) -> float:
     """Seconds of the probe per backpropagated label, of which there are `count`."""
-    made: Callable[..., Squares] = lambda module, count: Squares(module, count, closed=closed)  # noqa: E731
+    made: Callable[..., SquaredNorms] = lambda module, count: SquaredNorms(module, count, closed=closed)  # noqa: E731
     with patch.object(fisher, "Squares", made):
         began = time.perf_counter()
         fisher.layer_traces(net, x, labels, torch.Generator())

@@ -32,7 +32,7 @@ def test_names_are_joined_by_commas_or_plus(text):
         ("label-fit:often=3", "no option 'often'"),
         ("label-fit,label-fit", "twice"),
         ("label-fit,", "missing"),
-        ("label-fit:every=zero", "every='zero' must be at least 1"),
+        ("label-fit:every=zero", "every='zero' must be a whole number of at least 1"),
         (7, "not 7"),
     ],
 )

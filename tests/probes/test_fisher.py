@@ -10,7 +10,7 @@ from noisewise.errors import BadInput
 from noisewise.models import build
 from noisewise.probes.build import build as build_probes
 from noisewise.probes.fisher import Fisher, layer_traces
-from noisewise.probes.per_example_gradient_norms import Squares
+from noisewise.probes.per_example_gradient_norms import SquaredNorms
 from noisewise.probes.probe import Subject
 
 
@@ -104,8 +104,8 @@ def test_closed_forms_are_those_of_torch_func():
     net = settled(build("fast", (8, 8, 1), 4, seed=0), (1, 8, 8))
     x, pulled = rows(3, 1, 8, 8), rows(3, 4, seed=2)
     for closed in (True, False):
-        with Squares(net, closed=closed).passed(x) as passed:
-            found = passed.of(pulled)
+        with SquaredNorms(net, closed=closed).forward_pass(x) as passed:
+            found = passed.squared_norms(pulled)
         if closed:
             wanted = found
     assert all(torch.allclose(found[name], wanted[name], rtol=1e-9, atol=0) for name in wanted)
@@ -204,8 +204,8 @@ def test_rows_are_not_mistaken_for_steps_of_a_sequence_of_that_length():
     net, x, pulled = TimeFirst().eval(), torch.randn(6, 6, 4), torch.randn(6, 3)
     found = []
     for closed in (True, False):
-        squares = Squares(net, closed=closed)
+        squares = SquaredNorms(net, closed=closed)
         squares.rows_at_once(x)
-        with squares.passed(x) as passed:
-            found.append(passed.of(pulled)["first"])
+        with squares.forward_pass(x) as passed:
+            found.append(passed.squared_norms(pulled)["first"])
     torch.testing.assert_close(*found)

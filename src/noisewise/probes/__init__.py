@@ -1,4 +1,4 @@
-"""Probes: read-only measurements of training. A probe imports no method."""
+"""Probes: read-only measurements of training. Probes do not import methods."""
 
 from noisewise.probes.build import build, probe
 from noisewise.probes.catalogue import PROBES

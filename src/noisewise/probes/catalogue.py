@@ -1,4 +1,4 @@
-"""The probes by name: one line each."""
+"""The names of the probes and the class of each."""
 
 from __future__ import annotations
 

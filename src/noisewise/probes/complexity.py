@@ -1,4 +1,4 @@
-"""How hard the given labels are to learn where the points lie (Arora et al., ICML 2019, theorem 5.1), and rivals."""
+"""How hard the given labels are to learn at given points (Arora et al., ICML 2019, theorem 5.1), and alternatives."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
+from noisewise.bounds import whole
 from noisewise.probes.features import features_of
-from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, whole_from
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 from noisewise.theory.complexity import MEASURES, Ground, class_targets
 from noisewise.theory.wide import distinct, unit_rows
 
-_TOLD = {
+_COLUMNS = {
     "complexity": "sqrt(2 y . H^-1 y / n) of the given labels, mean over classes inside the root",
     "spectral_energy": "share of the labels' energy outside the first tenth of the eigenvectors of H",
     "steps_to_tenth": "steps of the linear dynamics until a tenth of the squared loss is left",
@@ -24,37 +25,38 @@ _TOLD = {
 
 
 class Complexity(Probe):
-    """The cost of the given labels at the network's penultimate features, or at the inputs without a network.
+    """The difficulty of the given labels at the network's penultimate features, or at the inputs without a network.
 
     Args:
-        examples: n; the work grows with its cube.
-        every: after how many epochs again.
-        permutations: of the labels, over which the measure of random labels is a mean.
+        examples: n; the cost grows with its cube.
+        every: number of epochs between measurements.
+        permutations: number of random permutations of the labels over which their difficulty is averaged.
     """
+
+    bounds = {"permutations": whole(1)}
 
     card = ProbeCard(
         "complexity",
-        "How hard the given labels are to learn at the features of the network, or at the inputs where there is no "
-        "network, and how much harder randomly permuted labels would be. Wrong labels raise it towards that of "
-        "random ones; a network that fits them moves its features so that it falls.",
+        "How hard the given labels are to learn at the features of the network, or at the inputs if there is no "
+        "network, compared with randomly permuted labels. Wrong labels raise it towards the value of random labels; a "
+        "network that fits them changes its features, and it falls.",
         {
-            **_TOLD,
-            "complexity_random": "the complexity of randomly permuted labels, mean",
+            **_COLUMNS,
+            "complexity_random": "mean complexity of randomly permuted labels",
             **{f"{name}_ratio": f"{name} over its mean for permuted labels" for name in MEASURES},
-            "complexity_left_out": "share of the rows left out: zero, infinite, or but for rounding like another",
+            "complexity_left_out": "share of the rows left out: zero, infinite, or equal to another up to rounding",
         },
-        "1 forward pass, or none; and two eigenvalue problems of as many rows as examples",
+        "1 forward pass, or none; and two eigenvalue problems with one row per example",
         "Arora, Du, Hu, Li and Wang, Fine-Grained Analysis of Optimization and Generalization for Overparameterized "
         "Two-Layer Neural Networks, ICML 2019",
         2019,
         departures="the paper's labels are plus and minus one; here every class has its centred one-hot labels, scaled "
-        "to mean square one, and energies are means over the classes; the paper knows inputs alone, no features",
+        "to mean square one, and energies are means over the classes; the paper measures at the inputs, not features",
         network=False,
     )
 
     def __init__(self, examples: int = 256, every: int = 1, permutations: int = 3) -> None:
         super().__init__(examples, every)
-        whole_from("complexity", "permutations", permutations, 1)
         self.permutations = permutations
 
     def measure(self, subject: Subject) -> Measured:

@@ -1,12 +1,12 @@
-"""How sharp the minimum is: curvature of the loss, and its rise nearby (Li et al., NeurIPS 2018, and others).
+"""Sharpness of the minimum: curvature of the loss, and its rise nearby (Li et al., NeurIPS 2018, and others).
 
-H is the Hessian of the mean cross entropy of the rows on their given labels, in evaluation mode. It is never formed:
+H is the Hessian of the mean cross entropy of the rows with their given labels, in evaluation mode. It is never formed:
 
     H v = d/dt grad L(w + t v) at t = 0                      Pearlmutter 1994; jvp of grad, block by block of rows
     top eigenvalues by Lanczos iteration over such products
     trace H = E z . H z for random signs z                   Hutchinson 1990
-    sharpness = E L(w + radius d) - L(w)                     d Gaussian, every filter as long as that of w; biases and
-                                                             normalisations stay (Li et al. 2018, section 4)
+    sharpness = E L(w + radius d) - L(w)                     d Gaussian, each filter with the norm of that of w; biases
+                                                             and normalisations stay (Li et al. 2018, section 4)
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp
 
+from noisewise.bounds import at_least, whole
 from noisewise.errors import BadInput
-from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject, at_least, whole_from
+from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 
 Params = dict[str, Tensor]
 TOLERANCE = 1e-4
@@ -33,7 +34,7 @@ class Landscape:
     """The mean cross entropy of some rows as a function of a network's parameters.
 
     Attributes:
-        net: (n, ...) to (n, K) logits, in evaluation mode; it is left as it is.
+        net: maps (n, ...) inputs to (n, K) logits, in evaluation mode; it does not change.
         x: (n, ...) inputs.
         given: (n,) labels.
         block: rows per pass.
@@ -46,13 +47,13 @@ class Landscape:
 
     @property
     def params(self) -> Params:
-        """The trainable parameters by name, or all where none is, cut off from the network's own gradients."""
+        """The trainable parameters by name, detached; all parameters if none is trainable."""
         every = dict(self.net.named_parameters())
         chosen = {name: p for name, p in every.items() if p.requires_grad} or every
         return {name: p.detach() for name, p in chosen.items()}
 
     def _parts(self) -> list[Callable[[Params], Tensor]]:
-        """The share that each block of rows has in the mean loss."""
+        """The contribution of each block of rows to the mean loss, as functions of the parameters."""
         fixed = {name: p.detach() for name, p in self.net.named_parameters() if not p.requires_grad}
         fixed |= dict(self.net.named_buffers())
 
@@ -72,7 +73,7 @@ class Landscape:
             return sum(float(part(params)) for part in self._parts())
 
     def product(self, direction: Params) -> Params:
-        """H v at the network's parameters, by name as v is."""
+        """The Hessian-vector product H v at the network's parameters, by name of the parameter like v."""
         params = self.params
         total = {name: torch.zeros_like(p) for name, p in params.items()}
         for part in self._parts():
@@ -82,15 +83,15 @@ class Landscape:
 
 
 def top_eigenvalues(landscape: Landscape, top: int, rng: torch.Generator) -> np.ndarray:
-    """(top,) the largest eigenvalues of the Hessian, falling; NaN where the iteration finds none.
+    """(top,) the largest eigenvalues of the Hessian, in descending order; NaN if the iteration does not converge.
 
     Args:
         landscape: the loss.
-        top: how many.
-        rng: of the vector that the iteration starts from.
+        top: number of eigenvalues.
+        rng: generator of the initial vector of the iteration.
 
     Raises:
-        BadInput: as many eigenvalues are asked for as there are parameters, or more.
+        BadInput: `top` is not below the number of parameters.
     """
     like = landscape.params
     size = sum(p.numel() for p in like.values())
@@ -119,8 +120,8 @@ def trace(landscape: Landscape, draws: int, rng: torch.Generator) -> tuple[float
 
     Args:
         landscape: the loss.
-        draws: of random signs, at least 2.
-        rng: of them.
+        draws: number of vectors of random signs, at least 2.
+        rng: generator of these vectors.
     """
     like, found = landscape.params, []
     size = sum(p.numel() for p in like.values())
@@ -135,9 +136,9 @@ def sharpness(landscape: Landscape, radius: float, draws: int, rng: torch.Genera
 
     Args:
         landscape: the loss.
-        radius: relative to a filter's norm.
-        draws: of directions.
-        rng: of them.
+        radius: norm of the perturbation of a filter, relative to the filter's norm.
+        draws: number of random directions.
+        rng: generator of these directions.
     """
     params = landscape.params
     here, rises = landscape.loss(params), []
@@ -148,7 +149,7 @@ def sharpness(landscape: Landscape, radius: float, draws: int, rng: torch.Genera
 
 
 def filter_normalised(weights: Tensor, rng: torch.Generator) -> Tensor:
-    """A Gaussian direction, each filter (first axis) as long as that of the weights; zero for vectors."""
+    """A Gaussian direction in which each filter (first axis) has the norm of that of the weights; zero for vectors."""
     if weights.dim() < 2:
         return torch.zeros_like(weights)
     drawn = torch.randn(weights.shape, generator=rng, dtype=torch.float64).to(weights)
@@ -156,17 +157,17 @@ def filter_normalised(weights: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _norms(weights: Tensor) -> Tensor:
-    """The norm of every filter, of a shape that broadcasts to the weights."""
+    """The norm of every filter, in a shape that broadcasts to the weights."""
     return weights.flatten(1).norm(dim=1).reshape(-1, *[1] * (weights.dim() - 1))
 
 
 def flat(params: Params) -> np.ndarray:
-    """(d,) float64: all parameters in one vector."""
+    """Flatten all parameters to one vector (d,), float64."""
     return torch.cat([p.reshape(-1) for p in params.values()]).double().cpu().numpy()
 
 
 def shaped(vector: Tensor, like: Params) -> Params:
-    """A vector (d,) as parameters of the shapes, types and devices of `like`."""
+    """Split a vector (d,) into parameters with the shapes, types and devices of `like`."""
     parts = vector.split([p.numel() for p in like.values()])
     return {name: part.reshape(p.shape).to(p) for (name, p), part in zip(like.items(), parts, strict=True)}
 
@@ -175,16 +176,18 @@ class Curvature(Probe):
     """Top eigenvalues and trace of the Hessian, and the rise of the loss nearby.
 
     Args:
-        examples: how many training rows to look at.
-        every: after how many epochs again.
-        top: how many eigenvalues.
-        draws: random vectors for the trace, and directions for the sharpness.
-        radius: of the perturbations, relative to the norm of a filter.
+        examples: number of training rows to measure.
+        every: number of epochs between measurements.
+        top: number of eigenvalues.
+        draws: number of random vectors for the trace, and of directions for the sharpness.
+        radius: norm of the perturbations, relative to the norm of a filter.
     """
+
+    bounds = {"top": whole(1), "draws": whole(2), "radius": at_least(0)}
 
     card = ProbeCard(
         "curvature",
-        "How sharp the minimum is: the Hessian of the loss on given labels, and the rise of the loss under random "
+        "Sharpness of the minimum: the Hessian of the loss on given labels, and the rise of the loss under random "
         "perturbation. Compare networks at equal training loss, since both go to zero with the loss.",
         {
             "hessian_top": "largest eigenvalue of the Hessian; hessian_top/2 is the next",
@@ -192,20 +195,18 @@ class Curvature(Probe):
             "hessian_trace_error": "standard error of that estimate",
             "sharpness": "mean rise of the loss, in nats, when every filter is moved by `radius` of its norm",
         },
-        "about 20 to 60 passes forward and back for an eigenvalue, 1 more per draw, and 1 forward per draw",
+        "about 20 to 60 forward and backward passes per eigenvalue, 1 more per draw, and 1 forward pass per draw",
         "Li, Xu, Taylor, Studer and Goldstein, Visualizing the Loss Landscape of Neural Nets, NeurIPS 2018",
         2018,
-        departures="the paper draws pictures of the perturbed loss; its mean rise is ours. Eigenvalues and trace are "
-        "those of the loss alone, without weight decay",
+        departures="the paper plots the perturbed loss; its mean rise is our summary. Eigenvalues and trace are those "
+        "of the loss without weight decay",
     )
 
     def __init__(
         self, examples: int = 256, every: int = 1, top: int = 1, draws: int = 10, radius: float = 0.25
     ) -> None:
         super().__init__(examples, every)
-        whole_from("curvature", "top", top, 1)
-        whole_from("curvature", "draws", draws, 2)
-        at_least("curvature", "radius", radius, 0)
+
         self.top, self.draws, self.radius = top, draws, radius
 
     def measure(self, subject: Subject) -> Measured:

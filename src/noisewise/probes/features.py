@@ -1,4 +1,4 @@
-"""Where a subject's rows lie: at the network's penultimate features, or at the inputs."""
+"""Features of the measured rows: the network's penultimate features, or the inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCK = 512
 
 
 def features_of(subject: Subject) -> Tensor:
-    """(n, d) what the network's last linear layer is given; the flattened inputs where there is no network.
+    """(n, d) inputs of the network's last linear layer; the flattened inputs if there is no network.
 
     Raises:
         BadInput: the network uses no `nn.Linear`.

@@ -1,4 +1,4 @@
-"""How far the network fits the right and the wrong labels (Arpit et al., ICML 2017, figures 6 and 7)."""
+"""How well the network fits right and wrong labels (Arpit et al., ICML 2017, figures 6 and 7)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 
 
 class LabelFit(Probe):
-    """Shares of rows by what the network predicts for them, apart for rightly and wrongly labelled rows.
+    """Shares of rows predicted as given or as their true class, separately for rightly and wrongly labelled rows.
 
     Args:
-        examples: how many training rows to look at.
-        every: after how many epochs again.
+        examples: number of training rows to measure.
+        every: number of epochs between measurements.
     """
 
     card = ProbeCard(
         "label-fit",
-        "How many of the rightly labelled and of the wrongly labelled rows the network predicts as given, and how many "
-        "of the wrongly labelled ones as their true class: fitting, memorising and correcting.",
+        "How many of the rightly and of the wrongly labelled rows the network predicts as given, and how many of the "
+        "wrongly labelled ones as their true class: fitting, memorising and correcting.",
         {
             "clean_given": "share of the rightly labelled rows that are predicted as labelled",
             "noisy_given": "share of the wrongly labelled rows that are predicted as labelled: memorised",

@@ -1,11 +1,11 @@
-"""Squared lengths of the gradients of single examples, layer by layer, without the gradients themselves.
+"""Squared norms of the gradients of single examples, per layer, without forming the gradients.
 
-The gradient by the weights of a layer is a sum, over positions t, of outer products of what enters the layer, a_t, and
-what comes back to it, b_t. Its squared length is ||sum_t b_t a_t'||^2 = sum_{t,u} (a_t . a_u) (b_t . b_u): for a linear
-layer of a vector ||a||^2 ||b||^2 (Goodfellow, Efficient Per-Example Gradient Computations, 2015), for a convolution,
-over unfolded patches, whichever of the two costs less (Bu, Mao and Xu, Scalable and Efficient Training of Large
-Convolutional Neural Networks with Differential Privacy, NeurIPS 2022, section 3). Layers of other kinds, shared ones
-and those that are called several times are asked with `torch.func`.
+The gradient with respect to the weights of a layer is a sum, over positions t, of outer products of the layer's input
+a_t and the gradient at its output b_t. Its squared norm is ||sum_t b_t a_t'||^2 = sum_{t,u} (a_t . a_u) (b_t . b_u).
+For a linear layer of a vector this is ||a||^2 ||b||^2 (Goodfellow, Efficient Per-Example Gradient Computations, 2015).
+For a convolution, over unfolded patches, the cheaper of the two forms is used (Bu, Mao and Xu, Scalable and Efficient
+Training of Large Convolutional Neural Networks with Differential Privacy, NeurIPS 2022, section 3). Layers of other
+kinds, shared layers and layers called several times use per-example gradients from `torch.func`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ MOST_ROWS = 64
 Square = Callable[[Tensor], Tensor]
 
 
-class Squares:
-    """Squared lengths of the gradients of single examples.
+class SquaredNorms:
+    """Squared norms of the gradients of single examples.
 
     Args:
-        net: in evaluation mode, (n, ...) to (n, K) logits, every row by itself. It is left as it is.
-        labels: how often one is going to go back through every pass, which decides what is cheaper; by
-            default once per class.
-        closed: whether layers of known kinds are computed in closed form; otherwise all go through `torch.func`.
+        net: maps (n, ...) inputs to (n, K) logits, in evaluation mode and independently for every row; it does not
+            change.
+        labels: number of backward passes per forward pass, which determines the cheaper form; by default one per
+            class.
+        closed: whether to compute layers of known kinds in closed form; otherwise all use `torch.func`.
 
     Attributes:
-        parameters: by the name of a module that has parameters of its own, their full names.
+        parameters: the full names of the parameters of every module that has parameters of its own, by its name.
     """
 
     def __init__(self, net: nn.Module, labels: int | None = None, *, closed: bool = True) -> None:
@@ -54,19 +55,19 @@ class Squares:
         }
 
     def rows_at_once(self, x: Tensor) -> int:
-        """How many of (n, ...) rows to pass at once: at most 64, and fewer where patches of them would fill memory.
+        """How many of the rows (n, ...) to pass at once: at most 64, and fewer if their patches would fill memory.
 
-        Layers that are given more than one row for one row, such as those of a sequence whose first axis is time, are
-        from then on asked with `torch.func`.
+        Layers that receive more than one row for one input row, such as layers over a sequence whose first axis is
+        time, use `torch.func` from then on.
         """
-        with self.passed(x[:1]) as one:
+        with self.forward_pass(x[:1]) as one:
             numbers = max(one.numbers, 1)
         self._known = {name: self._known[name] for name in one.closed}
         return max(1, min(MOST_ROWS, NUMBERS_AT_ONCE // numbers))
 
     @contextlib.contextmanager
-    def passed(self, x: Tensor) -> Iterator[Passed]:
-        """One forward pass of (n, ...) rows, to go back through as often as one likes within the block."""
+    def forward_pass(self, x: Tensor) -> Iterator[ForwardPass]:
+        """One forward pass of rows (n, ...), which allows any number of backward passes within the block."""
         calls: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in self._known}
         names = {module: name for name, module in self._known.items()}
 
@@ -78,10 +79,10 @@ class Squares:
         with forward_hooks(names, keep), torch.enable_grad():
             logits = self.net(x.detach().requires_grad_().clone())
         once = {name: found[0] for name, found in calls.items() if len(found) == 1 and len(found[0][0]) == len(x)}
-        yield Passed(self, x, logits, once)
+        yield ForwardPass(self, x, logits, once)
 
-    def asked(self, x: Tensor, pulled: Tensor, layers: list[str]) -> dict[str, Tensor]:
-        """What `Passed.of` gives, of some layers, by per-example gradients from `torch.func`."""
+    def by_torch_func(self, x: Tensor, pulled: Tensor, layers: list[str]) -> dict[str, Tensor]:
+        """The result of `ForwardPass.squared_norms` for some layers, by per-example gradients from `torch.func`."""
         weights = {n: self.net.get_parameter(n).detach() for layer in layers for n in self.parameters[layer]}
 
         def one(row: Tensor, pull: Tensor) -> dict[str, Tensor]:
@@ -94,33 +95,33 @@ class Squares:
         return found
 
 
-class Passed:
-    """A forward pass through a network, see `Squares.passed`.
+class ForwardPass:
+    """A forward pass through a network, see `SquaredNorms.forward_pass`.
 
     Attributes:
         logits: (n, K), detached.
-        numbers: how many are kept of it for the closed forms.
-        closed: the names of the layers that have closed forms.
+        numbers: how many numbers per row are stored for the closed forms.
+        closed: the names of the layers computed in closed form.
     """
 
-    def __init__(self, squares: Squares, x: Tensor, logits: Tensor, calls: dict[str, tuple[Tensor, Tensor]]) -> None:
+    def __init__(self, norms: SquaredNorms, x: Tensor, logits: Tensor, calls: dict[str, tuple[Tensor, Tensor]]) -> None:
         self.logits, self._attached = logits.detach(), logits
-        self._squares, self._x = squares, x
+        self._norms, self._x = norms, x
         self._outputs = {name: output for name, (_, output) in calls.items()}
         forms = {
-            name: closed(squares.net.get_submodule(name), *call, squares.labels or logits.shape[1])
+            name: closed_form(norms.net.get_submodule(name), *call, norms.labels or logits.shape[1])
             for name, call in calls.items()
         }
         self._forms = {name: form for name, (form, _) in forms.items()}
         self.numbers = sum(kept for _, kept in forms.values())
         self.closed = list(forms)
-        self._others = [name for name in squares.parameters if name not in calls]
+        self._others = [name for name in norms.parameters if name not in calls]
 
-    def of(self, pulled: Tensor) -> dict[str, Tensor]:
-        """(n,) squared lengths, by layer, of the gradients of sum_k pulled[i, k] logits[i, k] by its parameters.
+    def squared_norms(self, pulled: Tensor) -> dict[str, Tensor]:
+        """(n,) squared norms, by layer, of the gradients of sum_k pulled[i, k] logits[i, k].
 
         Args:
-            pulled: (n, K).
+            pulled: (n, K) gradient with respect to the logits.
         """
         found = {}
         if self._forms:
@@ -129,24 +130,27 @@ class Passed:
             with torch.no_grad():
                 found = {name: form(b) for (name, form), b in zip(self._forms.items(), back, strict=True)}
         if self._others:
-            found |= self._squares.asked(self._x, pulled, self._others)
-        return {name: found[name] for name in self._squares.parameters}
+            found |= self._norms.by_torch_func(self._x, pulled, self._others)
+        return {name: found[name] for name in self._norms.parameters}
 
 
 def sum_of_squares(tensors: Iterator[Tensor]) -> Tensor:
-    """The sum of the squares of all numbers of some tensors, a scalar."""
+    """The sum of the squares of all entries of some tensors, a scalar."""
     return torch.stack([tensor.square().sum() for tensor in tensors]).sum()
 
 
 @torch.no_grad()
-def closed(layer: nn.Module, entering: Tensor, leaving: Tensor, labels: int = 1) -> tuple[Square, int]:
-    """From what comes back to a layer, of the shape of `leaving`, to (n,) squared lengths; and the numbers kept.
+def closed_form(layer: nn.Module, entering: Tensor, leaving: Tensor, labels: int = 1) -> tuple[Square, int]:
+    """The closed form of a layer: a function from the gradient at its output to (n,) squared norms.
 
     Args:
         layer: a linear layer, a convolution of images, or a normalisation by fixed statistics.
-        entering: (n, ...) what the layer was given.
-        leaving: (n, ...) what it made of it.
-        labels: how often the form will be asked.
+        entering: (n, ...) input of the layer.
+        leaving: (n, ...) output of the layer.
+        labels: how often the form will be evaluated.
+
+    Returns:
+        The function, and how many numbers per row it stores.
     """
     if isinstance(layer, _BatchNorm):
         return _normalisation(layer, entering)
@@ -161,7 +165,7 @@ def closed(layer: nn.Module, entering: Tensor, leaving: Tensor, labels: int = 1)
 
 
 def _products(a: Tensor, arranged: Square, outputs: int, biased: bool, labels: int) -> tuple[Square, int]:
-    """The form for weights: a (n, groups, inputs, positions); `arranged` gives (n, groups, outputs, positions)."""
+    """The form for weights: a (n, groups, inputs, positions); `arranged` returns (n, groups, outputs, positions)."""
     groups, inputs, positions = a.shape[1:]
     each = outputs // groups
     gram = a.mT @ a if positions * (inputs + labels * each) < labels * inputs * each else None
@@ -176,7 +180,7 @@ def _products(a: Tensor, arranged: Square, outputs: int, biased: bool, labels: i
 
 
 def _normalisation(layer: _BatchNorm, entering: Tensor) -> tuple[Square, int]:
-    """The form for scale and shift, each of which sees a channel at all positions."""
+    """The form for scale and shift, which are shared by all positions of a channel."""
     shape = (-1, *[1] * (entering.dim() - 2))
     mean, variance = layer.running_mean, layer.running_var
     assert mean is not None

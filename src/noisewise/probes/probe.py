@@ -1,4 +1,4 @@
-"""What a probe is: a card, and a measurement of a network that leaves no trace."""
+"""The base class of probes: read-only measurements of a network, each with a card."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from noisewise.bounds import Bounded, whole
 from noisewise.errors import BadInput
 
 Measured = dict[str, float]
@@ -16,19 +17,19 @@ Measured = dict[str, float]
 
 @dataclass(frozen=True)
 class ProbeCard:
-    """What a person is told about a probe.
+    """Description of a probe, for the catalogue and the documentation.
 
     Attributes:
-        name: in the catalogue.
-        measures: what it measures and what that is good for, in one or two sentences.
-        columns: by column of the history what stands there, with the unit. A column of one part of the network, such as
-            a layer, is called COLUMN/PART and is not named here.
-        cost: what one measurement costs, in passes per example measured.
-        paper: authors, title and where it was published.
-        year: of it.
-        departures: where it departs from the paper.
-        network: whether there must be a network; a probe without one can measure a data set alone.
-        truth: whether the true labels must be known.
+        name: name in the catalogue.
+        measures: what it measures and how to use it, in one or two sentences.
+        columns: the content of each column that it adds to the history, with the unit. A column of one part of the
+            network, such as a layer, is called COLUMN/PART and is not listed.
+        cost: cost of one measurement, in passes per example measured.
+        paper: authors, title and venue.
+        year: year of publication.
+        departures: differences of this implementation from the paper.
+        network: whether it needs a network; a probe that does not can measure a data set alone.
+        truth: whether it needs the true labels.
     """
 
     name: str
@@ -44,16 +45,16 @@ class ProbeCard:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What a probe looks at: some training rows, and a network as it is after an epoch.
+    """What a probe measures: some training rows, and a network after an epoch.
 
     Attributes:
-        x: (n, ...) float32 inputs, prepared as the network is given them, not augmented.
+        x: (n, ...) float32 inputs of the network, normalised but not augmented.
         given: (n,) int64 given labels.
         classes: K.
-        rng: for what the probe draws, on the CPU; the same in every epoch.
-        network: in evaluation mode, (n, ...) to (n, K) logits; it must be left as it was. None where a data set is
-            measured alone.
-        truth: (n,) int64 true labels; None where they are not known.
+        rng: generator on the CPU for the probe's random numbers, in the same state in every epoch.
+        network: maps (n, ...) inputs to (n, K) logits, in evaluation mode; a probe must not change it. None if a data
+            set is measured alone.
+        truth: (n,) int64 true labels; None if they are not known.
     """
 
     x: Tensor
@@ -65,7 +66,7 @@ class Subject:
 
     @property
     def net(self) -> nn.Module:
-        """The network.
+        """The network, for probes that need one.
 
         Raises:
             BadInput: a data set is measured alone.
@@ -75,51 +76,32 @@ class Subject:
         return self.network
 
 
-class Probe:
-    """A read-only measurement of training, of some rows, after an epoch.
+class Probe(Bounded):
+    """A read-only measurement of a network on some training rows, after an epoch.
 
     Args:
-        examples: how many training rows to look at; all where there are fewer.
-        every: after how many epochs it measures again; the first and the last that was planned are always measured.
+        examples: number of training rows to measure; all rows if there are fewer.
+        every: number of epochs between measurements; the first and the last planned epoch are always measured.
 
     Raises:
-        BadInput: an option outside its range.
+        BadInput: an option is out of range.
     """
 
     card: ClassVar[ProbeCard]
+    bounds = {"examples": whole(2), "every": whole(1)}
 
     def __init__(self, examples: int = 256, every: int = 1) -> None:
-        whole_from(self.card.name, "examples", examples, 2)
-        whole_from(self.card.name, "every", every, 1)
         self.examples, self.every = examples, every
 
     def measure(self, subject: Subject) -> Measured:
-        """Numbers by column of the history (see `ProbeCard.columns`); NaN where something is not defined.
+        """Measure the subject.
 
-        The network's weights, buffers, gradients and mode, and the global random state, are afterwards what they were.
+        The network's weights, buffers, gradients and mode, and the global random state, do not change.
+
+        Returns:
+            Values by column of the history (see `ProbeCard.columns`); NaN where a quantity is not defined.
 
         Raises:
-            BadInput: a subject that cannot be measured.
+            BadInput: this subject cannot be measured.
         """
         raise NotImplementedError
-
-
-def at_least(probe: str, option: str, value: float, least: float) -> None:
-    """Refuse an option's value below its least.
-
-    Raises:
-        BadInput: it is below, or no number.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
-        raise BadInput(f"{probe}: {option}={value!r} must be at least {least:g}")
-
-
-def whole_from(probe: str, option: str, value: int, least: int) -> None:
-    """Refuse an option's value that is no whole number, or below its least.
-
-    Raises:
-        BadInput: it is.
-    """
-    at_least(probe, option, value, least)
-    if not isinstance(value, int):
-        raise BadInput(f"{probe}: {option}={value!r} must be a whole number")
