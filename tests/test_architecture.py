@@ -40,6 +40,7 @@ BELOW = {
     "auditing": AUDITING - {"auditing"},
     "reports": {"probes", "auditing"},
     "run": RUN,
+    "losses": {"methods", "training"},
     "estimator": {"run", *AUDITING},
     "theory": set(),
     "bench": {"run", *AUDITING},

@@ -122,7 +122,7 @@ def test_the_matrix_of_volume_minimisation_starts_where_the_authors_do():
 
 def test_backward_correction_is_unbiased():
     transition, z = symmetric(4, 0.5), torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
-    every = torch.eye(4).double()
+    every = torch.eye(4).double()[:, None].expand(4, 6, 4)
     noisy = torch.stack([backward_loss(z, y, torch.linalg.inv(transition), 1e-9) for y in every], dim=1)
     clean = torch.stack([cross_entropy(z, y) for y in every], dim=1)
     assert_close(noisy @ transition.T, clean)

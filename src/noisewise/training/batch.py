@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from noisewise.errors import BadInput
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -98,6 +100,44 @@ def one_hot(labels: Tensor, classes: int) -> Tensor:
     return functional.one_hot(labels, classes).to(torch.float32)
 
 
+def distributions(logits: Tensor, targets: Tensor) -> Tensor:
+    """Targets as distributions; the dtype decides what they are.
+
+    Args:
+        logits: (..., B, K).
+        targets: integers are class indices, (B,) or (..., B); floats are distributions, (B, K) or (..., B, K).
+
+    Returns:
+        Distributions that broadcast to the logits: indices become one-hot in the dtype of the logits, distributions
+        are returned as they are.
+
+    Raises:
+        BadInput: a shape that does not fit the logits, or targets that are neither integers nor floats.
+    """
+    soft, classes = targets.is_floating_point(), logits.shape[-1]
+    shape = targets.shape if soft else (*targets.shape, classes)
+    if not _fits(shape, logits.shape) or targets.dtype == torch.bool:
+        raise BadInput(
+            f"targets of shape {tuple(targets.shape)} and type {targets.dtype} do not fit logits of shape "
+            f"{tuple(logits.shape)}: integers are class indices (B,), floats are distributions (B, K) or (..., B, K)"
+        )
+    return targets if soft else functional.one_hot(targets.long(), classes).to(logits.dtype)
+
+
+def _fits(targets: tuple[int, ...], logits: tuple[int, ...]) -> bool:
+    """Whether rows and classes are the same, and the axes before them broadcast."""
+    before = zip(targets[-3::-1], logits[-3::-1], strict=False)
+    return targets[-2:] == logits[-2:] and all(one == other or 1 in (one, other) for one, other in before)
+
+
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Per-sample cross entropy -sum_k y_k log p_k of (..., B, K) logits with distributions that broadcast to them."""
-    return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)
+    """Cross entropy -sum_k y_k log p_k.
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    return -(distributions(logits, targets) * functional.log_softmax(logits, dim=-1)).sum(dim=-1)

@@ -4,10 +4,10 @@
     L = sum_k y_k (log_t1 y_k - log_t1 p_k) - (y_k^(2-t1) - p_k^(2-t1)) / (2 - t1)
 
 t1 < 1 bounds the loss, t2 > 1 gives the softmax heavy tails; t1 = t2 = 1 is cross entropy. The paper's fixed-point
-iteration for lambda is slow for large t2. Here h(lambda) = log_t2 sum_k exp_t2(z_k - lambda) is brought to zero by
-Newton's method from lambda = max z: h is convex and falls, so the iteration only climbs towards the root, and it
-arrives in one step when all logits are equal. The last two steps are differentiated, which makes first, second and
-third derivatives by logits and temperatures those of the exact lambda.
+iteration for lambda is slow for large t2. Here Newton's method finds the root of h(lambda) = log_t2 sum_k
+exp_t2(z_k - lambda), starting at lambda = max z. Since h is convex and decreasing, the iterates increase monotonically
+to the root; one step suffices when all logits are equal. Autograd runs through the last two steps only, which gives the
+first three derivatives of the exact lambda by logits and temperatures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 _STEPS = 12
@@ -44,7 +44,15 @@ def _log_tempered_exp(u: Tensor, t: Tensor) -> Tensor:
 
 
 def tempered_log_softmax(logits: Tensor, t: float | Tensor) -> Tensor:
-    """(..., K) logarithm of the tempered softmax of (..., K) logits, for a temperature t >= 1."""
+    """Logarithm of the tempered softmax.
+
+    Args:
+        logits: (..., K).
+        t: temperature, at least 1; 1 is the ordinary softmax.
+
+    Returns:
+        (..., K).
+    """
     temperature = torch.as_tensor(t, dtype=logits.dtype, device=logits.device)
 
     def newton(at: Tensor, z: Tensor, heat: Tensor) -> Tensor:
@@ -62,11 +70,19 @@ def tempered_log_softmax(logits: Tensor, t: float | Tensor) -> Tensor:
     return _log_tempered_exp(logits - normaliser, temperature)
 
 
-def bi_tempered_loss(logits: Tensor, targets: Tensor, t1: float | Tensor, t2: float | Tensor) -> Tensor:
-    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them.
+def bi_tempered_loss(logits: Tensor, targets: Tensor, t1: float | Tensor = 0.5, t2: float | Tensor = 1.2) -> Tensor:
+    """Bi-tempered logistic loss (Amid et al. 2019); differentiable in both temperatures where they are tensors.
 
-    Differentiable in the temperatures too, t1 in [0, 1] and t2 >= 1, where they are tensors without axes.
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        t1: in [0, 1]; the smaller, the lower the bound of the loss.
+        t2: at least 1; the larger, the heavier the tails of the softmax.
+
+    Returns:
+        (..., B) per-sample losses.
     """
+    targets = distributions(logits, targets)
     cold = torch.as_tensor(t1, dtype=logits.dtype, device=logits.device)
     log_p = tempered_log_softmax(logits, t2)
     log_y = targets.clamp_min(torch.finfo(targets.dtype).tiny).log()
@@ -86,12 +102,12 @@ class BiTempered(Method):
     card = Card(
         "bi-tempered",
         "Two temperatures bend cross entropy: one bounds the loss of rows far on the wrong side, the other gives the "
-        "softmax heavy tails near the boundary. Both limit what a wrong label can do.",
+        "softmax heavy tails near the boundary. Both limit the influence of a wrong label.",
         "Amid, Warmuth, Anil and Koren, Robust Bi-Tempered Logistic Loss Based on Bregman Divergences, NeurIPS 2019",
         2019,
         "L = sum_k y_k (log_t1 y_k - log_t1 p_k) - (y_k^(2-t1) - p_k^(2-t1)) / (2 - t1),  p = exp_t2(z - lambda)",
         departures="lambda by Newton's method to convergence instead of five fixed-point iterations; t2 < 1, which is "
-        "not robust, is left out; the defaults are t1 of the paper's MNIST and t2 of its CIFAR-100",
+        "not robust, is not offered; the defaults are t1 of the paper's MNIST and t2 of its CIFAR-100",
     )
     bounds = {"t1": between(0, 1), "t2": between(1, 10)}
 

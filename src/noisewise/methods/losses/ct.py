@@ -3,15 +3,15 @@
     P = Q + e,    Q ~ Poisson(I0 exp(-l)),    e ~ N(0, sigma^2)
     L(l) = min over Q >= 0 of (P - Q)^2 / (2 sigma^2) + I0 exp(-l) - Q (log I0 - l) + log Q!
 
-A detector counts Q of the I0 photons that are sent along a line with integral l, and electronic noise hides the count.
-`photon_nll` is this likelihood, at the most probable count. It is convex in Q and its derivative is concave, so
-Newton's method climbs to the minimum; the gradient by l is Q - I0 exp(-l) (envelope theorem).
+A detector counts Q of the I0 photons sent along a line with integral l; electronic noise perturbs it.
+`photon_nll` is this likelihood at the most probable count. It is convex in Q with a concave derivative, so
+Newton's method increases monotonically to the minimiser; the gradient by l is Q - I0 exp(-l) (envelope theorem).
 
-The paper uses it, with a prior on the sinogram, for regression on measurements. Reading labels with it is ours: the
-label is a measurement of I0 photons in the given class and none in the others, of which the network predicts the
-expected counts I0 p_k. Then Q / I0 is a corrected label between the given one and the prediction. Up to a
-constant, the loss is cross entropy for sigma to 0 and never more than that, and it never exceeds I0 / (2 sigma^2) + 1:
-a label the network finds too unlikely is taken for electronic noise.
+The paper uses it, with a prior on the sinogram, for regression on measurements. Applying it to labels is our addition:
+the label is a measurement of I0 photons in the given class and none in the others, and the network predicts the
+expected counts I0 p_k. Then Q / I0 is a corrected label between the given one and the prediction. Up to a constant, the
+loss is at most cross entropy, which it approaches as sigma goes to 0, and at most I0 / (2 sigma^2) + 1: a label that
+the network finds too unlikely is treated as electronic noise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 _STEPS = 15
@@ -42,7 +42,8 @@ def photon_nll(line_integrals: Tensor, measured: Tensor, i0: float | Tensor, sig
     Args:
         line_integrals: l, of any shape; what a network predicts. Differentiable.
         measured: P in photons, of a shape that broadcasts; may be negative.
-        i0: photons sent. sigma: standard deviation of the electronic noise, in photons, above 0.
+        i0: photons sent.
+        sigma: standard deviation of the electronic noise, in photons, above 0.
 
     Returns:
         The terms that depend on l, P and Q, without log sqrt(2 pi) sigma; of the shape of the inputs together.
@@ -54,9 +55,20 @@ def photon_nll(line_integrals: Tensor, measured: Tensor, i0: float | Tensor, sig
     return electronic + log_rate.exp() - count * log_rate + torch.lgamma(count + 1)
 
 
-def photon_label_loss(logits: Tensor, targets: Tensor, i0: float, sigma: float) -> Tensor:
-    """(..., B) losses per photon of (..., B, K) logits with target distributions that broadcast to them."""
-    return photon_nll(-torch.log_softmax(logits, dim=-1), i0 * targets, i0, sigma).sum(dim=-1) / i0
+def photon_label_loss(logits: Tensor, targets: Tensor, i0: float = 100.0, sigma: float = 7.0) -> Tensor:
+    """Photon likelihood of a label read as a measurement (after Xie et al. 2017), per photon.
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        i0: photons per label.
+        sigma: standard deviation of the electronic noise, in photons, above 0.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    measured = i0 * distributions(logits, targets)
+    return photon_nll(-torch.log_softmax(logits, dim=-1), measured, i0, sigma).sum(dim=-1) / i0
 
 
 class CT(Method):
@@ -64,19 +76,19 @@ class CT(Method):
 
     Args:
         i0: photons per label.
-        sigma: electronic noise, in photons; the larger against the root of i0, the more of a label may be noise.
+        sigma: electronic noise, in photons; the larger relative to the root of i0, the more of a label may be noise.
     """
 
     card = Card(
         "ct",
-        "A label is read as a count of photons behind electronic noise, whose most probable value lies between the "
-        "label and the prediction. A label the network finds too unlikely is taken for noise.",
+        "A label is read as a count of photons with electronic noise, whose most probable value lies between the label "
+        "and the prediction. A label that the network finds too unlikely is treated as noise.",
         "Xie, Zeng, Zhao, Meng and others, Robust Low-Dose CT Sinogram Preprocessing via Exploiting Noise-Generating "
         "Mechanism, IEEE Transactions on Medical Imaging 2017",
         2017,
         "L = min_Q sum_k (I0 y_k - Q_k)^2 / (2 sigma^2) + I0 p_k - Q_k log(I0 p_k) + log Q_k!, over I0",
         departures="the paper's use is regression on measurements with a prior (`photon_nll` is that likelihood); "
-        "reading labels as counts is ours, and so are I0 and sigma",
+        "reading labels as counts is our addition, as are I0 and sigma",
     )
     bounds = {"i0": between(1, 1e5), "sigma": between(1e-3, 1e5)}
 

@@ -2,9 +2,9 @@
 
     L = -(1 - p_y)^gamma log p_y
 
-Made for rare classes: rows that are right and sure count little, rows the network disagrees with keep their full
-pull, so with wrong labels it does no better than cross entropy. The factor is differentiated, as in the paper; some
-code for noisy labels holds it constant: `detach=true`. Soft targets average the loss over their classes.
+Designed for rare classes: confident correct rows count little and rows the network disagrees with count fully, so under
+label noise it does no better than cross entropy. The factor is differentiated, as in the paper; some code for noisy
+labels treats it as a constant (`detach=true`). Soft targets average the loss over their classes.
 """
 
 from __future__ import annotations
@@ -13,36 +13,44 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 
-def focal_loss(logits: Tensor, targets: Tensor, gamma: float | Tensor, detach: bool = False) -> Tensor:
-    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them.
+def focal_loss(logits: Tensor, targets: Tensor, gamma: float | Tensor = 2.0, detach: bool = False) -> Tensor:
+    """Focal loss -(1 - p_y)^gamma log p_y (Lin et al. 2017, equation 4).
 
-    With `detach` no gradient flows through the factor (1 - p)^gamma.
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        gamma: at least 0; 0 is cross entropy.
+        detach: let no gradient flow through the factor (1 - p_y)^gamma.
+
+    Returns:
+        (..., B) per-sample losses.
     """
     log_p = torch.log_softmax(logits, dim=-1)
     factor = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma
-    return -(targets * (factor.detach() if detach else factor) * log_p).sum(dim=-1)
+    factor = factor.detach() if detach else factor
+    return -(distributions(logits, targets) * factor * log_p).sum(dim=-1)
 
 
 class Focal(Method):
     """Loss station: cross entropy that counts hard rows more.
 
     Args:
-        gamma: how much more; 0 is cross entropy, the paper uses 2.
-        detach: hold the factor constant for the gradient.
+        gamma: exponent of the factor; 0 is cross entropy, the paper uses 2.
+        detach: treat the factor as a constant in the gradient.
     """
 
     card = Card(
         "focal",
-        "Rows that are already right count less, so that hard and rare ones lead. The opposite of robust: wrong "
+        "Rows that are already right count less, so that hard and rare ones dominate. The opposite of robust: wrong "
         "labels are hard rows.",
         "Lin, Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017",
         2017,
         "L = -(1 - p_y)^gamma log p_y",
-        departures="no class weight alpha; detach=true holds the factor constant, as some code does",
+        departures="no class weight alpha; detach=true treats the factor as a constant, as some code does",
     )
     bounds = {"gamma": between(0, 20)}
 

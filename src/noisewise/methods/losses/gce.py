@@ -12,14 +12,23 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 
-def generalized_cross_entropy(logits: Tensor, targets: Tensor, q: float | Tensor) -> Tensor:
-    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them."""
+def generalized_cross_entropy(logits: Tensor, targets: Tensor, q: float | Tensor = 0.7) -> Tensor:
+    """Generalised cross entropy L_q = (1 - p_y^q) / q (Zhang and Sabuncu 2018, equation 6).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        q: in (0, 1]; a tensor to differentiate by it.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
     log_p = torch.log_softmax(logits, dim=-1)
-    return (targets * -torch.expm1(q * log_p) / q).sum(dim=-1)
+    return (distributions(logits, targets) * -torch.expm1(q * log_p) / q).sum(dim=-1)
 
 
 class GCE(Method):
@@ -31,8 +40,8 @@ class GCE(Method):
 
     card = Card(
         "gce",
-        "A loss between cross entropy and the mean absolute error. Rows the network disagrees with pull less than "
-        "under cross entropy.",
+        "A loss between cross entropy and the mean absolute error. Rows the network disagrees with have a smaller "
+        "gradient than under cross entropy.",
         "Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, "
         "NeurIPS 2018",
         2018,

@@ -10,13 +10,27 @@ from __future__ import annotations
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, cross_entropy, distributions
 from noisewise.training.method import Card, Method
 
 
 def smoothed(targets: Tensor, eps: float | Tensor) -> Tensor:
-    """(..., B, K) targets mixed with the uniform distribution, of which they get the share eps."""
+    """Targets (..., B, K) mixed with the share `eps` of the uniform distribution."""
     return (1 - eps) * targets + eps / targets.shape[-1]
+
+
+def label_smoothing_loss(logits: Tensor, targets: Tensor, eps: float | Tensor = 0.1) -> Tensor:
+    """Cross entropy with smoothed targets (Szegedy et al. 2016, section 7).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        eps: share of the uniform distribution, in [0, 1].
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    return cross_entropy(logits, smoothed(distributions(logits, targets), eps))
 
 
 class LabelSmoothing(Method):
@@ -28,10 +42,10 @@ class LabelSmoothing(Method):
 
     card = Card(
         "label-smoothing",
-        "No label is believed entirely: a share of every target goes to all classes alike. Sure predictions no longer "
-        "pay, and wrong labels are memorised less.",
-        "Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, Rethinking the Inception Architecture for Computer Vision, "
-        "CVPR 2016",
+        "No label is trusted completely: a share of every target is spread over all classes. Overconfident predictions "
+        "are penalised, and wrong labels are memorised less.",
+        "Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, Rethinking the Inception Architecture for Computer Vision, CVPR "
+        "2016",
         2016,
         "target = (1 - eps) y + eps / K",
     )

@@ -2,23 +2,31 @@
 
     L = ||e_y - p||_1 = 2 (1 - p_y)
 
-The sum of the loss over all labels is the constant 2 (K - 1), whatever the network says. By theorem 1 such a symmetric
-loss has the same minimiser with and without symmetric noise, as long as the noise rate is below 1 - 1/K. The price is
-a gradient with the factor p_y: with many classes training starts very slowly. The scale is that of the paper; other
-code often leaves out the factor 2. Soft targets average the loss over their classes.
+Summed over all labels, the loss is the constant 2 (K - 1) for every prediction. By theorem 1 such a symmetric loss has
+the same minimiser with and without symmetric noise, as long as the noise rate is below 1 - 1/K. The price is a gradient
+with the factor p_y: with many classes training starts very slowly. The scale is the paper's; other code often omits the
+factor 2. Soft targets average the loss over their classes.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 
 def mean_absolute_error(logits: Tensor, targets: Tensor) -> Tensor:
-    """(..., B) losses 2 (1 - p_y) of (..., B, K) logits, averaged over target distributions that broadcast to them."""
-    return 2 * (targets * (1 - logits.softmax(dim=-1))).sum(dim=-1)
+    """Mean absolute error 2 (1 - p_y) = ||e_y - p||_1 (Ghosh et al. 2017).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    return 2 * (distributions(logits, targets) * (1 - logits.softmax(dim=-1))).sum(dim=-1)
 
 
 class MAE(Method):
@@ -26,7 +34,7 @@ class MAE(Method):
 
     card = Card(
         "mae",
-        "A symmetric and bounded loss, whose minimiser symmetric noise does not move. It learns slowly where there "
+        "A symmetric, bounded loss whose minimiser does not change under symmetric noise. It learns slowly when there "
         "are many classes.",
         "Ghosh, Kumar and Sastry, Robust Loss Functions under Label Noise for Deep Neural Networks, AAAI 2017",
         2017,

@@ -2,11 +2,11 @@
 
     L = alpha NCE + beta RCE,    NCE = log p_y / sum_k log p_k,    RCE = -sum_k p_k log y_k with log 0 := log 1e-4
 
-Any loss divided by its sum over all labels is symmetric, and so robust, but underfits. An active loss, which only
-raises p_y, is therefore paired with a passive one, which also lowers the others. The paper's weights differ tenfold and
-more between data sets. The default keeps a ratio of ten to one, and a scale at which no row pulls harder than under
-cross entropy: RCE is 9.2 times the mean absolute error, and at an ordinary learning rate a large beta loses classes, or
-the whole network, for good.
+Any loss divided by its sum over all labels is symmetric and therefore robust, but underfits. An active loss, which only
+raises p_y, is therefore paired with a passive one, which also lowers the others. The paper's weights differ by a factor
+of ten and more between data sets. The default has the ratio ten to one, at a scale where no row has a larger gradient
+than under cross entropy: RCE is 9.2 times the mean absolute error, and at an ordinary learning rate a large beta makes
+some or all classes collapse for good.
 """
 
 from __future__ import annotations
@@ -16,14 +16,37 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.methods.losses.sce import reverse_cross_entropy
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 
 def normalized_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """(..., B) losses in (0, 1) of (..., B, K) logits with target distributions that broadcast to them."""
+    """Normalised cross entropy log p_y / sum_k log p_k, in (0, 1) (Ma et al. 2020).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
     log_p = torch.log_softmax(logits, dim=-1)
-    return (targets * log_p).sum(dim=-1) / log_p.sum(dim=-1)
+    return (distributions(logits, targets) * log_p).sum(dim=-1) / log_p.sum(dim=-1)
+
+
+def nce_rce_loss(logits: Tensor, targets: Tensor, alpha: float | Tensor = 2.0, beta: float | Tensor = 0.2) -> Tensor:
+    """Active passive loss alpha NCE + beta RCE (Ma et al. 2020).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        alpha: weight of normalised cross entropy.
+        beta: weight of reverse cross entropy.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    return alpha * normalized_cross_entropy(logits, targets) + beta * reverse_cross_entropy(logits, targets)
 
 
 class NCEandRCE(Method):
@@ -36,8 +59,8 @@ class NCEandRCE(Method):
 
     card = Card(
         "nce-rce",
-        "Two symmetric losses together: one pulls the given class up, the other pushes the rest down. Each alone is "
-        "robust and underfits; the pair learns.",
+        "Two symmetric losses together: one raises the given class, the other lowers the rest. Each alone is robust "
+        "but underfits; the pair learns.",
         "Ma, Huang, Wang, Romano, Erfani and Bailey, Normalized Loss Functions for Deep Learning with Noisy Labels, "
         "ICML 2020",
         2020,
@@ -51,5 +74,4 @@ class NCEandRCE(Method):
         self.alpha, self.beta = alpha, beta
 
     def loss(self, batch: Batch) -> Tensor:
-        active = normalized_cross_entropy(batch.scores, batch.y)
-        return self.alpha * active + self.beta * reverse_cross_entropy(batch.scores, batch.y)
+        return nce_rce_loss(batch.scores, batch.y, self.alpha, self.beta)

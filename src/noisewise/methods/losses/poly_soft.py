@@ -2,11 +2,11 @@
 
     L = (d - 1) lambda / d (1 - (1 - l / lambda)^(d / (d - 1)))    for l < lambda,    else (d - 1) lambda / d
 
-l is cross entropy. The derivative by l is the self-paced weight (1 - l / lambda)^(1 / (d - 1)): d = 2 is linear, large
-d keeps or drops. The noise-tolerant lambda is log K, the loss of a guess, at which a fresh network would not learn
-anything; so the training begins with cross entropy, and lambda is log K or, where that is larger, the running
-percentile of the batch losses below which the share of rows believed clean lies. Classes that are not learned when
-cross entropy ends are lost, and so it lasts for half of the training.
+l is cross entropy. The derivative by l is the self-paced weight (1 - l / lambda)^(1 / (d - 1)): linear for d = 2,
+nearly a hard threshold for large d. The noise-tolerant lambda is log K, the loss of a uniform guess, at which an
+untrained network would learn nothing. Training therefore starts with cross entropy. Afterwards lambda is the maximum of
+log K and the running percentile of the batch losses at the estimated share of clean rows. Classes that are not learned
+before the switch are lost, so cross entropy lasts for half of the training.
 """
 
 from __future__ import annotations
@@ -23,13 +23,32 @@ from noisewise.training.method import Card, EpochEnd, Method, Task
 
 
 def poly_soft(losses: Tensor, lam: float | Tensor, d: float | Tensor) -> Tensor:
-    """The loss of losses, of any shape that `lam` > 0 and `d` > 1 broadcast to; differentiable in all three."""
+    """PolySoft loss of given losses; differentiable in all three arguments.
+
+    Args:
+        losses: of any shape; the cross entropies l.
+        lam: threshold above 0 beyond which the loss is constant.
+        d: above 1; 2 gives linear weights.
+
+    Returns:
+        Of the shape of `losses`.
+    """
     left = (1 - losses / lam).clamp_min(torch.finfo(losses.dtype).eps)
     return (d - 1) * lam / d * (1 - left ** (d / (d - 1)))
 
 
-def poly_soft_loss(logits: Tensor, targets: Tensor, lam: float | Tensor, d: float | Tensor) -> Tensor:
-    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them."""
+def poly_soft_loss(logits: Tensor, targets: Tensor, lam: float | Tensor, d: float | Tensor = 2.0) -> Tensor:
+    """PolySoft loss: cross entropy that levels off at a threshold (Shu et al. 2020).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        lam: threshold, in nats, above 0.
+        d: above 1; 2 gives linear weights.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
     return poly_soft(cross_entropy(logits, targets), lam, d)
 
 
@@ -37,20 +56,20 @@ class PolySoft(Method):
     """Loss station: cross entropy that levels off at a threshold.
 
     Args:
-        lam: the threshold, in nats; None sets it as described above, by the stated or estimated noise rate.
-        d: above 1; 2 weighs linearly.
-        burn_in: share of the training with cross entropy.
-        decay: of the running average of the percentile.
+        lam: threshold, in nats; None sets it as described above, from the stated or estimated noise rate.
+        d: above 1; 2 gives linear weights.
+        burn_in: share of the training that uses cross entropy.
+        decay: decay of the running average of the percentile.
     """
 
     card = Card(
         "poly-soft",
-        "Cross entropy that levels off: the pull of a row falls polynomially with its loss and is zero beyond a "
+        "Cross entropy that levels off: the gradient of a row falls polynomially with its loss and is zero beyond a "
         "threshold. This is self-paced learning written as a loss.",
         "Shu, Zhao, Chen, Xu and Meng, Learning Adaptive Loss for Robust Learning with Noisy Labels, arXiv 2020",
         2020,
         "L = (d - 1) lambda / d (1 - (1 - l / lambda)_+^(d / (d - 1)))",
-        departures="begins with cross entropy; lambda is log K or a running percentile of the losses",
+        departures="starts with cross entropy; lambda is log K or a running percentile of the losses",
     )
     bounds = {
         "lam": between(1e-3, 1000) | None,
@@ -66,7 +85,7 @@ class PolySoft(Method):
         self.lam, self.d, self.burn_in, self.decay = lam, d, burn_in, decay
 
     def prepare(self, task: Task) -> None:
-        """Allocate the share of rows believed clean and the percentile (N, 1)."""
+        """Allocate the estimated share of clean rows and the percentile (N, 1)."""
         device = task.given.device
         self.estimates = self.lam is None and task.noise_rate is None
         self.register_buffer("share", torch.tensor(1 - (task.noise_rate or 0.0), device=device))

@@ -13,21 +13,41 @@ import math
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.batch import Batch, cross_entropy, distributions
 from noisewise.training.method import Card, Method
 
 FLOOR = math.log(1e-4)
 
 
 def reverse_cross_entropy(logits: Tensor, targets: Tensor, floor: float = FLOOR) -> Tensor:
-    """(..., B) losses -sum_k p_k max(log y_k, floor) of (..., B, K) logits with targets that broadcast to them."""
-    return -(logits.softmax(dim=-1) * targets.clamp_min(math.exp(floor)).log()).sum(dim=-1)
+    """Reverse cross entropy -sum_k p_k max(log y_k, floor) (Wang et al. 2019).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        floor: A, the value used for the logarithm of zero.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    return -(logits.softmax(dim=-1) * distributions(logits, targets).clamp_min(math.exp(floor)).log()).sum(dim=-1)
 
 
 def symmetric_cross_entropy(
-    logits: Tensor, targets: Tensor, alpha: float | Tensor, beta: float | Tensor, floor: float = FLOOR
+    logits: Tensor, targets: Tensor, alpha: float | Tensor = 0.1, beta: float | Tensor = 1.0, floor: float = FLOOR
 ) -> Tensor:
-    """(..., B) losses of (..., B, K) logits; differentiable in alpha and beta too, where they are tensors."""
+    """Symmetric cross entropy alpha CE + beta RCE (Wang et al. 2019); alpha and beta may be tensors.
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        alpha: weight of cross entropy.
+        beta: weight of reverse cross entropy.
+        floor: A, the value used for the logarithm of zero.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
     return alpha * cross_entropy(logits, targets) + beta * reverse_cross_entropy(logits, targets, floor)
 
 
@@ -37,13 +57,13 @@ class SCE(Method):
     Args:
         alpha: weight of cross entropy (the paper: 0.01 for MNIST, 0.1 for CIFAR-10, 6 for CIFAR-100).
         beta: weight of reverse cross entropy (the paper: 1, 1 and 0.1).
-        floor: A, what stands for the logarithm of zero.
+        floor: A, the value used for the logarithm of zero.
     """
 
     card = Card(
         "sce",
-        "Cross entropy plus the same with prediction and label exchanged. The reverse term is bounded and tolerates "
-        "wrong labels, the other one makes the network learn.",
+        "Cross entropy plus cross entropy with prediction and label exchanged. The reverse term is bounded and "
+        "tolerates wrong labels; the ordinary term makes the network learn.",
         "Wang, Ma, Chen, Luo, Yi and Bailey, Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019",
         2019,
         "L = -alpha log p_y - beta sum_k p_k log y_k, log 0 := A",

@@ -2,9 +2,9 @@
 
     L = sum_{i=1..t} (1 - p_y)^i / i
 
-The Taylor series of -log p_y around p_y = 1, cut after t terms: t = 1 is 1 - p_y (half the mean absolute error), t to
-infinity is cross entropy. In between the loss is bounded by the harmonic number of t. Soft targets average the loss
-over their classes.
+The Taylor series of -log p_y around p_y = 1, truncated after t terms: t = 1 is 1 - p_y (half the mean absolute error),
+t to infinity is cross entropy. In between the loss is bounded by the harmonic number of t. Soft targets average the
+loss over their classes.
 """
 
 from __future__ import annotations
@@ -13,30 +13,39 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import whole
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 
 
-def taylor_cross_entropy(logits: Tensor, targets: Tensor, order: int) -> Tensor:
-    """(..., B) losses of (..., B, K) logits with target distributions that broadcast to them; `order` terms."""
+def taylor_cross_entropy(logits: Tensor, targets: Tensor, order: int = 2) -> Tensor:
+    """Taylor cross entropy sum_{i=1..order} (1 - p_y)^i / i (Feng et al. 2020).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        order: number of terms, at least 1.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
     e = -torch.expm1(torch.log_softmax(logits, dim=-1))
     series = torch.zeros_like(e)
     for i in range(order, 0, -1):
         series = e * (1 / i + series)
-    return (targets * series).sum(dim=-1)
+    return (distributions(logits, targets) * series).sum(dim=-1)
 
 
 class TaylorCE(Method):
     """Loss station: the first terms of the series of cross entropy.
 
     Args:
-        order: how many terms; few are robust, many learn fast.
+        order: number of terms; few are robust, many learn fast.
     """
 
     card = Card(
         "taylor-ce",
-        "Cross entropy is a series whose first term is the mean absolute error. Cut after a few terms it stays "
-        "bounded, and so tolerates wrong labels, but learns faster than the first term alone.",
+        "Cross entropy is a series whose first term is the mean absolute error. Truncated after a few terms it is "
+        "bounded and thus tolerates wrong labels, but learns faster than the first term alone.",
         "Feng, Shu, Lin, Lv, Li and An, Can Cross Entropy Loss Be Robust to Label Noise?, IJCAI 2020",
         2020,
         "L = sum_{i=1..t} (1 - p_y)^i / i",

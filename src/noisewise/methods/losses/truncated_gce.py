@@ -2,11 +2,11 @@
 
     min over v_i in {0, 1} and the network of    sum_i v_i (L_q(p_i) - L_q(k)),    L_q(p) = (1 - p^q) / q
 
-The alternating search of algorithm 1: the network learns on the rows with v_i = 1, and now and then v_i becomes 1 where
+Alternating search (algorithm 1): the network trains on the rows with v_i = 1, and from time to time v_i becomes 1 where
 L_q(p_i) < L_q(k), that is p_i > k, else 0. The weights are not normalised. The paper prunes from epoch 40 of 120 on,
-every ten epochs; these are shares of the training here. A network under heavy noise is hardly ever surer than k, and
-would drop nearly every row for good. So the rows with the smallest losses always stay: as many as the stated or
-estimated noise rate says are clean, and at least a tenth.
+every ten epochs; here these are shares of the training. Under heavy noise a network rarely gives any label more than k
+and would drop almost every row for good. The rows with the smallest losses therefore always stay: the estimated (or
+stated) share of clean rows, and at least a tenth.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from noisewise.training.method import Card, EpochEnd, Method, Task
 
 
 def truncation(q: float, k: float) -> float:
-    """L_q(k), the loss beyond which a row does not count."""
+    """L_q(k), the loss above which a row is dropped."""
     return (1 - k**q) / q
 
 
 class TruncatedGCE(Method):
-    """Loss and weight stations with a weight per row, pruned between epochs.
+    """Loss and weight station with a weight per row, updated between epochs.
 
     Args:
         q: in (0, 1]; the paper uses 0.7 everywhere.
@@ -38,15 +38,15 @@ class TruncatedGCE(Method):
 
     card = Card(
         "truncated-gce",
-        "Generalised cross entropy on the rows that the network has come to believe. Rows whose label it gives less "
-        "than probability k are dropped, and looked at again later.",
+        "Generalised cross entropy on the rows whose label the network finds likely. Rows whose label has a "
+        "probability below k are dropped, and reconsidered later.",
         "Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, "
         "NeurIPS 2018",
         2018,
         "sum_i v_i (L_q(p_i) - L_q(k)),  v_i = 1[p_i > k]",
         forwards=1.33,
-        departures="as many rows as are believed clean always stay; the schedule is in shares of the training, so that "
-        "about eight passes over the rows are added however long it is; the passes stated are for 24 epochs",
+        departures="the estimated number of clean rows always stays; the schedule is in shares of the training, which "
+        "adds about eight passes over the rows for any length; the passes stated are for 24 epochs",
     )
     remembers_rows = True
     bounds = {"q": between(1e-6, 1), "k": between(0, 1), "start": between(0, 1), "every": between(0, 1)}
@@ -80,7 +80,13 @@ class TruncatedGCE(Method):
         self.prune(torch.cat(index), torch.cat(losses, dim=-1), max(0.1, 1 - rate))
 
     def prune(self, index: Tensor, losses: Tensor, always: float = 0.1) -> None:
-        """Set the weights of the rows `index` (B,) by their losses L_q (N, B); the share `always` is never dropped."""
+        """Set the weights of rows by their losses.
+
+        Args:
+            index: (B,) rows.
+            losses: (N, B) their L_q.
+            always: share of the rows, those with the smallest losses, that are never dropped.
+        """
         ranks = losses.argsort(dim=-1).argsort(dim=-1)
         easy = ranks < always * losses.shape[-1]
         self.kept[:, index] = (easy | (losses < truncation(self.q, self.k))).to(self.kept.dtype)

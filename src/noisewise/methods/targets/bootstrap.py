@@ -3,8 +3,8 @@
     soft   L = -sum_k (beta y_k + (1 - beta) p_k) log p_k
     hard   L = -sum_k (beta y_k + (1 - beta) [k = argmax p]) log p_k
 
-The prediction p inside the soft target is part of the objective, as in the paper, so the gradient flows through it:
-soft bootstrapping is cross entropy with a minimum-entropy regulariser. `detach=true` holds it fixed.
+The gradient flows through the prediction p in the soft target, as in the paper: soft bootstrapping is cross entropy
+with a minimum-entropy regulariser. `detach=true` treats p as a constant.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch, one_hot
+from noisewise.training.batch import Batch, cross_entropy, distributions, one_hot
 from noisewise.training.method import Card, Method
 
 _PAPER = (
@@ -22,13 +22,43 @@ _PAPER = (
 
 
 def soft_target(y: Tensor, p: Tensor, beta: float) -> Tensor:
-    """Beta y + (1 - beta) p for (..., B, K) distributions."""
+    """The mixture beta y + (1 - beta) p of distributions (..., B, K)."""
     return beta * y + (1 - beta) * p
 
 
 def hard_prediction(logits: Tensor) -> Tensor:
-    """(..., B, K) one-hot rows of the largest logit."""
+    """One-hot class of the largest of (..., B, K) logits."""
     return one_hot(logits.detach().argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
+
+
+def bootstrap_soft_loss(logits: Tensor, targets: Tensor, beta: float = 0.95, detach: bool = False) -> Tensor:
+    """Cross entropy with the target beta y + (1 - beta) p (Reed et al. 2015, equation 6).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        beta: weight of the given label.
+        detach: treat the prediction in the target as a constant.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    p = logits.softmax(dim=-1)
+    return cross_entropy(logits, soft_target(distributions(logits, targets), p.detach() if detach else p, beta))
+
+
+def bootstrap_hard_loss(logits: Tensor, targets: Tensor, beta: float = 0.8) -> Tensor:
+    """Cross entropy with the target beta y + (1 - beta) onehot(argmax p) (Reed et al. 2015).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        beta: weight of the given label.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    return cross_entropy(logits, soft_target(distributions(logits, targets), hard_prediction(logits), beta))
 
 
 class BootstrapSoft(Method):
@@ -36,12 +66,12 @@ class BootstrapSoft(Method):
 
     Args:
         beta: weight of the given label; the paper's 0.95.
-        detach: hold the prediction in the target fixed instead of differentiating through it.
+        detach: treat the prediction in the target as a constant instead of differentiating through it.
     """
 
     card = Card(
         "bootstrap-soft",
-        "Train on a mixture of the given label and the network's own prediction. A consistent network can so "
+        "Train on a mixture of the given label and the network's own prediction. A consistent network can thus "
         "overrule a wrong label.",
         _PAPER,
         2015,
@@ -67,7 +97,7 @@ class BootstrapHard(Method):
 
     card = Card(
         "bootstrap-hard",
-        "Train on a mixture of the given label and the class the network predicts. A confident network can so "
+        "Train on a mixture of the given label and the class the network predicts. A confident network can thus "
         "overrule a wrong label.",
         _PAPER,
         2015,

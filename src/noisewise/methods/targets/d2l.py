@@ -4,11 +4,11 @@
     turn when LID_e > mean + 2 std of the LIDs of the `window` epochs before
     from then on   y* = alpha y + (1 - alpha) onehot(argmax p),   alpha = exp(-(e/E) LID_e / min_{j<e} LID_j)
 
-The dimension of the last hidden representation first falls and rises again when memorising begins; from there the
-network's own predictions share in the labels. It is measured, in evaluation mode, on the first `points` rows of every
-epoch as they are drawn. The length of the start without looking, 40 of 120 epochs for CIFAR-10 and 5 of 50 for
-MNIST, is a share of the training. The weights are not put back to the epoch before the turn: in the authors' code
-that step has no effect, because the stored weights have been overwritten by then.
+The dimension of the last hidden representation first falls, and rises when memorisation begins; from then on the
+network's own predictions are mixed into the labels. The dimension is measured in evaluation mode on the first `points`
+rows of every epoch as they are drawn. No turn is detected in the first 40 of 120 epochs for CIFAR-10 and 5 of 50 for
+MNIST in the paper, and in a share of the training here. The weights are not reset to the epoch before the turn: in the
+authors' code that step has no effect, because the stored weights have been overwritten by then.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from noisewise.training.networks import Networks, evaluating
 
 
 def has_turned(lids: Tensor) -> Tensor:
-    """(...) whether the last of (..., window + 1) values is over two standard deviations above the mean of the rest."""
+    """Whether the last of (..., window + 1) values exceeds the mean of the rest by more than 2 standard deviations."""
     before = lids[..., :-1]
     return lids[..., -1] - before.mean(dim=-1) > 2 * before.std(dim=-1, correction=0)
 
@@ -37,22 +37,23 @@ class D2L(Method):
     """Target station that follows the dimension of the representation; each network has its own.
 
     Args:
-        neighbours: k, the paper's 20. window: epochs to compare with, at most a quarter of the training.
-        burn_in: share of the training in which no turn is looked for, before the first window.
+        neighbours: k, the paper's 20.
+        window: number of epochs to compare with, at most a quarter of the training.
+        burn_in: share of the training before the first window, in which no turn is detected.
         points: rows per epoch on which the dimension is measured, the paper's 1,280.
     """
 
     card = Card(
         "d2l",
-        "Watch the dimension of the representation, which rises when the network begins to memorise. From then on its "
-        "own predictions take a growing share in the labels.",
+        "Monitor the dimension of the representation, which rises when the network begins to memorise. From then on a "
+        "growing share of the labels is replaced by its own predictions.",
         "Ma, Wang, Houle, Zhou, Erfani, Xia, Wijewickrema and Bailey, Dimensionality-Driven Learning with Noisy "
         "Labels, ICML 2018",
         2018,
         "target = alpha y + (1 - alpha) onehot(argmax p),  alpha = exp(-(e/E) LID_e / min LID)",
         forwards=1.03,
-        departures="the weights are not put back at the turn; the start without looking is a share of the training; "
-        "the dimension is that of rows as drawn",
+        departures="the weights are not reset at the turn; the burn-in is a share of the training; the dimension is "
+        "measured on rows as drawn",
     )
     bounds = {
         "neighbours": whole(2, 10_000),

@@ -3,9 +3,9 @@
     t_i <- beta t_i + (1 - beta) p_i
     L = CE + lambda mean_i log(1 - <t_i, p_i>)
 
-t is a memory per row of what the network predicted early, before it memorised. The penalty pulls the prediction
-towards it. The memory used in a step already holds this step's prediction, as in the paper; it is computed on the
-fly, so that the penalty stays pure, and written in `observe`. Probabilities are clamped to [1e-4, 1 - 1e-4], and
+t is a memory per row of what the network predicted early, before it memorised labels. The penalty moves the prediction
+towards it. The memory used in a step already includes this step's prediction, as in the paper; the penalty computes it
+without storing it and thus stays pure, `observe` stores it. Probabilities are clamped to [1e-4, 1 - 1e-4], and
 renormalised for the memory.
 """
 
@@ -15,15 +15,46 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method, Task
 
 _CLAMP = 1e-4
 
 
-def early_learning_penalty(p: Tensor, memory: Tensor) -> Tensor:
-    """(...) mean over rows of log(1 - <t, p>) for clamped probabilities and memory (..., B, K)."""
-    return torch.log1p(-(memory * p).sum(dim=-1)).mean(dim=-1)
+def early_learning_penalty(logits: Tensor, memory: Tensor) -> Tensor:
+    """Early-learning regularisation log(1 - <t, p>) (Liu et al. 2020, equation 6).
+
+    Args:
+        logits: (..., B, K).
+        memory: (B, K) or (..., B, K) averaged early predictions t of the rows.
+
+    Returns:
+        (..., B) per-sample penalties; their mean is added to the mean loss with the weight lambda.
+
+    Raises:
+        BadInput: a memory that does not fit the logits.
+    """
+    return torch.log1p(-(distributions(logits, memory) * clamped_probabilities(logits)).sum(dim=-1))
+
+
+def early_predictions(memory: Tensor, logits: Tensor, beta: float = 0.7) -> Tensor:
+    """The memory moved towards the prediction: beta t + (1 - beta) p (Liu et al. 2020, equation 9).
+
+    Args:
+        memory: (..., B, K) averaged early predictions t of the rows; zeros at first.
+        logits: (..., B, K); no gradient flows through them.
+        beta: inertia of the memory.
+
+    Returns:
+        (..., B, K) the new memory of the rows.
+    """
+    p = clamped_probabilities(logits.detach())
+    return beta * memory + (1 - beta) * p / p.sum(dim=-1, keepdim=True)
+
+
+def clamped_probabilities(logits: Tensor) -> Tensor:
+    """Probabilities of (..., B, K) logits, clamped to [1e-4, 1 - 1e-4]."""
+    return logits.softmax(dim=-1).clamp(_CLAMP, 1 - _CLAMP)
 
 
 class ELR(Method):
@@ -37,9 +68,9 @@ class ELR(Method):
     card = Card(
         "elr",
         "Remember for every row what the network predicted early on, and penalise moving away from it. Wrong labels "
-        "so lose their pull before they are memorised.",
-        "Liu, Niles-Weed, Razavian and Fernandez-Granda, Early-Learning Regularization Prevents Memorization of "
-        "Noisy Labels, NeurIPS 2020",
+        "thus lose their influence before they are memorised.",
+        "Liu, Niles-Weed, Razavian and Fernandez-Granda, Early-Learning Regularization Prevents Memorization of Noisy "
+        "Labels, NeurIPS 2020",
         2020,
         "L = CE + lambda mean log(1 - <t, p>),  t <- beta t + (1 - beta) p",
     )
@@ -56,13 +87,11 @@ class ELR(Method):
         self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=task.given.device))
 
     def penalty(self, batch: Batch) -> Tensor:
-        p = batch.scores.softmax(dim=-1).clamp(_CLAMP, 1 - _CLAMP)
-        return self.lam * early_learning_penalty(p, self._updated(batch)).sum()
+        return self.lam * early_learning_penalty(batch.scores, self._updated(batch)).mean(dim=-1).sum()
 
     def observe(self, batch: Batch) -> None:
         self.memory[:, batch.rows] = self._updated(batch).to(self.memory.dtype)
 
     @torch.no_grad()
     def _updated(self, batch: Batch) -> Tensor:
-        p = batch.scores.softmax(dim=-1).clamp(_CLAMP, 1 - _CLAMP)
-        return self.beta * self.memory[:, batch.rows] + (1 - self.beta) * p / p.sum(dim=-1, keepdim=True)
+        return early_predictions(self.memory[:, batch.rows], batch.scores, self.beta)

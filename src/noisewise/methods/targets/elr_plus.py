@@ -4,12 +4,12 @@
     x = l x_i + (1 - l) x_j,  y and q likewise of labels and memories,  l <- max(l, 1 - l), l ~ Beta(alpha, alpha)
     L = CE(y) + lambda mean log(1 - <q, p>)
 
-Two networks, a weight-averaged teacher of each (mean teacher), mixup, and the mean of both networks' logits as the
-prediction. The decay of the teachers and the penalty rise as exp(-5 (1 - t)^2). Their lengths, 40,000 steps in the
-authors' code, are shares of the training here, so that short trainings see the end of them.
+Two networks, each with a weight-averaged teacher (mean teacher), mixup, and the mean of both networks' logits as the
+prediction. The decay of the teachers and the penalty ramp up as exp(-5 (1 - t)^2). The ramps last 40,000 steps in the
+authors' code and a share of the training here, so that short trainings complete them.
 
-Both networks see the same batches and mixtures, and each other's present teacher; the authors give each its own
-order, and train them one epoch at a time. Teachers are asked in training mode and leave no trace.
+Both networks see the same batches and mixtures, and each other's current teacher; the authors give each its own order
+and train them one epoch at a time. Teachers run in training mode, statelessly.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from noisewise.training.trainer import Training
 CARD = Card(
     "elr-plus",
     "Two networks remember for every row what the other's averaged copy predicted early on, and penalise moving away "
-    "from it. Mixed rows and the mean of both networks make it steadier than ELR.",
+    "from it. Mixup and the mean of both networks make it more stable than ELR.",
     "Liu, Niles-Weed, Razavian and Fernandez-Granda, Early-Learning Regularization Prevents Memorization of Noisy "
     "Labels, NeurIPS 2020",
     2020,
@@ -43,14 +43,12 @@ CARD = Card(
     stations=("edit", "penalty"),
     networks=2,
     departures="both networks share batches and mixtures; ramps are shares of the training; the label is not "
-    "multiplied by the memory when there are 100 classes, as only the authors' code does",
+    "multiplied by the memory for 100 classes, which only the authors' code does",
 )
-
-_CLAMP = 1e-4
 
 
 def ramp_up(progress: float, length: float) -> float:
-    """Exp(-5 (1 - t)^2) with t = progress / length, at most 1; 1 for a length of 0."""
+    """Ramp exp(-5 (1 - t)^2) with t = min(progress / length, 1); 1 for a length of 0."""
     if length == 0:
         return 1.0
     return math.exp(-5 * (1 - min(progress / length, 1.0)) ** 2)
@@ -62,8 +60,13 @@ class ELRPlus(Method):
     The memory is read before rows are mixed, so that memory and mixing live together.
 
     Args:
-        nets: the networks that train, which the teachers follow.
-        others as in `elr_plus`.
+        nets: the networks that train, which the teachers average.
+        beta: inertia of the memory.
+        lam: weight of the penalty.
+        alpha: parameter of mixup's Beta distribution.
+        decay: decay of the teachers' averaged weights.
+        ramp: share of the training over which the penalty rises.
+        decay_ramp: share of the training over which the teachers' decay rises.
     """
 
     card = CARD
@@ -82,7 +85,7 @@ class ELRPlus(Method):
         decay_ramp: float = 0.5,
     ) -> None:
         super().__init__()
-        self._followed = (nets,)
+        self._followed = (nets,)  # a tuple hides the networks from registration as submodules
         self.teachers = Average(nets, decay)
         self.beta, self.lam, self.alpha = beta, lam, alpha
         self.ramp, self.decay_ramp = ramp, decay_ramp
@@ -102,9 +105,8 @@ class ELRPlus(Method):
         return replace(batch, x=x, y=y, w=w, index=None, info=info)
 
     def penalty(self, batch: Batch) -> Tensor:
-        p = batch.scores.softmax(dim=-1).clamp(_CLAMP, 1 - _CLAMP)
-        pull = early_learning_penalty(p, batch.info["expected"].movedim(0, 1)).sum()
-        return self.lam * ramp_up(batch.clock.progress, self.ramp) * pull
+        penalty = early_learning_penalty(batch.scores, batch.info["expected"].movedim(0, 1)).mean(dim=-1).sum()
+        return self.lam * ramp_up(batch.clock.progress, self.ramp) * penalty
 
     def observe(self, batch: Batch) -> None:
         self.memory[:, batch.info["rows"]] = batch.info["memory"].movedim(0, 1).to(self.memory.dtype)
@@ -134,13 +136,14 @@ def elr_plus(
     ramp: float = 0.0,
     decay_ramp: float = 0.5,
 ) -> None:
-    """ELR+.
+    """Train two networks with ELR+.
 
     Args:
         training: the training.
         beta: inertia of the memory (the paper: 0.7 for CIFAR-10, 0.9 for CIFAR-100 and asymmetric noise).
         lam: weight of the penalty (the paper: 3 for CIFAR-10, 7 for CIFAR-100, 1 for asymmetric noise).
-        alpha: of mixup's Beta distribution. decay: of the teachers' weights.
+        alpha: parameter of mixup's Beta distribution.
+        decay: decay of the teachers' averaged weights.
         ramp: share of the training over which the penalty rises (the paper: none for CIFAR-10, about 0.4 for
             CIFAR-100).
         decay_ramp: share of the training over which the teachers' decay rises.

@@ -1,18 +1,18 @@
 """Sparse over-parameterisation, SOP (Liu et al., ICML 2022, arXiv 2202.14026), the equations of its section on the
-method: the model f + s, its parametrisation, and a loss of its own for each of u and v.
+method: the model f + s, its parametrisation, and separate losses for u and v.
 
     s_i = u_i^2 y_i - v_i^2 (1 - y_i)                    u_i a number, v_i a vector, both started at N(0, 1e-8)
     network, u:   L = -log q_y,   q = max(p + s, 0) made to sum to one
     v:            L = |onehot(argmax p) + s - y|^2
 
-s takes the part of a label that the network would have to memorise. Squares of something that starts near zero grow
-only where the pull stays, which is what keeps s sparse. u and v are moved in `observe`, by plain gradient descent on
-the step's own scores, and kept within [-1, 1], the paper's constraint.
+s absorbs the part of a label that the network would otherwise memorise. Squares of a number that starts near zero grow
+only where the gradient persists, which keeps s sparse. `observe` updates u and v by gradient descent on the logits of
+the step and keeps them within [-1, 1], the paper's constraint.
 
-u_i and v_i share one memory of K numbers: u_i stands at the given label, where v_i has no effect. The floor of q is
-1e-4, as in the authors' code. There u follows both losses (`both`). Growing from 1e-8 takes a number of visits, so
-that learning rates are stated for the authors' 300 epochs of batches of 128: in a training of E epochs a row moves by
-lr / 128 x 300 / E times its gradient, whatever the size of the batch.
+u_i and v_i share one memory of K numbers: u_i is stored at the given label, where v_i has no effect. The floor of q is
+1e-4, as in the authors' code, where u follows both losses (`both`). Growing from 1e-8 takes a number of visits.
+Learning rates are therefore stated for the authors' 300 epochs of batches of 128: in a training of E epochs a row moves
+by lr / 128 x 300 / E times its gradient, for any batch size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.methods.targets.bootstrap import hard_prediction
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method, Task
 
 _FLOOR = 1e-4
@@ -31,13 +31,26 @@ _BATCH, _EPOCHS = 128, 300
 
 
 def sparse_noise(memory: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """(..., B, K) parts of s: u^2 at the label, and v^2 elsewhere, which is subtracted; squares are at most 1."""
+    """The parts of s, each (..., B, K): u^2 at the label, which is added, and v^2 elsewhere, which is subtracted.
+
+    Both are at most 1.
+    """
     squared = memory.square().clamp(max=1)
     return squared * y, squared * (1 - y)
 
 
-def overparametrised_loss(logits: Tensor, y: Tensor, memory: Tensor) -> Tensor:
-    """(..., B) cross entropy of (..., B, K) logits with s added to the probabilities; v is held fixed."""
+def overparametrised_loss(logits: Tensor, targets: Tensor, memory: Tensor) -> Tensor:
+    """Cross entropy with s added to the probabilities (Liu et al. 2022); v is treated as a constant.
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions.
+        memory: (..., B, K) u at the label and v elsewhere.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
+    y = distributions(logits, targets)
     more, less = sparse_noise(memory, y)
     q = (logits.softmax(dim=-1) + more - less.detach()).clamp_min(_FLOOR)
     q = q / q.sum(dim=-1, keepdim=True)
@@ -45,28 +58,38 @@ def overparametrised_loss(logits: Tensor, y: Tensor, memory: Tensor) -> Tensor:
 
 
 def squared_residual(logits: Tensor, y: Tensor, memory: Tensor, both: bool = False) -> Tensor:
-    """(..., B) squared distance of the predicted class plus s from the label; u is held fixed unless `both`."""
+    """Squared distance of the predicted class plus s from the label.
+
+    Args:
+        logits: (..., B, K).
+        y: (..., B, K) labels as distributions.
+        memory: (..., B, K) u at the label and v elsewhere.
+        both: whether the gradient flows to u, too.
+
+    Returns:
+        (..., B).
+    """
     more, less = sparse_noise(memory, y)
     s = (more if both else more.detach()) - less
     return (hard_prediction(logits) + s - y).square().sum(dim=-1)
 
 
 class SOP(Method):
-    """Loss station with a memory per row that is itself trained.
+    """Loss station with a trained memory per row.
 
     Args:
         lr_u: learning rate of u, for 300 epochs of batches of 128 (the authors: 10 for CIFAR-10, 1 for CIFAR-100).
         lr_v: learning rate of v, likewise (the authors: 10 to 100).
-        both: let u follow the squared residual, too, as the authors' code does.
+        both: update u by the squared residual, too, as the authors' code does.
     """
 
     card = Card(
         "sop",
-        "Give every row a term of its own that explains its label away where the network does not. It starts near "
-        "zero and grows by a product, so that it takes up the few wrong labels and leaves the rest to the network.",
+        "Give every row its own term that accounts for its label where the network does not. It starts near zero and "
+        "grows multiplicatively, so that it absorbs the few wrong labels and leaves the rest to the network.",
         "Liu, Zhu, Qu and You, Robust Training under Label Noise by Over-parameterization, ICML 2022",
         2022,
-        "L = -log of p + s at y, made to sum to one,  s = u^2 y - v^2 (1 - y)",
+        "L = -log of p + s at y, normalised to sum to one,  s = u^2 y - v^2 (1 - y)",
         departures="learning rates are scaled to the length of the training and to batches of 128; u follows the cross "
         "entropy alone, as in the paper, and both losses, as in the authors' code, with `both`",
     )

@@ -3,10 +3,10 @@ equation there.
 
     L = L_SOP + lambda_C mean KL(p(x') || p(x)) + lambda_B KL(1/K || mean p)
 
-x' is another augmented view of the row, and p(x') is held fixed. In the authors' code both views pass through the
-network in one batch, and the gradient of the second term flows through the view that the labels do not act on. Views
-are exchangeable, so that the expected gradient is the same when it flows through x, which needs no second backward
-pass. Where there is no augmentation, x' is x with Gaussian noise of `jitter` standard deviations of the batch's inputs.
+x' is another augmented view of the row, and p(x') is treated as a constant. In the authors' code both views pass
+through the network in one batch, and the gradient of the second term flows through the view without a label. Views are
+exchangeable, so the expected gradient is the same when it flows through x, which saves the second backward pass.
+Without augmentation, x' is x plus Gaussian noise of `jitter` standard deviations of the batch's inputs.
 """
 
 from __future__ import annotations
@@ -27,38 +27,48 @@ _FLOOR = 1e-4
 
 
 def view_divergence(logits: Tensor, other: Tensor) -> Tensor:
-    """(..., B) KL(p(x') || p(x)) of logits (..., B, K), and of fixed logits `other` of the other view."""
+    """Divergence KL(p(x') || p(x)) of two views of a row.
+
+    Args:
+        logits: (..., B, K) of the view x.
+        other: (..., B, K) of the view x'; no gradient flows through them.
+
+    Returns:
+        (..., B).
+    """
     held, log_p = other.detach().log_softmax(dim=-1), logits.log_softmax(dim=-1)
     return (held.exp() * (held - log_p)).sum(dim=-1)
 
 
 def imbalance(logits: Tensor) -> Tensor:
-    """(...) KL of the uniform distribution from the mean prediction of (..., B, K) logits."""
+    """KL(1/K || mean p), (...), of the mean prediction over the rows of (..., B, K) logits."""
     mean = logits.softmax(dim=-1).mean(dim=-2).clamp_min(_FLOOR)
     return -mean.log().mean(dim=-1) - math.log(logits.shape[-1])
 
 
 class SOPPlus(SOP):
-    """SOP with an edit that looks at a second view, and a penalty.
+    """SOP with a second view (edit station) and a penalty.
 
     Args:
-        lr_u: learning rate of u, as in `sop`. lr_v: of v.
-        consistency: lambda_C, the paper's 0.9. balance: lambda_B, the paper's 0.1.
+        lr_u: learning rate of u, as in `sop`.
+        lr_v: learning rate of v.
+        consistency: lambda_C, the paper's 0.9.
+        balance: lambda_B, the paper's 0.1.
         jitter: noise of the second view where there is no augmentation, in standard deviations of the inputs.
-        both: let u follow the squared residual, too, as the authors' code does.
+        both: update u by the squared residual, too, as the authors' code does.
     """
 
     card = Card(
         "sop-plus",
-        "SOP that also asks for the same prediction on two views of a row, and for all classes to be predicted "
-        "equally often. Both keep a network from fitting single labels under heavy noise.",
+        "SOP that also encourages equal predictions on two views of a row and equally frequent predictions of all "
+        "classes. Both keep a network from fitting individual labels under heavy noise.",
         "Liu, Zhu, Qu and You, Robust Training under Label Noise by Over-parameterization, ICML 2022",
         2022,
         "L = L_SOP + lambda_C KL(p(x') || p(x)) + lambda_B KL(1/K || mean p)",
         forwards=2,
-        departures="as for sop; the gradient of the consistency flows through the labelled view; the balance is of "
-        "the network's predictions, as in the paper, where the authors' code adds s to them; Gaussian noise where "
-        "there is no augmentation",
+        departures="as for sop; the gradient of the consistency term flows through the labelled view; the balance term "
+        "uses the network's predictions, as in the paper, whereas the authors' code adds s to them; Gaussian noise "
+        "without augmentation",
     )
     bounds = {"consistency": between(0, 100), "balance": between(0, 100), "jitter": between(0, 100)}
 

@@ -2,10 +2,9 @@
 
     L = sum_j (T^-1)_yj l_j,    l_j = -log p_j
 
-In expectation over the noise this is the loss of the clean label, whatever the prediction. A single row's loss can be
-negative, and without a lower bound, which a network that memorises makes use of: p is floored under the logarithm.
-Where T can hardly be inverted it is mixed with the identity first, as the paper advises; the smallest sufficient share
-of it is taken.
+In expectation over the noise this is the loss of the clean label, for every prediction. The loss of a single row can be
+negative and has no lower bound, which a memorising network exploits; p is therefore floored in the logarithm. A badly
+conditioned T is first mixed with the smallest sufficient share of the identity, as the paper advises.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.methods.transition.forward import FIRST_NETWORK, given_or_estimated
-from noisewise.training.batch import Batch
+from noisewise.training.batch import Batch, distributions
 from noisewise.training.method import Card, Method
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
@@ -24,7 +23,7 @@ _SHARES = 101
 
 CARD = Card(
     "backward",
-    "Weigh the losses of all labels by the inverse of the matrix of label confusions. On average over the noise this "
+    "Weight the losses of all labels by the inverse of the matrix of label confusions. On average over the noise this "
     "is the loss of the clean label.",
     "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
     "Approach, CVPR 2017",
@@ -33,22 +32,37 @@ CARD = Card(
     forwards=1.5,
     backwards=1.5,
     stations=("loss",),
-    departures="p is floored under the logarithm (`floor`); T is mixed with the identity until no entry of the inverse "
+    departures="p is floored in the logarithm (`floor`); T is mixed with the identity until no entry of the inverse "
     "exceeds `largest`; without a matrix the first network trains for half of the epochs, not for all (`first`)",
 )
 
 
 def backward_loss(logits: Tensor, targets: Tensor, inverse: Tensor, floor: float = 0.01) -> Tensor:
-    """(..., B) losses of (..., B, K) logits: -sum_j (y T^-1)_j log max(p_j, floor), for the inverse (K, K)."""
+    """Backward-corrected cross entropy -sum_j (y T^-1)_j log max(p_j, floor) (Patrini et al. 2017, theorem 1).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions; the given labels.
+        inverse: (K, K) the inverse of T, see `bounded_inverse`.
+        floor: lower limit of the probabilities in the logarithm.
+
+    Returns:
+        (..., B) per-sample losses, which may be negative.
+    """
     smallest = torch.tensor(floor, dtype=torch.float64).log().item()
     log_p = logits.log_softmax(dim=-1).clamp_min(smallest)
-    return -((targets @ inverse) * log_p).sum(dim=-1)
+    return -((distributions(logits, targets) @ inverse) * log_p).sum(dim=-1)
 
 
 def bounded_inverse(transition: Tensor, largest: float) -> Tensor:
-    """The inverse of T (K, K), mixed with the least of 100ths of the identity at which no entry exceeds `largest`.
+    """Inverse of a transition matrix, which is mixed with the identity until the inverse is bounded.
 
-    The identity itself always qualifies, for a `largest` of at least 1.
+    Args:
+        transition: (K, K), rows sum to one.
+        largest: largest absolute entry of the inverse, at least 1.
+
+    Returns:
+        (K, K) the inverse of (1 - s) T + s I for the smallest s = 0, 0.01, ..., 1 that keeps the bound.
     """
     identity = torch.eye(len(transition), dtype=transition.dtype, device=transition.device)
     for share in torch.linspace(0, 1, _SHARES).tolist():
@@ -59,12 +73,12 @@ def bounded_inverse(transition: Tensor, largest: float) -> Tensor:
 
 
 class BackwardCorrection(Method):
-    """Loss station: the losses of all labels, weighed by the inverse of a fixed transition matrix.
+    """Loss station: the losses of all labels, weighted by the inverse of a fixed transition matrix.
 
     Args:
         transition: (K, K), rows sum to one.
         largest: the largest entry of the inverse, at least 1.
-        floor: of the predicted probabilities.
+        floor: lower limit of the predicted probabilities.
     """
 
     card = CARD
@@ -96,10 +110,10 @@ def backward(
         training: the training.
         matrix: a file with T; None estimates it from a first network.
         estimator: anchor, anchor-mean, dual-t or hoc.
-        percentile: of the anchor points; None is 1 - 0.3 / K.
-        first: epochs of the first network, as a share of the epochs.
+        percentile: percentile of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first network, as a share of all epochs.
         largest: the largest entry of the inverse of T.
-        floor: of the predicted probabilities under the logarithm.
+        floor: lower limit of the predicted probabilities in the logarithm.
 
     Raises:
         BadInput: an unknown estimator; a matrix that does not fit.

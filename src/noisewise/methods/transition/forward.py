@@ -21,8 +21,8 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "forward",
-    "Pass the prediction through the matrix of label confusions before comparing it with the given label. The "
-    "network behind the matrix so learns the clean labels.",
+    "Pass the prediction through the matrix of label confusions before comparing it with the given label. The network "
+    "behind the matrix so learns the clean labels.",
     "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
     "Approach, CVPR 2017",
     2017,

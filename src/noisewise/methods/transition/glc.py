@@ -27,8 +27,8 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "glc",
-    "Measure on a few trusted rows how the noise confuses classes, then train behind that confusion on the rest. "
-    "Needs trusted rows.",
+    "Measure on a few trusted rows how the noise confuses classes, then train behind that confusion on the rest. Needs "
+    "trusted rows.",
     "Hendrycks, Mazeika, Wilson and Gimpel, Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe "
     "Noise, NeurIPS 2018",
     2018,
@@ -37,8 +37,8 @@ CARD = Card(
     backwards=1.5,
     stations=("edit", "loss"),
     needs_trusted=True,
-    departures="the first network trains for half of the epochs, not for all (`first`); a class without "
-    "trusted rows keeps an identity row",
+    departures="the first network trains for half of the epochs, not for all (`first`); a class without trusted rows "
+    "keeps an identity row",
 )
 
 

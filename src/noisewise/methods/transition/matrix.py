@@ -1,5 +1,4 @@
-"""What the methods with a transition matrix share: T[i, j] = P(given = j | true = i), (K, K) with rows that sum to
-one."""
+"""Transition matrices T[i, j] = P(given = j | true = i), (K, K) with rows that sum to one."""
 
 from __future__ import annotations
 
@@ -10,24 +9,38 @@ import torch
 from torch import Tensor
 
 from noisewise.errors import BadInput
+from noisewise.training.batch import distributions
 
 
 def forward_loss(logits: Tensor, targets: Tensor, transition: Tensor) -> Tensor:
-    """(..., B) losses -sum_j y_j log(sum_i p_i T_ij): cross entropy of the given label under the noisy prediction."""
+    """Forward-corrected cross entropy -sum_j y_j log(sum_i p_i T_ij) (Patrini et al. 2017, theorem 2).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B,) class indices or (..., B, K) distributions; the given labels.
+        transition: (K, K) T[i, j] = P(given = j | true = i), rows sum to one.
+
+    Returns:
+        (..., B) per-sample losses.
+    """
     noisy = logits.softmax(dim=-1) @ transition
-    return -(targets * noisy.clamp_min(1e-12).log()).sum(dim=-1)
+    return -(distributions(logits, targets) * noisy.clamp_min(1e-12).log()).sum(dim=-1)
 
 
 def anchor_transition(probabilities: Tensor, percentile: float | None = 0.97, *, average: bool = False) -> Tensor:
-    """T from anchor points (Patrini et al. 2017, equations 12 and 13) of (n, K) predicted noisy posteriors.
+    """Transition matrix from anchor points (Patrini et al. 2017, equations 12 and 13).
 
-    The anchor of class i is the row at the given percentile of p(i | x), as the authors take it instead of the
-    maximum; row i of T is the prediction there, made to sum to one.
+    The anchor of class i is the row at a percentile of p(i | x), which the authors use instead of the maximum; row i of
+    T is the prediction there, normalised to sum to one.
 
     Args:
-        probabilities: (n, K).
-        percentile: None leaves out three tenths of a class of average size: 1 - 0.3 / K, the authors' 0.97 for K = 10.
-        average: take the mean over all rows at or above the percentile instead of the row there.
+        probabilities: (n, K) predicted posteriors of the given label.
+        percentile: of the anchors; None is 1 - 0.3 / K, which leaves out 30 % of a class of average size and equals
+            the authors' 0.97 for K = 10.
+        average: average all rows at or above the percentile instead of taking the row there.
+
+    Returns:
+        (K, K) the estimate of T.
     """
     n, classes = probabilities.shape
     share = 1 - 0.3 / classes if percentile is None else percentile
@@ -38,9 +51,14 @@ def anchor_transition(probabilities: Tensor, percentile: float | None = 0.97, *,
 
 
 def predicted_confusion(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """(K, K) share of each given label (n,) among the rows predicted as each class by (n, K) probabilities.
+    """Distribution of given labels among the rows predicted as each class.
 
-    A class that no row is predicted as keeps its labels: identity.
+    Args:
+        probabilities: (n, K) predictions.
+        labels: (n,) given labels.
+
+    Returns:
+        (K, K), by predicted and given class; a row of the identity for a class that is never predicted.
     """
     classes = probabilities.shape[1]
     cells = probabilities.argmax(dim=1) * classes + labels
@@ -51,7 +69,14 @@ def predicted_confusion(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def read_transition(path: str, classes: int) -> Tensor:
-    """A (K, K) matrix from an .npy or .csv file.
+    """Read a transition matrix.
+
+    Args:
+        path: an .npy or .csv file.
+        classes: K.
+
+    Returns:
+        (K, K) float32.
 
     Raises:
         BadInput: no such file, not (K, K), negative entries, or rows that do not sum to one.
