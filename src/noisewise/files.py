@@ -45,10 +45,10 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: str | Path, *, keep: tuple[str, ...] = ()) -> Iterator[Path]:
+def whole_folder(path: str | Path) -> Iterator[Path]:
     """Give an empty temporary folder; when the block ends well its entries replace those of the same name in `path`.
 
-    Entries of `path` that the block did not write stay (`keep` documents which are expected to).
+    Entries of `path` that the block did not write stay.
 
     Raises:
         BadInput: the folder cannot be written or the disk is full.

@@ -152,7 +152,7 @@ class Learned(LookAhead):
                 self._moves = torch.optim.SGD(self.parameters(), self.lr, momentum=0.9, weight_decay=self.weight_decay)
         return self._moves
 
-    def joint_parameters(self) -> list[Tensor]:
+    def joint_groups(self) -> list[tuple[list[Tensor], float | None]]:
         return []
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:

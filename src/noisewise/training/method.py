@@ -114,7 +114,7 @@ class Method(Bounded, nn.Module):
         remembers_rows: it keeps a memory per row, and so needs the index.
         auxiliary: names of splits of which it wants a batch drawn along with each batch, such as "trusted".
         joint_lr: learning rate of its own parameters where the objective moves them; None is the networks'. They
-            never decay.
+            never decay. In a chain every part has its own.
     """
 
     card: ClassVar[Card]
@@ -169,9 +169,18 @@ class Method(Bounded, nn.Module):
         select."""
         return None
 
+    def joint_groups(self) -> list[tuple[list[Tensor], float | None]]:
+        """The method's own parameters that the training objective itself moves, in groups with a learning rate each.
+
+        Returns:
+            Parameters and their learning rate; None is the networks'.
+        """
+        own: list[Tensor] = [p for p in self.parameters() if p.requires_grad]
+        return [(own, self.joint_lr)] if own else []
+
     def joint_parameters(self) -> list[Tensor]:
-        """The method's own parameters that the training objective itself moves, along with the networks'."""
-        return [p for p in self.parameters() if p.requires_grad]
+        """The parameters of `joint_groups`."""
+        return [p for group, _ in self.joint_groups() for p in group]
 
 
 def changes(method: Method | type[Method], station: str) -> bool:
@@ -208,7 +217,6 @@ class Chain(Method):
         self.mixes_rows = any(m.mixes_rows for m in flat)
         self.remembers_rows = any(m.remembers_rows for m in flat)
         self.auxiliary = tuple(dict.fromkeys([*type(self).auxiliary, *(name for m in flat for name in m.auxiliary)]))
-        self.joint_lr = next((m.joint_lr for m in flat if m.joint_lr is not None), None)
 
     def __repr__(self) -> str:
         inside = ", ".join(repr(m) for m in self.parts)
@@ -271,8 +279,8 @@ class Chain(Method):
         kept = [s for m in self.parts if (s := m.selection()) is not None]
         return torch.stack(kept).prod(dim=0) if kept else None
 
-    def joint_parameters(self) -> list[Tensor]:
-        return [p for m in self.parts for p in m.joint_parameters()]
+    def joint_groups(self) -> list[tuple[list[Tensor], float | None]]:
+        return [group for m in self.parts for group in m.joint_groups()]
 
 
 def _check_composition(methods: list[Method]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from noisewise.errors import BadInput, Diverged
 from noisewise.files import digest
 from noisewise.training import checkpoint
 from noisewise.training.batch import Batch, Clock
-from noisewise.training.config import Config, seeded
+from noisewise.training.config import Config, seeded, whole_number
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Chain, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, Predictor, evaluating
@@ -140,7 +140,7 @@ class Training:
                 models.build(self.model, self.data.shape, self.classes, seed=seeded(self.config.seed, name, i) % 2**31)
                 for i in range(networks)
             ]
-            self.add_learner(name, Networks(built, self.config.torch_precision))
+            self.add_learner(name, self.networks(built))
         return self._learners[name]
 
     def fit(
@@ -173,6 +173,7 @@ class Training:
             BadInput: the method needs trusted rows and there are none; no rows to train on; a split that is not there,
                 is held out or has rows of unknown index.
         """
+        total = self.config.epochs if epochs is None else whole_number("epochs", epochs, 0)
         number = self._register(method)
         predictor = predictor or Predictor(learner.nets, method.predict)
         if record:
@@ -183,7 +184,7 @@ class Training:
         started = self._state.get("epoch", 0) if call == self._state.get("calls") else 0
         joint = self._methods[number][1]
         streams = Streams(self, method, rows, auxiliary or {}, self._drawn(split))
-        for epoch in range(started, epochs or self.config.epochs):
+        for epoch in range(started, total):
             if record and self._stopped():
                 break
             self._epoch(learner, method, joint, streams)
@@ -225,8 +226,17 @@ class Training:
     def _prepared(self, data: Dataset) -> Rows:
         return Rows(data, self.device, augment=self._augment, normalise=self.rows.normalise)
 
+    def networks(self, modules: Iterable[nn.Module], precision: str | None = None) -> Networks:
+        """Networks that train and predict in the precision of this training.
+
+        Args:
+            modules: the networks; shared, not copied.
+            precision: another one, "fp32" or "bf16".
+        """
+        return Networks(modules, precision or self.config.torch_precision)
+
     def add_learner(self, name: str, nets: Networks) -> Learner:
-        """A learner of networks that the recipe made itself; the stored ones where an interrupted run goes on.
+        """A learner of networks that the recipe made with `networks`; the stored ones where a run is resumed.
 
         The optimiser is that of the configuration, over their trainable parameters.
         """
@@ -385,9 +395,9 @@ class Training:
             torch.default_generator.manual_seed(seeded(self.config.seed, "method", len(self._methods)))
             method.prepare(replace(self.task, networks=method.networks or 1))
         method.to(self.device)
-        learned = method.joint_parameters()
-        settings = replace(self.config, weight_decay=0.0, lr=method.joint_lr or self.config.lr)
-        joint = build_optimizer(settings, learned) if learned else None
+        peak = self.config.peak_lr
+        groups = [{"params": own, "lr": peak if lr is None else lr} for own, lr in method.joint_groups()]
+        joint = build_optimizer(replace(self.config, weight_decay=0.0), groups) if groups else None
         number = len(self._methods)
         stored = self._state.get("methods", [])
         if number < len(stored):

@@ -25,7 +25,6 @@ from noisewise.methods.checks import within
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.models.trees import BoostedTrees, tree_tensors
 from noisewise.training.method import Card
-from noisewise.training.networks import Networks
 from noisewise.training.recipe import recipe
 from noisewise.training.streams import batches
 from noisewise.training.trainer import Training
@@ -82,7 +81,7 @@ def adaboost(training: Training, rounds: int = 100, depth: int = 4, shrinkage: f
     epochs = training.config.epochs
     settings = {"rounds": max(int(rounds), epochs), "depth": int(depth), "shrinkage": float(shrinkage)}
     seconds, tensors = training.memoize("trees", lambda: _timed(training, settings))
-    nets = Networks([BoostedTrees(**tensors)])
+    nets = training.networks([BoostedTrees(**tensors)], "fp32")
     learner, method, trees = training.add_learner("main", nets), CrossEntropy(), len(tensors["alphas"])
     for epoch in range(epochs):
         nets[0].use(math.ceil(trees * (epoch + 1) / epochs))  # type: ignore[operator]

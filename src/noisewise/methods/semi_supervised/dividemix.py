@@ -202,7 +202,7 @@ def dividemix(
         "negentropy": negentropy,
     }
     for_a, for_b = DivideMix(b.nets, warm, **options), DivideMix(a.nets, warm, **options)
-    both = Predictor(Networks([a.nets[0], b.nets[0]], training.config.torch_precision), mean_of_logits)
+    both = Predictor(training.networks([a.nets[0], b.nets[0]]), mean_of_logits)
     for epoch in range(epochs):
         if epoch < warm:
             training.fit(a, for_a, 1, record=False)

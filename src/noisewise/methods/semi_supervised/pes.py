@@ -218,7 +218,7 @@ def _continued(training: Training, before: Learner, last: int, done: int) -> Lea
     name = f"last {last}" if last else "confident"
     seed = seeded(training.config.seed, name, 0) % 2**31
     fresh = models.build(training.model, training.data.shape, training.classes, seed=seed)
-    nets = Networks([reinitialise_last(before.nets[0], fresh, last)], training.config.torch_precision)
+    nets = training.networks([reinitialise_last(before.nets[0], fresh, last)])
     learner = training.add_learner(name, nets)
     learner.epochs_done = max(learner.epochs_done, done)
     return learner

@@ -271,7 +271,7 @@ def promix(
     a, b = _learner(training, "a"), _learner(training, "b")
     settings = Settings(rho, tau, debias, warm, rising, expand)
     for_a, for_b = ProMix(b.nets, settings), ProMix(a.nets, settings)
-    both = Predictor(Networks([a.nets[0], b.nets[0]], training.config.torch_precision), mean_of_logits)
+    both = Predictor(training.networks([a.nets[0], b.nets[0]]), mean_of_logits)
     for _ in range(epochs):
         training.fit(a, for_a, 1, record=False)
         training.fit(b, for_b, 1, predictor=both)
@@ -284,7 +284,7 @@ def _learner(training: Training, name: str) -> Learner:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         heads = TwoHeads(net)
-    nets = Networks([heads], training.config.torch_precision)
+    nets = training.networks([heads])
     if training.data.kind == "image":
         nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return training.add_learner(name, nets)

@@ -194,7 +194,7 @@ def interpolate(
     training = Training(data, model, config, folder=scratch, resume=True, normalise=_untouched(data))
     net = models.build(model, seen_shape(data.shape, shrink), len(data.classes), seed=seeded(seed, "main") % 2**31)
     behind = Window(net, crop=crop, shrink=shrink) if data.kind == "image" else net
-    learner = training.add_learner("main", Networks([behind], config.torch_precision))
+    learner = training.add_learner("main", training.networks([behind]))
     history, looks = _followed(training, learner, stop, follow), Looks(training, learner.nets)
     history["steps"] = steps * history["epoch"]
     return {
