@@ -59,15 +59,14 @@ class Catalogue(Mapping[str, Any]):
 
 
 def load(target: str) -> Any:
-    """The object that `"module:attribute"` names; the module may go by a former name.
+    """The object that `"module:attribute"` names; it may go by a former name.
 
     Raises:
         BadInput: the string has no colon, the module cannot be imported, or it has no such attribute.
     """
-    module_name, colon, attribute = target.partition(":")
+    module_name, colon, attribute = present_name(target).partition(":")
     if not colon or not module_name or not attribute:
         raise BadInput(f"{target!r} is not of the form 'module:attribute'")
-    module_name = present_name(module_name)
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:

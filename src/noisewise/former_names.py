@@ -1,7 +1,7 @@
-"""Former names of modules. Stored results and specs that name them stay valid.
+"""Former names of modules and functions. Stored results and specs that name them stay valid.
 
-The result of a computation lies in a folder named by a hash of its function's name. A function that moves to another
-module keeps the name under which its results were computed.
+The result of a computation lies in a folder named by a hash of its function's name. A function that moves or is
+renamed keeps the name under which its results were computed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 # All of these were once modules of `noisewise.studies` itself.
 _STUDIES = {
     "frame": "study results perform report",
-    "harness": "trainings pairs curves followed noisy_fits weighting deficits interpolation",
+    "harness": "pairs weighting deficits interpolation",
     "random_labels": "fitting_random_labels explicit_regularization implicit_regularization "
     "finite_sample_expressivity minimum_norm rademacher uniform_stability",
     "training_phases": "two_phases early_learning detecting_noise coteaching critical_periods critical_plans "
@@ -25,14 +25,25 @@ MOVED = {
     for folder, names in _STUDIES.items()
     for name in names.split()
 }
+MOVED |= {
+    "noisewise.studies.trainings:trained": "noisewise.studies.harness.fit:trained",
+    "noisewise.studies.curves:curve": "noisewise.studies.harness.fit:curve",
+    "noisewise.studies.followed:followed": "noisewise.studies.harness.fit:redrawn_curve",
+    "noisewise.studies.noisy_fits:followed": "noisewise.studies.harness.fit:trained_on_drawn",
+}
 _FORMER = {present: former for former, present in MOVED.items()}
 
 
-def present_name(module: str) -> str:
-    """The module's present name, where `module` may be a former one."""
-    return MOVED.get(module, module)
+def present_name(target: str) -> str:
+    """The present "module:name" of a target, whose module or function may go by a former name."""
+    return _translated(target, MOVED)
 
 
-def stable_name(module: str) -> str:
-    """The name under which results of the module's functions are kept: its first name."""
-    return _FORMER.get(module, module)
+def stable_name(target: str) -> str:
+    """The "module:name" under which results of a function are kept: its first name."""
+    return _translated(target, _FORMER)
+
+
+def _translated(target: str, names: dict[str, str]) -> str:
+    module, colon, name = target.partition(":")
+    return names.get(target, f"{names.get(module, module)}{colon}{name}")

@@ -74,7 +74,7 @@ class Task:
         name = getattr(function, "__qualname__", repr(function))
         if not name.isidentifier() or function.__module__ == "__main__":
             raise BadInput(f"{name} must be a named function at the top of a module that can be imported")
-        return cls(f"{stable_name(function.__module__)}:{name}", arguments, version, title)
+        return cls(stable_name(f"{function.__module__}:{name}"), arguments, version, title)
 
     @property
     def name(self) -> str:

@@ -7,6 +7,6 @@ from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.perform import Outcome, perform
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import SCALES, Card, Scale, Study
-from noisewise.studies.harness.trainings import training
+from noisewise.studies.harness.fit import training
 
 __all__ = ["SCALES", "STUDIES", "Card", "Claim", "Outcome", "Results", "Scale", "Study", "find", "perform", "training"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from noisewise.compute import Result
+from noisewise.errors import BadInput
 from noisewise.methods.losses.gce import generalized_cross_entropy
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
@@ -14,6 +15,7 @@ from noisewise.studies.meta_learning.learned_loss import (
     LOSSES,
     Replayed,
     accuracies,
+    best,
     learned,
     runs,
     specs,
@@ -105,3 +107,11 @@ def test_what_was_learned_is_taken_over(tmp_path):
     assert path.shape == (6, 1)
     assert np.ptp(path) > 0
     assert all(0.1 < found[name] <= 1 for name in ("test_accuracy", "frozen", "replayed"))
+
+
+def test_the_best_of_some_results():
+    task = find("learned-loss").tasks("smoke")[0]
+    items = [Result(task, {"value": value}, 1.0, "here") for value in (0.2, None, 0.5, 0.3)]
+    assert best(items, "value") is items[2]
+    with pytest.raises(BadInput, match="no run"):
+        best([], "value")

@@ -9,7 +9,7 @@ import pytest
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.curves import curve
+from noisewise.studies.harness.fit import curve
 from noisewise.studies.robust_early_learning.lottery_tickets import (
     FAN_IN,
     KEPT,

@@ -30,11 +30,10 @@ from noisewise.probes.build import looked_at
 from noisewise.probes.fisher import Fisher
 from noisewise.spec import parse
 from noisewise.studies.harness.data import draw
-from noisewise.studies.harness.trainings import titled
+from noisewise.studies.harness.fit import task
 from noisewise.training import Batch, Config, Learner, Method, Networks, Training
 from noisewise.training.networks import Predictor, evaluating
 
-VERSION = 1
 DECAYING, RESTARTED, FIXED = "decaying", "restarted", "fixed"
 SCHEDULES = (DECAYING, RESTARTED, FIXED)
 LOOKED = 300
@@ -272,4 +271,4 @@ def depriving(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    return titled(deprived, "deprive", arguments, VERSION)
+    return task(deprived, "deprive", **arguments)

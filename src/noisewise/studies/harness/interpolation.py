@@ -26,13 +26,12 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.errors import BadInput
 from noisewise.studies.harness.data import draw
-from noisewise.studies.harness.trainings import titled
+from noisewise.studies.harness.fit import task
 from noisewise.training import Config, Learner, Training
 from noisewise.training.config import seeded
 from noisewise.training.method import Method
 from noisewise.training.networks import Networks, Predictor
 
-VERSION = 1
 BATCH = 128
 DECAY, DECAY_STEPS = 0.95, 391
 ACCURACY, LOSS = 0.99, 0.01
@@ -245,4 +244,4 @@ def fitting(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    return titled(interpolate, "fit", arguments, VERSION)
+    return task(interpolate, "fit", **arguments)

@@ -6,14 +6,13 @@ enough to memorise. A tenth of the rows is held out with the labels that they we
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from noisewise.compute import Result, Task
-from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.fit import trained_on_drawn
 
 PROBED = "symmetric:0.4"
 LOOKED_AT = {"smoke": 64, "cpu": 256, "paper": 1000}
@@ -26,36 +25,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "cpu": {"rows": 2000, "tested": 2000, "epochs": 80, "batch_size": 64, "lr": 0.01},
     "paper": {"rows": None, "tested": None, "epochs": 200, "batch_size": 128, "lr": 0.01},
 }
-
-
-def followed(
-    source: str,
-    model: str,
-    corrupt: str,
-    rows: int | None,
-    tested: int | None,
-    seed: int,
-    scratch: Path,
-    **settings: Any,
-) -> dict[str, Any]:
-    """Train on noisy labels, and go on from where an interruption left.
-
-    Args:
-        source: of the data. model: as in `noisewise.train`. corrupt: a spec of label noise.
-        rows, tested: how many rows to train and to test on, stratified; None takes all. seed: of everything else.
-        scratch: for checkpoints. settings: further arguments of `noisewise.train`.
-
-    Returns:
-        What `run.json` holds, by name, and the table `history`, one row per epoch.
-
-    Raises:
-        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
-    """
-    from noisewise.run.train import train
-
-    data = draw(source, rows, tested, corrupt, seed)
-    run = train(data, "ce", model, seed=seed, out=scratch, report=False, resume=True, **settings)
-    return {**run.metrics, "history": run.history}
 
 
 def noisy_fit(scale: str, corrupt: str, seed: int, source: str | None, model: str | None, **others: Any) -> Task:
@@ -85,7 +54,7 @@ def noisy_fit(scale: str, corrupt: str, seed: int, source: str | None, model: st
         gradients = f"gradient-noise:{whole},every={EVERY[scale]}"
         arguments["probe"] = f"label-fit:{whole}+{gradients}+fisher:{few}"
     told = f"{arguments['source']} {corrupt} {arguments['model']} epochs={arguments['epochs']} seed={seed}"
-    return Task.of(followed, title=f"follow {told}", **arguments)
+    return Task.of(trained_on_drawn, title=f"follow {told}", **arguments)
 
 
 def history(result: Result) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,3 +24,9 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 def auroc(wrong: np.ndarray, scores: np.ndarray) -> float:
     """The chance that a wrong row (n,) scores (n,) above a right one, ties one half; NaN where all are of one kind."""
     return float(roc_auc_score(wrong, scores)) if 0 < wrong.sum() < len(wrong) else float("nan")
+
+
+def least(ask: Callable[[Any], float], items: Any) -> float:
+    """The least of what is asked of results; NaN where there are none, or where one is NaN."""
+    found = np.array([ask(item) for item in items], dtype=float)
+    return float(found.min()) if len(found) else float("nan")

@@ -17,17 +17,17 @@ from torch import Tensor
 
 from noisewise.compute import Result, Task
 from noisewise.data import load
-from noisewise.methods import METHODS, build
+from noisewise.methods import METHODS
 from noisewise.methods.build import compose
 from noisewise.methods.learned.meta_weight_net import WeightNet
+from noisewise.run.experiment import Experiment
 from noisewise.spec import parse
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.data import draw, of_classes, vouched
+from noisewise.studies.harness.fit import fit, task
 from noisewise.studies.harness.statistics import auroc, spearman
-from noisewise.studies.harness.trainings import titled
 from noisewise.training import Training
 from noisewise.training.batch import Batch
-from noisewise.training.config import configured
 from noisewise.training.method import Chain, EpochEnd, Method
 from noisewise.training.method import Task as Sizes
 from noisewise.training.observer import Observer, Row
@@ -35,7 +35,6 @@ from noisewise.training.observer import Observer, Row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-VERSION = 1
 GRID = np.linspace(0.0, 10.0, 101)
 TAIL = 3
 
@@ -93,7 +92,6 @@ class Watch(Observer):
         right = torch.bincount(given[chosen == given], minlength=training.classes)
         total = torch.bincount(given, minlength=training.classes)
         found: dict[str, Any] = {
-            "right": float(right.sum() / total.sum()),
             "recalls": (right / total.clamp_min(1)).tolist(),
         }
         if self.kept is not None:
@@ -161,18 +159,14 @@ def weighted(
     """
     chosen = source if classes is None else of_classes(load(source), classes)
     data = vouched(draw(chosen, rows, tested, corrupt, seed, trusted))
-    if "milestones" in settings:
-        settings["milestones"] = tuple(settings["milestones"])
-    config = configured(epochs, seed, {"validation": 0.0, "precision": "fp32", **settings})
-    found, kept = _method(method), Kept()
     assert data.truth is not None
     wrong = np.zeros(data.capacity, dtype=bool)
     wrong[data.index] = data.given != data.truth
-    watch = Watch(wrong, None if found is None else kept, GRID)
-    training = Training(
-        data, model, config, folder=scratch, resume=True, observers=[watch], method=method, evaluate_from=epochs
-    )
-    build(method if found is None else Chain([found, kept]))(training)
+    found, kept = _method(method), Kept()
+    part: Any = method if found is None else Chain([found, kept])
+    settings = {"validation": 0.0, "precision": "fp32", **settings}
+    experiment = Experiment.of(data, method=part, model=model, epochs=epochs, seed=seed, **settings)
+    training = fit(experiment, scratch, [Watch(wrong, None if found is None else kept, GRID)])
     values = {"sizes": np.bincount(data.given, minlength=len(data.classes)), "noise_rate": data.noise_rate}
     if found is not None:
         values |= {"weights": kept.now.cpu().numpy()[data.index], "losses": kept.lost.cpu().numpy()[data.index]}
@@ -181,7 +175,7 @@ def weighted(
 
 
 def _followed(history: list[dict[str, Any]]) -> dict[str, Any]:
-    right = np.array([row["right"] for row in history])
+    right = np.array([row["test_accuracy"] for row in history])
     table = pd.DataFrame({"epoch": [row["epoch"] for row in history], "test_accuracy": right})
     for name in ("moved", "tells"):
         table[name] = [row.get(name, np.nan) for row in history]
@@ -197,7 +191,7 @@ def weighing(**arguments: Any) -> Task:
     Raises:
         BadInput: arguments that are no plain data.
     """
-    return titled(weighted, "weigh", arguments, VERSION)
+    return task(weighted, "weigh", **arguments)
 
 
 def slope(result: Result) -> float:

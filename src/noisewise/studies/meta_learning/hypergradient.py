@@ -10,7 +10,7 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.followed import following
+from noisewise.studies.harness.fit import following
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,18 +51,18 @@ def runs(scale: str, source: str | None, model: str | None) -> list[Task]:
     noisy: dict[str, Any] = {**settings, "corrupt": NOISE, "lr": BASE_RATE, **NOISY[scale], **chosen}
     return [
         *(
-            following(method=spec, lr=rate, seed=seed, **clean)
+            following(redraw=True, method=spec, lr=rate, seed=seed, **clean)
             for spec in RULES.values()
             for rate in RATES[scale]
             for seed in seeds
         ),
         *(
-            following(method=learning(decay), weight_decay=0.0, seed=seed, **noisy)
+            following(redraw=True, method=learning(decay), weight_decay=0.0, seed=seed, **noisy)
             for decay in DECAYS[scale]
             for seed in seeds
         ),
         *(
-            following(method="ce", weight_decay=decay, seed=seed, **noisy)
+            following(redraw=True, method="ce", weight_decay=decay, seed=seed, **noisy)
             for decay in (0.0, *DECAYS[scale])
             for seed in seeds
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ import numpy as np
 from torch import Tensor
 
 from noisewise.compute import Result, Task
+from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.learned.learned_loss import BASES
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.data import draw
-from noisewise.studies.harness.followed import best, follow, following
+from noisewise.studies.harness.fit import follow, following
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method
 
@@ -98,11 +100,11 @@ def learned(base: str, corrupt: str, seed: int, scratch: Path, **settings: Any) 
     """
     shape = {name: settings.pop(name) for name in ("source", "rows", "tested", "trusted")}
     data = draw(**shape, corrupt=corrupt, seed=seed, redraw=True)
-    found = follow(data, f"learned-loss:base={base}", seed=seed, scratch=scratch / "learned", **settings)
+    found = follow(data, method=f"learned-loss:base={base}", seed=seed, scratch=scratch / "learned", **settings)
     path = values(found["history"], base)
     taken = {"frozen": path[-1:], "replayed": path}
     others = {
-        name: follow(data, Replayed(base, one), seed=seed + ANOTHER, scratch=scratch / name, **settings)
+        name: follow(data, method=Replayed(base, one), seed=seed + ANOTHER, scratch=scratch / name, **settings)
         for name, one in taken.items()
     }
     return {**found, **{name: one["test_accuracy"] for name, one in others.items()}}
@@ -134,7 +136,7 @@ def runs(scale: str, source: str | None, model: str | None) -> list[Task]:
     ]
     taught = [Task.of(learned, base=base, **cell, **settings) for base in LOSSES[scale] for cell in cells]
     fixed = ["ce", *(spec for base in LOSSES[scale] for spec in specs(base))]
-    return [*taught, *(following(method=spec, **cell, **settings) for spec in fixed for cell in cells)]
+    return [*taught, *(following(redraw=True, method=spec, **cell, **settings) for spec in fixed for cell in cells)]
 
 
 def tuned(results: Results, base: str, noise: float, seed: int) -> Result:
@@ -189,6 +191,18 @@ def _apart(results: Results) -> float:
         q = GRIDS["gce"][0][specs("gce").index(top.task.arguments["method"])]
         found.append(abs(float(values(item["history"], "gce")[-1, 0]) - q))
     return float(np.mean(found))
+
+
+def best(results: Iterable[Result], by: str) -> Result:
+    """The result with the largest value of that name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = list(results)
+    if not found:
+        raise BadInput(f"there is no run to choose the best of by {by!r}")
+    return max(found, key=lambda item: -np.inf if item[by] is None else float(item[by]))
 
 
 def claims(results: Results) -> list[Claim]:

@@ -18,7 +18,7 @@ from noisewise.noise import corrupt as corrupted
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.data import draw
-from noisewise.studies.harness.followed import follow, following
+from noisewise.studies.harness.fit import follow, following
 from noisewise.studies.harness.statistics import spearman
 from noisewise.training import Training
 
@@ -90,8 +90,10 @@ def reference(kind: str, corrupt: str, trusted: int, seed: int, scratch: Path, *
     shape = {name: settings.pop(name) for name in ("source", "rows", "tested")}
     data = draw(**shape, corrupt=corrupt, trusted=trusted, seed=seed, redraw=True)
     if kind == "joined":
-        return follow(data, joined, seed=seed, scratch=scratch, **settings)
-    return follow(alone(data), "ce", seed=seed, scratch=scratch, **{**settings, "epochs": LONGER * settings["epochs"]})
+        return follow(data, method=joined, seed=seed, scratch=scratch, **settings)
+    return follow(
+        alone(data), method="ce", seed=seed, scratch=scratch, **{**settings, "epochs": LONGER * settings["epochs"]}
+    )
 
 
 def joined(training: Training) -> None:
@@ -117,7 +119,7 @@ def rare(method: str, share: float, seed: int, scratch: Path, **settings: Any) -
         What `follow` gives; the test rows are as many of either class.
     """
     data = two(settings.pop("source"), settings.pop("rows"), settings.pop("tested"), share, seed)
-    return follow(data, method, seed=seed, scratch=scratch, **{**_PLAIN, **settings})
+    return follow(data, method=method, seed=seed, scratch=scratch, **{**_PLAIN, **settings})
 
 
 def two(source: str, rows: int, tested: int, share: float, seed: int) -> Dataset:
@@ -168,7 +170,7 @@ def runs(scale: str, source: str | None, model: str | None) -> list[Task]:
         for share in SHARES[scale]
         for seed in range(RARE_SEEDS[scale])
     ]
-    taught = [following(method=method, **cell, **settings) for method in METHODS for cell in cells]
+    taught = [following(redraw=True, method=method, **cell, **settings) for method in METHODS for cell in cells]
     plain = [Task.of(reference, kind=kind, **cell, **settings) for kind in REFERENCES for cell in cells]
     return [*few, *taught, *plain]
 

@@ -11,7 +11,7 @@ from noisewise.compute import Task
 from noisewise.figures import subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.curves import following
+from noisewise.studies.harness.fit import following
 from noisewise.studies.robust_early_learning.robust_early import (
     AUTHORS,
     NETS,

@@ -10,7 +10,7 @@ from noisewise.compute import Result, Task
 from noisewise.figures import GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.curves import best, best_epoch, following, last
+from noisewise.studies.harness.fit import best, best_epoch, following, last
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

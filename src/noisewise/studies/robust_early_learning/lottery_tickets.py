@@ -11,7 +11,7 @@ from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.curves import following, last
+from noisewise.studies.harness.fit import following, last
 from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.decay import decay_rate, knee, share_left
 

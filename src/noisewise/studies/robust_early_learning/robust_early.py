@@ -12,7 +12,7 @@ import numpy as np
 
 from noisewise.compute import Task
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.curves import best, following, last
+from noisewise.studies.harness.fit import best, following, last
 
 PAPER = (
     "Xia, Liu, Han, Gong, Wang, Ge and Chang, Robust Early-Learning: Hindering the Memorization of Noisy Labels, ICLR"

@@ -11,7 +11,8 @@ from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.curves import best, following, last, least
+from noisewise.studies.harness.fit import best, following, last
+from noisewise.studies.harness.statistics import least
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

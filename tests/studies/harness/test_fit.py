@@ -8,7 +8,8 @@ import pytest
 
 from noisewise.compute import Result
 from noisewise.errors import BadInput
-from noisewise.studies.harness.curves import best, best_epoch, curve, following, last, least
+from noisewise.studies.harness.fit import best, best_epoch, curve, following, last
+from noisewise.studies.harness.statistics import least
 from noisewise.training.optim import build_optimizer
 
 SMALL = {"source": "digits", "model": "mlp:16", "rows": 100, "tested": 80, "seed": 0, "batch_size": 20}
@@ -61,7 +62,7 @@ def test_the_first_beta_falls_once(tmp_path, monkeypatch):
 def test_what_cannot_be_done_is_refused(tmp_path):
     with pytest.raises(BadInput, match="is of Adam, but the optimizer is 'sgd'"):
         curve(method="ce", epochs=2, scratch=tmp_path / "a", beta_from=1, **SMALL)
-    with pytest.raises(BadInput, match="keep='none' is no parameter"):
+    with pytest.raises(BadInput, match="keep='none' is not a parameter"):
         curve(method="ce", epochs=1, scratch=tmp_path / "b", keep={"w": "none"}, **SMALL)
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from noisewise.compute import Result, Task
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.learned.learned_loss import LearnedLoss
 from noisewise.methods.transition.glc import GoldLossCorrection
 from noisewise.studies.harness.data import draw
-from noisewise.studies.harness.followed import Watch, best, follow, followed, following, learned_values
+from noisewise.studies.harness.fit import follow, redrawn_curve
+from noisewise.studies.harness.observers import MethodObserver, learned_values
 from noisewise.training.method import Task as Sizes
 
 SMALL = {"model": "mlp:16", "epochs": 3, "rows": 200, "tested": 50}
@@ -40,7 +40,7 @@ def test_a_source_without_test_rows_is_refused():
 
 
 def test_hyper_parameters_of_a_learned_loss_are_read():
-    found = followed("digits", "learned-loss:base=poly-soft,lr=0.1", trusted=30, seed=0, **SMALL)
+    found = redrawn_curve("digits", method="learned-loss:base=poly-soft,lr=0.1", trusted=30, seed=0, **SMALL)
     history = found["history"]
     assert np.ptp(history["value_0"]) > 0
     assert np.ptp(history["value_1"]) > 0
@@ -58,11 +58,13 @@ def test_a_learned_loss_starts_at_its_own_values():
 
 
 def test_rates_and_decays_are_read():
-    found = followed("digits", "hypergradient", lr=0.01, schedule="constant", seed=0, **SMALL)["history"]
+    found = redrawn_curve("digits", method="hypergradient", lr=0.01, schedule="constant", seed=0, **SMALL)["history"]
     assert found["lr"].iloc[-1] > 0.0105
-    decays = followed("digits", "hypergradient:learn=weight-decay,decay=0.01", trusted=30, seed=0, **SMALL)["history"]
+    decays = redrawn_curve("digits", method="hypergradient:learn=weight-decay,decay=0.01", trusted=30, seed=0, **SMALL)[
+        "history"
+    ]
     assert decays["decay"].iloc[-1] != 0.01
-    plain = followed("digits", "ce", lr=0.01, schedule="constant", seed=0, **SMALL)["history"]
+    plain = redrawn_curve("digits", method="ce", lr=0.01, schedule="constant", seed=0, **SMALL)["history"]
     assert (plain["lr"] == 0.01).all()
     assert "decay" not in plain
 
@@ -72,23 +74,14 @@ def test_the_error_of_a_transition_by_hand():
     x, truth = np.zeros((8, 2), np.float32), np.array([0, 0, 0, 0, 1, 1, 1, 1])
     given = np.array([1, 0, 0, 0, 1, 1, 1, 1])
     data = Dataset(x, given, ("a", "b"), "vector", name="own", truth=truth)
-    row = Watch(data)._read(GoldLossCorrection(torch.eye(2), 0.1), None)
+    row = MethodObserver(data).learned(GoldLossCorrection(torch.eye(2), 0.1), None)
     assert row["transition_error"] == pytest.approx(0.25)
 
 
 def test_interrupted_trainings_go_on(tmp_path):
     data = draw("digits", 200, 50, "symmetric:0.4", 0, 30, redraw=True)
-    whole = follow(data, "glc", "mlp:16", 4)
-    follow(data, "glc", "mlp:16", 4, scratch=tmp_path)
-    again = follow(data, "glc", "mlp:16", 4, scratch=tmp_path)
+    whole = follow(data, method="glc", model="mlp:16", epochs=4)
+    follow(data, tmp_path, method="glc", model="mlp:16", epochs=4)
+    again = follow(data, tmp_path, method="glc", model="mlp:16", epochs=4)
     assert again["test_accuracy"] == whole["test_accuracy"]
     assert len(again["history"]) == 4
-
-
-def test_the_best_of_some_results():
-    task = following(source="digits", method="ce", model="mlp:16", epochs=1)
-    assert isinstance(task, Task)
-    items = [Result(task, {"value": value}, 1.0, "here") for value in (0.2, None, 0.5, 0.3)]
-    assert best(items, "value") is items[2]
-    with pytest.raises(BadInput, match="no run"):
-        best([], "value")
