@@ -1,13 +1,16 @@
+import hashlib
 import json
 
 import pandas as pd
 import pytest
 
 from noisewise.bench.bench import bench
-from noisewise.bench.grid import Job, expand, read_spec
+from noisewise.bench.grid import expand, read_spec
 from noisewise.bench.leaderboard import tables, to_html, to_markdown
 from noisewise.compute import SerialEngine, run
 from noisewise.errors import BadInput
+from noisewise.run.experiment import Experiment
+from noisewise.training import Config
 
 SPEC = {
     "name": "t",
@@ -21,13 +24,44 @@ SPEC = {
 def test_a_grid_is_the_product_of_its_lists_and_trusted_rows_go_to_those_who_need_them():
     jobs = expand({**SPEC, "seed": [0, 1]})
     assert len(jobs) == 8
-    assert {j.arguments["method"]: "trusted" in j.arguments for j in jobs} == {"ce": False, "meta-weight-net": True}
+    assert {j.stated["method"]: "trusted" in j.stated for j in jobs} == {"ce": False, "meta-weight-net": True}
     assert len({j.key for j in jobs}) == 8
+
+
+def test_runs_that_were_finished_by_earlier_versions_are_found():
+    """Keys as the version of the first release computed them."""
+    spec = {
+        "name": "golden",
+        "source": ["digits", "table.csv"],
+        "corrupt": ["symmetric:0.4", "pair:0.45+longtail:100"],
+        "method": ["ce", "meta-weight-net", "cdr:tau=0.4+gce"],
+        "model": "mlp:32",
+        "trusted": 50,
+        "seed": [0, 1],
+        "epochs": 20,
+        "milestones": [0.3, 0.6],
+        "lr": 0.05,
+        "probe": "fisher",
+        "labels": "y",
+        "rows": 200,
+        "noise_rate": 0.4,
+        "for": [{"method": "ce", "corrupt": "symmetric:0.4", "lr": 0.01}],
+    }
+    keys = [trial.key for trial in expand(spec)]
+    assert (len(keys), keys[0], keys[8], keys[23]) == (24, "2e0f4f0b04f68137", "9d094be199dbf097", "e611d8ec34d1ac99")
+    assert hashlib.sha256(" ".join(keys).encode()).hexdigest()[:16] == "f17b4839a373fc63"
+    assert [trial.key for trial in expand({"source": "digits", "method": "ce"})] == ["ea376efa11b97fda"]
+
+
+def test_what_the_spec_states_is_what_is_trained():
+    (trial,) = expand({"source": "digits", "method": "elr", "seed": 3, "milestones": [0.2, 0.9], "probe": "label-fit"})
+    config = Config(seed=3, milestones=(0.2, 0.9))
+    assert trial.experiment == Experiment("digits", "elr", observe="label-fit", config=config)
 
 
 def test_exceptions_change_the_runs_they_match():
     jobs = expand({**SPEC, "for": [{"method": "ce", "corrupt": "pair:0.2", "lr": 0.5}]})
-    changed = [j.arguments for j in jobs if j.arguments.get("lr") == 0.5]
+    changed = [j.stated for j in jobs if j.stated.get("lr") == 0.5]
     assert [(a["method"], a["corrupt"]) for a in changed] == [("ce", "pair:0.2")]
 
 
@@ -38,6 +72,9 @@ def test_exceptions_change_the_runs_they_match():
         ({"method": "ce"}, "source"),
         ({**SPEC, "epoch": 3}, "epochs"),
         ({**SPEC, "method": "ecr"}, "elr|ce"),
+        ({**SPEC, "epochs": [3, 0]}, "epochs=0"),
+        ({**SPEC, "corrupt": "symetric:0.2"}, "symmetric"),
+        ({**SPEC, "model": "mpl"}, "mlp"),
     ],
 )
 def test_bad_specs_are_refused(spec, words):
@@ -97,7 +134,7 @@ def test_leaderboards_escape_and_show_spread():
 
 
 def test_a_failed_job_says_why(tmp_path):
-    job = Job({"source": "nowhere", "method": "ce", "epochs": 1})
+    (job,) = expand({"source": "nowhere", "method": "ce", "epochs": 1})
     (done,) = run([job], tmp_path, SerialEngine())
     assert done.error is not None
     assert "nowhere" in done.error

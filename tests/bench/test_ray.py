@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from noisewise.bench.bench import bench
-from noisewise.bench.grid import Job, expand
+from noisewise.bench.grid import Trial, expand
 from noisewise.compute import LocalEngine, RayEngine, SerialEngine, run
 from noisewise.errors import BadInput
 
@@ -21,7 +21,7 @@ class Away(SerialEngine):
 def test_the_files_of_a_run_come_back_whether_or_not_its_source_was_sent(tmp_path, monkeypatch):
     (job,) = expand({"source": "digits", **SMALL})
     (sent,) = run([job], tmp_path / "sent", Away())
-    monkeypatch.setattr(Job, "read_input", lambda self: None)
+    monkeypatch.setattr(Trial, "read_input", lambda self: None)
     (named,) = run([job], tmp_path / "named", Away())
     names = {path.name for path in named.folder.iterdir()}
     assert {"run.json", "history.parquet", "samples.parquet", "model.safetensors"} <= names
@@ -63,7 +63,7 @@ def test_a_grid_on_ray_equals_the_one_here_reports_failures_and_goes_on(tmp_path
     assert failed.error.startswith("BadInput: ")
     assert "nowhere" in failed.error
     assert sorted(done.cached for done in again) == [False, True, True]
-    job = Job({"source": "digits", **SMALL, "seed": 3})
+    (job,) = expand({"source": "digits", **SMALL, "seed": 3})
     (here,) = run([job], tmp_path / "local", LocalEngine(2))
     there = tmp_path / "ray" / "runs" / job.key
     assert (there / "model.safetensors").read_bytes() == (here.folder / "model.safetensors").read_bytes()

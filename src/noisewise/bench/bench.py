@@ -39,15 +39,15 @@ def bench(
         BadInput: a spec that cannot be expanded; an unwritable folder.
     """
     plain = spec if isinstance(spec, dict) else read_spec(spec)
-    jobs, folder, name = expand(plain), Path(out), str(plain.get("name", "bench"))
-    if isinstance(engine, RayEngine) and all(job.arguments.get("device") == "cpu" for job in jobs):
+    trials, folder, name = expand(plain), Path(out), str(plain.get("name", "bench"))
+    if isinstance(engine, RayEngine) and all(trial.experiment.config.device == "cpu" for trial in trials):
         engine = replace(engine, gpu=False)
-    for done in run(jobs, folder / "runs", engine):
+    for done in run(trials, folder / "runs", engine):
         if on_done:
             on_done(done)
         if not done.cached:
-            report(name, collect(jobs, folder / "runs"), folder)
-    results = collect(jobs, folder / "runs")
+            report(name, collect(trials, folder / "runs"), folder)
+    results = collect(trials, folder / "runs")
     report(name, results, folder)
     return results
 

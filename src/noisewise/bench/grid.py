@@ -1,4 +1,4 @@
-"""From a TOML spec to the runs of a grid.
+"""From a TOML spec to the experiments of a grid.
 
     name = "fashion-mnist"
     source = "fashion-mnist"
@@ -6,20 +6,21 @@
     method = ["ce", "elr", "coteaching"]
     seed = [0, 1]
     epochs = 20
-    trusted = 1000                                     # set aside only for methods that need trusted rows
+    trusted = 1000                                     # only for methods that need trusted rows
 
-    [[for]]                                            # runs that match `method` (and others) change
+    [[for]]                                            # what changes in runs of this method, model, ...
     method = "glc"
     lr = 0.05
 
-A list is an axis, the last one fastest; `milestones` stays a list.
+A key is a field of `Experiment` or of `Config`, or `probe`. A list is an axis, the last one fastest; `milestones` stays
+a list.
 """
 
 from __future__ import annotations
 
 import itertools
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +29,44 @@ from noisewise.data.portable import portable
 from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, card
+from noisewise.run.experiment import Experiment
 from noisewise.spec import parse
 from noisewise.training.config import Config
 
-RUN_KEYS = ("source", "labels", "rows", "corrupt", "method", "model", "trusted", "noise_rate", "probe")
-SETTINGS = tuple(Config.__dataclass_fields__)
+KEYS = (
+    *(field.name for field in fields(Experiment) if field.name not in ("config", "data_dir")),
+    "probe",
+    *(field.name for field in fields(Config)),
+)
+MATCHED = ("method", "corrupt", "model", "source")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run of a grid: the keyword arguments of `noisewise.train`."""
+class Trial:
+    """An experiment of a grid, computed into a folder (see `compute.Computation` and `compute.computation.WithInput`).
 
-    arguments: dict[str, Any]
+    Attributes:
+        experiment: what is trained.
+        stated: what the spec states of it, by key.
+    """
+
+    experiment: Experiment
+    stated: dict[str, Any]
 
     @property
     def key(self) -> str:
-        """The folder name: a hash of the arguments, so that the same run is never computed twice."""
-        return digest(self.arguments)
+        """The name of its folder: a hash of what the spec states."""
+        return digest(self.stated)
 
     @property
     def title(self) -> str:
         """For progress lines."""
-        return " ".join(
-            str(self.arguments[k]) for k in ("source", "corrupt", "method", "model", "seed") if k in self.arguments
-        )
+        return self.experiment.title
 
     @property
     def input_name(self) -> tuple[str, str | None]:
-        """Its source and label column; see `compute.computation.WithInput`."""
-        return self.arguments["source"], self.arguments.get("labels")
+        """The source and the label column."""
+        return self.experiment.source_name, self.experiment.labels
 
     def read_input(self) -> Dataset:
         """The data set of the source, as arrays.
@@ -68,19 +78,16 @@ class Job:
         return portable(load(source, labels=labels))
 
     def finished(self, folder: Path) -> bool:
-        """See `compute.Computation`."""
+        """Whether the folder holds the results."""
         return (folder / "run.json").exists()
 
     def compute(self, folder: Path) -> None:
-        """Train into the folder, going on from a checkpoint there; see `compute.Computation`."""
-        self.compute_from(folder, self.arguments["source"])
+        """Train into the folder, from a checkpoint there if there is one."""
+        self.compute_from(folder, None)
 
-    def compute_from(self, folder: Path, given: Dataset | str) -> None:
-        """`compute` from a data set that was read already, or a source."""
-        from noisewise.run.train import train
-
-        further = {name: value for name, value in self.arguments.items() if name != "source"}
-        train(given, out=folder, report=False, resume=True, **further)
+    def compute_from(self, folder: Path, given: Dataset | None) -> None:
+        """`compute`, with the data set of the source if it is given."""
+        self.experiment.run(folder, resume=True, report=False, loaded=given)
 
 
 def read_spec(path: str | Path) -> dict[str, Any]:
@@ -97,37 +104,36 @@ def read_spec(path: str | Path) -> dict[str, Any]:
         raise BadInput(f"the bench spec {path} is not TOML: {error}") from error
 
 
-def expand(spec: dict[str, Any]) -> list[Job]:
-    """All runs of a spec, in the order of its lists, the last axis fastest.
+def expand(spec: dict[str, Any]) -> list[Trial]:
+    """All experiments of a spec, each once, in the order of its lists, the last axis fastest.
 
     Raises:
-        BadInput: an unknown key, a missing source or method, an unknown method.
+        BadInput: an unknown key, a missing source or method, or a value that is not legal.
     """
-    known = (*RUN_KEYS, *SETTINGS)
     for table in (spec, *spec.get("for", [])):
         for key in table:
-            if key not in (*known, "name", "for"):
-                raise BadInput(f"the bench spec has an unknown key {key!r}{nearest(key, known)}")
+            if key not in (*KEYS, "name", "for"):
+                raise BadInput(f"the bench spec has an unknown key {key!r}{nearest(key, KEYS)}")
     for key in ("source", "method"):
         if key not in spec:
             raise BadInput(f"the bench spec lacks {key!r}")
     axes = {
         key: value if isinstance(value, list) and key != "milestones" else [value]
         for key, value in spec.items()
-        if key in known
+        if key in KEYS
     }
-    jobs = [
-        _job(dict(zip(axes, values, strict=True)), spec.get("for", [])) for values in itertools.product(*axes.values())
+    trials = [
+        _trial(dict(zip(axes, values, strict=True)), spec.get("for", []))
+        for values in itertools.product(*axes.values())
     ]
-    return list({job.key: job for job in jobs}.values())
+    return list({trial.key: trial for trial in trials}.values())
 
 
-def _job(arguments: dict[str, Any], exceptions: list[dict[str, Any]]) -> Job:
+def _trial(stated: dict[str, Any], exceptions: list[dict[str, Any]]) -> Trial:
     for exception in exceptions:
-        matched = {k: v for k, v in exception.items() if k in ("method", "corrupt", "model", "source")}
-        if all(arguments.get(k) in (v if isinstance(v, list) else [v]) for k, v in matched.items()):
-            arguments = {**arguments, **{k: v for k, v in exception.items() if k not in matched}}
-    terms = parse(arguments["method"], METHODS)
-    if not any(card(term.name).needs_trusted for term in terms):
-        arguments = {k: v for k, v in arguments.items() if k != "trusted"}
-    return Job(dict(sorted(arguments.items())))
+        matched = {k: v for k, v in exception.items() if k in MATCHED}
+        if all(stated.get(k) in (v if isinstance(v, list) else [v]) for k, v in matched.items()):
+            stated = {**stated, **{k: v for k, v in exception.items() if k not in matched}}
+    if not any(card(term.name).needs_trusted for term in parse(stated["method"], METHODS)):
+        stated = {k: v for k, v in stated.items() if k != "trusted"}
+    return Trial(Experiment.of(**stated), dict(sorted(stated.items())))

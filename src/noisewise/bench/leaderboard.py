@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from noisewise.bench.grid import Job
+from noisewise.bench.grid import Trial
 
 GROUP = ["source", "corrupt", "model"]
 ACCURACIES = {
@@ -22,17 +22,17 @@ ACCURACIES = {
 }
 
 
-def collect(jobs: list[Job], folder: Path) -> pd.DataFrame:
-    """One row per finished job: its arguments and what `run.json` says."""
+def collect(trials: list[Trial], folder: Path) -> pd.DataFrame:
+    """One row per finished experiment: what the spec states and what `run.json` says."""
     rows = []
-    for job in jobs:
-        path = folder / job.key / "run.json"
+    for trial in trials:
+        path = folder / trial.key / "run.json"
         if path.exists():
             metrics = json.loads(path.read_text(encoding="utf-8"))
-            plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in job.arguments}
+            plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in trial.stated}
             chosen = metrics.get("selection") or {}
             by_rule = {f"test_accuracy_by_{rule}": value["test_accuracy"] for rule, value in chosen.items()}
-            rows.append({"key": job.key, **job.arguments, **plain, **by_rule})
+            rows.append({"key": trial.key, **trial.stated, **plain, **by_rule})
     return pd.DataFrame(rows)
 
 

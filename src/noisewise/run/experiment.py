@@ -199,13 +199,16 @@ class Experiment:
         """The model as text; None is the default for the data."""
         return self.model if self.model is None or isinstance(self.model, str) else type(self.model).__name__
 
-    def data(self) -> Dataset:
+    def data(self, loaded: Dataset | None = None) -> Dataset:
         """Load the source, take the subset, corrupt and split it; the truth is kept where it is known.
+
+        Args:
+            loaded: the data set of the source, if it has been loaded already.
 
         Raises:
             BadInput: a source that cannot be read, or that does not have what is asked for.
         """
-        seed, source = self.config.seed, self.source
+        seed, source = self.config.seed, self.source if loaded is None else loaded
         data = source if isinstance(source, Dataset) else load(source, labels=self.labels, data_dir=self.data_dir)
         if self.rows is not None:
             data = subset(data, self.rows, seed)
@@ -254,6 +257,7 @@ class Experiment:
         resume: bool = False,
         report: bool = True,
         observers: Iterable[Observer] = (),
+        loaded: Dataset | None = None,
     ) -> Run:
         """Train.
 
@@ -262,12 +266,13 @@ class Experiment:
             resume: continue from the checkpoint in the folder, if there is one.
             report: whether `report.html` is written too.
             observers: in addition to those of `observe`.
+            loaded: the data set of the source, if it has been loaded already.
 
         Raises:
             BadInput: whatever cannot be done as asked.
             Diverged: the loss became infinite or NaN.
         """
-        folder, data = None if folder is None else Path(folder), self.data()
+        folder, data = None if folder is None else Path(folder), self.data(loaded)
         training = self.training(data, observers, folder=folder and folder / "checkpoint", resume=resume)
         build(self.method)(training)
         training.finish()
