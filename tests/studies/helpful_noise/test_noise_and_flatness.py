@@ -34,7 +34,7 @@ def planted(changed=None, noisy=None, clean=None):
         }
         values |= (changed or {}).get(arm, {}) | ((noisy if wrong else clean) or {}).get(arm, {})
         items.append(Result(task, values, 1.0, "here"))
-    claims = study.judged(Results("cpu", tuple(items)))
+    claims = study.judged(Results(study.scale("cpu"), tuple(items)))
     return {claim.id for claim in claims if not claim.holds}
 
 

@@ -41,7 +41,7 @@ def planted(arm=None, ratio=None, **others):
                 "walked": {},
             }[task.name] | others.get(task.name, {})
         items.append(Result(task, values, 1.0, "here"))
-    claims = study.judged(Results("cpu", tuple(items)))
+    claims = study.judged(Results(study.scale("cpu"), tuple(items)))
     return {claim.id for claim in claims if not claim.holds}
 
 
