@@ -61,7 +61,7 @@ def measured(results: Results) -> dict[str, float]:
     return {
         "closed-form": max(sampled["by_filter"].max(), sampled["by_output"].max()),
         "critical": turns["gradient"].max(),
-        "stability": (turns["ratio"] / threshold(turns["patches"]) - 1).abs().max(),
+        "stability": (turns["ratio"] / turns["patches"].map(threshold) - 1).abs().max(),
         "trapped": lost["none"],
         "annealed": lost["annealed"],
         "accurate": found["annealed"],
