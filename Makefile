@@ -8,18 +8,22 @@ DEMO ?= demo
 RESULTS ?= runs/e2e
 STUDIES ?= runs/studies
 SCALE ?= cpu
+WORKERS ?= 2
 # What `make e2e` must reach: the largest error of the noise rate, and the smallest value per key of summary.json.
 E2E_RATE_ERROR := 0.03
 E2E_LEAST := auroc=0.97 average_precision=0.93 f1=0.88
 RUN := $(VENV)/bin
 QUIET_PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+TEST = $(RUN)/python -m pytest -n $(WORKERS) -m "not slow" -q
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow lint docs gallery e2e clean
+.PHONY: help install demo test test-portable slow lint docs gallery e2e clean
 
 help:
 	@echo "make demo   find injected label errors in a small data set"
 	@echo "make test   run the tests (minutes)"
+	@echo "make test-portable  run the tests as two other processors would compute them"
 	@echo "make lint   check format, style and types"
 	@echo "make slow   run the tests marked slow"
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
@@ -48,7 +52,12 @@ demo: $(VENV)/.installed
 	$(RUN)/noisewise audit digits --corrupt symmetric:0.2 --out $(DEMO)
 
 test: $(VENV)/.installed-tools
-	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n 2 -m "not slow" -q
+	OMP_NUM_THREADS=1 $(TEST)
+
+# What another processor computes: kernels and BLAS for any x86-64, then those for AVX2 on two threads.
+test-portable: $(VENV)/.installed-tools
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Prescott $(TEST)
+	OMP_NUM_THREADS=2 ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2 OPENBLAS_CORETYPE=Haswell $(TEST)
 
 slow: $(VENV)/.installed-tools
 	$(RUN)/python -m pytest -m slow -q || [ $$? -eq 5 ] # 5: there is none

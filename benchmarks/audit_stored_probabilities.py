@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cleanlab.count import num_label_issues
@@ -83,7 +84,7 @@ def f1(named: np.ndarray, wrong: np.ndarray) -> float:
     return float(2 * (named & wrong).sum() / (named.sum() + wrong.sum()))
 
 
-def page(lines: list[dict[str, object]]) -> str:
+def page(lines: list[dict[str, Any]]) -> str:
     head = (
         "# The audit on stored probabilities of strong networks\n\n"
         "    python benchmarks/audit_stored_probabilities.py PATH/src/experiments --out docs/results/audit-stored\n\n"

@@ -151,7 +151,7 @@ def short(frame: pd.DataFrame) -> str:
         (f"The same, {BUDGETS[0][0]}", gaps[free & cheap].iloc[0]),
         ("You have some trusted rows", gaps[gaps["trusted"]].iloc[0]),
         ("You have none and want the smallest worst case", gaps[free].sort_values("worst").iloc[0]),
-        ("Plain training", gaps.loc["ce"]),
+        ("Plain training", gaps.loc[["ce"]].iloc[0]),
     ]
     return "\n".join(f"- {asked}: `{row.name}`, {_said(row)}." for asked, row in lines)
 

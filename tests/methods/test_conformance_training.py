@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -97,13 +98,15 @@ class Counter:
 
 @pytest.fixture(scope="module")
 def uninterrupted(few):
-    """By name, the outcome of every method's training and how often it called back."""
-    found = {}
-    for name, case in CASES.items():
+    """`uninterrupted(name)` gives the outcome of a method's training and how often it called back; trained once."""
+
+    @cache
+    def trained(name):
         counters = {"on_epoch": Counter(), "on_progress": Counter()}
-        left = outcome(run(few, case.spec, observers=[Callbacks(**counters)]))
-        found[name] = left, {callback: counter.calls for callback, counter in counters.items()}
-    return found
+        left = outcome(run(few, CASES[name].spec, observers=[Callbacks(**counters)]))
+        return left, {callback: counter.calls for callback, counter in counters.items()}
+
+    return trained
 
 
 def check_resumes(data, spec, folder, expected, **kill):
@@ -118,7 +121,7 @@ def check_resumes(data, spec, folder, expected, **kill):
 @everywhere
 def test_interrupted_and_resumed_is_uninterrupted(name, callback, when, few, uninterrupted, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
-    expected, calls = uninterrupted[name]
+    expected, calls = uninterrupted(name)
     if not calls[callback]:
         pytest.skip(f"{name} has no progress within an epoch that could be interrupted")
     kill = Counter(when if when > 0 else calls[callback] + 1 + when)
@@ -161,10 +164,11 @@ def test_checkpoints_of_different_epochs_differ(name, few, tmp_path, monkeypatch
 
 @everywhere
 def test_the_seed_decides(name, few, uninterrupted):
+    left, _ = uninterrupted(name)
     torch.rand(3)
-    assert same(outcome(run(few, CASES[name].spec)), uninterrupted[name][0])
+    assert same(outcome(run(few, CASES[name].spec)), left)
     other = outcome(run(few, CASES[name].spec, replace(SHORT, seed=1)))
-    assert not same(other, uninterrupted[name][0])
+    assert not same(other, left)
 
 
 @everywhere
