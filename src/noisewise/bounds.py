@@ -184,4 +184,5 @@ def _flags(signature: inspect.Signature) -> dict[str, Bound]:
 
 
 def _number(value: Any, kind: type[Any] = Real) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and not math.isnan(value)
+    # Only NaN differs from itself; math.isnan fails on integers beyond the range of floats.
+    return isinstance(value, kind) and not isinstance(value, bool) and bool(value == value)

@@ -98,7 +98,7 @@ def test_all_cnn_by_the_word_gives_no_logit_below_zero():
         logits = net(torch.randn(4, 3, 32, 32))
     assert logits.shape == (4, 10)
     assert (logits >= 0).all()
-    with pytest.raises(BadInput, match="all-cnn: last='conv' must be 'linear' or 'relu'"):
+    with pytest.raises(BadInput, match="all-cnn: last='conv' must be one of linear, relu"):
         build("all-cnn:last=conv", (32, 32, 3), 10)
 
 

@@ -71,7 +71,7 @@ def test_which_rows_stay_is_drawn():
 @pytest.mark.parametrize("name", ["longtail", "step"])
 @pytest.mark.parametrize("ratio", ["0.5", "0", "-1", "nan", "inf", "true", "none", "many", "1e7"])
 def test_a_ratio_is_a_number_from_1(name, ratio):
-    with pytest.raises(BadInput, match=f"ratio of '{name}' must be a number from 1 to 1e6, not"):
+    with pytest.raises(BadInput, match=f"{name}: ratio=.* must lie between 1 and 1000000"):
         corrupt(rows(9, 9), f"{name}:{ratio}")
 
 
@@ -92,5 +92,5 @@ def test_a_step_has_two_sides(small, wrong):
 
 @pytest.mark.parametrize("small", ["-0.1", "2", "x", "true"])
 def test_the_share_of_small_classes_is_a_share(small):
-    with pytest.raises(BadInput, match="small of 'step' must be a number from 0 to 1"):
+    with pytest.raises(BadInput, match=r"step: small=.* must lie between 0 and 1"):
         corrupt(rows(9, 9, 9), f"step:2,small={small}")

@@ -204,11 +204,11 @@ def test_texts_are_refused(spec, tmp_path):
 @pytest.mark.parametrize(
     "spec, reason",
     [
-        ("blur:0", "size of 'blur' must be a whole number from 1, not 0"),
-        ("blur:2.5", "whole number from 1, not 2.5"),
-        ("blur:true", "whole number from 1, not True"),
+        ("blur:0", "blur: size=0 must be a whole number of at least 1"),
+        ("blur:2.5", "blur: size=2.5 must be a whole number of at least 1"),
+        ("blur:true", "blur: size=True must be a whole number of at least 1"),
         ("blur:5", "blur:5 must be smaller than both sides of the images, which are 6x5"),
-        ("blur:2,antialias=1", "'antialias' of 'blur' must be true or false, not 1"),
+        ("blur:2,antialias=1", "blur: antialias=1 must be true or false"),
         ("blur", "blur needs 'size'"),
         ("vflip:2", "takes no arguments"),
     ],

@@ -115,7 +115,7 @@ def test_a_file_that_is_no_matrix_is_refused(vectors, tmp_path):
         (f"matrix:{tmp_path / 't.npy'}", "does not hold a table"),
         (f"matrix:{tmp_path / 'gone.npy'}", "cannot read .*No such file"),
         (f"matrix:{tmp_path}", "must be a .npy or a .csv"),
-        ("matrix:3", "must be the path of a .npy or .csv file, not 3"),
+        ("matrix:3", "matrix: file=3 must be the path of a .npy or .csv file"),
     ]:
         with pytest.raises(BadInput, match=reason):
             corrupt(vectors(n=30, k=3), spec)

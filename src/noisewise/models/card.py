@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from noisewise.bounds import Bound, bounded
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,11 +34,17 @@ class ModelCard:
     departures: str = "none known"
 
 
-def with_card(card: ModelCard) -> Callable[[Function], Function]:
-    """Decorator that attaches a card to the function that builds a model."""
+def with_card(card: ModelCard, bounds: Mapping[str, Bound] | None = None) -> Callable[[Function], Function]:
+    """Decorator of a function that builds a model: attaches the card and checks options at every call.
+
+    Args:
+        card: description of the model.
+        bounds: legal values by option. Options that are true or false by default need no entry.
+    """
 
     def mark(function: Function) -> Function:
-        function.card = card  # type: ignore[attr-defined]
-        return function
+        checked = bounded(card.name, bounds or {})(function)
+        checked.card = card  # type: ignore[attr-defined]
+        return checked
 
     return mark

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from noisewise.errors import BadInput
+from noisewise.bounds import one_of
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, he_forward
@@ -26,7 +26,8 @@ LAYERS = ((96, 3, 1), (96, 3, 1), (192, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3
         example="all-cnn:last=linear",
         departures="the last 1x1 convolution comes after the mean over all positions, which gives the same logits; it "
         "has neither normalisation nor ReLU, except with last=relu, which follows the published list of layers exactly",
-    )
+    ),
+    {"last": one_of("linear", "relu")},
 )
 def all_cnn(shape: tuple[int, ...], classes: int, last: str = "linear") -> nn.Sequential:
     """3x3 convolutions 96, 96, 192 (stride 2), 192, 192, 192 (stride 2), 192, 1x1 convolutions 192 and K, and the mean.
@@ -41,8 +42,6 @@ def all_cnn(shape: tuple[int, ...], classes: int, last: str = "linear") -> nn.Se
         BadInput: the inputs are vectors, or `last` is another word.
     """
     _, _, channels = checks.image("all-cnn", shape)
-    if last not in ("linear", "relu"):
-        raise BadInput(f"all-cnn: last={last!r} must be 'linear' or 'relu'")
     layers: list[nn.Module] = []
     for outputs, size, stride in LAYERS:
         layers += _conv(channels, outputs, size, stride)

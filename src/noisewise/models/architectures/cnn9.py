@@ -26,7 +26,8 @@ SMALLEST = 28
         example="cnn9:dropout=0.25",
         smallest=SMALLEST,
         departures="dropout removes whole channels, as in the authors' program, but only in training",
-    )
+    ),
+    {"dropout": checks.DROPOUT},
 )
 def cnn9(shape: tuple[int, ...], classes: int, dropout: float = 0.25) -> nn.Sequential:
     """Three blocks of three 3x3 convolutions; the last block has no padding.
@@ -40,15 +41,14 @@ def cnn9(shape: tuple[int, ...], classes: int, dropout: float = 0.25) -> nn.Sequ
         BadInput: the inputs are vectors, or dropout is outside [0, 1).
     """
     _, _, channels = checks.image("cnn9", shape)
-    share = checks.dropout("cnn9", dropout)
     return nn.Sequential(
         PadTo(SMALLEST),
         *_block(channels, (128, 128, 128), padding=1),
         nn.MaxPool2d(2),
-        nn.Dropout2d(share),
+        nn.Dropout2d(dropout),
         *_block(128, (256, 256, 256), padding=1),
         nn.MaxPool2d(2),
-        nn.Dropout2d(share),
+        nn.Dropout2d(dropout),
         *_block(256, (512, 256, 128), padding=0),
         MeanPool(),
         nn.Linear(128, classes),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MaxPool, PadTo, conv3x3
@@ -36,7 +37,8 @@ class Residual(nn.Module):
         parameters="116,714 on 28x28x1 images and 10 classes",
         example="fast:width=32",
         smallest=SMALLEST,
-    )
+    ),
+    {"width": whole(1)},
 )
 def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential:
     """Six 3x3 convolutions behind a strided stem, a maximum over positions, and one linear layer.
@@ -50,7 +52,7 @@ def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential
         BadInput: the inputs are vectors, or the width is not a whole number from 1.
     """
     _, _, channels = checks.image("fast", shape)
-    w = checks.positive("fast", "width", width)
+    w = width
     return nn.Sequential(
         PadTo(SMALLEST),
         nn.Conv2d(channels, w, 4, stride=2, padding=1, bias=False),

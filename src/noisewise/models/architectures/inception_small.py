@@ -77,7 +77,6 @@ def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True) -> 
         BadInput: the inputs are vectors, or norm is not true or false.
     """
     _, _, channels = checks.image("inception-small", shape)
-    norm = checks.switch("inception-small", "norm", norm)
     return he_forward(
         nn.Sequential(
             _conv(channels, 96, 3, norm),

@@ -20,7 +20,8 @@ from noisewise.models.layers import MeanPool, conv3x3, he_initialise
         paper="Zagoruyko and Komodakis, BMVC 2016",
         parameters="36,479,194 on 32x32x3 images and 10 classes; the paper says 36.5M",
         example="wide-resnet-28-10:dropout=0.3",
-    )
+    ),
+    {"dropout": checks.DROPOUT},
 )
 def wide_resnet_28_10(shape: tuple[int, ...], classes: int, dropout: float = 0.0) -> nn.Sequential:
     """A stem of 16 channels and three stages of four pre-activated blocks.
@@ -34,7 +35,7 @@ def wide_resnet_28_10(shape: tuple[int, ...], classes: int, dropout: float = 0.0
         BadInput: the inputs are vectors, or dropout is outside [0, 1).
     """
     _, _, channels = checks.image("wide-resnet-28-10", shape)
-    blocks = stages(16, (160, 320, 640), depth=4, dropout=checks.dropout("wide-resnet-28-10", dropout))
+    blocks = stages(16, (160, 320, 640), depth=4, dropout=dropout)
     last = nn.Linear(640, classes)
     nn.init.zeros_(last.bias)
     return he_initialise(

@@ -15,8 +15,8 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise import checks
 from noisewise.noise.balance.class_sizes import keep_shares
+from noisewise.noise.checks import RATIO, Checked
 from noisewise.noise.corruption import CorruptionCard
 
 
@@ -26,7 +26,7 @@ def longtail_shares(ratio: float, k: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class LongTail:
+class LongTail(Checked):
     """Rows are dropped until class sizes fall exponentially.
 
     Args:
@@ -42,9 +42,7 @@ class LongTail:
         example="longtail:100",
         changes="rows",
     )
-
-    def __post_init__(self) -> None:
-        checks.ratio("longtail", "ratio", self.ratio)
+    bounds = {"ratio": RATIO}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with a long tail of classes.

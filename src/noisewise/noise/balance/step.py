@@ -16,13 +16,13 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import checks
 from noisewise.noise.balance.class_sizes import ROUNDING, keep_shares
+from noisewise.noise.checks import RATIO, SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Checked):
     """Rows of the last classes are dropped until they are `ratio` times smaller than the first ones.
 
     Args:
@@ -40,10 +40,7 @@ class Step:
         example="step:10",
         changes="rows",
     )
-
-    def __post_init__(self) -> None:
-        checks.ratio("step", "ratio", self.ratio)
-        checks.share("step", "small", self.small)
+    bounds = {"ratio": RATIO, "small": SHARE}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with two sizes of classes.

@@ -15,15 +15,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from noisewise.bounds import whole
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import checks
+from noisewise.noise.checks import Checked
 from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import check_images, rewrite, to_dtype
 
 
 @dataclass(frozen=True)
-class Blur:
+class Blur(Checked):
     """Every image is scaled to `size` x `size` pixels and back to its own size.
 
     Args:
@@ -41,10 +42,7 @@ class Blur:
         example="blur:8",
         changes="inputs",
     )
-
-    def __post_init__(self) -> None:
-        checks.whole("blur", "size", self.size)
-        checks.switch("blur", "antialias", self.antialias)
+    bounds = {"size": whole(1)}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with blurred images.

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from noisewise.bounds import whole
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import checks
+from noisewise.noise.checks import SCALE, Checked
 from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import blocks, check_not_text, count_changed, moments, reinput
 
@@ -32,7 +33,7 @@ PACE = 2.5
 
 
 @dataclass(frozen=True)
-class PGD:
+class PGD(Checked):
     """Every number of an input is moved by at most `eps`, against a surrogate network.
 
     Args:
@@ -53,11 +54,7 @@ class PGD:
         example="pgd:0.1,steps=3,batches=50",
         changes="inputs",
     )
-
-    def __post_init__(self) -> None:
-        checks.scale("pgd", "eps", self.eps)
-        checks.whole("pgd", "steps", self.steps)
-        checks.whole("pgd", "batches", self.batches)
+    bounds = {"eps": SCALE, "steps": whole(1), "batches": whole(1)}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with adversarial inputs.

@@ -17,16 +17,17 @@ from typing import ClassVar
 
 import numpy as np
 
+from noisewise.bounds import one_of
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import checks
+from noisewise.noise.checks import SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.confusions import CLASSES, confusion, identify, positions
 from noisewise.noise.labels.transition import draw, map_matrix
 
 
 @dataclass(frozen=True)
-class Asymmetric:
+class Asymmetric(Checked):
     """Every label of a confused class becomes the class it is confused with, with probability `rate`.
 
     Args:
@@ -51,13 +52,7 @@ class Asymmetric:
         paper="Patrini, Rozza, Menon, Nock and Qu, CVPR 2017",
         example="asymmetric:0.4",
     )
-
-    def __post_init__(self) -> None:
-        checks.share("asymmetric", "rate", self.rate)
-        checks.switch("asymmetric", "compat_blocks", self.compat_blocks)
-        checks.switch("asymmetric", "exact", self.exact)
-        checks.choice("asymmetric", "source", self.source, ("auto", *CLASSES))
-        checks.choice("asymmetric", "variant", self.variant, ("cdr", "sce"))
+    bounds = {"rate": SHARE, "source": one_of("auto", *CLASSES), "variant": one_of("cdr", "sce")}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with its published confusions in the given labels.

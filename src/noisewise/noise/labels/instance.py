@@ -27,7 +27,7 @@ from scipy.special import ndtr, ndtri
 
 from noisewise.data.dataset import Dataset, Inputs
 from noisewise.errors import BadInput
-from noisewise.noise import checks
+from noisewise.noise.checks import SCALE, SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import choose_exactly, pick
 
@@ -73,7 +73,7 @@ def instance_labels(
 
 
 @dataclass(frozen=True)
-class Instance:
+class Instance(Checked):
     """Every label changes with a probability, and to a class, that depend on the row's input.
 
     Args:
@@ -92,11 +92,7 @@ class Instance:
         paper="Xia et al., NeurIPS 2020",
         example="instance:0.4",
     )
-
-    def __post_init__(self) -> None:
-        checks.share("instance", "rate", self.rate)
-        checks.scale("instance", "scale", self.scale)
-        checks.switch("instance", "exact", self.exact)
+    bounds = {"rate": SHARE, "scale": SCALE}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with instance-dependent noise in its given labels."""

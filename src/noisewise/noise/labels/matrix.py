@@ -12,13 +12,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from noisewise.bounds import Bound
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise import checks
+from noisewise.noise.checks import Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw
 
 TOLERANCE = 1e-6
+PATH = Bound("be the path of a .npy or .csv file", lambda value: isinstance(value, str | Path))
 
 
 def read_matrix(path: str | Path) -> np.ndarray:
@@ -60,7 +62,7 @@ def check_transition(matrix: np.ndarray, k: int, origin: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class Matrix(Checked):
     """Every label is drawn from its class's row of a transition matrix.
 
     Args:
@@ -77,11 +79,7 @@ class Matrix:
         paper="Natarajan, Dhillon, Ravikumar and Tewari, NeurIPS 2013",
         example="matrix:transition.npy",
     )
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.file, str | Path):
-            raise BadInput(f"the file of 'matrix' must be the path of a .npy or .csv file, not {self.file!r}")
-        checks.switch("matrix", "exact", self.exact)
+    bounds = {"file": PATH}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with given labels drawn from this transition matrix."""

@@ -15,19 +15,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from noisewise.bounds import Bound
 from noisewise.data.dataset import Dataset
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
-from noisewise.noise import checks
+from noisewise.noise.checks import SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.gaussian import finite_moments, gaussian_like
 from noisewise.noise.inputs.rewriting import check_images, check_not_text, count_changed, reinput
 from noisewise.noise.inputs.white_noise import uniform_noise
 from noisewise.noise.labels.transition import choose_exactly
 
+SOURCE = Bound("be gaussian, noise or a data set", lambda value: isinstance(value, str))
+
 
 @dataclass(frozen=True)
-class OpenSet:
+class OpenSet(Checked):
     """Every input is replaced, with probability `rate`, by an input outside the classes.
 
     Args:
@@ -49,12 +52,7 @@ class OpenSet:
         example="openset:0.4",
         changes="inputs",
     )
-
-    def __post_init__(self) -> None:
-        checks.share("openset", "rate", self.rate)
-        checks.switch("openset", "exact", self.exact)
-        if not isinstance(self.source, str):
-            raise BadInput(f"the source of 'openset' must be gaussian, noise or a data set, not {self.source!r}")
+    bounds = {"rate": SHARE, "source": SOURCE}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with new inputs in some rows, and a record that lists the index of these rows.

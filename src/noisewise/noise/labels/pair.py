@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise import checks
+from noisewise.noise.checks import SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw, map_matrix
 
@@ -25,7 +25,7 @@ def pair_matrix(rate: float, k: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Checked):
     """Every label becomes the next class with probability `rate`.
 
     Args:
@@ -42,10 +42,7 @@ class Pair:
         paper="Han et al., NeurIPS 2018",
         example="pair:0.45",
     )
-
-    def __post_init__(self) -> None:
-        checks.share("pair", "rate", self.rate)
-        checks.switch("pair", "exact", self.exact)
+    bounds = {"rate": SHARE}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with pair noise in its given labels."""

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise import checks
+from noisewise.noise.checks import SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw
 
@@ -27,7 +27,7 @@ def symmetric_matrix(rate: float, k: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Symmetric:
+class Symmetric(Checked):
     """Every label becomes another class with probability `rate`.
 
     Args:
@@ -44,10 +44,7 @@ class Symmetric:
         paper="Ghosh, Kumar and Sastry, AAAI 2017",
         example="symmetric:0.4",
     )
-
-    def __post_init__(self) -> None:
-        checks.share("symmetric", "rate", self.rate)
-        checks.switch("symmetric", "exact", self.exact)
+    bounds = {"rate": SHARE}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with symmetric noise in its given labels."""

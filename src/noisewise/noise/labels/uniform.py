@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.noise import checks
+from noisewise.noise.checks import SHARE, Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import draw
 
@@ -25,7 +25,7 @@ def uniform_matrix(p: float, k: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Checked):
     """Every label is redrawn over all classes with probability `p`.
 
     Args:
@@ -42,10 +42,7 @@ class Uniform:
         paper="Hendrycks, Mazeika, Wilson and Gimpel, NeurIPS 2018",
         example="uniform:0.4",
     )
-
-    def __post_init__(self) -> None:
-        checks.share("uniform", "p", self.p)
-        checks.switch("uniform", "exact", self.exact)
+    bounds = {"p": SHARE}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with uniform noise in its given labels."""

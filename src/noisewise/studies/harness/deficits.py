@@ -18,12 +18,13 @@ import pandas as pd
 import torch
 from torch import nn
 
+from noisewise.bounds import check, whole
 from noisewise.catalogue import Catalogue
 from noisewise.compute import Task
 from noisewise.data.augment import Augment
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.models.checks import image, positive
+from noisewise.models.checks import image
 from noisewise.models.layers import MeanPool, he_forward
 from noisewise.noise import corrupt
 from noisewise.probes.build import looked_at
@@ -92,7 +93,7 @@ def sweep(shape: tuple[int, ...], classes: int, width: int = 8, depth: int = 2) 
         BadInput: no images, or numbers below 1.
     """
     _, _, channels = image("sweep", shape)
-    width, depth = positive("sweep", "width", width), positive("sweep", "depth", depth)
+    width, depth = check("sweep", "width", width, whole(1)), check("sweep", "depth", depth, whole(1))
     layers = [_conv(channels, width, 3, 1)]
     for step in range(depth):
         wide = width * 2**step
