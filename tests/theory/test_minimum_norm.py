@@ -62,7 +62,7 @@ def test_gradient_descent_from_zero_finds_the_least_norm():
 def test_bad_input():
     with pytest.raises(BadInput, match="gamma="):
         interpolate(np.zeros((3, 2)), np.zeros((3, 1)), 0.0)
-    with pytest.raises(BadInput, match="a line of values per point"):
+    with pytest.raises(BadInput, match="a row of values per point"):
         interpolate(np.zeros((3, 2)), np.zeros(3), 1.0)
 
 

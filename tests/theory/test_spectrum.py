@@ -99,7 +99,7 @@ def test_bad_input():
         sines(4, [2], [1.0], [0.0])
     with pytest.raises(BadInput, match="frequency 0"):
         amplitudes_of(np.zeros(8), [0])
-    with pytest.raises(BadInput, match="as many each"):
+    with pytest.raises(BadInput, match="must have the same number"):
         sines(8, [1, 2], [1.0], [0.0])
     with pytest.raises(BadInput, match="width="):
         smoother(np.eye(3), 0.0)

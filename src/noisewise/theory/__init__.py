@@ -1,1 +1,1 @@
-"""Closed forms and constructions: what theory says, to hold measurements against."""
+"""Closed forms and constructions of theory, for comparison with measurements."""

@@ -1,4 +1,4 @@
-"""How many labellings linear classes realise, and what follows for their Rademacher complexity.
+"""The number of labellings that linear classifiers realise, and a bound of their Rademacher complexity.
 
 Cover, Geometrical and Statistical Properties of Systems of Linear Inequalities with Applications in Pattern
 Recognition, IEEE Transactions on Electronic Computers, 1965, theorem 1: hyperplanes through the origin of d dimensions
@@ -17,7 +17,7 @@ from noisewise.errors import BadInput
 
 
 def log_dichotomies(points: int, dimensions: int) -> float:
-    """Ln C(n, d + 1): of the ways to split n points in general position in d dimensions by a hyperplane anywhere.
+    """Log of C(n, d + 1), the number of ways to split n points in general position in d dimensions by a hyperplane.
 
     Raises:
         BadInput: fewer than one point, or fewer than zero dimensions.

@@ -1,4 +1,4 @@
-"""How many dimensions points lie in, each in its own neighbourhood.
+"""The local intrinsic dimension of points.
 
 Ma, Wang, Houle, Zhou, Erfani, Xia, Wijewickrema and Bailey, Dimensionality-Driven Learning with Noisy Labels, ICML
 2018, equation 4: the maximum-likelihood estimate of the local intrinsic dimension (LID) of Amsaleg et al., KDD 2015,
@@ -16,9 +16,10 @@ _LARGEST = 1e3
 
 
 def intrinsic_dimension(features: Tensor, neighbours: int) -> Tensor:
-    """(B,) maximum-likelihood LID of (B, d) rows among themselves; at most 1000, where all neighbours are equally far.
+    """(B,) maximum-likelihood LID of rows (B, d) among themselves.
 
-    With fewer than `neighbours` other rows, all of them count.
+    It is at most 1000, the value for neighbours at equal distances. With fewer than `neighbours` other rows, all of
+    them are neighbours.
     """
     distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     nearest = distances.sort(dim=1).values[:, 1 : neighbours + 1]

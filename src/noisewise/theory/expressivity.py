@@ -25,8 +25,8 @@ from noisewise.errors import BadInput
 def hinges(z: Tensor, b: Tensor, w: Tensor) -> Tensor:
     """(m,) sum_j w_j relu(z - b_j) of numbers z (m,), for ascending b (n,) and weights w (n,).
 
-    The hinges that are on are the first ones, so the sum is S z - C with running sums S of w and C of w b. That takes
-    O(n + m log n), and errors of rounding do not add up over the n terms, which nearly cancel.
+    The active hinges are the first ones, hence the sum is S z - C with cumulative sums S of w and C of w b. This takes
+    O(n + m log n), and rounding errors do not accumulate over the n terms, which nearly cancel.
     """
     zero = torch.zeros(1, dtype=w.dtype, device=w.device)
     slope, offset = torch.cat([zero, w.cumsum(0)]), torch.cat([zero, (w * b).cumsum(0)])
@@ -38,9 +38,9 @@ class Memoriser(nn.Module):
     """The two-layer network: c(x) = sum_j w_j relu(<a, x> - b_j).
 
     Attributes:
-        a: (d,).
-        b: (n,) ascending.
-        w: (n,); together 2n + d weights, in float64.
+        a: (d,), the direction of the projection.
+        b: (n,) positions of the hinges, ascending.
+        w: (n,) weights of the hinges; together 2n + d weights, in float64.
     """
 
     def __init__(self, a: Tensor, b: Tensor, w: Tensor) -> None:
@@ -55,9 +55,9 @@ class Memoriser(nn.Module):
 class DeepMemoriser(nn.Module):
     """The same function in k - 1 hidden layers of at most ceil(n / (k - 1)) + 3 units.
 
-    Hidden layer l holds the shifted projection z (positive on the points it was made for), the positive and the
-    negative part of the sum so far, and its own block of hinges relu(z - b). Connections that are not there are not
-    stored: the weights are those of `count_weights`.
+    Hidden layer l holds the shifted projection z (positive on the points it was built for), the positive and the
+    negative part of the sum so far, and its own block of hinges relu(z - b). Absent connections are not stored; the
+    weights are those of `count_weights`.
 
     Attributes:
         a: (d,), the direction of the projection.
@@ -91,29 +91,29 @@ class DeepMemoriser(nn.Module):
 
 
 def memorise(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Memoriser:
-    """The network of theorem 1 that takes the values y (n,) at the points x (n, ...).
+    """The network of theorem 1 that has the values y (n,) at the points x (n, ...).
 
     Args:
         x: n points, all different; flattened to d numbers.
         y: (n,) real values, or class numbers.
-        seed: of the direction a.
+        seed: random seed of the direction a.
 
     Raises:
-        BadInput: two points are the same, or so near that no direction tried tells them apart; shapes that do not fit.
+        BadInput: two points are equal, or so close that no tried direction separates them, or shapes do not match.
     """
-    a, b, w = _solved(x, y, seed)
+    a, b, w = _solve(x, y, seed)
     return Memoriser(*(torch.as_tensor(part) for part in (a, b, w)))
 
 
 def memorise_deep(x: np.ndarray, y: np.ndarray, depth: int, seed: int = 0) -> DeepMemoriser:
-    """The network of `depth` layers, its hidden ones of width at most ceil(n / (depth - 1)) + 3.
+    """The network of `depth` layers, with hidden layers of width at most ceil(n / (depth - 1)) + 3.
 
     Raises:
-        BadInput: depth below 2 or above n + 1; and as `memorise`.
+        BadInput: the depth is below 2 or above n + 1; and as `memorise`.
     """
     if not 2 <= depth <= len(x) + 1:
-        raise BadInput(f"depth={depth} must lie between 2 and the number of points and one, {len(x) + 1}")
-    a, b, w = _solved(x, y, seed)
+        raise BadInput(f"depth={depth} must lie between 2 and the number of points plus one, {len(x) + 1}")
+    a, b, w = _solve(x, y, seed)
     shift = 1 - b[0]
     size = math.ceil(len(w) / (depth - 1))
     filled = np.full((depth - 1) * size, b[-1] + shift)
@@ -124,7 +124,7 @@ def memorise_deep(x: np.ndarray, y: np.ndarray, depth: int, seed: int = 0) -> De
 
 
 def count_weights(net: Memoriser | DeepMemoriser) -> int:
-    """Weights and biases that are not zero, connections that pass a unit on included: O(n + d)."""
+    """The number of weights and biases that are not zero, including connections that copy a unit: O(n + d)."""
     if isinstance(net, Memoriser):
         return net.a.numel() + net.b.numel() + net.w.numel()
     blocks, size = net.b.shape
@@ -134,7 +134,7 @@ def count_weights(net: Memoriser | DeepMemoriser) -> int:
     return net.a.numel() + 1 + into_hinges + passed_on + sums + 2
 
 
-def _solved(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
+def _solve(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
     points = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
     values = np.asarray(y, dtype=np.float64)
     if values.shape != (len(points),) or not len(points):
@@ -148,7 +148,7 @@ def _solved(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
 
 
 def _direction(points: np.ndarray, seed: int, tries: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Of some random directions the one that leaves the smallest gap widest, relative to the spread."""
+    """The random direction, out of some, with the widest smallest gap between points, relative to their spread."""
     rng = np.random.default_rng(seed)
     widest, chosen = -1.0, np.zeros(points.shape[1])
     for _ in range(tries):
@@ -159,12 +159,12 @@ def _direction(points: np.ndarray, seed: int, tries: int = 20) -> tuple[np.ndarr
         if gap > widest:
             widest, chosen = gap, np.asarray(a / scale)
     if widest < 1e-15:
-        raise BadInput(f"two of the {len(points)} points are the same, so they cannot have different values")
+        raise BadInput(f"two of the {len(points)} points are the same: they cannot have different values")
     return chosen, points @ chosen
 
 
 def _forward(z: np.ndarray, b: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The weights, by the recursion of the module's text, in the order and precision in which `hinges` adds up."""
+    """The weights, by the recursion in the module's docstring, in the order and precision of the sums in `hinges`."""
     w = np.empty_like(z)
     slope = offset = 0.0
     for i in range(len(z)):

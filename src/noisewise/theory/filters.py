@@ -1,4 +1,4 @@
-"""Fixed feature maps of images: what a linear or kernel method can be given in the place of pixels.
+"""Fixed feature maps of images, as inputs of linear and kernel methods in place of pixels.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
 section 5, compare kernel machines on pixels with ones on Gabor wavelets and on random convolutional features (as in
@@ -24,19 +24,20 @@ PATCH = 5
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """(n, H W C) float32: the images (n, H, W, C) as lines."""
+    """(n, H W C) float32: the images (n, H, W, C) as vectors."""
     return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
 
 
 def gabor_bank(wavelengths: tuple[float, ...] = WAVELENGTHS, orientations: int = ORIENTATIONS) -> Tensor:
     """(2, len(wavelengths) x orientations, S, S) Gabor wavelets: their cosine parts, then their sine parts.
 
-    A wavelet is a plane wave exp(2 pi i u / wavelength) under a Gaussian whose deviation is half a wavelength, less a
-    multiple of the Gaussian that makes its sum zero, and scaled to norm one (real and imaginary part together).
+    A wavelet is a plane wave exp(2 pi i u / wavelength) times a Gaussian with a standard deviation of half a
+    wavelength. A multiple of the Gaussian is subtracted to make its sum zero, and it is scaled to norm one (real and
+    imaginary part together).
 
     Args:
-        wavelengths: in pixels.
-        orientations: of u, equally spaced over half a turn.
+        wavelengths: wavelengths in pixels.
+        orientations: number of directions of u, equally spaced over half a turn.
     """
     reach = int(np.ceil(max(wavelengths)))
     places = torch.arange(-reach, reach + 1, dtype=torch.float64)
@@ -69,7 +70,7 @@ def gabor(images: np.ndarray) -> np.ndarray:
         waves = [F.conv2d(x, part[:, None], padding=side) for part in (real, imaginary)]
         return torch.cat([torch.hypot(*waves), x], dim=1)
 
-    return _mapped(images, moduli, single=True)
+    return _map(images, moduli, single=True)
 
 
 def random_convolution(images: np.ndarray, filters: int = FILTERS, seed: int = 0) -> np.ndarray:
@@ -77,8 +78,8 @@ def random_convolution(images: np.ndarray, filters: int = FILTERS, seed: int = 0
 
     Args:
         images: (n, H, W, C). The grid has a cell per 4 x 4 pixels.
-        filters: their number; each has normal weights, moved to sum zero per channel and scaled to norm one.
-        seed: of the weights.
+        filters: number of filters; each has normal weights, centred to sum zero per channel and scaled to norm one.
+        seed: random seed of the weights.
 
     Raises:
         BadInput: the inputs are no images.
@@ -87,7 +88,7 @@ def random_convolution(images: np.ndarray, filters: int = FILTERS, seed: int = 0
     weights = torch.randn(filters, channels, PATCH, PATCH, generator=torch.Generator().manual_seed(seed))
     weights -= weights.mean(dim=(2, 3), keepdim=True)
     weights /= weights.flatten(1).norm(dim=1)[:, None, None, None]
-    return _mapped(images, lambda x: torch.relu(F.conv2d(x, weights, padding=PATCH // 2)), single=False)
+    return _map(images, lambda x: torch.relu(F.conv2d(x, weights, padding=PATCH // 2)), single=False)
 
 
 MAPS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -97,10 +98,10 @@ MAPS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _mapped(images: np.ndarray, responses: Callable[[Tensor], Tensor], single: bool) -> np.ndarray:
-    """Responses to blocks of images, averaged per cell; `single` asks for every channel by itself."""
+def _map(images: np.ndarray, responses: Callable[[Tensor], Tensor], single: bool) -> np.ndarray:
+    """Responses to blocks of images, averaged per cell; with `single`, every channel is filtered separately."""
     if images.ndim != 4:
-        raise BadInput(f"inputs of shape {images.shape} are no images (n, H, W, C)")
+        raise BadInput(f"inputs of shape {images.shape} are not images (n, H, W, C)")
     n, *sides, channels = images.shape
     grid = (max(1, sides[0] // 4), max(1, sides[1] // 4))
     parts = []

@@ -1,13 +1,13 @@
-"""Influence functions of regularised logistic regression: what a training row does to a loss, without retraining.
+"""Influence functions of regularised logistic regression: the effect of a training row on a loss, without retraining.
 
 Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017. With the weights that minimise
-(1 / n) sum_i L(z_i, w), the penalty being part of every L, leaving z out changes the loss at a test point t by about
+(1 / n) sum_i L(z_i, w), where the penalty is part of every L, leaving z out changes the loss at a test point t by about
 
     g_t^T H^-1 g_z / n
 
-(equation 2 with the sign turned and divided by n, section 2.1). H is the Hessian of the objective. H^-1 v is found at
-once, by conjugate gradients, or by LiSSA (Agarwal, Bullins and Hazan, Second-Order Stochastic Optimization for Machine
-Learning in Linear Time, JMLR 2017), which needs a few rows at a time (Koh and Liang, section 3).
+(equation 2 with the opposite sign and divided by n, section 2.1). H is the Hessian of the objective. H^-1 v is computed
+directly, by conjugate gradients, or by LiSSA (Agarwal, Bullins and Hazan, Second-Order Stochastic Optimization for
+Machine Learning in Linear Time, JMLR 2017), which uses a few rows at a time (Koh and Liang, section 3).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ STEPS = 200
 class Regression:
     """Logistic regression that minimises the mean cross-entropy plus strength / 2 |w|^2.
 
-    Two classes have one column of weights, whose values are the log-odds of class 1; more have a column each. P is the
-    number of weights, in rows of x, then columns.
+    For two classes there is one column of weights, for the log-odds of class 1; otherwise one column per class. P is
+    the number of weights, ordered by inputs, then columns.
 
     Attributes:
         x: (n, d) float64; a column of ones is an intercept, penalised like the others.
@@ -50,7 +50,7 @@ class Regression:
     def fit(
         cls, x: np.ndarray, y: np.ndarray, classes: int, strength: float, start: np.ndarray | None = None
     ) -> Regression:
-        """By Newton's method with halved steps, until the gradient is below 1e-10.
+        """Fit by Newton's method with step halving, until the norm of the gradient is below 1e-10.
 
         Args:
             x: (n, d).
@@ -60,7 +60,7 @@ class Regression:
             start: (d, C) initial weights; zero by default.
 
         Raises:
-            BadInput: strength is not above 0, classes below 2, labels outside of them, or shapes do not fit.
+            BadInput: strength is not above 0, classes is below 2, labels are out of range, or shapes do not match.
         """
         points, labels = np.asarray(x, dtype=np.float64), np.asarray(y)
         if not strength > 0:
@@ -92,11 +92,11 @@ class Regression:
         return np.asarray(-self.logs(x)[np.arange(len(x)), y])
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(m, P) gradients of `losses` in the weights."""
+        """(m, P) gradients of `losses` with respect to the weights."""
         return np.asarray((x[:, :, None] * self._errors(x, y)[:, None, :]).reshape(len(x), -1))
 
     def slope(self) -> np.ndarray:
-        """(P,) gradient of the objective; zero at the fit."""
+        """(P,) gradient of the objective; zero at the optimum."""
         mean = self.x.T @ self._errors(self.x, self.y) / len(self.x)
         return np.asarray((mean + self.strength * self.weights).ravel())
 
@@ -105,11 +105,11 @@ class Regression:
         return float(self.losses(self.x, self.y).mean() + self.strength / 2 * (self.weights**2).sum())
 
     def product(self, v: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """(P, k) Hessian of the objective times v (P, k), without the matrix.
+        """(P, k) product of the Hessian of the objective and v, without forming the Hessian.
 
         Args:
-            v: columns.
-            rows: numbers of training rows whose mean takes the place of the mean over all.
+            v: (P, k).
+            rows: positions of the training rows over which to average; by default all.
         """
         x, p = (self.x, self._p) if rows is None else (self.x[rows], self._p[rows])
         count = v.shape[1]
@@ -130,19 +130,18 @@ class Regression:
         return total
 
     def solve(self, v: np.ndarray) -> np.ndarray:
-        """H^-1 v of v (P,) or (P, k), by Cholesky of the whole matrix."""
+        """H^-1 v for v (P,) or (P, k), by a Cholesky factorisation of the Hessian."""
         return np.asarray(cho_solve(self._factor, v))
 
     def without(self, row: int) -> Regression:
-        """The regression on all rows but one, retrained until its gradient is below 1e-10."""
+        """The regression on all rows except one, retrained until the norm of its gradient is below 1e-10."""
         kept = np.delete(np.arange(len(self.x)), row)
         return self.again(self.x[kept], self.y[kept])
 
     def again(self, x: np.ndarray, y: np.ndarray) -> Regression:
-        """The regression on similar rows, retrained from these weights until its gradient is below 1e-10.
+        """The regression on similar rows, retrained from these weights until the norm of its gradient is below 1e-10.
 
-        Steps are taken with the present Hessian, which need not be computed again; where they do not come to an end,
-        with new ones.
+        Steps use the present Hessian, which saves recomputing it; if they do not converge, Newton's method is used.
 
         Args:
             x: (m, d) rows, such as those of this regression without some.
@@ -186,12 +185,12 @@ def conjugate_gradients(fitted: Regression, v: np.ndarray, *, tolerance: float =
 
     Args:
         fitted: the regression.
-        v: columns.
-        tolerance: the size of the residual of every column over that of v at which it ends.
-        steps: at most so many.
+        v: (P, k).
+        tolerance: norm of the residual of every column, relative to that of v, at which the iteration ends.
+        steps: largest number of steps.
 
     Raises:
-        BadInput: the residual is still larger after so many steps.
+        BadInput: the iteration does not reach the tolerance.
     """
     found, left = np.zeros_like(v), v.copy()
     direction, energy, goal = left, (left * left).sum(axis=0), tolerance**2 * (v * v).sum(axis=0)
@@ -206,13 +205,13 @@ def conjugate_gradients(fitted: Regression, v: np.ndarray, *, tolerance: float =
         direction = left + energy / np.maximum(before, np.finfo(float).tiny) * direction
     if (energy <= goal).all():
         return found
-    raise BadInput(f"steps={steps} are too few for conjugate gradients to come to tolerance={tolerance:g}")
+    raise BadInput(f"steps={steps} are too few for conjugate gradients to reach tolerance={tolerance:g}")
 
 
 def lissa(
     fitted: Regression, v: np.ndarray, *, depth: int = 5000, batch: int = 16, repeats: int = 10, seed: int = 0
 ) -> np.ndarray:
-    """(P, k) an estimate of H^-1 v of v (P, k), from the Hessians of a few rows at a time.
+    """(P, k) an estimate of H^-1 v for v (P, k), from the Hessians of a few rows at a time.
 
         h_j = v + (I - H_j / s) h_{j-1},   H^-1 v ~ mean over repeats of h_depth / s
 
@@ -220,11 +219,11 @@ def lissa(
 
     Args:
         fitted: the regression.
-        v: columns.
-        depth: steps; the part that is still missing shrinks as (1 - smallest eigenvalue / s)^depth.
+        v: (P, k).
+        depth: number of steps; the remaining error decreases as (1 - smallest eigenvalue / s)^depth.
         batch: rows per step.
-        repeats: independent runs that are averaged.
-        seed: of the rows.
+        repeats: number of independent runs to average.
+        seed: random seed of the choice of rows.
 
     Raises:
         BadInput: depth, batch or repeats is below 1.
@@ -245,20 +244,20 @@ def lissa(
 
 
 def changes(fitted: Regression, solved: np.ndarray) -> np.ndarray:
-    """(n, k) predicted changes of losses when a training row is left out and the regression retrained.
+    """(n, k) predicted changes of k losses when a training row is left out and the regression is retrained.
 
         g_t^T H^-1 (g_z + strength w) / n
 
     Args:
         fitted: the regression.
-        solved: (P, k) H^-1 g_t of the gradients of k losses, by any of the solvers.
+        solved: (P, k) H^-1 g_t for the gradients of k losses, by any of the solvers.
     """
     gradients = fitted.gradients(fitted.x, fitted.y) + fitted.strength * fitted.weights.ravel()
     return np.asarray(gradients @ solved / len(fitted.x))
 
 
 def self_influence(fitted: Regression) -> np.ndarray:
-    """(n,) predicted rise of a training row's own loss when it is left out: section 5.4, by which wrong labels show."""
+    """(n,) predicted rise of a training row's own loss when it is left out; high for wrong labels (section 5.4)."""
     gradients = fitted.gradients(fitted.x, fitted.y)
     moved = gradients + fitted.strength * fitted.weights.ravel()
     return np.asarray((fitted.solve(gradients.T).T * moved).sum(axis=1) / len(fitted.x))

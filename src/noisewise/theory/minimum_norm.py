@@ -1,8 +1,8 @@
-"""Interpolation without regularisation: the solution of least norm, by kernels and by gradient descent.
+"""Interpolation without regularisation: the minimum-norm solution, by kernels and by gradient descent.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
-section 5: gradient descent from zero stays in the span of the data, w = X^T alpha, so at zero loss X X^T alpha = y,
-which has one solution; with a kernel in the place of X X^T it is an interpolant of least norm in the kernel's space.
+section 5: gradient descent from zero stays in the span of the data, w = X^T alpha. At zero loss X X^T alpha = y, which
+has one solution; with a kernel in place of X X^T it is the interpolant of minimum norm in the kernel's space.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Interpolant:
     Attributes:
         points: (n, d).
         alpha: (n, K).
-        gamma: per squared distance.
-        steps: iterations of the solver; 0 where the system was solved at once.
+        gamma: factor of the squared distance.
+        steps: iterations of the solver; 0 if the system was solved directly.
         residual: the largest |f(x_i) - y_i|, relative to the largest |y|.
         norm: the norm in the kernel's space, sqrt(sum over classes of alpha^T G alpha).
     """
@@ -76,12 +76,12 @@ def interpolate(
     seed: int = 0,
     on_step: Callable[[int, float], None] | None = None,
 ) -> Interpolant:
-    """The interpolant of least norm through the values y (n, K) at the points x (n, d), without a regulariser.
+    """The minimum-norm interpolant of the values y (n, K) at the points x (n, d), without regularisation.
 
-    Up to 12,000 points the system is solved at once, in float64, in twice the memory of the Gram matrix (16 n^2 bytes).
-    Beyond, the Gram matrix is held once in float32 (4 n^2 bytes: 14.4 GB for 60,000 points) and the system is solved by
-    conjugate gradients for all classes together, preconditioned by the Nystrom approximation of `rank` (Frangella,
-    Tropp and Udell, Randomized Nystrom Preconditioning, SIAM J. Matrix Anal. Appl. 2023, equation 5.3).
+    Up to 12,000 points the system is solved directly, in float64, in twice the memory of the Gram matrix (16 n^2
+    bytes). Beyond, the Gram matrix is stored once in float32 (4 n^2 bytes: 14.4 GB for 60,000 points) and the system is
+    solved by conjugate gradients for all classes together, preconditioned by the Nystrom approximation of `rank`
+    (Frangella, Tropp and Udell, Randomized Nystrom Preconditioning, SIAM J. Matrix Anal. Appl. 2023, equation 5.3).
 
     Args:
         x: (n, d) points, all different.
@@ -94,17 +94,17 @@ def interpolate(
         on_step: called with the number of the step and the relative residual.
 
     Raises:
-        BadInput: gamma is not above 0, or shapes do not fit.
+        BadInput: gamma is not above 0, or shapes do not match.
     """
     if gamma <= 0:
         raise BadInput(f"gamma={gamma} must be above 0")
     values = np.asarray(y)
     if values.ndim != 2 or len(values) != len(x):
-        raise BadInput(f"y has shape {values.shape}, but must be ({len(x)}, K): a line of values per point")
+        raise BadInput(f"y has shape {values.shape}, but must be ({len(x)}, K): a row of values per point")
     if len(x) <= DIRECT:
         points = np.asarray(x, dtype=np.float64)
         gram = gaussian_gram(points, points, gamma)
-        alpha, taken = _at_once(gram, values.astype(np.float64)), 0
+        alpha, taken = _solve_directly(gram, values.astype(np.float64)), 0
     else:
         points = np.asarray(x, dtype=np.float32)
         gram = np.empty((len(points), len(points)), dtype=np.float32)
@@ -118,18 +118,18 @@ def interpolate(
 
 
 def least_norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(d, K) the weights of least norm with x w nearest to y (n, K): the pseudo-inverse of x (n, d) times y."""
+    """(d, K) the minimum-norm weights with x w closest to y (n, K): the pseudo-inverse of x (n, d) times y."""
     return np.linalg.pinv(np.asarray(x, dtype=np.float64)) @ np.asarray(y, dtype=np.float64)
 
 
 def descend(
     x: np.ndarray, y: np.ndarray, *, epochs: int, batch: int = 32, seed: int = 0, start: np.ndarray | None = None
 ) -> np.ndarray:
-    """(d, K) weights after stochastic gradient descent on the squared error, of points x (n, d), n < d.
+    """(d, K) weights after stochastic gradient descent on the squared error at points x (n, d), n < d.
 
-    The step of a batch is one over the largest eigenvalue of its Gram matrix, under which the error contracts for every
-    interpolating problem. From zero the weights stay in the span of the points, so they come to the solution of least
-    norm; from elsewhere they come to the solution nearest to the start.
+    The step size of a batch is one over the largest eigenvalue of its Gram matrix, for which the error contracts in
+    every interpolating problem. From zero the weights stay in the span of the points and converge to the minimum-norm
+    solution; from another start they converge to the solution nearest to the start.
 
     Args:
         x: (n, d) points.
@@ -152,8 +152,8 @@ def descend(
     return w
 
 
-def _at_once(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The solution by Cholesky, with a jitter that keeps the factor real and that the matrix does not keep."""
+def _solve_directly(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The solution by Cholesky factorisation; a jitter keeps the factor real and is removed from the matrix again."""
     diagonal = np.arange(len(gram))
     gram[diagonal, diagonal] += JITTER
     alpha: np.ndarray = cho_solve(cho_factor(gram), y)

@@ -10,10 +10,11 @@ With phi the angle between w and w*, g(phi) = (pi - phi) cos phi + sin phi, s = 
 
     4 pi L = |w|^2 ((pi - 1) |a|^2 + m^2) - 2 |w| ((g - 1) s + m sigma) + (pi - 1) |a*|^2 + sigma^2
 
-Beside the truth there is one more critical point on the sphere |w| = 1, w = -w* and a = (1 1' + (pi - 1) I)^-1
-(1 1' - I) a*. It attracts iff a . a* < 0 there, which is sigma^2 / |a*|^2 < (k + pi - 1) / pi.
+In addition to the teacher there is one more critical point on the sphere |w| = 1, w = -w* and
+a = (1 1' + (pi - 1) I)^-1 (1 1' - I) a*. It is attracting iff a . a* < 0 there, that is, sigma^2 / |a*|^2 <
+(k + pi - 1) / pi.
 
-All functions take many networks at a time: w (n, p) and a (n, k).
+All functions take many networks at once: w (n, p) and a (n, k).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TINY = 1e-300
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """The network to be found.
+    """The network to be learned.
 
     Attributes:
         filter: (p,) w*, of norm one.
@@ -44,10 +45,10 @@ class Teacher:
     def of_ratio(cls, patches: int, inputs: int, ratio: float) -> Teacher:
         """The teacher of k patches and p inputs with |a*| = 1 and (1 . a*)^2 = ratio.
 
-        The loss depends on scalar products alone, so that among the teachers of a ratio any stands for all.
+        The loss depends only on scalar products, hence all teachers with the same ratio are equivalent.
 
         Raises:
-            BadInput: fewer than two patches or inputs, or a ratio outside 0 to k.
+            BadInput: there are fewer than two patches or inputs, or the ratio is outside 0 to k.
         """
         if patches < 2 or inputs < 2:
             raise BadInput(f"patches={patches} and inputs={inputs} must both be at least 2")
@@ -61,10 +62,10 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Stage:
-    """Some steps of descent at one rate and noise.
+    """Several steps of descent with constant step size and noise.
 
     Attributes:
-        steps: how many.
+        steps: number of steps.
         rate: the step size eta.
         filter_noise: radius of the ball from which the perturbation of w is drawn.
         output_noise: radius of the ball from which the perturbation of a is drawn.
@@ -82,7 +83,7 @@ def threshold(patches: int) -> float:
 
 
 def largest_rate(patches: int) -> float:
-    """The rate from which descent in a diverges while |w| = 1: 4 pi / (k + pi - 1)."""
+    """The step size above which descent in a diverges while |w| = 1: 4 pi / (k + pi - 1)."""
     return 4 * np.pi / (patches + np.pi - 1)
 
 
@@ -126,7 +127,7 @@ def gradients(w: np.ndarray, a: np.ndarray, teacher: Teacher) -> tuple[np.ndarra
 def sampled_gradients(
     w: np.ndarray, a: np.ndarray, teacher: Teacher, draws: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(p,) and (k,): the gradients of one network (p,), (k,) as means over that many drawn inputs Z."""
+    """(p,) and (k,): the gradients of one network (p,), (k,) as means over drawn inputs Z."""
     by_filter, by_output, left = np.zeros_like(w), np.zeros_like(a), draws
     while left:
         size = min(left, 50_000)
@@ -151,7 +152,7 @@ def spurious(teacher: Teacher) -> tuple[np.ndarray, np.ndarray]:
 def starts(teacher: Teacher, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """(n, p) and (n, k): filters uniform on the sphere, outputs uniform in the ball of radius |1 . a*| / sqrt(k).
 
-    Where 1 . a* is zero that ball is a point, and the radius is |a*| instead.
+    If 1 . a* is zero, this ball is a point; the radius is then |a*| instead.
     """
     w = rng.standard_normal((count, len(teacher.filter)))
     radius = abs(teacher.output.sum()) / np.sqrt(len(teacher.output))
@@ -196,9 +197,9 @@ def descend(
 ) -> Descent:
     """Perturbed gradient descent on the population loss (Zhou et al., algorithm 1), from all starts at once.
 
-    A step draws xi and eps uniformly from balls, takes the gradients at w + xi, scaled to norm one, and a + eps, moves
-    a against its own and w against the part of its own that is orthogonal to w, and scales w back to norm one. Without
-    noise this is gradient descent.
+    A step draws xi and eps uniformly from balls and computes the gradients at w + xi, scaled to norm one, and a + eps.
+    It moves a against its gradient, and w against the part of its gradient orthogonal to w, and scales w back to norm
+    one. Without noise this is gradient descent.
 
     Args:
         teacher: the network to be found.
@@ -209,7 +210,7 @@ def descend(
         keep: record the path at the start and every `keep` steps; None does not record it.
 
     Raises:
-        BadInput: a rate with which a diverges.
+        BadInput: a diverges at the step size of a stage.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     limit = largest_rate(a.shape[1])

@@ -1,6 +1,6 @@
-"""Penalties whose best weight is a weighting function of the loss.
+"""Penalties on sample weights whose optimum is a weighting function of the loss.
 
-A falling weighting function is the v that makes v l + H(v) smallest over [0, 1], with a convex H (Kumar, Packer and
+A decreasing weighting function is the v that minimises v l + H(v) over [0, 1], with a convex H (Kumar, Packer and
 Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010, equation 4; Jiang et al., Easy Samples First, ACM
 Multimedia 2014):
 
@@ -11,8 +11,8 @@ Multimedia 2014):
 
 with zeta = l1 l2 / (l1 - l2) for the mixture.
 
-A rising one is the v that makes v l - H(v) largest. For the focal weight H is the integral of its inverse,
-l = -log(1 - sqrt v), which is our own:
+An increasing one is the v that maximises v l - H(v). For the focal weight H is the integral of its inverse,
+l = -log(1 - sqrt v), which is our own derivation:
 
     hard mining  H = lambda v                               v = 1[l >= lambda]
     focal        H = (1 - v) log(1 - sqrt v) + v / 2 + sqrt v    v = (1 - e^-l)^2
@@ -52,12 +52,12 @@ def focal(v: np.ndarray) -> np.ndarray:
 
 
 def lightest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weight that makes v l + H(v) smallest, and that smallest value, both (n,).
+    """The weight that minimises v l + H(v), and the minimum, both (n,).
 
     Args:
         losses: (n,) l.
         penalties: (m,) H at v.
-        v: (m,) the weights that are tried.
+        v: (m,) candidate weights.
     """
     values = losses[:, None] * v + penalties
     best = values.argmin(axis=1)
@@ -65,5 +65,5 @@ def lightest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> tuple[
 
 
 def heaviest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(n,) the weight that makes v l - H(v) largest; see `lightest`."""
+    """(n,) the weight that maximises v l - H(v); see `lightest`."""
     return v[(losses[:, None] * v - penalties).argmax(axis=1)]

@@ -1,9 +1,9 @@
-"""Frequencies of functions: of one variable by Fourier's transform, of points anywhere by smoothing their labels.
+"""Frequencies of functions: in one variable by the Fourier transform, at arbitrary points by smoothing the labels.
 
 Rahaman, Baratin, Arpit, Draxler, Lin, Hamprecht, Bengio and Courville, On the Spectral Bias of Neural Networks, ICML
-2019, section 3: a rectified network learns a sum of sines from its low frequencies to its high ones. Xu, Zhang, Luo,
-Xiao and Ma, Frequency Principle: Fourier Analysis Sheds Light on Deep Neural Networks, 2019, section 4: in many
-dimensions, where no transform can be taken, a Gaussian divides labels into a part that changes slowly and the rest.
+2019, section 3: a rectified network learns a sum of sines from low to high frequencies. Xu, Zhang, Luo, Xiao and Ma,
+Frequency Principle: Fourier Analysis Sheds Light on Deep Neural Networks, 2019, section 4: in many dimensions, where
+a transform is not feasible, a Gaussian filter separates labels into a part that varies slowly and the rest.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ def sines(points: int, frequencies: Sequence[int], amplitudes: Sequence[float], 
         phases: phi in radians, one per frequency.
 
     Raises:
-        BadInput: a frequency that N points do not resolve, or series of different lengths.
+        BadInput: N points do not resolve a frequency, or the three sequences differ in length.
     """
     if not len(frequencies) == len(amplitudes) == len(phases):
         lengths = (len(frequencies), len(amplitudes), len(phases))
-        raise BadInput(f"frequencies, amplitudes and phases have {lengths} entries, but must have as many each")
-    _resolved(points, frequencies)
+        raise BadInput(f"frequencies, amplitudes and phases have {lengths} entries, but must have the same number")
+    _check_resolved(points, frequencies)
     t = np.arange(points)[:, None] / points
     waves = np.sin(2 * np.pi * np.asarray(frequencies) * t + np.asarray(phases))
     return np.asarray(waves @ np.asarray(amplitudes, dtype=np.float64))
 
 
 def amplitudes_of(values: np.ndarray, frequencies: Sequence[int]) -> np.ndarray:
-    """(..., frequencies) amplitudes of the sines in values (..., N) at equal distances: 2 |FFT_k| / N.
+    """(..., frequencies) amplitudes of the sines in equidistant values (..., N): 2 |FFT_k| / N.
 
     Raises:
-        BadInput: a frequency that N points do not resolve.
+        BadInput: N points do not resolve a frequency.
     """
     points = values.shape[-1]
-    _resolved(points, frequencies)
+    _check_resolved(points, frequencies)
     return np.asarray(2 * np.abs(np.fft.rfft(values, axis=-1)[..., list(frequencies)]) / points)
 
 
@@ -59,7 +59,7 @@ def first_reached(times: np.ndarray, ratios: np.ndarray, share: float) -> np.nda
 
 
 def smoother(x: np.ndarray, width: float) -> np.ndarray:
-    """(n, n) S, whose product with values at points x (n, d) is their part that changes slowly.
+    """(n, n) smoothing matrix S; its product with values at points x (n, d) is their slowly varying part.
 
         S_ij = G_ij / sum_k G_ik,   G_ij = exp(-|x_i - x_j|^2 / (2 delta))
 
@@ -79,9 +79,9 @@ def smoother(x: np.ndarray, width: float) -> np.ndarray:
 
 
 def high_share(smooth: np.ndarray, y: np.ndarray) -> float:
-    """The share of the energy of values that lies in what smoothing takes away, in 0 to about 1.
+    """The share of the energy of values that smoothing removes, from 0 to about 1.
 
-        |v - S v|^2 / |v|^2,   v = y less its mean
+        |v - S v|^2 / |v|^2,   v = y minus its mean
 
     Args:
         smooth: (n, n) S, see `smoother`.
@@ -98,7 +98,7 @@ def high_share(smooth: np.ndarray, y: np.ndarray) -> float:
 
 
 def part_errors(smooth: np.ndarray, found: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Errors of values found (n, K) in the slow part of y, in the rest, and in all, each relative to its own size.
+    """Errors of values `found` (n, K) in the slow part of y, in the rest, and overall, each relative to its own size.
 
     With f - y = e they are |S e| / |S y|, |e - S e| / |y - S y| and |e| / |y| (Xu et al., section 4.2).
     """
@@ -110,7 +110,7 @@ def part_errors(smooth: np.ndarray, found: np.ndarray, y: np.ndarray) -> tuple[f
 
 
 def rectified(inputs: int, width: int, hidden: int, outputs: int, seed: int) -> nn.Sequential:
-    """A network of `hidden` rectified layers of `width` units, at PyTorch's own initialisation by the seed."""
+    """A network of `hidden` rectified layers of `width` units, with PyTorch's default initialisation for the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sizes = [inputs, *[width] * hidden]
@@ -152,7 +152,7 @@ def descend(
 
 @contextmanager
 def moved(net: nn.Module, size: float, generator: torch.Generator) -> Iterator[None]:
-    """Within the block the weights are off by `size` times their norm, in one random direction of all together."""
+    """Within the block, all weights are perturbed in one random direction by `size` times their joint norm."""
     weights = list(net.parameters())
     before = [w.detach().clone() for w in weights]
     direction = [torch.randn(w.shape, generator=generator) for w in weights]
@@ -168,7 +168,7 @@ def moved(net: nn.Module, size: float, generator: torch.Generator) -> Iterator[N
                 w.copy_(old)
 
 
-def _resolved(points: int, frequencies: Sequence[int]) -> None:
+def _check_resolved(points: int, frequencies: Sequence[int]) -> None:
     for k in frequencies:
         if not 0 < k < points / 2:
             raise BadInput(f"frequency {k!r} must lie between 0 and {points / 2:g}, half the number of points")

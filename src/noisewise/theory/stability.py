@@ -1,4 +1,4 @@
-"""How much one example may change a regularised learner.
+"""Bounds on the change of a regularised learner when one example changes.
 
 Bousquet and Elisseeff, Stability and Generalization, JMLR 2002. Theorem 22: minimising the mean loss plus
 strength |f|^2 over functions of a reproducing kernel with k(x, x) <= radius^2, where the loss changes by at most
@@ -18,15 +18,15 @@ SOFTMAX_LIPSCHITZ = 2**0.5
 
 
 def replacement_bound(lipschitz: float, radius: float, strength: float, points: int) -> float:
-    """The most by which the loss at any point changes when one of n examples is replaced, whatever the labels.
+    """The largest change of the loss at any point when one of n examples is replaced, for any labels.
 
         lipschitz^2 radius^2 / (strength n)
 
     Args:
-        lipschitz: of the loss in the function's values; sqrt(2) for the cross-entropy of softmax, whose gradient is the
-            difference of two probability vectors, with one value per class and |f|^2 summed over classes.
-        radius: the largest sqrt(k(x, x)): the largest |x| of a linear function.
-        strength: the factor of |f|^2 beside the mean loss.
+        lipschitz: Lipschitz constant of the loss in the function's values; sqrt(2) for softmax cross-entropy, whose
+            gradient is a difference of two probability vectors, with one value per class and |f|^2 summed over classes.
+        radius: the largest sqrt(k(x, x)); for a linear function, the largest |x|.
+        strength: factor of |f|^2 in the objective, relative to the mean loss.
         points: n.
 
     Raises:
@@ -40,9 +40,9 @@ def replacement_bound(lipschitz: float, radius: float, strength: float, points: 
 
 
 def softmax_regression(x: np.ndarray, y: np.ndarray, classes: int, strength: float) -> np.ndarray:
-    """(d, K) the weights W of least mean cross-entropy plus strength |W|^2, without an offset, by L-BFGS.
+    """(d, K) the weights W that minimise the mean cross-entropy plus strength |W|^2, without intercept, by L-BFGS.
 
-    The largest gradient left is below 1e-8, or what rounding allows.
+    The largest entry of the final gradient is below 1e-8, or as small as rounding allows.
 
     Args:
         x: (n, d).

@@ -1,13 +1,13 @@
-"""Neural tangent kernels: of infinite width in closed form, of any network by its Jacobian, and what they predict.
+"""Neural tangent kernels: in closed form at infinite width, by the Jacobian for any network, and their predictions.
 
 Jacot, Gabriel and Hongler, Neural Tangent Kernel: Convergence and Generalization in Neural Networks, NeurIPS 2018,
 theorem 1, and Lee, Xiao, Schoenholz, Bahri, Novak, Sohl-Dickstein and Pennington, Wide Neural Networks of Any Depth
 Evolve as Linear Models Under Gradient Descent, NeurIPS 2019. The kernel of a network f with weights w is
-K(x, x') = df(x)/dw . df(x')/dw. Gradient descent on 1/2 sum_i (f(x_i) - y_i)^2 moves the outputs of the network that
-is linear in its weights by f_k = f_0 + (I - (I - rate K)^k) (y - f_0), and those of a wide one nearly so.
+K(x, x') = df(x)/dw . df(x')/dw. Under gradient descent on 1/2 sum_i (f(x_i) - y_i)^2 the outputs of a network that is
+linear in its weights follow f_k = f_0 + (I - (I - rate K)^k) (y - f_0); those of a wide network follow it closely.
 
-Networks are rectified, without biases, and scaled so that units keep their mean square (Jacot's parametrisation with a
-variance of 2): the units are h_l = sqrt(2 / m_l) relu(W_l h_{l-1}), the output is w . h_L, all weights are N(0, 1).
+Networks have rectified units without biases, scaled to preserve the mean square of units (Jacot's parametrisation with
+variance 2): units are h_l = sqrt(2 / m_l) relu(W_l h_{l-1}), the output is w . h_L, all weights are drawn from N(0, 1).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Kernels:
     """Kernels of networks of infinite width.
 
     Attributes:
-        tangent: (n, m) Theta, that of gradient descent.
-        output: (n, m) Sigma, the covariance of outputs at the start.
+        tangent: (n, m) Theta, the kernel of gradient descent.
+        output: (n, m) Sigma, the covariance of initial outputs.
     """
 
     tangent: np.ndarray
@@ -51,7 +51,7 @@ def infinite_kernels(x: np.ndarray, other: np.ndarray | None = None, *, hidden: 
     Args:
         x: (n, d).
         other: (m, d), by default x.
-        hidden: layers, 0 for a linear function.
+        hidden: number of hidden layers, 0 for a linear function.
 
     Raises:
         BadInput: hidden is below 0.
@@ -78,17 +78,17 @@ class TangentNet(nn.Module):
 
     Attributes:
         hidden: (width, ...) weights of the hidden layers, first to last.
-        last: (width,) those of the output.
+        last: (width,) weights of the output.
     """
 
     def __init__(self, dimensions: int, width: int, hidden: int = 1, seed: int = 0) -> None:
         """Draw the weights.
 
         Args:
-            dimensions: d of the inputs.
-            width: m of every hidden layer.
-            hidden: their number, at least 1.
-            seed: of the weights.
+            dimensions: d, the number of inputs.
+            width: m, the number of units of every hidden layer.
+            hidden: number of hidden layers, at least 1.
+            seed: random seed of the weights.
 
         Raises:
             BadInput: a number is below 1.
@@ -108,10 +108,10 @@ class TangentNet(nn.Module):
 
     @torch.no_grad()
     def tangent(self, x: Tensor, other: Tensor | None = None) -> np.ndarray:
-        """(n, m) the tangent kernel, as `empirical_tangent` but without a Jacobian.
+        """(n, m) the tangent kernel, equal to `empirical_tangent` but without forming a Jacobian.
 
-        The gradient by the weights of a layer is the outer product of what enters the layer and what comes back to it,
-        so their inner products are products of two Gram matrices, summed over layers.
+        The gradient with respect to the weights of a layer is the outer product of the layer's input and the gradient
+        at its output. Inner products of gradients are thus products of two Gram matrices, summed over layers.
         """
         mine = self._passes(x)
         theirs = mine if other is None else self._passes(other)
@@ -127,7 +127,7 @@ class TangentNet(nn.Module):
         return units
 
     def _passes(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """By layer, from the output back: what enters it, and the gradient of the output by what leaves it."""
+        """By layer, from the output back: its input, and the gradient of the network's output at the layer's output."""
         units = self._units(x)
         found = [(units[-1], torch.ones(len(x), 1))]
         back = self.last.expand(len(x), -1)
@@ -143,22 +143,22 @@ def empirical_tangent(net: nn.Module, x: Tensor, other: Tensor | None = None, *,
 
         K(x, x') = 1 / K sum_k df_k(x)/dw . df_k(x')/dw
 
-    Jacobians of two blocks of rows are held at a time: 2 x block x K x weights numbers.
+    Memory: Jacobians of two blocks of rows, 2 x block x K x weights numbers.
 
     Args:
-        net: (B, ...) inputs to (B, K) outputs; its mode is put back.
+        net: maps (B, ...) inputs to (B, K) outputs; its mode is restored.
         x: (n, ...).
         other: (m, ...), by default x.
-        block: rows at a time.
+        block: rows per block.
 
     Raises:
-        BadInput: block is below 1, or the network has no weights to differentiate by.
+        BadInput: block is below 1, or the network has no trainable weights.
     """
     if block < 1:
         raise BadInput(f"block={block} must be at least 1")
     weights = {name: value.detach() for name, value in net.named_parameters() if value.requires_grad}
     if not weights:
-        raise BadInput(f"{type(net).__name__} has no weights to differentiate by")
+        raise BadInput(f"{type(net).__name__} has no weights with respect to which to differentiate")
     second = x if other is None else other
     found = np.zeros((len(x), len(second)))
     training = net.training
@@ -178,7 +178,7 @@ def empirical_tangent(net: nn.Module, x: Tensor, other: Tensor | None = None, *,
 
 
 def _jacobian(net: nn.Module, weights: dict[str, Tensor], x: Tensor) -> list[Tensor]:
-    """By tensor of weights (B, K, ...) the derivatives of the outputs."""
+    """(B, K, ...) derivatives of the outputs, for every tensor of weights."""
     buffers = {name: value.detach() for name, value in net.named_buffers()}
 
     def outputs(at: dict[str, Tensor], row: Tensor) -> Tensor:
@@ -198,24 +198,24 @@ def linearised(
     cross: np.ndarray | None = None,
     cross_start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Outputs of the linearised network after gradient descent (Lee et al., equations 10 and 11, in whole steps).
+    """Outputs of the linearised network after gradient descent (Lee et al., equations 10 and 11, in discrete steps).
 
         f_k = f_0 + K_* K^-1 (I - (I - rate K)^k) (y - f_0)
 
     Args:
         kernel: (n, n) K of the training points.
         y: (n,) values.
-        start: (n,) f_0 there.
-        rate: of the steps, below 2 over the largest eigenvalue.
+        start: (n,) f_0 at the training points.
+        rate: step size, below 2 over the largest eigenvalue.
         steps: numbers of steps k.
-        cross: (m, n) K_* of other points and the training points, by default K.
-        cross_start: (m,) f_0 there.
+        cross: (m, n) K_* between other points and the training points, by default K.
+        cross_start: (m,) f_0 at the other points.
 
     Returns:
-        (len(steps), n) at the training points, or (len(steps), m) at the others.
+        (len(steps), n) outputs at the training points, or (len(steps), m) at the other points.
 
     Raises:
-        BadInput: the rate is outside its range, or only one of the two arguments of other points is given.
+        BadInput: the rate is out of range, or only one of `cross` and `cross_start` is given.
     """
     if (cross is None) != (cross_start is None):
         raise BadInput("cross and cross_start must be given together")
@@ -233,7 +233,7 @@ def linearised(
 
 
 def alignment(kernel: np.ndarray, y: np.ndarray) -> float:
-    """How well a kernel (n, n) fits labels y (n,): y . K y / (|K| |y|^2), at most 1, with the Frobenius norm of K.
+    """Alignment of a kernel (n, n) with labels y (n,): y . K y / (|K| |y|^2), at most 1, with the Frobenius norm of K.
 
     Cristianini, Shawe-Taylor, Elisseeff and Kandola, On Kernel-Target Alignment, NeurIPS 2001, definition 1.
 
@@ -247,10 +247,10 @@ def alignment(kernel: np.ndarray, y: np.ndarray) -> float:
 
 
 def centred(kernel: np.ndarray) -> np.ndarray:
-    """(n, n) the kernel of features less their mean over the points.
+    """(n, n) the kernel of features minus their mean over the points.
 
     Cortes, Mohri and Rostamizadeh, Algorithms for Learning Kernels Based on Centered Alignment, JMLR 2012, lemma 1.
-    Without it the constant part of a kernel, which networks with biases have much of, hides how labels are told apart.
+    Otherwise the constant part of a kernel, which is large in networks with biases, dominates the alignment.
     """
     less_rows = kernel - kernel.mean(axis=0)
     found: np.ndarray = less_rows - less_rows.mean(axis=1, keepdims=True)

@@ -23,7 +23,7 @@ BLOCK = 10_000
 
 
 def unit_rows(x: np.ndarray) -> np.ndarray:
-    """(n, d) float64 rows of length one, of inputs (n, ...) that are flattened.
+    """(n, d) float64: inputs (n, ...) flattened and scaled to rows of length one.
 
     Raises:
         BadInput: a row is zero, or has numbers that are not finite.
@@ -38,9 +38,9 @@ def unit_rows(x: np.ndarray) -> np.ndarray:
 
 
 def distinct(x: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
-    """Positions of the rows of x (n, d), of length one, that are no near-duplicates of an earlier row that is kept.
+    """Positions of the rows of x (n, d), of length one, that are not near-duplicates of an earlier kept row.
 
-    Two rows are near-duplicates when 1 - x_i . x_j is at most `tolerance`. Duplicates make the Gram matrix singular.
+    Two rows are near-duplicates if 1 - x_i . x_j is at most `tolerance`. Duplicates make the Gram matrix singular.
     """
     near = 1 - x @ x.T <= tolerance
     kept = np.ones(len(x), dtype=bool)
@@ -66,14 +66,14 @@ def infinite_gram(x: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:
 
 
 def sampled_gram(x: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
-    """(n, n) H as the expectation that defines it, by Monte Carlo.
+    """(n, n) Monte Carlo estimate of the Gram matrix H from its definition as an expectation.
 
         H_ij = E_w [x_i . x_j 1(w . x_i >= 0) 1(w . x_j >= 0)],   w ~ N(0, I)
 
     Args:
         x: (n, d).
-        draws: of w, at least 1.
-        seed: of the draws.
+        draws: number of draws of w, at least 1.
+        seed: random seed.
 
     Raises:
         BadInput: draws is below 1.
@@ -92,13 +92,13 @@ def sampled_gram(x: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Complexity:
-    """What the labels cost by theorem 5.1 of Arora et al., sqrt(2 y . H^-1 y / n), and what was left out of it.
+    """Complexity of labels by theorem 5.1 of Arora et al., sqrt(2 y . H^-1 y / n), with a floor for eigenvalues.
 
     Attributes:
-        value: of the bound, from the eigenvalues above the floor.
-        clipped: how many eigenvalues were below the floor and were raised to it.
-        share: of |y|^2 in the directions of those.
-        smallest: the least eigenvalue as it was found.
+        value: the complexity.
+        clipped: number of eigenvalues below the floor, which were raised to it.
+        share: share of |y|^2 along their eigenvectors.
+        smallest: the smallest eigenvalue before clipping.
     """
 
     value: float
@@ -109,7 +109,7 @@ class Complexity:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """A symmetric Gram matrix by its eigenvalues, and how labels fare under gradient descent in it.
+    """Eigendecomposition of a symmetric Gram matrix, and the dynamics of labels under gradient descent.
 
     Attributes:
         values: (n,) descending.
@@ -121,10 +121,10 @@ class Spectrum:
 
     @classmethod
     def of(cls, gram: np.ndarray) -> Spectrum:
-        """Of a Gram matrix (n, n).
+        """Decompose a Gram matrix (n, n).
 
         Raises:
-            BadInput: it is not a symmetric matrix.
+            BadInput: the matrix is not symmetric.
         """
         if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or not np.allclose(gram, gram.T):
             raise BadInput(f"gram of shape {gram.shape} must be a symmetric matrix")
@@ -133,7 +133,7 @@ class Spectrum:
 
     @property
     def worst(self) -> np.ndarray:
-        """(n,) the labels that are learnt slowest: the eigenvector of the least eigenvalue, of mean square one."""
+        """(n,) the labels learned slowest: the eigenvector of the smallest eigenvalue, scaled to mean square one."""
         worst: np.ndarray = self.vectors[:, -1] * np.sqrt(len(self.values))
         return worst
 
@@ -155,7 +155,7 @@ class Spectrum:
         return found
 
     def residual_norms(self, y: np.ndarray, rate: float, steps: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(len(steps),) the length of `residuals` (Arora et al., equation 8).
+        """(len(steps),) the norm of `residuals` (Arora et al., equation 8).
 
         Raises:
             BadInput: as `residuals`.
@@ -167,7 +167,7 @@ class Spectrum:
     def distance(self, y: np.ndarray, rate: float, steps: int) -> float:
         """The predicted |W(k) - W(0)|: of all weights together, sqrt(sum_i (1 - (1 - rate l_i)^k)^2 (v_i . y)^2 / l_i).
 
-        It grows with the steps to sqrt(y . H^-1 y). Eigenvalues that are zero to rounding add nothing.
+        It increases with the steps to sqrt(y . H^-1 y). Eigenvalues that are zero up to rounding do not contribute.
 
         Raises:
             BadInput: as `residuals`.
@@ -222,8 +222,8 @@ class Descent:
     """Gradient descent of a two-layer network.
 
     Attributes:
-        residual_norms: (steps + 1,) |y - u(k)|, the start included.
-        distance: |W - W(0)| at the end, of all weights together.
+        residual_norms: (steps + 1,) |y - u(k)|, including the initial value.
+        distance: |W - W(0)| at the end, over all weights.
         outputs: (n,) u at the end.
     """
 
@@ -245,21 +245,21 @@ def descend_two_layer(
 ) -> Descent:
     """Train the two-layer network by full gradient descent, in float32.
 
-    The weights stay in W(0) plus the span of the points, W(k) = W(0) + C^T x, so C (n, m) and the units' inputs
-    W(0) x + C^T x x^T are carried on instead of W: the same numbers but for rounding, at a cost of n^2 m per step.
+    The weights stay in W(0) plus the span of the points, W(k) = W(0) + C^T x. Instead of W, C (n, m) and the units'
+    inputs W(0) x + C^T x x^T are updated: equal up to rounding, at a cost of n^2 m per step.
 
     Args:
         x: (n, d).
         y: (n,) values.
-        width: m, even where mirrored.
-        rate: of the steps.
-        steps: their number.
+        width: m; even if mirrored.
+        rate: step size.
+        steps: number of steps.
         kappa: standard deviation of the initial weights, above 0.
-        mirrored: the second half of the units are the first with the opposite sign of a, so that u(0) = 0.
-        seed: of the initial weights.
+        mirrored: whether the second half of the units copies the first with the opposite sign of a, so that u(0) = 0.
+        seed: random seed of the initial weights.
 
     Raises:
-        BadInput: width is below 1, or odd where mirrored, or kappa is not above 0.
+        BadInput: width is below 1, or odd and mirrored, or kappa is not above 0.
     """
     if width < 1 or (mirrored and width % 2):
         raise BadInput(f"width={width} must be at least 1, and even for a mirrored start")
@@ -281,7 +281,7 @@ def descend_two_layer(
 
 
 def _start(x: np.ndarray, width: int, kappa: float, mirrored: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, m) inputs of the units at the start, and (m,) signs a."""
+    """(n, m) initial inputs of the units, and (m,) signs a."""
     rng = np.random.default_rng(seed)
     drawn = width // 2 if mirrored else width
     inputs = x.astype(np.float32) @ (kappa * rng.standard_normal((x.shape[1], drawn), dtype=np.float32))
