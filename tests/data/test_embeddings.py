@@ -7,7 +7,7 @@ import torch
 
 import noisewise as nw
 from noisewise.data import Dataset
-from noisewise.data.embeddings import embedded
+from noisewise.data.embeddings import embed
 from noisewise.data.readers.tables import from_frame
 from noisewise.errors import BadInput
 
@@ -63,7 +63,7 @@ def vision(transformers, tmp_path_factory):
 
 
 def test_the_embedding_of_a_text_is_the_mean_over_its_tokens(transformers, language, texts):
-    found = embedded(texts, language)
+    found = embed(texts, language)
     assert found.shape == (120, 16)
     model = transformers.AutoModel.from_pretrained(language).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(language)
@@ -76,7 +76,7 @@ def test_the_embedding_of_a_text_is_the_mean_over_its_tokens(transformers, langu
 def test_the_embedding_of_an_image_follows_the_models_settings(transformers, vision):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
     shares = []
-    found = embedded(Dataset(pixels, np.arange(40) % 2, ("a", "b"), "image"), vision, on_progress=shares.append)
+    found = embed(Dataset(pixels, np.arange(40) % 2, ("a", "b"), "image"), vision, on_progress=shares.append)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.2, 0.3, 0.4], [0.5, 0.6, 0.7]))
     inputs = (torch.from_numpy(pixels).permute(0, 3, 1, 2).expand(-1, 3, -1, -1) / 255 - mean) / std
     with torch.no_grad():
@@ -97,12 +97,12 @@ def test_an_audit_by_embeddings(language, texts):
 def test_refused(transformers, language, vision, texts, tmp_path):
     numbers = Dataset(np.eye(4, dtype=np.float32), np.arange(4) % 2, ("a", "b"))
     with pytest.raises(BadInput, match="is for texts and images"):
-        embedded(numbers, language)
+        embed(numbers, language)
     with pytest.raises(BadInput, match="cannot be loaded"):
-        embedded(texts, str(tmp_path))
+        embed(texts, str(tmp_path))
     pictures = Dataset(np.zeros((4, 8, 8, 3), np.uint8), np.arange(4) % 2, ("a", "b"), "image")
     with pytest.raises(BadInput, match="does not fit images"):
-        embedded(pictures, language)
+        embed(pictures, language)
     with pytest.raises(BadInput, match="computes features"):
         nw.audit(texts, embed=language, features=np.eye(120))
 

@@ -111,7 +111,7 @@ def test_suffixes_that_do_not_fit(tmp_path, images, suffix, said):
 
 
 def test_csv_has_no_room_for_splits(table):
-    with pytest.raises(BadInput, match=r"so use \.parquet"):
+    with pytest.raises(BadInput, match=r"further splits, use \.parquet"):
         check_suffix(split(table, validation=0.2), "a.csv")
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.data import folds, split, subset
-from noisewise.data.grouped_folds import torn
+from noisewise.data.grouped_folds import must_be_split
 from noisewise.errors import BadInput
 
 
@@ -71,7 +71,7 @@ def test_existing_splits_stay(noisy):
     first = split(noisy(), validation=0.2)
     assert split(first) is first
     assert split(first, trusted=4).validation is first.validation
-    with pytest.raises(BadInput, match=r"validation=0.1 .* has one"):
+    with pytest.raises(BadInput, match=r"validation=0.1 .* has one: use validation=0"):
         split(first, validation=0.1)
 
 
@@ -153,7 +153,7 @@ def test_groups_lie_in_one_fold_unless_torn(drawn, k, seed):
     found = folds(labels, k, seed, groups)
     assert set(found) == set(range(k))
     _, group = np.unique(groups, return_inverse=True)
-    split_up = torn(labels, group, k)
+    split_up = must_be_split(labels, group, k)
     for number in np.unique(group):
         inside = np.bincount(labels[group == number], minlength=5)
         half = ((inside > 1) & (2 * inside > np.bincount(labels, minlength=5))).any()

@@ -94,7 +94,7 @@ def test_trusted_rows_are_none_of_the_replaced(data):
     assert len(parts.trusted) == 60
     assert not open_rows(parts.trusted).any()
     assert open_rows(parts.validation).any()
-    with pytest.raises(BadInput, match=r"trusted=101 must be at most 100, the rows of data that 'openset' left alone"):
+    with pytest.raises(BadInput, match=r"trusted=101 must be at most 100, the rows of data not replaced by 'openset'"):
         split(noisy, trusted=101)
 
 

@@ -1,4 +1,4 @@
-"""Data sets: named sources, readers for files people have, splits, and batches on a device."""
+"""Data sets: named sources, readers of common file formats, splits, and batches on a device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Augment", "Dataset", "Rows", "folds", "load", "save", "split", "subs
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used, so that reading and writing data is quick."""
+    """Import what needs torch only when it is first used, which keeps reading and writing data fast."""
     if name == "Rows":
         from noisewise.data.rows import Rows
 

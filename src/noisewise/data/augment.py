@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on their device; every random number comes from the generator that is handed in."""
+"""Augmentation of whole batches on their device; all random numbers come from the given generator."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from noisewise.errors import BadInput
 
 
 def translate(x: Tensor, generator: torch.Generator, pixels: int) -> Tensor:
-    """Move every image by up to `pixels` in both directions; what comes in at the borders is the image reflected.
+    """Translate every image by up to `pixels` in both directions, with reflection at the borders.
 
     The offsets (B, 2) are drawn uniformly from -pixels..pixels, rows first. With N the size of an axis and o the
     offset, output pixel i is input pixel r(i + o), r(j) = N - 1 - |N - 1 - |j||.
 
     Args:
-        x: (B, C, H, W).
-        generator: on any device.
-        pixels: less than H and W.
+        x: (B, C, H, W) images.
+        generator: source of randomness, on any device.
+        pixels: largest translation, less than H and W.
 
     Raises:
         BadInput: `pixels` is negative, or not less than H and W.
@@ -29,8 +29,8 @@ def translate(x: Tensor, generator: torch.Generator, pixels: int) -> Tensor:
     if not 0 <= pixels < min(height, width):
         raise BadInput(f"pixels={pixels} must be from 0 to below the image size {height} x {width}")
     offsets = torch.randint(-pixels, pixels + 1, (batch, 2), generator=generator, device=generator.device).to(x.device)
-    rows = _reflected(offsets[:, :1], height)[:, :, None]
-    columns = _reflected(offsets[:, 1:], width)[:, None, :]
+    rows = _reflect(offsets[:, :1], height)[:, :, None]
+    columns = _reflect(offsets[:, 1:], width)[:, None, :]
     images = torch.arange(batch, device=x.device)[:, None, None]
     places = ((images * height + rows) * width + columns).reshape(-1)
     moved = x.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, places)
@@ -46,14 +46,14 @@ def flip(x: Tensor, generator: torch.Generator) -> Tensor:
 def cutout(x: Tensor, generator: torch.Generator, size: int) -> Tensor:
     """Set a square of every image to 0, which is the mean of normalised images.
 
-    The square begins `size // 2` above and left of a centre that is drawn uniformly from all pixels, rows first; what
-    lies outside of the image is cut off. DeVries and Taylor, Improved Regularization of
-    Convolutional Neural Networks with Cutout, 2017, section 3.2.
+    The square starts `size // 2` above and to the left of a centre that is drawn uniformly from all pixels, rows first;
+    it is clipped at the border. DeVries and Taylor, Improved Regularization of Convolutional Neural Networks with
+    Cutout, 2017, section 3.2.
 
     Args:
-        x: (B, C, H, W).
-        generator: on any device.
-        size: edge of the square, at least 0.
+        x: (B, C, H, W) normalised images.
+        generator: source of randomness, on any device.
+        size: edge of the square in pixels, at least 0.
 
     Raises:
         BadInput: `size` is negative.
@@ -61,18 +61,18 @@ def cutout(x: Tensor, generator: torch.Generator, size: int) -> Tensor:
     if size < 0:
         raise BadInput(f"size={size} of the square to cut out must be at least 0")
     batch, _, height, width = x.shape
-    rows, columns = (_covered(batch, edge, size, generator).to(x.device) for edge in (height, width))
+    rows, columns = (_cover(batch, edge, size, generator).to(x.device) for edge in (height, width))
     return torch.where((rows[:, :, None] & columns[:, None, :])[:, None], 0.0, x)
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Translation, flip and cutout of (B, C, H, W) images, in this order, each where it is asked for.
+    """Translation, flip and cutout of (B, C, H, W) images, in this order; each is optional.
 
     Attributes:
-        pixels: see `translate`.
+        pixels: largest translation; see `translate`.
         flip: whether to mirror half of the images.
-        cutout: see `cutout`.
+        cutout: edge of the square; see `cutout`.
     """
 
     pixels: int = 0
@@ -80,7 +80,7 @@ class Augment:
     cutout: int = 0
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, C, H, W) other views of the same images."""
+        """(B, C, H, W) augmented images."""
         if self.pixels:
             x = translate(x, generator, self.pixels)
         if self.flip:
@@ -89,16 +89,16 @@ class Augment:
 
 
 def default_augment(data: Dataset) -> Augment | None:
-    """Translation by up to 4 pixels and flips for colour images of 32 x 32, as usual for CIFAR; None for other data."""
+    """Translation by up to 4 pixels and flips for 32 x 32 colour images, as usual for CIFAR; None for other data."""
     return Augment(pixels=4, flip=True) if data.kind == "image" and data.shape == (32, 32, 3) else None
 
 
-def _reflected(offsets: Tensor, size: int) -> Tensor:
+def _reflect(offsets: Tensor, size: int) -> Tensor:
     moved = torch.arange(size, device=offsets.device) + offsets
     return size - 1 - (size - 1 - moved.abs()).abs()
 
 
-def _covered(batch: int, edge: int, size: int, generator: torch.Generator) -> Tensor:
+def _cover(batch: int, edge: int, size: int, generator: torch.Generator) -> Tensor:
     centres = torch.randint(0, edge, (batch, 1), generator=generator, device=generator.device)
     places = torch.arange(edge, device=generator.device) - centres + size // 2
     return (places >= 0) & (places < size)

@@ -1,4 +1,4 @@
-"""The names of the data sources and where each one lives."""
+"""The names of the data sources and the function that loads each."""
 
 from __future__ import annotations
 

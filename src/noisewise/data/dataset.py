@@ -1,4 +1,4 @@
-"""The Dataset: inputs, given labels, and, kept apart, the truth."""
+"""The Dataset: inputs, given labels and, separately, the true labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind = Literal["image", "table", "text", "vector"]
 
 
 class Inputs(Protocol):
-    """What a Dataset may hold as inputs: an array, or something that reads rows when they are asked for."""
+    """Inputs of a Dataset: an array, or a lazy reader that reads rows on access."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -26,11 +26,11 @@ class Inputs(Protocol):
 
 
 class Selection:
-    """Some rows of lazy inputs, in an order of their own; nothing is read before it is asked for.
+    """A lazy selection of rows of lazy inputs, in any order; rows are read on access.
 
     Args:
-        base: the inputs that are selected from.
-        positions: (n,) which of its rows, in which order.
+        base: the inputs.
+        positions: (n,) positions of the selected rows, in order.
     """
 
     def __init__(self, base: Inputs, positions: np.ndarray) -> None:
@@ -43,7 +43,7 @@ class Selection:
 
     @property
     def dtype(self) -> Any:
-        """The type of one number."""
+        """The type of an entry."""
         return self.base.dtype
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Selection:
 
 
 def select(inputs: Inputs, positions: np.ndarray) -> Inputs:
-    """The rows of `inputs` at (n,) integer positions: copied from an array, still to be read from anything lazy."""
+    """The rows of `inputs` at integer positions (n,): a copy of an array, or a lazy selection of lazy inputs."""
     if isinstance(inputs, np.ndarray):
         return inputs[positions]
     if isinstance(inputs, Selection):
@@ -64,26 +64,26 @@ def select(inputs: Inputs, positions: np.ndarray) -> Inputs:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A labelled data set. Immutable: every change makes a new one that shares the arrays.
+    """A labelled data set. It is immutable: every change returns a new data set that shares the arrays.
 
     Axis letters: n rows, K classes.
 
     Attributes:
         inputs: (n, H, W, C) uint8 images, or (n, d) float32 vectors; an array or a lazy reader with the same indexing.
-        given: (n,) int64, the labels as they are in the data set; what training and audit see.
-        classes: K class names; label k means `classes[k]`. What UTF-8 cannot hold becomes a question mark.
+        given: (n,) int64, the labels as given in the data set; training and audit use these.
+        classes: K class names; label k means `classes[k]`. Characters that UTF-8 cannot encode become question marks.
         kind: "image", "table" (d encoded columns of a table), "text" (`Texts`, d hashed words) or "vector" (features,
             flattened or computed).
-        index: (n,) int64, the row's position in the source; it stays with the row through every split and selection
-            and is the key of every per-row memory.
-        truth: (n,) int64 or None, the correct labels, known only where noise was injected or experts checked. No
-            method and no detector sees it: they are handed `blind()` data.
+        index: (n,) int64, position of the row in the source. It is preserved by every split and selection, and is the
+            key of all per-row memories.
+        truth: (n,) int64 or None, the correct labels, known only if noise was added or experts checked the labels.
+            Methods and detectors never see it: they receive `blind()` data.
         test: the test split, or None.
         validation: the validation split, as noisy as the training split, or None.
         trusted: a small split whose given labels are correct, or None.
-        name: where it came from, for people.
-        provenance: what was done to it, oldest first; plain data.
-        described: (n rows) the rows as a person knows them (file names, columns of a table less its labels), for
+        name: name of the source, for display.
+        provenance: records of all processing steps, oldest first; plain data.
+        described: (n rows) the rows in readable form (file names, or the columns of a table without its labels), for
             reports; or None.
     """
 
@@ -128,17 +128,17 @@ class Dataset:
 
     @property
     def capacity(self) -> int:
-        """One more than the largest index: the number of rows that a per-row memory must hold."""
+        """The largest index plus one: the number of rows that a per-row memory must hold."""
         return int(self.index.max()) + 1 if len(self) else 0
 
     @property
     def noise_rate(self) -> float | None:
-        """Realised share of wrong given labels; None where the truth is not known."""
+        """Realised share of wrong given labels; None if the truth is not known."""
         return None if self.truth is None else float(np.mean(self.given != self.truth))
 
     @property
     def transition(self) -> np.ndarray | None:
-        """(K, K) realised P(given = j | truth = i), NaN rows for classes that do not occur; None without truth."""
+        """(K, K) realised P(given = j | truth = i), NaN in rows of classes that do not occur; None without truth."""
         if self.truth is None:
             return None
         k = len(self.classes)
@@ -147,7 +147,7 @@ class Dataset:
         return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
 
     def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
-        """The rows at `positions` (integers or a mask over rows); other splits stay, and lazy inputs stay lazy."""
+        """Select the rows at `positions` (integers or a mask over rows); other splits are kept, inputs stay lazy."""
         chosen = np.asarray(positions)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(
@@ -160,12 +160,12 @@ class Dataset:
         )
 
     def relabelled(self, given: np.ndarray, record: dict[str, Any]) -> Dataset:
-        """The same rows with other given labels; labels known before become the truth if there was none."""
+        """The same rows with new given labels; if there was no truth, the previous labels become the truth."""
         truth = self.given if self.truth is None else self.truth
         return replace(self, given=given, truth=truth, provenance=(*self.provenance, record))
 
     def blind(self) -> Dataset:
-        """The same data set without the truth, in all splits: what methods and detectors are handed."""
+        """The same data set without the truth, in all splits, as methods and detectors receive it."""
         hidden = {s: d.blind() for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None}
         return replace(self, truth=None, **hidden)
 

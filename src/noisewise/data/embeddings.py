@@ -1,4 +1,4 @@
-"""Embeddings of texts and images by pretrained models, through the optional library `transformers`."""
+"""Embeddings of texts and images by pretrained models of the optional library `transformers`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST = 512
 BATCH = 32
 
 
-def embedded(
+def embed(
     data: Dataset,
     name: str,
     *,
@@ -27,30 +27,30 @@ def embedded(
 ) -> np.ndarray:
     """(n, d) float32 embeddings of the texts or images of a data set.
 
-    An embedding is the mean over the last layer's tokens (of a text, without its padding; of an image, with those that
-    stand for the whole), or over the positions of a convolutional network's last map. Models of images and texts
-    together (such as CLIP) give the embedding that the two share. Texts are cut after 512 tokens; images are scaled to
-    the size, mean and standard deviation that the model's own settings name.
+    An embedding is the mean over the tokens of the last layer (for texts, without padding; for images, including class
+    tokens), or over the positions of the last map of a convolutional network. Models of images and texts (such as CLIP)
+    use their shared embedding space. Texts are truncated to 512 tokens. Images are scaled to the size, mean and
+    standard deviation in the model's settings.
 
     Args:
         data: n rows of kind "text" or "image".
-        name: a folder that holds the model, or its name on the hub.
-        device: where to compute.
-        on_progress: told the share of the rows that is done.
+        name: a folder with the model, or its name on the hub.
+        device: device of the computation.
+        on_progress: called with the share of rows done.
 
     Raises:
-        BadInput: `transformers` is missing, there is no such model, it does not fit the rows, or the rows are neither
+        BadInput: `transformers` is missing, the model does not exist or does not fit the rows, or the rows are neither
             texts nor images.
     """
     if data.kind not in ("text", "image"):
         raise BadInput(f"embed={name!r} is for texts and images, but {data.name} is a {data.kind}")
-    model = _loaded("AutoModel", name).to(device).eval()
+    model = _load("AutoModel", name).to(device).eval()
     batches = _texts(data, name, model) if data.kind == "text" else _images(data, name, model)
     found: list[np.ndarray] = []
     with torch.inference_mode():
         for inputs in batches:
             try:
-                rows = _pooled(model, {key: value.to(device) for key, value in inputs.items()})
+                rows = _pool(model, {key: value.to(device) for key, value in inputs.items()})
             except (TypeError, ValueError, RuntimeError, AttributeError) as error:
                 said = str(error).splitlines()[0]
                 raise BadInput(f"embed={name!r} does not fit {data.kind}s: {said}") from error
@@ -70,7 +70,7 @@ def _library() -> Any:
     return transformers
 
 
-def _loaded(kind: str, name: str) -> Any:
+def _load(kind: str, name: str) -> Any:
     transformers = _library()
     shown = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
@@ -85,7 +85,7 @@ def _loaded(kind: str, name: str) -> Any:
 
 
 def _texts(data: Dataset, name: str, model: Any) -> Iterator[dict[str, Tensor]]:
-    tokenizer, texts = _loaded("AutoTokenizer", name), documents(data.inputs)
+    tokenizer, texts = _load("AutoTokenizer", name), documents(data.inputs)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     longest = min(LONGEST, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", LONGEST))
@@ -122,7 +122,7 @@ def _size(settings: dict[str, Any], model: Any) -> tuple[int, int]:
     return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
-def _pooled(model: Any, inputs: dict[str, Tensor]) -> Tensor:
+def _pool(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     shared = getattr(model, "get_image_features" if "pixel_values" in inputs else "get_text_features", None)
     if shared is not None:
         found = shared(**inputs)

@@ -1,4 +1,4 @@
-"""From the columns of a table to the numbers a network reads."""
+"""Encoding of the columns of a table as numeric features."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ _MOSTLY = 0.9
 
 
 def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, list[str]]:
-    """(n, d) float32 features of the columns of a table, and the names of the columns that are none.
+    """(n, d) float32 features from the columns of a table, and the names of ignored columns.
 
-    Numbers are standardised to mean 0 and variance 1 (constant columns become 0); where some are missing they become
-    the mean, and a further column says which. Text, categories and truth values become one column per level, with a
-    missing value as a level of its own. Columns without a header, dates, and text with more than 64 levels, or with
-    more levels than half the rows, are left out.
+    Numbers are standardised to mean 0 and variance 1 (constant columns become 0); missing numbers are replaced by the
+    mean and marked in a further column. Text, categories and truth values become one column per level, with missing
+    values as a level. Columns without a header, dates, and text with more than 64 levels, or with more levels than
+    half the rows, are ignored.
+
+    Args:
+        frame: n rows.
+        where: origin of the table, for error messages.
 
     Raises:
-        BadInput: infinite numbers, numbers mixed with some text, or no column is left.
+        BadInput: numbers are infinite or mixed with some text, or no column is left.
     """
     blocks: list[np.ndarray] = []
     ignored: list[str] = []
@@ -44,11 +48,11 @@ def _block(column: pd.Series, name: str, where: str) -> np.ndarray | None:
     if name.startswith("Unnamed:") or types.is_datetime64_any_dtype(column) or types.is_complex_dtype(column):
         return None
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
-        return _standardised(column, name, where)
+        return _standardise(column, name, where)
     return _one_hot(column, name, where)
 
 
-def _standardised(column: pd.Series, name: str, where: str) -> np.ndarray:
+def _standardise(column: pd.Series, name: str, where: str) -> np.ndarray:
     missing = column.isna().to_numpy(dtype=bool)
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = int(np.isinf(values).sum())
@@ -56,11 +60,11 @@ def _standardised(column: pd.Series, name: str, where: str) -> np.ndarray:
         raise BadInput(f"column {name!r} of {where} has {infinite} infinite value(s): replace them or remove the rows")
     if missing.any():
         filled = np.where(missing, values[~missing].mean() if not missing.all() else 0.0, values)
-        return np.column_stack([_scaled(filled), missing]).astype(np.float32)
-    return _scaled(values)[:, None]
+        return np.column_stack([_scale(filled), missing]).astype(np.float32)
+    return _scale(values)[:, None]
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
+def _scale(values: np.ndarray) -> np.ndarray:
     values = values / max(np.abs(values).max(initial=0.0), np.finfo(float).tiny)
     centred = values - values.mean()
     spread = values.std()

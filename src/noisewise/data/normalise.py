@@ -1,4 +1,4 @@
-"""Inputs to mean 0 and variance 1, by the statistics of the training split."""
+"""Normalisation of inputs to mean 0 and variance 1, by the statistics of the training split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONSTANT = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Normalise:
-    """(x - mean) / std, where bytes are divided by 255 first. A feature that is constant has std 1.
+    """Statistics of (x - mean) / std, for bytes divided by 255.
 
     Attributes:
         mean: (C,) of images or (d,) of vectors, float32.
@@ -32,11 +32,11 @@ class Normalise:
 def measure(inputs: Inputs, *, sampled: bool = False) -> Normalise:
     """The mean and standard deviation of every channel or feature, the last axis of `inputs`.
 
-    Blocks of rows are merged by the formula of Chan, Golub and LeVeque (1983), in double precision.
+    Statistics of blocks of rows are merged by the formula of Chan, Golub and LeVeque (1983), in double precision.
 
     Args:
         inputs: (n, H, W, C) or (n, d).
-        sampled: read at most 10,000 rows, drawn with a fixed seed.
+        sampled: whether to use at most 10,000 rows, drawn with a fixed seed.
     """
     numbers = int(np.prod(inputs.shape[1:]))
     count, mean, spread = 0, np.zeros(numbers), np.zeros(numbers)
@@ -48,10 +48,10 @@ def measure(inputs: Inputs, *, sampled: bool = False) -> Normalise:
         mean += shift * (len(block) / total)
         count = total
     scale = 255.0 if inputs.dtype == np.uint8 else 1.0
-    return _pooled(mean / scale, spread / max(count, 1) / scale**2, inputs.shape[-1])
+    return _pool(mean / scale, spread / max(count, 1) / scale**2, inputs.shape[-1])
 
 
-def _pooled(mean: np.ndarray, variance: np.ndarray, channels: int) -> Normalise:
+def _pool(mean: np.ndarray, variance: np.ndarray, channels: int) -> Normalise:
     places, spread = mean.reshape(-1, channels), variance.reshape(-1, channels)
     middle = places.mean(axis=0)
     std = np.sqrt((spread + np.square(places - middle)).mean(axis=0))

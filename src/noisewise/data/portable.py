@@ -11,7 +11,7 @@ from noisewise.data.dataset import Dataset
 
 
 def portable(data: Dataset) -> Dataset:
-    """The same rows as arrays, in all splits: what is read from files when it is asked for is read now."""
+    """The same rows as arrays, in all splits: lazy inputs are read now."""
     parts: dict[str, Any] = {
         name: portable(part) for name in ("test", "validation", "trusted") if (part := getattr(data, name)) is not None
     }

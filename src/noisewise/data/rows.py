@@ -1,4 +1,4 @@
-"""Rows: one split of a data set on its way to a device, all at once where it fits, in a stream where it does not."""
+"""Rows: batches of one split of a data set on a device, kept there as a whole if it fits and streamed otherwise."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ IN_FLIGHT = 4
 
 
 class Rows:
-    """The n rows of one split, ready for a device. The truth cannot be reached from here.
+    """The n rows of one split, in batches on a device, without the truth.
 
-    Inputs of at most `resident_limit` bytes lie on the device as a whole; on the CPU an array is not copied. Others are
-    read in a background thread, at most 4 batches at a time.
+    Inputs of at most `resident_limit` bytes are kept on the device as a whole; on the CPU an array is not copied.
+    Larger inputs are read in a background thread, at most 4 batches ahead.
 
     Args:
         data: the split.
-        device: where batches go.
-        augment: what `prepare` does to images when it is given a generator.
-        normalise: the statistics of the training split; by default those of this one.
-        resident_limit: bytes.
-        channels_last: whether image batches keep the channels next to each other in memory.
+        device: device of the batches.
+        augment: augmentation of images, applied by `prepare` if it receives a generator.
+        normalise: statistics of the training split; by default those of this split.
+        resident_limit: largest size of inputs kept on the device, in bytes.
+        channels_last: whether image batches use the channels-last memory format.
 
     Attributes:
         given: (n,) int64 given labels, on the device.
         index: (n,) int64 index of the rows, on the device.
-        normalise: what inputs are normalised by.
-        resident: whether the inputs lie on the device as a whole.
+        normalise: statistics by which inputs are normalised.
+        resident: whether the inputs are kept on the device as a whole.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class Rows:
     def stream(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of rows in the given order.
 
-        If the last batch would hold a single row, it joins the one before it: batch normalisation cannot train on one.
+        If the last batch would hold a single row, it is merged with the one before: batch normalisation cannot train
+        on a single row.
 
         Args:
             order: (m,) positions of rows.
@@ -83,7 +84,7 @@ class Rows:
             yield positions, self._arranged(raw) if self._image else raw
 
     def prepare(self, raw: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Raw inputs as float32, normalised, and augmented where a generator is given; the same shape as `raw`."""
+        """Raw inputs as float32, normalised, and augmented if a generator is given; the same shape as `raw`."""
         x = (raw.to(torch.float32) - self._mean).mul_(self._inverse)
         return x if generator is None or self._augment is None else self._augment(x, generator)
 
@@ -93,7 +94,7 @@ class Rows:
 
 
 class _Resident:
-    """All rows on the device; a batch is one selection."""
+    """Rows kept on the device; a batch is one index operation."""
 
     def __init__(self, inputs: Inputs, device: torch.device) -> None:
         self.rows = _tensor(inputs[:]).to(device)
@@ -104,7 +105,7 @@ class _Resident:
 
 
 class _Streamed:
-    """Rows read when their batch is near; leaving the iteration early stops the reader."""
+    """Rows read a few batches ahead; leaving the iteration early stops the reader."""
 
     def __init__(self, inputs: Inputs, device: torch.device) -> None:
         self.inputs, self.device = inputs, device

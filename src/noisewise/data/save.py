@@ -1,4 +1,4 @@
-"""`save`: a data set as a file that `load` reads back, with truth and provenance."""
+"""`save` writes a data set, with truth and provenance, to a file that `load` reads back."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SUFFIXES = (".npz", ".parquet", ".csv")
 
 
 def save(data: Dataset, path: str | Path) -> Path:
-    """Write a data set with all its splits, whole or not at all.
+    """Write a data set with all its splits, completely or not at all.
 
-    `.npz` holds any data set that fits into memory. `.parquet` holds the columns of a table, or the file names of
-    images that are read lazily, with the label column as class names and a column `truth` where the truth is known.
-    `.csv` holds the same columns of a table without other splits, but neither index nor provenance.
+    `.npz` stores any data set that fits into memory. `.parquet` stores the columns of a table, or the file names of
+    lazily read images, with class names in the label column and a column `truth` if the truth is known. `.csv` stores
+    the same columns of a table without other splits, and neither index nor provenance.
 
     Args:
-        data: what to write.
-        path: where to; its suffix decides.
+        data: the data set.
+        path: the file to write; its suffix determines the format.
 
     Raises:
         BadInput: the suffix does not fit the data (see `check_suffix`), or the file cannot be written.
@@ -48,7 +48,7 @@ def save(data: Dataset, path: str | Path) -> Path:
 
 
 def suffix_for(data: Dataset) -> str:
-    """The suffix of the file that suits the data: ".parquet" for tables and lazily read images, else ".npz"."""
+    """The suffix of a suitable file format: ".parquet" for tables and lazily read images, else ".npz"."""
     return ".parquet" if all(_has_columns(part) for part in (data, *_parts(data).values())) else ".npz"
 
 
@@ -56,21 +56,19 @@ def check_suffix(data: Dataset, path: str | Path) -> None:
     """Check that the data can be saved under the suffix of `path`.
 
     Raises:
-        BadInput: the suffix is unknown, or has no room for the data.
+        BadInput: the suffix is unknown, or its format cannot store the data.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise BadInput(f"cannot save to {path}: the suffix must be one of {', '.join(SUFFIXES)}")
     if path.suffix != ".npz" and suffix_for(data) == ".npz":
-        raise BadInput(f"cannot save to {path}: {data.name} has no columns of a table, so the suffix must be .npz")
+        raise BadInput(f"cannot save to {path}: {data.name} is not a table, the suffix must be .npz")
     if path.suffix == ".npz" and data.kind == "text":
         raise BadInput(
-            f"cannot save to {path}: texts are saved with their columns, so the suffix must be .parquet or .csv"
+            f"cannot save to {path}: texts are saved with their columns, the suffix must be .parquet or .csv"
         )
     if path.suffix == ".csv" and (_parts(data) or data.kind == "image"):
-        raise BadInput(
-            f"cannot save to {path}: CSV has no room for images and further splits, so use {suffix_for(data)}"
-        )
+        raise BadInput(f"cannot save to {path}: CSV cannot store images or further splits, use {suffix_for(data)}")
 
 
 def _has_columns(part: Dataset) -> bool:

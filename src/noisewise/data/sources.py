@@ -8,14 +8,13 @@ from pathlib import Path
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder
-from noisewise.data.readers import folders, idx, npz, tables
-from noisewise.data.readers import label_file as bare
+from noisewise.data.readers import folders, idx, label_file, npz, tables
 from noisewise.errors import BadInput, nearest
 
 HUB = "hf:"
 READERS: dict[str, Callable[[Path, str | None], Dataset]] = {
     ".npz": npz.read_npz,
-    ".npy": bare.read_bare,
+    ".npy": label_file.read_labels,
 }
 TABLES = (".csv", ".tsv", ".jsonl", ".txt", ".parquet")
 
@@ -28,7 +27,7 @@ def load(
     data_dir: str | Path | None = None,
     download: bool = True,
 ) -> Dataset:
-    """A data set.
+    """Load a data set.
 
     Example:
         `load("fashion-mnist")`, `load("table.csv", labels="species")`, `load("hf:owner/name")`
@@ -37,14 +36,14 @@ def load(
         source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
             idx files or one idx file of images, an `.npz` file, an `.npy` file of class numbers alone, a table (`.csv`,
             `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; or a Dataset, which is
-            returned as it is.
+            returned unchanged.
         labels: the column of the labels of a table, or the key of the labels in an archive.
         text: the column of a table whose texts are the inputs.
-        data_dir: a folder in which names are looked for before all others.
-        download: whether a name that is found nowhere may be downloaded into the cache.
+        data_dir: a folder to search first for named sources.
+        download: whether a named source that is not found may be downloaded to the cache.
 
     Raises:
-        BadInput: there is no such source, or it cannot be used as it is.
+        BadInput: the source does not exist or cannot be used.
     """
     if isinstance(source, Dataset):
         return source
@@ -81,10 +80,10 @@ def _read(path: Path, labels: str | None, text: str | None) -> Dataset:
 
 def _no_text(source: str | Path, text: str | None) -> None:
     if text is not None:
-        raise BadInput(f"text={text!r} is for tables, and {source} is none")
+        raise BadInput(f"text={text!r} is for tables, and {source} is not a table")
 
 
 def _no_labels(source: str | Path, labels: str | None, text: str | None = None) -> None:
     _no_text(source, text)
     if labels is not None:
-        raise BadInput(f"labels={labels!r} is for tables and archives, and {source} has labels of its own")
+        raise BadInput(f"labels={labels!r} is for tables and archives, and {source} has its own labels")

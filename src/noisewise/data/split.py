@@ -1,4 +1,4 @@
-"""Parts of a data set: validation and trusted rows, folds, and subsets, all stratified by class and seeded."""
+"""Validation and trusted splits, folds and subsets of a data set, all stratified by class and seeded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from noisewise.data.dataset import Dataset
-from noisewise.data.grouped_folds import folds_together
+from noisewise.data.grouped_folds import grouped_folds
 from noisewise.data.openset import open_rows
 from noisewise.errors import BadInput
 
@@ -16,28 +16,28 @@ from noisewise.errors import BadInput
 def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int = 0) -> Dataset:
     """Move rows from the training split into a validation and a trusted split.
 
-    Which rows are trusted does not depend on `validation`. Rows keep their index. A share so small that it is no row
-    makes no validation split; a split that exists stays where nothing is asked for.
+    The choice of trusted rows does not depend on `validation`. Rows keep their index. A share that rounds to 0 rows
+    makes no validation split. Existing splits are kept if no new one is requested.
 
     Args:
         data: n training rows.
-        validation: share of the n rows to hold out, stratified by the given labels, which they keep.
-        trusted: number of rows to set aside, as many of each true class as possible, with the truth as given labels.
-        seed: a whole number from 0.
+        validation: share of the n rows to hold out, stratified by the given labels; they keep their labels.
+        trusted: number of rows to set aside, balanced over the true classes, with the truth as given labels.
+        seed: random seed, a whole number from 0.
 
     Raises:
-        BadInput: an argument out of range, a split asked for that exists, trusted rows of data whose truth is not
-            known, or fewer than 2 training rows left.
+        BadInput: an argument is out of range, a requested split exists already, the truth of trusted rows is not
+            known, or fewer than 2 training rows would be left.
     """
     held = _check(data, validation, trusted, seed)
     n = len(data)
     trusted_rows = np.empty(0, dtype=np.int64)
     if trusted and data.truth is not None:
         known = np.flatnonzero(~open_rows(data))
-        counts = _evenly(np.bincount(data.truth[known], minlength=len(data.classes)), trusted)
+        counts = _allot_evenly(np.bincount(data.truth[known], minlength=len(data.classes)), trusted)
         trusted_rows = known[_draw(data.truth[known], counts, _generator(seed, "trusted"))]
     rest = np.setdiff1d(np.arange(n), trusted_rows)
-    counts = _proportionally(np.bincount(data.given[rest], minlength=len(data.classes)), held)
+    counts = _allot_proportionally(np.bincount(data.given[rest], minlength=len(data.classes)), held)
     held_rows = rest[_draw(data.given[rest], counts, _generator(seed, "validation"))]
     if not len(trusted_rows) and not len(held_rows):
         return data
@@ -55,18 +55,18 @@ def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int
 
 
 def folds(given: np.ndarray, k: int, seed: int = 0, groups: np.ndarray | None = None) -> np.ndarray:
-    """(n,) int64 fold numbers 0..k-1 for (n,) class numbers: sizes differ by at most 1, also within every class.
+    """(n,) int64 fold numbers 0..k-1 for class numbers (n,): sizes differ by at most 1, also within every class.
 
     Args:
         given: (n,) class numbers from 0.
-        k: how many folds.
-        seed: a whole number from 0.
-        groups: (n,) equal numbers for rows that shall lie in one fold; sizes are then as even as that allows. A group
-            with more rows than a fold, or with several and more than half of the rows of a class, is torn apart. When
-            every row is a group of its own the folds are those without groups.
+        k: number of folds.
+        seed: random seed, a whole number from 0.
+        groups: (n,) group numbers, equal for rows that must be in the same fold; sizes are then as even as the groups
+            allow. A group with more rows than a fold, or with several and more than half of the rows of a class, is
+            split. If every row is its own group, the folds are the same as without groups.
 
     Raises:
-        BadInput: `k` is no whole number from 2 to n, or there are not as many `groups` as rows.
+        BadInput: `k` is not a whole number from 2 to n, or `groups` does not have one number per row.
     """
     labels = np.asarray(given)
     n = len(labels)
@@ -76,7 +76,7 @@ def folds(given: np.ndarray, k: int, seed: int = 0, groups: np.ndarray | None = 
         raise BadInput(f"groups of shape {np.shape(groups)} must be one number for each of the {n} rows")
     rng = _generator(seed, "folds")
     if groups is not None and len(np.unique(groups)) < n:
-        return folds_together(labels, np.asarray(groups), int(k), rng)
+        return grouped_folds(labels, np.asarray(groups), int(k), rng)
     order = np.lexsort((rng.random(n), labels))
     found = np.empty(n, dtype=np.int64)
     found[order] = np.arange(n) % int(k)
@@ -84,17 +84,22 @@ def folds(given: np.ndarray, k: int, seed: int = 0, groups: np.ndarray | None = 
 
 
 def subset(data: Dataset, rows: int, seed: int = 0) -> Dataset:
-    """A random selection of training rows, stratified by the given labels, in their order and with their index.
+    """A random selection of training rows, stratified by the given labels; rows keep their order and index.
+
+    Args:
+        data: n training rows.
+        rows: number of rows to select.
+        seed: random seed, a whole number from 0.
 
     Raises:
-        BadInput: `rows` is no whole number from 2 to the number of rows.
+        BadInput: `rows` is not a whole number from 2 to the number of rows.
     """
     n = len(data)
     if isinstance(rows, bool) or not isinstance(rows, Integral) or not 2 <= rows <= n:
         raise BadInput(f"rows={rows!r} must be a whole number from 2 to the {n} rows of {data.name}")
     if rows == n:
         return data
-    counts = _proportionally(np.bincount(data.given, minlength=len(data.classes)), int(rows))
+    counts = _allot_proportionally(np.bincount(data.given, minlength=len(data.classes)), int(rows))
     chosen = _draw(data.given, counts, _generator(seed, "subset"))
     record = {"step": "subset", "rows": int(rows), "seed": int(seed)}
     return replace(data.take(chosen), provenance=(*data.provenance, record))
@@ -108,12 +113,12 @@ def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
         raise BadInput(f"trusted={trusted!r} must be a whole number from 0 to the {n} rows of {data.name}")
     for name, asked in (("validation", validation), ("trusted", trusted)):
         if asked and getattr(data, name) is not None:
-            raise BadInput(f"{name}={asked!r} asks for a {name} split, but {data.name} has one: ask for 0")
+            raise BadInput(f"{name}={asked!r} requests a {name} split, but {data.name} has one: use {name}=0")
     if trusted and data.truth is None:
         hint = "corrupt it by 'symmetric:0' first to vouch for its given labels"
         raise BadInput(f"trusted={trusted} needs rows whose truth is known, and {data.name} has none: {hint}")
     if trusted > (known := n - int(open_rows(data).sum())):
-        raise BadInput(f"trusted={trusted} must be at most {known}, the rows of {data.name} that 'openset' left alone")
+        raise BadInput(f"trusted={trusted} must be at most {known}, the rows of {data.name} not replaced by 'openset'")
     held = round(float(validation) * n)
     if held + trusted and n - held - trusted < 2:
         raise BadInput(
@@ -135,7 +140,7 @@ def _draw(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> n
     return np.sort(order[rank < counts[labels[order]]])
 
 
-def _proportionally(counts: np.ndarray, total: int) -> np.ndarray:
+def _allot_proportionally(counts: np.ndarray, total: int) -> np.ndarray:
     exact = counts * (total / max(int(counts.sum()), 1))
     share = np.floor(exact).astype(np.int64)
     largest = np.argsort(share - exact, kind="stable")[: total - int(share.sum())]
@@ -143,7 +148,7 @@ def _proportionally(counts: np.ndarray, total: int) -> np.ndarray:
     return share
 
 
-def _evenly(counts: np.ndarray, total: int) -> np.ndarray:
+def _allot_evenly(counts: np.ndarray, total: int) -> np.ndarray:
     share = np.zeros_like(counts)
     while (left := total - int(share.sum())) > 0:
         open_classes = np.flatnonzero(share < counts)

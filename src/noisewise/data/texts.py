@@ -1,4 +1,4 @@
-"""Texts as inputs: kept as they are, and turned into numbers when rows are asked for."""
+"""Texts as inputs: stored as text, and converted to numbers when rows are accessed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WORDS = 3
 
 
 class Texts:
-    """n texts; as numbers, (n, 2048) float32 hashed counts of words, each row of length 1.
+    """n texts; as numbers, (n, 2048) float32 hashed counts of words, each row normalised to length 1.
 
-    The numbers are for networks. The audit's own classifier reads the words themselves.
+    Networks use the numbers. The audit's own classifier uses the words.
 
     Args:
-        texts: n texts; what is missing is an empty text.
-        column: the name of the column they are from.
+        texts: n texts; missing ones become empty.
+        column: name of the column that held them.
     """
 
     def __init__(self, texts: Sequence[Any], column: str) -> None:
@@ -39,7 +39,7 @@ class Texts:
 
     @property
     def dtype(self) -> Any:
-        """The type of one number, float32."""
+        """The type of an entry, float32."""
         return np.dtype(np.float32)
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Texts:
 
 
 def documents(inputs: Inputs) -> list[str]:
-    """The texts of inputs that are `Texts` or a selection from them, in their order.
+    """The texts of inputs that are `Texts` or a selection of them, in order.
 
     Raises:
         BadInput: the inputs are something else.
@@ -67,12 +67,12 @@ def documents(inputs: Inputs) -> list[str]:
 
 
 def text_column(frame: pd.DataFrame, where: str, text: str | None) -> str | None:
-    """The column of texts: the one that is named; else the only column, where its rows have 3 words on average.
+    """The column of texts: the named one, else the only column if its rows have at least 3 words on average.
 
     Args:
-        frame: the columns that are neither labels nor truth.
-        where: for error messages.
-        text: the name, or None.
+        frame: the columns other than labels and truth.
+        where: origin of the table, for error messages.
+        text: name of the column, or None.
 
     Raises:
         BadInput: there is no such column.

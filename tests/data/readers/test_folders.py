@@ -69,7 +69,7 @@ def test_saved_lazy_images_stay_lazy(tmp_path, write_images):
     assert found.truth.tolist() == [1, 0, 1]
     assert found.index.tolist() == [8, 1, 4]
     assert found.provenance == noisy.provenance
-    with pytest.raises(BadInput, match="CSV has no room"):
+    with pytest.raises(BadInput, match="CSV cannot store images"):
         save(noisy, tmp_path / "noisy.csv")
 
 

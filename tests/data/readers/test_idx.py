@@ -33,7 +33,7 @@ def test_folder_with_a_test_split(tmp_path, write_idx):
 
 def test_images_without_labels(tmp_path, write_idx):
     write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((2, 3, 3)))
-    with pytest.raises(BadInput, match=r"no labels beside it: expected a file train-labels-idx1-ubyte\.gz"):
+    with pytest.raises(BadInput, match=r"has no labels: expected a file train-labels-idx1-ubyte\.gz"):
         load(tmp_path)
 
 

@@ -36,7 +36,7 @@ def test_anything_else_is_refused(tmp_path, values, message):
 
 def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "labels.npy").write_bytes(b"no array")
-    with pytest.raises(BadInput, match=r"no \.npy file"):
+    with pytest.raises(BadInput, match=r"not a \.npy file"):
         nw.load(tmp_path / "labels.npy")
 
 

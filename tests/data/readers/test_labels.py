@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noisewise.data.readers.labels import encode, numbered
+from noisewise.data.readers.labels import encode, number_labels
 from noisewise.errors import BadInput
 
 
@@ -61,11 +61,11 @@ def test_names_of_the_numbers_are_the_labels(labels):
 
 
 def test_numbered_by_name_and_by_number():
-    assert numbered("here", ["b", "a"], ("a", "b")).tolist() == [1, 0]
-    assert numbered("here", np.array([1, 0], dtype=np.uint8), ("a", "b")).dtype == np.int64
+    assert number_labels("here", ["b", "a"], ("a", "b")).tolist() == [1, 0]
+    assert number_labels("here", np.array([1, 0], dtype=np.uint8), ("a", "b")).dtype == np.int64
 
 
 @pytest.mark.parametrize("labels, said", [(["c"], "'c'"), ([2], "2"), ([-1], "-1")])
 def test_numbered_refuses_others(labels, said):
     with pytest.raises(BadInput, match=f"^here has the label {said}"):
-        numbered("here", labels, ("a", "b"))
+        number_labels("here", labels, ("a", "b"))

@@ -47,10 +47,10 @@ def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progres
         raise BadInput(f"{data.name} has labels alone, and nothing to learn from: give probs or features")
     features = None
     if plan.embed is not None:
-        from noisewise.data.embeddings import embedded
+        from noisewise.data.embeddings import embed
 
         embedding = progress.part(0, SHARE_OF_EMBEDDING)
-        features = embedded(data, plan.embed, device=plan.config.torch_device, on_progress=embedding)
+        features = embed(data, plan.embed, device=plan.config.torch_device, on_progress=embedding)
         data = replace(data, inputs=features, kind="vector")
         progress = progress.part(SHARE_OF_EMBEDDING, 1 - SHARE_OF_EMBEDDING)
     last_layer = plan.last_layer - ({FEATURES} if features is not None else set())

@@ -9,7 +9,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder, Remote
-from noisewise.data.named.mnist import checked
+from noisewise.data.named.mnist import check_published
 from noisewise.data.readers import npz, packed
 from noisewise.data.readers.arrays import from_arrays
 from noisewise.data.readers.pickles import read_pickles
@@ -43,18 +43,18 @@ def cifar10(finder: Finder) -> Dataset:
         arrays = finder.decoded(path, lambda: packed.unpack(path, npz.read_archive(path)))
         data = _dataset(path, arrays, JPEG)
     else:
-        data = _dataset(path, _unpickled(finder, path, _cifar10), "python")
-    return checked(data, "cifar10", CIFAR10, ROWS, SHAPE)
+        data = _dataset(path, _read_pickled(finder, path, _cifar10), "python")
+    return check_published(data, "cifar10", CIFAR10, ROWS, SHAPE)
 
 
 def cifar100(finder: Finder) -> Dataset:
     """Photographs of 100 kinds of things, 32 x 32 colour: 50,000 + 10,000 images, fine labels (Krizhevsky 2009)."""
     path = finder.need("cifar100", ("cifar-100-python/train", CIFAR100_FILE.place), (CIFAR100_FILE,))
-    data = _dataset(path, _unpickled(finder, path, _cifar100), "python")
-    return checked(data, "cifar100", data.classes, ROWS, SHAPE)
+    data = _dataset(path, _read_pickled(finder, path, _cifar100), "python")
+    return check_published(data, "cifar100", data.classes, ROWS, SHAPE)
 
 
-def _unpickled(finder: Finder, path: Path, read: Any) -> Arrays:
+def _read_pickled(finder: Finder, path: Path, read: Any) -> Arrays:
     if path.suffix == ".gz":
         return finder.decoded(path, lambda: read(path))
     return read(path.parent)

@@ -1,4 +1,4 @@
-"""The named sources CIFAR-10N and CIFAR-100N: CIFAR with the labels that people gave, and the truth beside them.
+"""The named sources CIFAR-10N and CIFAR-100N: CIFAR with labels given by people, together with the truth.
 
 Wei et al., Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations, ICLR 2022. The labels are
 licensed CC BY-NC 4.0 and are not downloaded: they are read from `cifar10n.npz` (arrays `clean`, `aggre`, `random1`,
@@ -19,7 +19,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.named import cifar
 from noisewise.data.named.finder import Finder
 from noisewise.data.readers import npz
-from noisewise.data.readers.labels import numbered
+from noisewise.data.readers.labels import number_labels
 from noisewise.errors import BadInput
 
 PUBLISHED = {
@@ -34,7 +34,7 @@ PUBLISHED = {
 
 
 def cifar10n_aggre(finder: Finder) -> Dataset:
-    """CIFAR-10 labelled by people, by the majority of three (Wei et al. 2022)."""
+    """CIFAR-10 labelled by people, the majority of three labels (Wei et al. 2022)."""
     return _cifar10n(finder, "aggre")
 
 
@@ -54,7 +54,7 @@ def cifar10n_random3(finder: Finder) -> Dataset:
 
 
 def cifar10n_worse(finder: Finder) -> Dataset:
-    """CIFAR-10 labelled by people, a wrong one of three labels where there is one (Wei et al. 2022)."""
+    """CIFAR-10 labelled by people, a wrong one of three labels if there is one (Wei et al. 2022)."""
     return _cifar10n(finder, "worse")
 
 
@@ -62,14 +62,14 @@ def cifar100n(finder: Finder) -> Dataset:
     """CIFAR-100 labelled by people, one label each (Wei et al. 2022)."""
     path = finder.need("cifar100n", ("cifar100n.npz", "CIFAR-100_human.pt"))
     labels = _labels(path, "cifar100n", "noisy")
-    return _labelled(cifar.cifar100(finder), "cifar100n", labels, "noisy", path)
+    return _with_labels(cifar.cifar100(finder), "cifar100n", labels, "noisy", path)
 
 
 def _cifar10n(finder: Finder, variant: str) -> Dataset:
     name = f"cifar10n-{variant}"
     path = finder.need(name, ("cifar10n.npz", "CIFAR-10_human.pt"))
     labels = _labels(path, name, variant)
-    return _labelled(cifar.cifar10(finder), name, labels, variant, path)
+    return _with_labels(cifar.cifar10(finder), name, labels, variant, path)
 
 
 def _labels(path: Path, name: str, variant: str) -> dict[str, np.ndarray]:
@@ -80,12 +80,10 @@ def _labels(path: Path, name: str, variant: str) -> dict[str, np.ndarray]:
     return labels
 
 
-def _labelled(images: Dataset, name: str, labels: dict[str, np.ndarray], variant: str, path: Path) -> Dataset:
-    given, clean = (numbered(str(path), labels[key], images.classes) for key in (variant, "clean"))
+def _with_labels(images: Dataset, name: str, labels: dict[str, np.ndarray], variant: str, path: Path) -> Dataset:
+    given, clean = (number_labels(str(path), labels[key], images.classes) for key in (variant, "clean"))
     if not np.array_equal(clean, images.given):
-        raise BadInput(
-            f"the clean labels of {path} are not those of the {len(images)} images, so the rows do not match"
-        )
+        raise BadInput(f"the clean labels of {path} differ from those of the {len(images)} images: rows do not match")
     record = {"step": "human labels", "source": name, "changed": float(np.mean(given != clean))}
     return replace(images.relabelled(given, record), name=name)
 

@@ -1,4 +1,4 @@
-"""Where data sets that have a name are looked for: folders in a fixed order, then a download with a checksum."""
+"""Search for named data sets: folders in a fixed order, then a download with a checksum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to download: where from, its MD5, and its place in the cache ("mnist/train-images-idx3-ubyte.gz")."""
+    """A file to download.
+
+    Attributes:
+        url: address of the file.
+        md5: its checksum.
+        place: its path in the cache, such as "mnist/train-images-idx3-ubyte.gz".
+    """
 
     url: str
     md5: str
@@ -27,9 +33,11 @@ class Remote:
 
 @dataclass(frozen=True)
 class Finder:
-    """The folders to look in, first to last, and whether what is in none of them may be downloaded.
+    """Searches folders for named data sets, and downloads them if allowed.
 
-    The last folder is the cache, where downloads and decoded images are kept.
+    Attributes:
+        folders: folders to search, in order. The last one is the cache of downloads and decoded images.
+        download: whether data that is not found may be downloaded.
     """
 
     folders: tuple[Path, ...]
@@ -37,10 +45,10 @@ class Finder:
 
     @classmethod
     def standard(cls, data_dir: str | Path | None = None, download: bool = True) -> Finder:
-        """Look in `data_dir`, the folders in the variable NOISEWISE_DATA, the system's data folders, and the cache.
+        """Search `data_dir`, the folders in the variable NOISEWISE_DATA, the system's data folders, and the cache.
 
         Raises:
-            BadInput: `data_dir` is no folder.
+            BadInput: `data_dir` is not a folder.
         """
         if data_dir is not None and not Path(data_dir).expanduser().is_dir():
             raise BadInput(f"data_dir={str(data_dir)!r} is not a folder")
@@ -54,15 +62,15 @@ class Finder:
         return self.folders[-1]
 
     def find(self, *places: str) -> Path | None:
-        """The first of the `places`, relative paths, in the first folder that has one; None if no folder has."""
+        """The first of the relative paths `places` in the first folder that contains one; None if there is none."""
         candidates = (folder / place for folder in self.folders for place in places)
         return next((path for path in candidates if path.exists()), None)
 
     def need(self, source: str, places: Sequence[str], remotes: Sequence[Remote] = ()) -> Path:
-        """The first of the `places` that is found; else the last of the `remotes`, once all are downloaded.
+        """The first of the relative paths `places` that exists; else downloads all `remotes` and returns the last.
 
         Raises:
-            BadInput: found nowhere, and it cannot or may not be downloaded.
+            BadInput: nothing was found, and it cannot or must not be downloaded.
         """
         found = self.find(*places)
         if found is not None:
@@ -87,7 +95,7 @@ class Finder:
         return Path(pooch.retrieve(remote.url, f"md5:{remote.md5}", fname=place.name, path=place.parent))
 
     def decoded(self, path: Path, decode: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """What `decode` makes of the file at `path`, kept in the cache for as long as the file does not change."""
+        """The result of `decode` for the file at `path`, cached as long as the file does not change."""
         stat = path.stat()
         place = self.cache / "decoded" / f"{path.stem}-{stat.st_size}-{stat.st_mtime_ns}.npz"
         if place.is_file():
@@ -103,7 +111,7 @@ class Finder:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for noisewise, as the platform has it."""
+    """The user's cache folder for noisewise, by the conventions of the platform."""
     import pooch
 
     return Path(pooch.os_cache("noisewise"))

@@ -1,4 +1,4 @@
-"""The named sources that are small images of digits and clothes."""
+"""The named sources of small images of digits and clothes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EVERY = 5
 def digits(finder: Finder) -> Dataset:
     """Handwritten digits, 8 x 8 grey: 1,438 + 359 images that ship with scikit-learn.
 
-    Every fifth row is in the test split. The values 0..16 are multiplied by 15, so that they fill 0..240.
+    Every fifth row is in the test split. The values 0..16 are multiplied by 15 to cover 0..240.
     """
     from sklearn.datasets import load_digits
 
@@ -45,23 +45,30 @@ def digits(finder: Finder) -> Dataset:
 def mnist(finder: Finder) -> Dataset:
     """Handwritten digits, 28 x 28 grey: 60,000 + 10,000 images (LeCun et al. 1998)."""
     path = finder.need("mnist", ("mnist.npz", *_places("mnist", "MNIST/raw")), MNIST_FILES)
-    return checked(_read(path), "mnist", DIGITS, ROWS, (28, 28, 1))
+    return check_published(_read(path), "mnist", DIGITS, ROWS, (28, 28, 1))
 
 
 def fashion_mnist(finder: Finder) -> Dataset:
     """Clothes, 28 x 28 grey: 60,000 + 10,000 images (Xiao et al. 2017)."""
     places = ("fashion-mnist.npz", *_places("fashion-mnist", "FashionMNIST/raw"))
     path = finder.need("fashion-mnist", places, FASHION_FILES)
-    return checked(_read(path), "fashion-mnist", CLOTHES, ROWS, (28, 28, 1))
+    return check_published(_read(path), "fashion-mnist", CLOTHES, ROWS, (28, 28, 1))
 
 
-def checked(
+def check_published(
     data: Dataset, name: str, classes: Sequence[str], rows: tuple[int, int], shape: tuple[int, int, int]
 ) -> Dataset:
-    """The data set under its name and class names, once its rows, its classes and its shape are as they must be.
+    """Check a data set against its published size, and give it its name and class names.
+
+    Args:
+        data: the data set as read from a file.
+        name: name of the source.
+        classes: K class names.
+        rows: published numbers of training and test rows.
+        shape: (H, W, C) of an image.
 
     Raises:
-        BadInput: they are not, so that the file is not what its name says.
+        BadInput: rows, classes or shape differ; the file is not the named data set.
     """
     found = (len(data), len(data.test) if data.test is not None else 0)
     if found != rows or data.shape != shape or len(data.classes) != len(classes):

@@ -1,1 +1,1 @@
-"""Readers for the files that people have, one format each."""
+"""Readers of common file formats, one per file."""

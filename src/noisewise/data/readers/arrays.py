@@ -1,4 +1,4 @@
-"""From plain arrays to a Dataset: what counts as images, what as vectors, and what is refused."""
+"""Make a Dataset from plain arrays: recognise images and vectors, and reject invalid arrays."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from noisewise.data.dataset import Dataset, Kind
-from noisewise.data.readers.labels import encode, numbered
+from noisewise.data.readers.labels import encode, number_labels
 from noisewise.errors import BadInput
 
 _COLOURS = (1, 3, 4)
 
 
 def from_arrays(where: str, name: str, arrays: Mapping[str, Any], record: dict[str, Any]) -> Dataset:
-    """A Dataset of arrays by role.
+    """Make a Dataset from arrays by role.
 
     Args:
-        where: the file they are from, for error messages.
-        name: the name of the data set.
-        arrays: `inputs` and `given`; where present `truth`, `test_inputs` with `test_given`, and `classes` (K names).
+        where: the file of the arrays, for error messages.
+        name: name of the data set.
+        arrays: `inputs` and `given`; optionally `truth`, `test_inputs` with `test_given`, and `classes` (K names).
         record: the first provenance record.
 
     Raises:
-        BadInput: inputs or labels that cannot be used, numbers of rows that differ, or splits of different shapes.
+        BadInput: inputs or labels are invalid, or differ in their numbers of rows, or splits differ in shape.
     """
     inputs, kind = as_inputs(where, arrays["inputs"])
     roles = [role for role in ("given", "truth", "test_given") if role in arrays]
@@ -44,11 +44,11 @@ def from_arrays(where: str, name: str, arrays: Mapping[str, Any], record: dict[s
 def as_inputs(where: str, values: Any) -> tuple[np.ndarray, Kind]:
     """(n, H, W, C) uint8 images or (n, d) float32 vectors, and which of the two.
 
-    Images may come as (n, H, W), with the channels first or last, as whole numbers in 0..255 or as numbers in 0..1,
-    which are multiplied by 255 and rounded.
+    Images may have the shape (n, H, W), or the channels first or last, with whole numbers in 0..255 or numbers in 0..1;
+    the latter are multiplied by 255 and rounded.
 
     Raises:
-        BadInput: no rows, no numbers, numbers that are not finite or out of range, or a shape that is neither.
+        BadInput: there are no rows, values are not numbers, not finite or out of range, or the shape is neither.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -67,7 +67,7 @@ def _labels(where: str, columns: Mapping[str, Any], names: Any) -> tuple[dict[st
         encoded, classes = encode(described, *columns.values())
         return dict(zip(columns, encoded, strict=True)), classes
     classes = tuple(map(str, np.asarray(names).reshape(-1)))
-    return {role: numbered(described, values, classes) for role, values in columns.items()}, classes
+    return {role: number_labels(described, values, classes) for role, values in columns.items()}, classes
 
 
 def _match(where: str, split: str, inputs: np.ndarray, labels: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Reader for a folder of images per class, whole into memory where that is cheap, lazily where it is not."""
+"""Reader of a folder of images per class; small data sets are loaded into memory, large ones are read lazily."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _THREADS = 8
 
 
 class ImageFiles:
-    """Images in files that are opened when they are asked for: the lazy inputs of a Dataset.
+    """Lazy inputs of a Dataset: image files that are read on access.
 
     Args:
         files: n paths.
-        shape: (H, W, C) that every image is brought to; C is 1 (grey) or 3 (colour).
+        shape: (H, W, C) to which every image is converted; C is 1 (grey) or 3 (colour).
     """
 
     dtype = np.dtype(np.uint8)
@@ -59,10 +59,10 @@ class ImageFiles:
 
 
 def read_image(file: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """One image as (H, W, C) uint8: its colours turned to grey or grey to colours, resized bilinearly where needed.
+    """Read one image as (H, W, C) uint8, converted to grey or colour and resized bilinearly if needed.
 
     Raises:
-        BadInput: the file is no image, is damaged or cut short, or has more than 8 bits per channel.
+        BadInput: the file is not an image, is damaged or truncated, or has more than 8 bits per channel.
     """
     height, width, channels = shape
     try:
@@ -80,18 +80,19 @@ def read_image(file: str, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def read_folder(folder: Path, size: tuple[int, int] | None = None, resident: int = RESIDENT) -> Dataset:
-    """The data set in a folder that has a folder of images per class, or `train` and, where present, `test` with such.
+    """Read a folder with one folder of images per class, or with such folders in `train` and, optionally, `test`.
 
-    Images are grey if 64 files from all over the folder are, and colour otherwise. Images that take more than
-    `resident` bytes in all are not loaded: their files are opened when they are asked for.
+    Images are grey if a sample of 64 files is, and colour otherwise. Images of more than `resident` bytes in total are
+    not loaded; their files are read on access.
 
     Args:
-        folder: the folder. Names that start with a dot, and folders without images, are passed over.
-        size: (H, W) that images are brought to; by default that of the first image.
-        resident: bytes up to which the images are loaded.
+        folder: the folder. Names that start with a dot, and folders without images, are ignored.
+        size: (H, W) to which images are resized; by default the size of the first image.
+        resident: largest total size of images to load, in bytes.
 
     Raises:
-        BadInput: no images, fewer than 2 classes, a test class that is not in the training split, or a broken image.
+        BadInput: there are no images or fewer than 2 classes, a test class is not in the training split, or an image
+            is damaged.
     """
     root, held = _splits(folder)
     files, given, classes = _scan(root)
@@ -103,7 +104,7 @@ def read_folder(folder: Path, size: tuple[int, int] | None = None, resident: int
     if held is not None:
         data = replace(data, test=_test(folder, held, classes, shape))
     rows = len(data) + (len(data.test) if data.test is not None else 0)
-    return data if rows * int(np.prod(shape)) > resident else _loaded(data)
+    return data if rows * int(np.prod(shape)) > resident else _load(data)
 
 
 def _part(
@@ -121,8 +122,8 @@ def _test(folder: Path, root: Path, classes: tuple[str, ...], shape: tuple[int, 
     return _part(folder, files, np.array([classes.index(name) for name in names])[given], classes, shape)
 
 
-def _loaded(data: Dataset) -> Dataset:
-    test = None if data.test is None else _loaded(data.test)
+def _load(data: Dataset) -> Dataset:
+    test = None if data.test is None else _load(data.test)
     return replace(data, inputs=data.inputs[:], test=test)
 
 

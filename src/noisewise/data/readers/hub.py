@@ -1,4 +1,4 @@
-"""Reader for data sets of the hub, by the optional library `datasets`."""
+"""Reader of data sets on the hub, by the optional library `datasets`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from noisewise.errors import BadInput
 
 
 def read_hub(name: str, labels: str | None = None, text: str | None = None) -> Dataset:
-    """The data set `name` of the hub: images with their labels, or else the columns of a table.
+    """Read a data set of the hub: images with their labels, else the columns of a table.
 
-    The split `train` is read, and the split `test` where the inputs are images.
+    Reads the split `train` and, for images, the split `test`.
 
     Args:
-        name: as the hub calls it, "owner/name".
-        labels: the column of the labels; needed unless exactly one has a usual name.
+        name: name on the hub, "owner/name".
+        labels: the column of the labels; required unless exactly one column has a usual name.
         text: the column whose texts are the inputs of a table; see `read_table`.
 
     Raises:
-        BadInput: the library is missing, there is no such data set, or it cannot be used.
+        BadInput: the library is missing, or the data set does not exist or cannot be used.
     """
     try:
         import datasets

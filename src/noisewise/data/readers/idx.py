@@ -1,4 +1,4 @@
-"""Reader for idx files, the format of MNIST: a magic number, the sizes of the axes, the numbers; often gzipped."""
+"""Reader of idx files, the format of MNIST: a magic number, the sizes of the axes, the numbers; often gzipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEST = ("t10k", "test")
 
 
 def is_idx(path: Path) -> bool:
-    """Whether the file's name is that of an idx file, such as `train-images-idx3-ubyte.gz`."""
+    """Whether the file has the name of an idx file, such as `train-images-idx3-ubyte.gz`."""
     return path.is_file() and ("-ubyte" in path.name or path.name.removesuffix(".gz").endswith(".idx"))
 
 
@@ -25,7 +25,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     """The array in one idx file, gzipped or not, in native byte order.
 
     Raises:
-        BadInput: it cannot be read, is no idx file, or holds fewer or more numbers than it says.
+        BadInput: the file cannot be read, is not an idx file, or its size does not match its header.
     """
     path = Path(path)
     content = _content(path)
@@ -44,12 +44,12 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 def read_folder(folder: Path) -> Dataset:
-    """The data set in a folder with idx files of images and of labels.
+    """Read a folder with idx files of images and of labels.
 
-    Files whose name starts with `t10k` or `test` are the test split; the others are read as the training split.
+    Files whose name starts with `t10k` or `test` are the test split; the others are the training split.
 
     Raises:
-        BadInput: no training images, more than one file of them, or images without labels.
+        BadInput: there is not exactly one file of training images, or images have no labels.
     """
     images = sorted(path for path in folder.iterdir() if is_idx(path) and "images" in path.name)
     test = [path for path in images if path.name.startswith(TEST)]
@@ -63,18 +63,18 @@ def read_folder(folder: Path) -> Dataset:
 
 
 def read_pair(images: Path, test: Path | None = None) -> Dataset:
-    """The data set of an idx file of images and the labels beside it, with an optional test split of the same form.
+    """Read an idx file of images and its file of labels, with an optional test split of the same form.
 
     Raises:
-        BadInput: there are no labels beside the images, or the two do not fit.
+        BadInput: there is no file of labels, or it does not match the images.
     """
-    arrays = {"inputs": read_idx(images), "given": read_idx(labels_beside(images))}
+    arrays = {"inputs": read_idx(images), "given": read_idx(labels_of(images))}
     if test is not None:
-        arrays |= {"test_inputs": read_idx(test), "test_given": read_idx(labels_beside(test))}
+        arrays |= {"test_inputs": read_idx(test), "test_given": read_idx(labels_of(test))}
     return from_arrays(str(images), images.name, arrays, {"step": "load", "source": images.name, "format": "idx"})
 
 
-def labels_beside(images: Path) -> Path:
+def labels_of(images: Path) -> Path:
     """The file of labels that belongs to a file of images: `images` replaced by `labels`, and 3 axes by 1.
 
     Raises:
@@ -84,7 +84,7 @@ def labels_beside(images: Path) -> Path:
     candidates = [images.with_name(stem + ending) for ending in (".gz", "")]
     found = [path for path in candidates if path.is_file() and path != images]
     if not found:
-        raise BadInput(f"{images} has no labels beside it: expected a file {stem}.gz or {stem}")
+        raise BadInput(f"{images} has no labels: expected a file {stem}.gz or {stem} in the same folder")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""Reader for `.npy` files: labels alone, to be audited by the probabilities or features of another tool."""
+"""Reader of `.npy` files of labels only, for audits with probabilities or features from another tool."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from noisewise.errors import BadInput
 LARGEST = 1_000_000
 
 
-def read_bare(path: str | Path, labels: str | None = None) -> Dataset:
-    """The data set of n rows without columns whose class numbers are in a `.npy` file.
+def read_labels(path: str | Path, labels: str | None = None) -> Dataset:
+    """Read a `.npy` file of class numbers as a data set of n rows without inputs.
 
     The classes are called "0", "1" and so on up to the largest label.
 
     Args:
-        path: the file, (n,) whole numbers from 0.
-        labels: not used here; naming a column is an error.
+        path: the file, with (n,) whole numbers from 0.
+        labels: must be None, since the file has no columns.
 
     Raises:
-        BadInput: it is not such a file, or has fewer than two classes.
+        BadInput: the file is of another kind, or has fewer than two classes.
     """
     path = Path(path)
     if labels is not None:
@@ -30,7 +30,7 @@ def read_bare(path: str | Path, labels: str | None = None) -> Dataset:
     try:
         given = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise BadInput(f"cannot read {path}: it is no .npy file of class numbers") from error
+        raise BadInput(f"cannot read {path}: it is not a .npy file of class numbers") from error
     if given.ndim != 1 or given.dtype.kind not in "iu" or not len(given):
         raise BadInput(f"{path} must hold (n,) class numbers, but holds {given.dtype} of shape {given.shape}")
     low, high = int(given.min()), int(given.max())

@@ -1,4 +1,4 @@
-"""From labels as people write them (text, numbers, yes and no) to class numbers and class names."""
+"""Convert labels of any form (text, numbers, truth values) to class numbers and class names."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from noisewise.errors import BadInput
 
 
 def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Class numbers of labels, and the names of the K classes: the distinct labels of all columns together, sorted.
+    """Convert labels to class numbers; the K classes are the distinct labels of all columns, sorted.
 
-    Whole numbers sort by size, everything else by its text.
+    Whole numbers are sorted by value, everything else as text.
 
     Args:
-        where: what the labels are, for error messages ("column 'species' of table.csv").
+        where: origin of the labels, for error messages ("column 'species' of table.csv").
         columns: arrays of labels that share their classes, such as those of the training and the test split.
 
     Returns:
         For every column its (n,) int64 class numbers, and K class names.
 
     Raises:
-        BadInput: a label is missing or no whole number, or all labels are the same.
+        BadInput: a label is missing or not a whole number, or all labels are the same.
     """
     plain = [_plain(where, np.asarray(column)) for column in columns]
     if len({values.dtype.kind for values in plain}) > 1:
@@ -36,11 +36,16 @@ def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]
     return np.split(numbers.reshape(-1).astype(np.int64), ends[:-1]), tuple(map(str, classes))
 
 
-def numbered(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarray:
+def number_labels(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarray:
     """(n,) int64 class numbers of labels that are names, or numbers, of the given K classes.
 
+    Args:
+        where: origin of the labels, for error messages.
+        values: (n,) labels.
+        classes: K class names.
+
     Raises:
-        BadInput: a label is none of the classes.
+        BadInput: a label does not belong to the classes.
     """
     labels = np.asarray(values)
     if labels.dtype.kind in "iu":
@@ -51,7 +56,7 @@ def numbered(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarray:
     found = pd.Index(classes).get_indexer(pd.Index(labels.astype(str)))
     if (found < 0).any():
         raise BadInput(
-            f"{where} has the label {str(labels[found < 0][0])!r}, which is none of its {len(classes)} classes"
+            f"{where} has the label {str(labels[found < 0][0])!r}, which is not one of its {len(classes)} classes"
         )
     return found.astype(np.int64)
 
@@ -65,11 +70,11 @@ def _plain(where: str, labels: np.ndarray) -> np.ndarray:
     if missing:
         raise BadInput(f"{where} has {missing} missing label(s) in {len(labels)} rows: fill them in or remove the rows")
     if labels.dtype.kind == "O":
-        labels = _tight(labels)
+        labels = _narrow(labels)
     return _whole(where, labels) if labels.dtype.kind == "f" else labels
 
 
-def _tight(labels: np.ndarray) -> np.ndarray:
+def _narrow(labels: np.ndarray) -> np.ndarray:
     kinds = {type(label) for label in labels}
     if kinds <= {int} or kinds <= {int, float}:
         return labels.astype(float) if float in kinds else labels.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Reader for large matrices of numbers: `.npy` as they lie on the disk, Parquet by row groups."""
+"""Reader of large matrices of numbers: `.npy` files are memory-mapped, Parquet files are read by row groups."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ HELD = 2**26
 
 
 def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:
-    """The (n, d) numbers in a file, memory-mapped where they are many.
+    """Read a matrix (n, d), memory-mapped if it is large.
 
-    A `.npy` file is mapped as it is. Of a Parquet file each column is a column of the matrix, or its only column holds
-    lists of one length; up to 67 million numbers are held in memory, more are unpacked into a temporary `.npy` file,
-    row group by row group, which is mapped and removed when the program ends. Numbers are float32 if all are in the
-    file, else float64.
+    A `.npy` file is always mapped. In a Parquet file, each column is a column of the matrix, or the only column holds
+    lists of equal length. Up to 67 million numbers are held in memory; more are unpacked, row group by row group, to a
+    temporary `.npy` file, which is mapped and removed when the program ends. Numbers are float32 if all numbers in the
+    file are, else float64.
 
     Args:
         path: the file.
-        what: how errors call it.
+        what: name of the matrix in error messages.
 
     Raises:
-        BadInput: it cannot be read, is empty, holds no numbers or missing ones, or lists of several lengths.
+        BadInput: the file cannot be read, is empty, has missing values or values that are not numbers, or has lists
+            of different lengths.
     """
     path = Path(path)
     return _from_parquet(path, what) if path.suffix == ".parquet" else _from_npy(path, what)
@@ -41,23 +42,23 @@ def _from_npy(path: Path, what: str) -> np.ndarray:
     except OSError as error:
         raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from error
     except (ValueError, EOFError) as error:
-        raise BadInput(f"cannot read {what} {path}: it is no .npy file of numbers") from error
+        raise BadInput(f"cannot read {what} {path}: it is not a .npy file of numbers") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
-        raise BadInput(f"cannot read {what} {path}: it holds no single array of numbers (save one with numpy.save)")
+        raise BadInput(f"cannot read {what} {path}: it must hold one array of numbers (save it with numpy.save)")
     return found
 
 
 def _from_parquet(path: Path, what: str) -> np.ndarray:
     try:
         with parquet.ParquetFile(path, memory_map=True) as file:
-            return _unpacked(file, f"{what} {path}")
+            return _unpack(file, f"{what} {path}")
     except OSError as error:
         raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
-        raise BadInput(f"cannot read {what} {path}: it is no Parquet file ({str(error).splitlines()[0]})") from error
+        raise BadInput(f"cannot read {what} {path}: it is not a Parquet file ({str(error).splitlines()[0]})") from error
 
 
-def _unpacked(file: parquet.ParquetFile, where: str) -> np.ndarray:
+def _unpack(file: parquet.ParquetFile, where: str) -> np.ndarray:
     schema, rows = file.schema_arrow, file.metadata.num_rows
     if not rows or not len(schema):
         raise BadInput(f"cannot read {where}: it holds no rows")

@@ -1,4 +1,4 @@
-"""Reader for `.npz` archives: the usual key layouts, packed JPEG images, and the layout that `save` writes."""
+"""Reader of `.npz` archives: the usual key layouts, packed JPEG images, and the layout that `save` writes."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ SPLITS = ("test", "validation", "trusted")
 
 
 def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
-    """The data set in an `.npz` archive.
+    """Read an `.npz` archive.
 
-    Besides a layout of `LAYOUTS`, `truth` (the correct labels) and `classes` (K names) are read where present.
+    In addition to the arrays of one of `LAYOUTS`, `truth` (correct labels) and `classes` (K names) are read if present.
 
     Args:
         path: the archive.
-        labels: the key of the training labels, where it is not the usual one.
+        labels: the key of the training labels, if it is not the usual one.
 
     Raises:
-        BadInput: it cannot be read, needs Python objects to be unpickled, or has none of the known layouts.
+        BadInput: the archive cannot be read, contains pickled Python objects, or has an unknown layout.
     """
     path = Path(path)
     archive = read_archive(path)
     if HEAD in archive:
-        return _saved(path, archive)
+        return _read_saved(path, archive)
     if packed.KEYS.issubset(archive):
         return packed.from_packed(path, archive)
     record = {"step": "load", "source": path.name, "format": "npz"}
@@ -56,10 +56,10 @@ def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` archive by key.
+    """Read all arrays of an `.npz` archive, by key.
 
     Raises:
-        BadInput: it cannot be read, is no archive, or holds Python objects.
+        BadInput: the file cannot be read, is not an archive, or contains pickled Python objects.
     """
     try:
         with path.open("rb") as file:
@@ -93,7 +93,7 @@ def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[s
     )
 
 
-def _saved(path: Path, archive: Mapping[str, Any]) -> Dataset:
+def _read_saved(path: Path, archive: Mapping[str, Any]) -> Dataset:
     try:
         head = json.loads(str(archive[HEAD]))
         parts = {split: _split(head, archive, f"{split}_") for split in SPLITS if f"{split}_given" in archive}

@@ -1,4 +1,4 @@
-"""Reader for packed JPEG images: one shared header, and the scan bytes of every image one after the other.
+"""Reader of packed JPEG images: one shared header, followed by the scan bytes of all images.
 
 Image i of a split is the JPEG file `header + bytes[offsets[i]:offsets[i+1]] + ff d9`. The arrays are `header`, and
 `{split}_bytes`, `{split}_offsets` and `y_{split}` for the splits train and test.
@@ -24,10 +24,10 @@ KEYS = frozenset({"header", "train_bytes", "train_offsets", "y_train"})
 
 
 def from_packed(path: Path, archive: Mapping[str, Any]) -> Dataset:
-    """The data set of an archive of packed images, all of one size.
+    """Read an archive of packed images, all of one size.
 
     Raises:
-        BadInput: an image is damaged, or the arrays do not fit.
+        BadInput: an image is damaged, or the arrays do not match.
     """
     return from_arrays(
         str(path), path.name, unpack(path, archive), {"step": "load", "source": path.name, "format": "JPEG"}
@@ -35,7 +35,7 @@ def from_packed(path: Path, archive: Mapping[str, Any]) -> Dataset:
 
 
 def unpack(path: Path, archive: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The decoded arrays by role: `inputs` (n, H, W, C) uint8, `given` (n,), and those of the test split where present.
+    """The decoded arrays by role: `inputs` (n, H, W, C) uint8, `given` (n,), and those of the test split if present.
 
     Raises:
         BadInput: an image is damaged.

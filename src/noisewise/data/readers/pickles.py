@@ -1,4 +1,4 @@
-"""Reading the pickles that some public data sets are published as, without running what a pickle may contain."""
+"""Reader of pickles, the format of some public data sets, which does not run code that a pickle may contain."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ALLOWED = frozenset(
 
 
 def read_pickles(path: Path, names: Sequence[str]) -> dict[str, dict[bytes, Any]]:
-    """The dictionaries in the pickles `names`, which lie in a folder or anywhere in a tar file, by name.
+    """Read the dictionaries in the pickles `names` of a folder or tar file, by name.
 
-    Only plain Python data and arrays of numbers are read; text of Python 2 stays bytes.
+    Only plain Python data and arrays of numbers are accepted; Python 2 strings stay bytes.
 
     Raises:
-        BadInput: a file is missing or damaged, or asks for anything else.
+        BadInput: a file is missing or damaged, or contains anything else.
     """
     contents = dict(_members(path, names))
     missing = [name for name in names if name not in contents]
@@ -40,10 +40,10 @@ def read_pickles(path: Path, names: Sequence[str]) -> dict[str, dict[bytes, Any]
 
 
 def unpickle(content: bytes, where: str) -> dict[bytes, Any]:
-    """The dictionary in a pickle of plain data and arrays.
+    """Read a dictionary from a pickle of plain data and arrays.
 
     Raises:
-        BadInput: it is damaged, holds no dictionary, or asks for anything but plain data and arrays.
+        BadInput: the pickle is damaged, is not a dictionary, or contains anything but plain data and arrays.
     """
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Reader for tables: CSV, TSV, JSON lines and Parquet files with one column of labels, and labelled lines of text."""
+"""Reader of tables: CSV, TSV, JSON lines and Parquet files with one column of labels, and labelled lines of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyarrow import parquet
 from noisewise.data.dataset import Dataset, Inputs, select
 from noisewise.data.features import encode_features
 from noisewise.data.readers.folders import ImageFiles
-from noisewise.data.readers.labels import encode, numbered
+from noisewise.data.readers.labels import encode, number_labels
 from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
 
@@ -27,32 +27,32 @@ LINE = "__label__"
 
 
 def read_table(path: str | Path, labels: str | None = None, text: str | None = None) -> Dataset:
-    """The data set in a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or in a `.txt` file of lines `__label__NAME TEXT`.
+    """Read a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a `.txt` file of lines `__label__NAME TEXT`.
 
-    A column called `truth` holds the correct labels and is never a feature. What is a feature, and how it is encoded,
-    says `encode_features`; the columns as they are, less labels and truth, are in `described`.
+    A column called `truth` holds the correct labels and is never a feature. `encode_features` documents which columns
+    are features and how they are encoded. All columns except labels and truth are kept in `described`.
 
     Args:
         path: the file.
-        labels: the column of the labels; needed unless exactly one is called label, labels, target, class or y.
-        text: the column whose texts are the inputs; needed unless it is the only one besides the labels. All other
-            columns are then only described.
+        labels: the column of the labels; required unless exactly one is called label, labels, target, class or y.
+        text: the column whose texts are the inputs; required unless it is the only one besides the labels. Other
+            columns are then not used as features.
 
     Raises:
-        BadInput: it cannot be read or is empty, the labels are not found, are missing in a row or all the same, or
-            a feature has infinite values.
+        BadInput: the file cannot be read or is empty, labels are not found, missing in a row or all the same, or a
+            feature has infinite values.
     """
     path = Path(path)
     frame, head = _read_parquet(path) if path.suffix == ".parquet" else (_READERS[path.suffix](path), None)
     if frame.empty:
         raise BadInput(f"{path} has no rows or no columns")
-    return _saved(frame, head, path) if head else from_frame(frame, str(path), path.name, labels, text)
+    return _read_saved(frame, head, path) if head else from_frame(frame, str(path), path.name, labels, text)
 
 
 def from_frame(
     frame: pd.DataFrame, where: str, name: str, labels: str | None = None, text: str | None = None
 ) -> Dataset:
-    """The data set in a frame of n rows; see `read_table`."""
+    """Make a data set from a frame of n rows; see `read_table`."""
     column = label_column(frame, where, labels)
     roles = [column] + [TRUTH] * (TRUTH in frame and column != TRUTH)
     encoded, classes = encode(f"column {column!r} of {where}", *(frame[role].to_numpy() for role in roles))
@@ -82,7 +82,7 @@ def label_column(frame: pd.DataFrame, where: str, labels: str | None) -> str:
     """The name of the column of labels.
 
     Raises:
-        BadInput: there is no such column; or none was named, and not exactly one has a usual name.
+        BadInput: the column does not exist; or no column was named, and not exactly one has a usual name.
     """
     names = [str(name) for name in frame.columns]
     if labels is not None:
@@ -117,7 +117,7 @@ def _read_lines_of_json(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read {path} as JSON, one object a line: {error}") from error
     if not all(isinstance(row, dict) for row in rows):
-        raise BadInput(f"cannot read {path} as JSON, one object a line: a line is no object")
+        raise BadInput(f"cannot read {path} as JSON, one object a line: a line is not an object")
     return pd.DataFrame(rows)
 
 
@@ -142,7 +142,7 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
     return table.to_pandas().reset_index(drop=True), json.loads(head) if head else None
 
 
-def _saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
+def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
     described = frame.drop(columns=[head["labels"], TRUTH, INDEX, SPLIT], errors="ignore")
     inputs: Inputs
     if head["kind"] == "text":
@@ -173,11 +173,11 @@ def _part(
     truth = part[TRUTH] if TRUTH in part and bool(part[TRUTH].notna().all()) else None
     return Dataset(
         select(inputs, rows),
-        numbered(str(path), part[head["labels"]].to_numpy(), classes),
+        number_labels(str(path), part[head["labels"]].to_numpy(), classes),
         classes,
         head["kind"],
         index=part[INDEX].to_numpy() if INDEX in part else np.arange(len(rows)),
-        truth=None if truth is None else numbered(str(path), truth.to_numpy(), classes),
+        truth=None if truth is None else number_labels(str(path), truth.to_numpy(), classes),
         name=head["names"][name],
         provenance=tuple(head["provenance"][name]),
         described=described.iloc[rows].reset_index(drop=True),
