@@ -1,4 +1,4 @@
-"""From a spec such as `cdr:tau=0.4+gce:q=0.7` to something that trains."""
+"""Builds methods and recipes from specs such as `cdr:tau=0.4+gce:q=0.7`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ Trains = Callable[[Training], None]
 
 
 def build(method: str | Method | Callable[..., None]) -> Trains:
-    """What trains a Training by this method: the recipe itself, or the recipe of a single method or chain.
+    """A function that runs a Training with this method.
 
     Args:
         method: a spec, a Method, or a recipe.
 
+    Returns:
+        The recipe with its options; for a method or a chain, the recipe that trains one learner to the end.
+
     Raises:
-        BadInput: an unknown name or option, or what cannot be combined.
+        BadInput: an unknown name or option, an option outside its bound, or methods that cannot be combined.
     """
     if isinstance(method, Method):
         return partial(single, method=method)
@@ -35,7 +38,7 @@ def build(method: str | Method | Callable[..., None]) -> Trains:
     entries = [METHODS[term.name] for term in terms]
     recipes = [term.name for term, entry in zip(terms, entries, strict=True) if not isinstance(entry, type)]
     if recipes and len(terms) > 1:
-        raise BadInput(f"{method!r}: {recipes[0]} is a recipe, a training of its own, and cannot be combined with '+'")
+        raise BadInput(f"{method!r}: {recipes[0]} is a recipe and cannot be combined with '+'")
     if recipes:
         options = terms[0].bind(entries[0], given=("training",))
         return partial(entries[0], **check_options(recipes[0], options, entries[0].bounds))
@@ -43,10 +46,13 @@ def build(method: str | Method | Callable[..., None]) -> Trains:
 
 
 def compose(methods: list[Method]) -> Method:
-    """One method out of several, in order; a method that learns a station on trusted rows takes the others inside.
+    """Combine several methods into one.
+
+    Args:
+        methods: in the order in which they act; one that learns a station on trusted rows encloses the others.
 
     Raises:
-        BadInput: what cannot be combined.
+        BadInput: methods that cannot be combined.
     """
     if len(methods) == 1:
         return methods[0]
