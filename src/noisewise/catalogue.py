@@ -32,7 +32,8 @@ class Catalogue(Mapping[str, Any]):
         return dict(self._entries)
 
     def __repr__(self) -> str:
-        return f"Catalogue of {len(self)} {self.kind}s: {', '.join(self)}"
+        kinds = f"{self.kind[:-1]}ies" if self.kind.endswith("y") else f"{self.kind}s"
+        return f"Catalogue of {len(self)} {kinds}: {', '.join(self)}"
 
     def __getitem__(self, name: str) -> Any:
         return load(self._entries[self.check(name)])

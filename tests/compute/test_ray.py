@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from noisewise.compute import Lost, RayEngine, Unsendable
+from noisewise.compute import Lost, RayEngine, Task, Unsendable, read, run
 from noisewise.compute import ray as module
 from noisewise.compute.ray import cluster
 from noisewise.errors import BadInput
@@ -157,6 +157,16 @@ def test_results_come_with_their_number_and_errors_as_they_were_raised(ray, tmp_
     lock = threading.Lock()
     with pytest.raises(Unsendable, match="sent to other machines"):
         list(RayEngine().map(lambda item: lock, [1]))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_tasks_of_functions_are_computed_there_and_kept_here(tmp_path):
+    tasks = [Task("json:loads", {"s": text}) for text in ('{"a": 1}', "{")]
+    good, bad = sorted(run(tasks, tmp_path, RayEngine()), key=lambda done: tasks.index(done.task))
+    assert read(tasks[0], good.folder)["a"] == 1
+    assert bad.error.startswith("JSONDecodeError")
+    assert not bad.folder.exists()
 
 
 @pytest.mark.slow

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from noisewise.compute.engine import check_workers
@@ -43,9 +41,7 @@ class LocalEngine:
         """See `Engine`."""
         count = self.workers or os.cpu_count() or 1
         threads = self.threads or _share_of_cores(count)
-        with tempfile.TemporaryDirectory(prefix="noisewise.") as folder:
-            packed = Path(folder) / "function"
-            pack(function, packed)
+        with pack(function) as packed:
             yield from _Spread(items, [Worker(packed, threads) for _ in range(count)])
 
 

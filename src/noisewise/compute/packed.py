@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import mmap
 import pickle
-from pathlib import Path
-from typing import Any
+import struct
+import tempfile
+from typing import IO, Any
 
 import cloudpickle
 
 from noisewise.compute.engine import Unsendable
 
+_LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 64  # arrays that start elsewhere are slower, and a sum over them may be rounded differently
 
 
-def pack(value: Any, path: Path) -> None:
-    """Write an object, which may be or hold a function that cannot be imported.
+def pack(value: Any) -> IO[bytes]:
+    """Write an object, which may be or hold a function that cannot be imported, into a file that has no name.
 
     Raises:
         Unsendable: it cannot be pickled.
@@ -26,19 +28,25 @@ def pack(value: Any, path: Path) -> None:
     except Exception as error:
         raise Unsendable(f"what is to be computed cannot be sent to other processes: {error}") from error
     raw = [buffer.raw() for buffer in buffers]
-    with path.open("wb") as file:
-        pickle.dump((content, [len(part) for part in raw]), file)
-        for part in raw:
-            file.seek(_aligned(file.tell()))
-            file.write(part)
+    head = pickle.dumps((content, [len(part) for part in raw]))
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    file.write(_LENGTH.pack(len(head)) + head)
+    for part in raw:
+        file.seek(_aligned(file.tell()))
+        file.write(part)
+    file.flush()
+    return file
 
 
-def unpack(path: Path) -> Any:
-    """The object of a file; its arrays are read from the file when they are used, and changes to them stay here."""
-    with path.open("rb") as file:
-        content, sizes = pickle.load(file)
-        position = file.tell()
-        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+def unpack(number: int) -> Any:
+    """The object of an open file; its arrays are read from the file when they are used, and changes to them stay here.
+
+    Args:
+        number: the descriptor of the file.
+    """
+    mapped = memoryview(mmap.mmap(number, 0, access=mmap.ACCESS_COPY))
+    position = _LENGTH.size + _LENGTH.unpack_from(mapped)[0]
+    content, sizes = pickle.loads(mapped[_LENGTH.size : position])
     parts = []
     for size in sizes:
         position = _aligned(position)

@@ -15,7 +15,6 @@ import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import IO, Any
 
 import cloudpickle
@@ -30,11 +29,11 @@ class Worker:
     """A process to compute in, started when it is first needed, and again when it died.
 
     Args:
-        function: the file of the packed function (see `packed`).
+        function: the packed function (see `packed`).
         threads: how many each call may use.
     """
 
-    def __init__(self, function: Path, threads: int) -> None:
+    def __init__(self, function: IO[bytes], threads: int) -> None:
         self._function = function
         self._threads = threads
         self._guard = threading.Lock()
@@ -83,12 +82,12 @@ class Worker:
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         program = [sys.executable, "-c", f"from {__name__} import main; main()"]
-        command = [*program, str(there.fileno()), str(os.getpid()), str(self._function)]
+        command = [*program, str(there.fileno()), str(os.getpid()), str(self._function.fileno())]
         with there:
             self._process = subprocess.Popen(
                 command,
                 env=environment,
-                pass_fds=[there.fileno()],
+                pass_fds=[there.fileno(), self._function.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -112,8 +111,8 @@ class Worker:
         return lines[-1] if lines else f"the process ended with exit code {code}"
 
 
-def serve(connection: Connection, path: Path) -> None:
-    """Call the packed function for whatever comes until nobody is there any more."""
+def serve(connection: Connection, packed: int) -> None:
+    """Call the packed function for the items that come, until the other end is closed."""
     function: Callable[[Any], Any] | None = None
     while True:
         try:
@@ -121,7 +120,7 @@ def serve(connection: Connection, path: Path) -> None:
         except (EOFError, OSError):
             return
         try:
-            function = function or unpack(path)
+            function = function or unpack(packed)
             answer = function(pickle.loads(message))
         except (Exception, SystemExit) as error:
             error.add_note("in a worker process:\n" + traceback.format_exc())
@@ -148,8 +147,8 @@ def _watch(parent: int) -> None:
 
 
 def main() -> None:
-    """The process: its arguments are the connection's number, the parent's process id and the packed function."""
-    connection, parent, function = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    """The process: its arguments are the connection, the parent's process id and the file of the packed function."""
+    connection, parent, packed = (int(word) for word in sys.argv[1:])
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        serve(Connection(connection), function)
+        serve(Connection(connection), packed)
