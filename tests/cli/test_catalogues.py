@@ -44,3 +44,10 @@ def test_the_pages_of_methods_are_up_to_date():
     assert written.keys() == there, "run `make docs`"
     stale = [name for name, text in written.items() if (DOCS / name).read_text(encoding="utf-8") != text]
     assert stale == [], "run `make docs`"
+
+
+def test_catalogues_show_their_names():
+    from noisewise.studies import STUDIES
+
+    assert repr(noisewise.SOURCES).startswith("Catalogue of 11 sources: digits, mnist, ")
+    assert repr(STUDIES).startswith(f"Catalogue of {len(STUDIES)} studies: ")
