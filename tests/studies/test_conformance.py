@@ -7,6 +7,7 @@ import pytest
 
 from noisewise.catalogue import load
 from noisewise.studies import STUDIES, perform
+from noisewise.studies.frame.measured import measured
 from noisewise.studies.frame.study import SCALES, Study
 
 SECONDS_FOR_SMOKE = 60
@@ -32,6 +33,17 @@ def test_claims_can_be_read_before_a_run(study):
     if isinstance(study, Study):
         for scale in study.card.scales:
             assert study.listed(study.scale(scale))
+
+
+def test_what_was_measured_is_what_is_claimed(study):
+    for scale, entry in measured().get(study.card.name, {}).items():
+        if isinstance(study, Study):
+            listed = {claim.id: claim for claim in study.listed(study.scale(scale))}
+            for known in json.loads(json.dumps(entry["claims"])):
+                found = json.loads(json.dumps(listed.pop(known["claim"]).plain(scale)))
+                changed = {name: found[name] for name in found if found[name] != known[name]}
+                assert set(changed) <= {"measured", "holds"}
+            assert all(claim.optional for claim in listed.values()), "these were never measured"
 
 
 def test_runs_can_be_sent_and_found_again(study):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from noisewise.compute import Result, Task
 from noisewise.errors import BadInput
-from noisewise.studies import STUDIES, Claim, Results, Study, find, training
+from noisewise.studies import STUDIES, Claim, Results, Study, find, means, training
 from noisewise.studies.frame.claim import listed
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -107,13 +107,15 @@ def test_a_study_gets_what_a_person_chose_and_runs_nothing_twice(example):
         example.STUDY,
         runs=runs,
         card=replace(example.STUDY.card, takes=("source", "model")),
-        values={"smoke": {"source": "mnist", "model": "lenet"}},
+        values={"smoke": {"source": "mnist", "model": "lenet", "models": ["lenet", "mlp"]}},
     )
     (task,) = study.tasks("smoke")
     assert task.arguments == {"scale": "smoke", "source": "mnist", "model": "lenet"}
     (task,) = study.tasks("smoke", source="digits", model="mlp")
     assert task.arguments == {"scale": "smoke", "source": "digits", "model": "mlp"}
-    assert study.scale("smoke", model="mlp").chosen == {"model": "mlp"}
+    assert study.scale("smoke", model="mlp:8").chosen == {"model": "mlp:8"}
+    assert study.scale("smoke", model="mlp:8").models == ["mlp:8"]
+    assert study.scale("smoke").models == ["lenet", "mlp"]
 
 
 def test_values_of_a_scale(example):
@@ -232,6 +234,15 @@ def test_the_table_has_a_row_per_run(results):
     )
     (row,) = Results("smoke", (both,)).table.to_dict("records")
     assert (row["rows"], row["result.rows"], row["history"] is history, len(row["found"])) == (None, 50, True, 2)
+
+
+def test_means_leave_out_neither_what_was_not_measured_nor_clean_data():
+    runs = pd.DataFrame({"corrupt": ["b", "b", None, "a"], "x": [1.0, np.nan, 3.0, 5.0], "y": [1.0, 2.0, 3.0, 4.0]})
+    found = means(runs, "corrupt", ["x", "y"])
+    assert [key if isinstance(key, str) else None for key in found.index] == ["b", None, "a"]
+    assert found["y"].tolist() == [1.5, 3.0, 4.0]
+    assert np.isnan(found["x"].iloc[0])
+    assert means(runs, "corrupt", "x").tolist()[1:] == [3.0, 5.0]
 
 
 def test_a_training_is_a_task_with_its_history(tmp_path):

@@ -210,13 +210,16 @@ ORDER = ("true-first", "pixels-before-labels", "gaussian-before-labels")
 
 def planted(name, scale, value, **choices):
     """Results of a study whose runs gave what `value` says of their arguments."""
-    tasks = STUDIES[name].tasks(scale, **choices)
-    return Results(scale, tuple(Result(task, {"classes": 10, **value(task.arguments)}, 1.0, "here") for task in tasks))
+    study = STUDIES[name]
+    items = [
+        Result(task, {"classes": 10, **value(task.arguments)}, 1.0, "here") for task in study.tasks(scale, **choices)
+    ]
+    return Results(study.scale(scale, **choices), tuple(items))
 
 
 def held(name, results):
     """Which claims hold."""
-    return {claim.id: claim.holds for claim in STUDIES[name].claims(results)}
+    return {claim.id: claim.holds for claim in STUDIES[name].judged(results)}
 
 
 def share(arguments):

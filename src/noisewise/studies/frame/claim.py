@@ -91,6 +91,11 @@ class Claim:
         }
 
 
+def slug(text: str) -> str:
+    """A text in the form of an id: in lower case, with hyphens for all but letters and digits."""
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
 def listed(entries: Sequence[Mapping[str, Any]], scale: str, values: Mapping[str, Any]) -> list[Claim]:
     """The claims that the `[[claims]]` of a study's TOML file make at a scale, before anything is measured.
 
@@ -124,8 +129,7 @@ def _expanded(entry: Mapping[str, Any], scale: str, values: Mapping[str, Any]) -
         except (KeyError, ValueError, IndexError) as error:
             raise BadInput(f"claim {entry['id']!r}: cannot fill in {error} at scale {scale}") from error
         comparison, threshold = _threshold(name, holds)
-        slug = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
-        yield Claim(slug, " ".join(says.split()), None, comparison, threshold, entry.get("optional", False))
+        yield Claim(slug(name), " ".join(says.split()), None, comparison, threshold, entry.get("optional", False))
 
 
 def _members(each: Any, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -44,8 +44,8 @@ class Results:
 
         A cell may hold an array, a list or a table such as `history`. The column `task` is the name of the function.
         Numbers that were not finite, and what a run does not have, are NaN. Where an argument and a value have one
-        name, the column of that name is the argument and `result.NAME` is the value. `groupby` leaves out rows whose
-        key is None (such as `corrupt` of clean data) unless it is called with `dropna=False`.
+        name, the column of that name is the argument and `result.NAME` is the value. `means` averages over groups of
+        runs.
         """
         return pd.DataFrame([_row(item) for item in self.items])
 
@@ -105,6 +105,23 @@ class Results:
         if not self.items:
             raise BadInput(f"there is no run to take the mean {name!r} of")
         return float(self.numbers(name).mean())
+
+
+def means(runs: pd.DataFrame, by: str | list[str], columns: Any) -> Any:
+    """The mean of columns over groups of runs, in the order of the runs.
+
+    Other than pandas by itself, a mean is NaN where a run of the group has NaN, so that a claim about runs that did not
+    get there cannot hold, and runs whose key is None are a group of their own.
+
+    Args:
+        runs: A table with one row per run.
+        by: The column, or columns, that runs of a group have in common.
+        columns: The name of a column, or a list of names.
+
+    Returns:
+        A series for a name, a table for a list of names; indexed by the keys.
+    """
+    return runs.groupby(by, sort=False, dropna=False)[columns].agg(lambda values: values.mean(skipna=False))
 
 
 def _row(result: Result) -> dict[str, Any]:

@@ -74,7 +74,8 @@ class Scale:
     """A scale of a study: its values in the TOML file, as attributes.
 
     `scale.rows` is the value `rows` of the table `[scales.NAME]`, or else of `[values]`, which holds for all scales.
-    `scale.source` and `scale.model` are those that a person chose where a person did.
+    Where a person chose a source or a model, it stands in `scale.source` or `scale.model`, and alone in the lists
+    `scale.sources` or `scale.models` of a study that has them.
 
     Attributes:
         name: smoke, cpu or paper.
@@ -178,7 +179,8 @@ class Study:
             BadInput: the study has no such scale, or takes no source or model.
         """
         own = chosen(self.card, name, source=source, model=model)
-        return Scale(name, {**self.values[name], **own}, own)
+        lists = {f"{what}s": [one] for what, one in own.items() if f"{what}s" in self.values[name]}
+        return Scale(name, {**self.values[name], **own, **lists}, own)
 
     def tasks(self, scale: str, *, source: str | None = None, model: str | None = None) -> list[Task]:
         """The runs at a scale, each once; arguments and errors as of `scale`."""
