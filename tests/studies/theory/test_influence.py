@@ -40,7 +40,7 @@ def planted(removed=None, found=None, net=None):
             "traced": {"tracin": 0.9, **(net(task.arguments.get("flipped")) if net else {})},
         }[task.name]
         items.append(Result(task, values, 1.0, "here"))
-    claims = study.judged(Results("cpu", tuple(items)))
+    claims = study.judged(Results(study.scale("cpu"), tuple(items)))
     return {claim.id for claim in claims if not claim.holds}
 
 

@@ -27,7 +27,7 @@ def planted(power=-0.5, cross=0.0, drift=-1.0, away=5.0, held=-1.0, loss=0.1, tr
             "aligned_network": {"true": 0.01, "centred_true": network, **random},
         }[task.name]
         items.append(Result(task, values, 1.0, "here"))
-    return {claim.id: claim for claim in study.judged(Results("cpu", tuple(items)))}
+    return {claim.id: claim for claim in study.judged(Results(study.scale("cpu"), tuple(items)))}
 
 
 def failed(found):

@@ -9,7 +9,7 @@ from noisewise.errors import BadInput
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness import data as samples
-from noisewise.studies.theory.spectral_bias import LINE, MOVED, MOVES, _fell, cloud, line, spectrum
+from noisewise.studies.theory.spectral_bias import MOVED, MOVES, _fell, cloud, line, spectrum
 
 
 def planted(order=None, kept=None, true=None, random=None, labels=None):
@@ -30,7 +30,7 @@ def planted(order=None, kept=None, true=None, random=None, labels=None):
             values = {"wrong": shares, "energies": shares**2, "true": np.array([0.1]), "random": np.array([0.2])}
             values |= labels or {}
         items.append(Result(task, values, 1.0, "here"))
-    claims = study.judged(Results("cpu", tuple(items)))
+    claims = study.judged(Results(study.scale("cpu"), tuple(items)))
     return {claim.id for claim in claims if not claim.holds}
 
 
@@ -59,7 +59,7 @@ def test_the_first_step_of_a_falling_error():
 
 @pytest.mark.parametrize("amplitudes", ["equal", "rising"])
 def test_low_frequencies_come_first(amplitudes):
-    setting = LINE["smoke"] | {"frequencies": [1, 3, 6], "steps": 300}
+    setting = find("spectral-bias").scale("smoke").line | {"frequencies": [1, 3, 6], "steps": 300}
     found = line(amplitudes=amplitudes, seed=0, **setting)
     assert found["times"].tolist() == list(range(0, 301, 10))
     assert found["ratios"].shape == (31, 3)

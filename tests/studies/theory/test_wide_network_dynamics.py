@@ -25,7 +25,7 @@ def planted(off=10.0, law=-1.0, small=1.0, distance=0.8, left=(1.0, 2.0, 3.0), s
             values = {"deviation": deviation, "distance": distance, "farthest": 1.0}
             values["real"] = np.array([9.0, kept[task.arguments["labels"]]])
         items.append(Result(task, values, 1.0, "here"))
-    return {claim.id: claim for claim in study.judged(Results("cpu", tuple(items)))}
+    return {claim.id: claim for claim in study.judged(Results(study.scale("cpu"), tuple(items)))}
 
 
 def failed(found):

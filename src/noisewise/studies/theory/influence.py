@@ -14,8 +14,8 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
-from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
 from noisewise.training.config import configured
@@ -24,25 +24,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SOURCES = {"smoke": "digits", "cpu": "fashion-mnist"}
-POINTS = {"smoke": 300, "cpu": 2000}
-TESTED = {"smoke": 300, "cpu": 5000}
-ASKED = {"smoke": 3, "cpu": 5}
-TOP = {"smoke": 40, "cpu": 100}
-SEEDS = {"smoke": 2, "cpu": 5}
-NETS: dict[str, dict[str, Any]] = {
-    "smoke": {"points": 400, "epochs": 20, "seeds": 1},
-    "cpu": {"points": 3000, "epochs": 20, "seeds": 2},
-}
 MODEL, RATE, BATCH, FOLDS = "mlp:256", 0.05, 64, 2
 LABELS = ("parity", "classes")
 STRENGTH = 0.01
 DIRECTIONS, LENGTH = 64, 4.0
-FLIPPED = 0.1
 INSPECTED = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 RANKINGS = ("self-influence", "loss", "random")
 DETECTORS = ("tracin", "self-influence", "self-confidence")
-SHARES = (0.2, 0.4)
 
 
 def removals(source: str, points: int, labels: str, tested: int, asked: int, top: int, seed: int) -> dict[str, Any]:
@@ -149,99 +137,44 @@ def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([np.corrcoef(x[:, k], y[:, k])[0, 1] for k in range(x.shape[1])])
 
 
-def runs(scale: str, source: str | None, model: None) -> list[Task]:
+def runs(scale: Scale) -> list[Task]:
     """Networks first: they take longest."""
-    data = source or SOURCES[scale]
-    sizes = {key: value for key, value in NETS[scale].items() if key != "seeds"}
-    shared: dict[str, Any] = {"source": data, "points": POINTS[scale]}
-    nets = [
-        Task.of(traced, source=data, flipped=share, seed=seed, **sizes)
-        for share in SHARES
-        for seed in range(NETS[scale]["seeds"])
-    ]
-    tests: dict[str, Any] = {"tested": TESTED[scale], "asked": ASKED[scale], "top": TOP[scale]}
-    linear = [Task.of(removals, labels=one, seed=0, **shared, **tests) for one in LABELS]
+    shared = {"source": scale.source, **scale.linear}
     return [
-        *nets,
-        *linear,
         *(
-            Task.of(search, labels=one, flipped=FLIPPED, seed=k, **shared)
+            Task.of(traced, source=scale.source, flipped=share, seed=seed, **scale.nets)
+            for share in scale.shares
+            for seed in range(scale.net_seeds)
+        ),
+        *(Task.of(removals, labels=one, seed=0, **shared, **scale.tests) for one in LABELS),
+        *(
+            Task.of(search, labels=one, flipped=scale.flipped, seed=seed, **shared)
             for one in LABELS
-            for k in range(SEEDS[scale])
+            for seed in range(scale.seeds)
         ),
     ]
 
 
-def _recalls(results: Results, labels: str, ranking: str) -> np.ndarray:
-    """(inspected,) the mean recall over the seeds."""
-    found = [item["recalls"][RANKINGS.index(ranking)] for item in results.of("search").where(labels=labels)]
-    return np.asarray(np.mean(found, axis=0))
+def mean_recalls(results: Results) -> dict[str, np.ndarray]:
+    """By labels, (rankings, inspected) the recall, averaged over seeds."""
+    found = results.of("search").table.groupby("labels", sort=False)["recalls"]
+    return {str(labels): np.mean([*values], axis=0) for labels, values in found}
 
 
-def claims(results: Results) -> list[Claim]:
+def measured(results: Results) -> dict[str, float]:
     """Influence predicts retraining, solvers agree, and flipped labels show, in networks too."""
-    linear = results.of("removals")
-    correlations = np.concatenate([item["correlations"] for item in linear])
-    sampled = np.concatenate([item["sampled_correlations"] for item in linear])
-    twice = INSPECTED.index(2 * FLIPPED)
-    own, by_loss, by_chance = ([_recalls(results, one, name)[twice] for one in LABELS] for name in RANKINGS)
-    nets = results.of("traced")
-    stated = [
-        Claim(
-            "leave-one-out",
-            "The predicted change of a test loss correlates with that of retraining without the row "
-            "(least over tests and labels).",
-            float(correlations.min()),
-            ">=",
-            0.95,
-        ),
-        Claim(
-            "conjugate-gradients",
-            "Conjugate gradients come to the exact solution (largest relative error).",
-            float(linear.numbers("iterated").max()),
-            "<=",
-            1e-6,
-        ),
-        Claim(
-            "lissa",
-            "Changes predicted with LiSSA correlate with those by the exact Hessian (least over tests and labels).",
-            float(sampled.min()),
-            ">=",
-            0.95,
-        ),
-        Claim(
-            "recall",
-            f"With {FLIPPED:.0%} of the labels flipped, inspecting twice as many rows by self-influence finds 80 %.",
-            float(min(own)),
-            ">=",
-            0.8,
-        ),
-        Claim(
-            "beats-chance",
-            "That is at least three times what random inspection finds.",
-            float(min(a / b for a, b in zip(own, by_chance, strict=True))),
-            ">=",
-            3.0,
-        ),
-        Claim(
-            "loss-as-good",
-            "For linear models the loss alone finds as many, up to 5 points (least of its recall less that of "
-            "self-influence).",
-            float(min(a - b for a, b in zip(by_loss, own, strict=True))),
-            ">=",
-            -0.05,
-        ),
-    ]
-    return stated + [
-        Claim(
-            f"tracin-{round(100 * share)}",
-            f"TracIn over the checkpoints of a network tells the flipped among {share:.0%} flipped labels (AUROC).",
-            nets.where(flipped=share).mean("tracin"),
-            ">=",
-            0.8,
-        )
-        for share in SHARES
-    ]
+    linear, nets = results.of("removals").table, results.of("traced").table
+    twice = INSPECTED.index(2 * results.scale.flipped)
+    own, by_loss, by_chance = np.array([found[:, twice] for found in mean_recalls(results).values()]).T
+    return {
+        "leave-one-out": np.concatenate([*linear["correlations"]]).min(),
+        "conjugate-gradients": linear["iterated"].max(),
+        "lissa": np.concatenate([*linear["sampled_correlations"]]).min(),
+        "recall": own.min(),
+        "beats-chance": (own / by_chance).min(),
+        "loss-as-good": (by_loss - own).min(),
+        **nets.groupby("flipped")["tracin"].mean().rename(lambda share: f"tracin-{round(100 * share)}"),
+    }
 
 
 def figure(results: Results) -> Figure:
@@ -264,60 +197,27 @@ def figure(results: Results) -> Figure:
 
 def _draw_recalls(axes: Axes, results: Results) -> None:
     inspected = [100 * share for share in INSPECTED]
-    for name, colour in zip(RANKINGS, COLOURS, strict=False):
-        for labels, style in zip(LABELS, ("o-", "s--"), strict=True):
+    for (labels, found), style in zip(mean_recalls(results).items(), ("o-", "s--"), strict=True):
+        for name, values, colour in zip(RANKINGS, found, COLOURS, strict=False):
             if name == "random" and labels != LABELS[0]:
                 continue
             line = name if name == "random" else f"{name}, {labels}"
-            axes.plot(inspected, 100 * _recalls(results, labels, name), style, color=colour, label=line)
+            axes.plot(inspected, 100 * values, style, color=colour, label=line)
     axes.set(xlabel="rows inspected (%)", ylabel="flipped labels found (%)", ylim=(-4, 104))
-    axes.set_title(f"{FLIPPED:.0%} of the labels flipped")
+    axes.set_title(f"{results.scale.flipped:.0%} of the labels flipped")
     axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.5), fontsize=8)
 
 
 def _draw_detectors(axes: Axes, nets: Results) -> None:
-    width = 0.8 / len(DETECTORS)
-    for k, (name, colour) in enumerate(zip(DETECTORS, COLOURS, strict=False)):
-        found = [nets.where(flipped=share).mean(name.replace("-", "_")) for share in SHARES]
-        places = np.arange(len(SHARES)) + (k - (len(DETECTORS) - 1) / 2) * width
-        axes.bar(places, found, 0.9 * width, color=colour, label=name)
-    axes.set_xticks(range(len(SHARES)), [f"{share:.0%} flipped" for share in SHARES])
+    names = [name.replace("-", "_") for name in DETECTORS]
+    found = nets.table.groupby("flipped")[names].mean()
+    width = 0.8 / len(names)
+    for k, (name, column, colour) in enumerate(zip(DETECTORS, names, COLOURS, strict=False)):
+        places = np.arange(len(found)) + (k - (len(names) - 1) / 2) * width
+        axes.bar(places, found[column], 0.9 * width, color=colour, label=name)
+    axes.set_xticks(range(len(found)), [f"{share:.0%} flipped" for share in found.index])
     axes.set(ylim=(0.5, 1.25), yticks=(0.5, 0.6, 0.7, 0.8, 0.9, 1.0), ylabel="AUROC", title="Networks")
     axes.legend(loc="upper center", ncols=2, fontsize=8)
 
 
-STUDY = Study(
-    Card(
-        name="influence",
-        title="Influence functions predict what leaving a row out does, and flipped labels influence themselves most",
-        shows="Predicted changes of test losses are held against retraining without the row. Rows are then inspected "
-        "in the order of their influence on themselves, which finds flipped labels; so does TracIn on networks.",
-        paper="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML",
-        year=2017,
-        figure="Figures 2 and 5; TracIn: Pruthi, Liu, Kale and Sundararajan, NeurIPS 2020",
-        explanation="Leaving out one of n rows moves the minimum by about H^-1 g / n, one step of Newton's method, "
-        "and a test loss by its gradient times that. The step is a little too short, by about 4 % here, as the "
-        "Hessian still holds the row. A row with a wrong label is one that other rows do not speak for: without it, "
-        "its own loss rises most. On a linear model its loss says as much, and costs nothing; influence is worth its "
-        "Hessian where one asks which rows are to blame for a prediction. On networks TracIn sums over checkpoints "
-        "what the row's own steps did for it. It tells flipped labels, but less well than the confidence of a "
-        "network that has not seen the row.",
-        departures="Fashion-MNIST in its first 64 principal directions and 2,000 rows, rather than all pixels and "
-        "55,000 rows of MNIST, so that the exact Hessian is at hand; the 100 rows of largest influence on five "
-        "wrongly classified tests rather than 500 on one. Flipped labels are sought there instead of in spam, as "
-        "parity of the class number and as ten classes, with 10 % flipped and five seeds rather than forty; the test "
-        "accuracy after repair is left out. The intercept is penalised like the weights. TracIn is the package's "
-        "detector: the last layer at four checkpoints, with two networks of 256 units that train on half of the rows "
-        "each.",
-        scales={
-            "smoke": "300 digits, the 40 largest influences on three tests, two seeds; networks on 400 digits",
-            "cpu": "Fashion-MNIST: 2,000 rows, the 100 largest influences on five tests, five seeds of flips; "
-            "networks on 3,000 rows, two seeds",
-        },
-        budget={"smoke": 20, "cpu": 120},
-        takes=("source",),
-    ),
-    runs,
-    claims,
-    figure,
-)
+STUDY = Study.load(__file__, runs, measured, figure)

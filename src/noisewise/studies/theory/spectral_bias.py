@@ -12,8 +12,8 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
-from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import Sample, sample, unit
 from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.spectrum import (
@@ -32,20 +32,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SOURCES = {"smoke": "digits", "cpu": "fashion-mnist"}
-LINE: dict[str, dict[str, Any]] = {
-    "smoke": {"frequencies": [1, 2, 3, 4, 5], "width": 64, "hidden": 4, "steps": 600, "rate": 2e-3},
-    "cpu": {"frequencies": [2, 4, 6, 8, 10, 12, 14, 16], "width": 128, "hidden": 5, "steps": 4000, "rate": 1e-3},
-}
-SEEDS = {"smoke": 1, "cpu": 2}
 AMPLITUDES = ("equal", "rising")
 ON_LINE = 200
 HALF = 0.5
 MOVES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
 MOVED = 0.04
 DIRECTIONS = 30
-CLOUD: dict[str, dict[str, Any]] = {"smoke": {"points": 200, "steps": 300}, "cpu": {"points": 1000, "steps": 500}}
-SPECTRUM_POINTS = {"smoke": 600, "cpu": 3000}
 UNITS, LAYERS, CLOUD_RATE, EVERY = 256, 2, 3e-4, 5
 WIDTH = 0.1
 WIDTHS = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -180,79 +172,37 @@ def _fell(times: np.ndarray, errors: np.ndarray, share: float) -> float:
     return float(first_reached(times, -errors[:, None], -share)[0])
 
 
-def runs(scale: str, source: str | None, model: None) -> list[Task]:
+def runs(scale: Scale) -> list[Task]:
     """Sums of sines first: they take longest."""
-    data = source or SOURCES[scale]
-    lines = [
-        Task.of(line, amplitudes=name, seed=seed, **LINE[scale]) for name in AMPLITUDES for seed in range(SEEDS[scale])
-    ]
-    clouds = [Task.of(cloud, source=data, labels=labels, seed=0, **CLOUD[scale]) for labels in LABELS]
-    return [*lines, *clouds, Task.of(spectrum, source=data, points=SPECTRUM_POINTS[scale], seed=0)]
-
-
-def _number(item: Result, name: str) -> float:
-    return float("nan") if item[name] is None else float(item[name])
-
-
-def claims(results: Results) -> list[Claim]:
-    """The order of frequencies, what moved weights keep, low parts before high ones, and what random labels are."""
-    lines, labels = results.of("line"), results.of("spectrum").one()
-    true, random = (results.of("cloud").one(labels=name) for name in LABELS)
-    stated = [
-        Claim(
-            f"order-{name}",
-            f"With {name} amplitudes the time to half of the amplitude rises with the frequency (least Spearman).",
-            float(lines.where(amplitudes=name).numbers("order").min()),
-            ">=",
-            0.9,
-        )
-        for name in AMPLITUDES
-    ]
     return [
-        *stated,
-        Claim(
-            "robust",
-            f"When the weights are moved by {MOVED:.0%} of their norm, the lower half of the frequencies keeps more of "
-            "its amplitude than the upper half (least difference, equal amplitudes).",
-            min(map(_robustness, lines.where(amplitudes="equal"))),
-            ">",
-            0.0,
+        *(
+            Task.of(line, amplitudes=name, seed=seed, **scale.line)
+            for name in AMPLITUDES
+            for seed in range(scale.seeds)
         ),
-        Claim(
-            "low-first",
-            "On data the error in the slow part of the labels falls below 0.2 before that in the rest "
-            "(steps over steps).",
-            _number(true, "high_steps") / _number(true, "low_steps"),
-            ">",
-            1.0,
-        ),
-        Claim(
-            "random-high",
-            "At every width of the smoothing random labels have more energy in high frequencies than true ones "
-            "(least difference of the shares).",
-            float((labels["random"] - labels["true"]).min()),
-            ">",
-            0.0,
-        ),
-        Claim(
-            "wrong-high",
-            "That energy rises with the share of wrong labels (Spearman).",
-            spearman(labels["wrong"], labels["energies"]),
-            ">=",
-            0.99,
-        ),
-        Claim(
-            "random-slower",
-            "Random labels take more steps until half of the error is gone (steps over steps).",
-            _number(random, "half_steps") / _number(true, "half_steps"),
-            ">",
-            1.0,
-        ),
+        *(Task.of(cloud, source=scale.source, labels=labels, seed=0, **scale.cloud) for labels in LABELS),
+        Task.of(spectrum, source=scale.source, seed=0, **scale.spectrum),
     ]
 
 
-def _robustness(item: Result) -> float:
-    kept = item["kept"][MOVES.index(MOVED)]
+def measured(results: Results) -> dict[str, float]:
+    """The order of frequencies, what moved weights keep, low parts before high ones, and what random labels are."""
+    lines, clouds = results.of("line").table, results.of("cloud").table.set_index("labels")
+    order = lines.groupby("amplitudes")["order"].min()
+    true, random, labels = clouds.loc["true"], clouds.loc["random"], results.of("spectrum").one()
+    return {
+        **{f"order-{name}": order[name] for name in AMPLITUDES},
+        "robust": lines.loc[lines["amplitudes"] == "equal", "kept"].map(_robustness).min(),
+        "low-first": true["high_steps"] / true["low_steps"],
+        "random-high": (labels["random"] - labels["true"]).min(),
+        "wrong-high": spearman(labels["wrong"], labels["energies"]),
+        "random-slower": random["half_steps"] / true["half_steps"],
+    }
+
+
+def _robustness(kept: np.ndarray) -> float:
+    """How much more of its amplitude the lower half of the frequencies keeps than the upper half."""
+    kept = kept[MOVES.index(MOVED)]
     half = len(kept) // 2
     return float(kept[:half].mean() - kept[-half:].mean())
 
@@ -323,39 +273,4 @@ def _draw_errors(axes: Axes, clouds: Results) -> None:
     axes.legend(loc="upper right", ncols=2, fontsize=8)
 
 
-STUDY = Study(
-    Card(
-        name="spectral-bias",
-        title="Networks learn low frequencies first, and random labels are mostly high frequencies",
-        shows="A rectified network learns a sum of sines one frequency after the other, and on data the part of the "
-        "labels that changes slowly first. Random labels have more of their energy in the rest than true ones.",
-        paper="Rahaman, Baratin, Arpit, Draxler, Lin, Hamprecht, Bengio and Courville, On the Spectral Bias of Neural "
-        "Networks, ICML; Xu, Zhang, Luo, Xiao and Ma, Frequency Principle, arXiv 1901.06523",
-        year=2019,
-        figure="Figures 1 and 2 of Rahaman et al., the filtering method of Xu et al.",
-        explanation="A rectified network is made of linear pieces, whose Fourier transform decays with the "
-        "frequency: a fast wave takes large weights, and gradient descent has to build them. So what changes slowly "
-        "comes first, and single wrong labels, which differ from their neighbours, come late. By amplitudes low "
-        "frequencies also survive when the weights are moved; that is the paper's measure. What changes is not "
-        "smaller there: with weights moved by 4 % it is a quarter of the amplitude in the lower half and a fifth in "
-        "the upper. Amplitudes that rise from a tenth to one do not turn the order round. On images the start "
-        "separates true labels from random ones, not the end: half of the error is gone after 80 steps and 110, four "
-        "fifths after 200 in both, as true labels too have a part that follows no neighbour.",
-        departures="Eight frequencies up to 16 rather than ten up to 50, five hidden layers of 128 units rather than "
-        "256, and 4,000 steps at a rate of 0.001 rather than 60,000 at 0.0003; the network has not come to the end "
-        "of the highest frequencies. A frequency counts as learned at half of its amplitude. Weights are moved by a "
-        "share of their norm. On images the network is of two hidden layers of 256 units, trained on the squared "
-        "error of centred one-hot labels, and the Gaussian's variance is a tenth of the mean squared distance "
-        "between two points where nothing else is said. The paper's sine noise of one frequency on MNIST is not part "
-        "of it.",
-        scales={
-            "smoke": "five sines, 200 digits, one seed",
-            "cpu": "eight sines and two seeds, Fashion-MNIST: 1,000 images to train on, 3,000 for energies",
-        },
-        budget={"smoke": 20, "cpu": 240},
-        takes=("source",),
-    ),
-    runs,
-    claims,
-    figure,
-)
+STUDY = Study.load(__file__, runs, measured, figure)
