@@ -89,14 +89,13 @@ def test_the_cluster_that_runs_here_is_found_and_one_that_was_killed_is_not(pret
     assert [asked["address"] for asked in pretend.asked] == [listening, "local"]
 
 
-@pytest.mark.usefixtures("nothing_runs", "pretend")
+@pytest.mark.usefixtures("nothing_runs")
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "127.0.0.1:99999999"])
-def test_an_address_where_nobody_answers_is_refused_at_once(monkeypatch, address):
+def test_an_address_where_nobody_answers_is_refused_before_ray_waits_for_it(monkeypatch, pretend, address):
     monkeypatch.setenv("RAY_ADDRESS", address)
-    began = time.perf_counter()
     with pytest.raises(BadInput, match="RAY_ADDRESS=" + address), cluster():
         pass
-    assert time.perf_counter() - began < 8
+    assert pretend.asked == []
 
 
 @pytest.mark.usefixtures("nothing_runs")

@@ -45,7 +45,8 @@ def test_out_of_fold_probabilities_are_those_of_scikit_learn(noisy):
     expected = cross_val_predict(
         clone(model), noisy.inputs, noisy.given, cv=PredefinedSplit(numbers), method="predict_proba"
     )
-    np.testing.assert_allclose(evidence.probabilities, expected, atol=1e-9)
+    # L-BFGS stops at a gradient of 1e-4; BLAS libraries differ by 1e-7 there, other folds by 1e-2.
+    np.testing.assert_allclose(evidence.probabilities, expected, rtol=0, atol=1e-5)
 
 
 def _seed(seed):
