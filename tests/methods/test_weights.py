@@ -19,14 +19,10 @@ from noisewise.methods.weights.cores2 import CORES2, confidence_regularised, sie
 from noisewise.methods.weights.focal_weighting import FocalWeighting, focal_weights
 from noisewise.methods.weights.hard_mining import HardMining, hard_mining_weights
 from noisewise.methods.weights.linear_weighting import LinearWeighting, linear_weights
-from noisewise.methods.weights.mentornet import (
-    Mentored,
-    MentorNet,
-    Scout,
-    predefined_samples,
-    predefined_weights,
-    taught,
-)
+from noisewise.methods.weights.mentor import MentorNet, teach
+from noisewise.methods.weights.mentornet import Mentored
+from noisewise.methods.weights.mentornet_data_driven import WarmUpStudent
+from noisewise.methods.weights.mentornet_predefined import predefined_lessons, predefined_weights
 from noisewise.methods.weights.mixture_weighting import MixtureWeighting, mixture_weights
 from noisewise.methods.weights.prediction_variance import PredictionVariance, variance_weights
 from noisewise.methods.weights.self_paced import SelfPaced, self_paced_weights
@@ -261,8 +257,8 @@ def test_the_mentornet_is_that_of_the_authors():
 
 def test_a_mentornet_learns_the_predefined_curriculum():
     rng = torch.Generator().manual_seed(0)
-    mentor = taught(predefined_samples(rng), rng, 1000)
-    fresh = predefined_samples(torch.Generator().manual_seed(1), rows=20_000)
+    mentor = teach(predefined_lessons(rng), rng, 1000)
+    fresh = predefined_lessons(torch.Generator().manual_seed(1), rows=20_000)
     found = mentor(fresh.losses, fresh.differences, fresh.epoch).sigmoid()
     assert float(((found - fresh.right) ** 2).mean()) < 0.01
     assert float(((0.5 - fresh.right) ** 2).mean()) > 0.2
@@ -275,13 +271,13 @@ def test_dropped_rows_weigh_nothing():
     assert set(after.w.tolist()) == {0.0, 2.0}
 
 
-def scout():
+def warm_up_student():
     """A first student's method on six of the scene's trusted rows."""
-    return scene.prepared(Scout(torch.arange(20, 26), 0.2, None, 0.9), 1)
+    return scene.prepared(WarmUpStudent(torch.arange(20, 26), 0.2, None, 0.9), 1)
 
 
 def test_trusted_rows_join_with_half_of_their_labels_wrong():
-    method, rows = scout(), scene.batch()
+    method, rows = warm_up_student(), scene.batch()
     after = method.edit(rows, scene.networks(1), torch.Generator())
     gold, place = rows.auxiliary["trusted"], after.index[10:] - 20
     assert len(after) == 12
@@ -292,7 +288,7 @@ def test_trusted_rows_join_with_half_of_their_labels_wrong():
 
 
 def test_lessons_hold_what_was_seen_and_count_as_the_noise_rate_says():
-    method = scout()
+    method = warm_up_student()
     rows = replace(method.edit(scene.batch(), scene.networks(1), torch.Generator()), clock=Clock(2, 5))
     method.threshold.fill_(0.5)
     logits = torch.randn(1, 12, 4, generator=torch.Generator().manual_seed(5))

@@ -7,7 +7,8 @@ from noisewise.methods.weights.cores2 import CORES2
 from noisewise.methods.weights.focal_weighting import FocalWeighting
 from noisewise.methods.weights.hard_mining import HardMining
 from noisewise.methods.weights.linear_weighting import LinearWeighting
-from noisewise.methods.weights.mentornet import Mentored, MentorNet
+from noisewise.methods.weights.mentor import MentorNet
+from noisewise.methods.weights.mentornet import Mentored
 from noisewise.methods.weights.mixture_weighting import MixtureWeighting
 from noisewise.methods.weights.prediction_variance import PredictionVariance
 from noisewise.methods.weights.self_paced import SelfPaced
@@ -16,7 +17,7 @@ from ..case import Case
 
 
 def mentored(burn_in: float, late_dropout: float) -> Mentored:
-    """A student of a MentorNet that was taught nothing."""
+    """A student of an untrained MentorNet."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         mentor = MentorNet().requires_grad_(False)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.methods.learned.join import join
+from noisewise.methods.auxiliary import join
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.training.batch import Batch
 from noisewise.training.config import seeded

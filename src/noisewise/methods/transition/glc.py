@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.methods.learned.join import join
+from noisewise.methods.auxiliary import join
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch, cross_entropy

@@ -1,4 +1,4 @@
-"""Rows drawn beside a batch that join it, as trusted and repeated ones do."""
+"""Shared by glc, resampling and smote: rows of an auxiliary batch join the training batch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from noisewise.training.batch import Batch
 
 
 def join(batch: Batch, more: Batch, ratio: float, *, known: bool = True) -> Batch:
-    """The batch with rows of `more` behind it, at least one, weighted so that each counts as one row of the whole.
+    """Append rows of `more` to the batch, at least one, weighted so that each counts as one row of the whole.
 
     Args:
-        batch: B rows. more: the rows drawn beside them.
-        ratio: how many of them there are in all per row of the training split.
-        known: whether their index is one of this data set; otherwise the index is removed.
+        batch: B rows of the training split.
+        more: rows of an auxiliary batch.
+        ratio: total number of auxiliary rows per row of the training split.
+        known: whether the index of `more` names rows of the training split; otherwise the index is removed.
     """
     rows, joining = len(batch), min(len(more), max(1, math.ceil(ratio * len(batch))))
     scale = (rows + joining) / (rows * (1 + ratio))
