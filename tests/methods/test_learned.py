@@ -403,41 +403,41 @@ def test_the_teacher_is_the_posterior_of_its_process():
     mean = 1 / 3 + smooth(new, known) @ inverse @ (np.eye(3)[labels] - 1 / 3)
     spread = smooth(new, known) @ inverse @ smooth(known, new)
     expected = np.maximum(mean, 1e-6)
-    soft, unsure = teacher(asked)
+    soft, uncertainty = teacher(asked)
     np.testing.assert_allclose(soft, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
-    np.testing.assert_allclose(unsure, np.sqrt(1 - np.diag(spread) / kernel.diag(new)), atol=1e-5)
+    np.testing.assert_allclose(uncertainty, np.sqrt(1 - np.diag(spread) / kernel.diag(new)), atol=1e-5)
     assert isinstance(smooth.k2, RBF)
 
 
 @pytest.mark.parametrize("most", [500, 25])
-def test_the_teacher_is_right_near_its_rows_and_unsure_far_away(most):
+def test_the_teacher_is_right_near_its_rows_and_uncertainty_far_away(most):
     features, labels = rows()
     teacher, (asked, true) = Teacher(features, labels, 3, most), rows(30, 1)
     assert len(teacher.processes) == math.ceil(60 / most)
-    soft, unsure = teacher(asked)
+    soft, uncertainty = teacher(asked)
     assert (soft.argmax(axis=1) == true).mean() > 0.95
-    far, doubts = teacher(1e4 * np.ones((1, 3)) * [[1, -1, 1]])
+    far, largest = teacher(1e4 * np.ones((1, 3)) * [[1, -1, 1]])
     np.testing.assert_allclose(far, 1 / 3, atol=1e-3)
-    assert doubts[0] > 0.99 > unsure.max()
+    assert largest[0] > 0.99 > uncertainty.max()
 
 
 def test_a_class_without_trusted_rows_and_equal_features():
     features, labels = rows()
     soft, _ = Teacher(features[labels != 1], labels[labels != 1], 3)(features)
     assert soft[:, 1].max() < 1 / 3 + 1e-6
-    same, unsure = Teacher(np.ones((6, 2)), np.arange(6) % 3, 3, most=2)(np.ones((4, 2)))
+    same, uncertainty = Teacher(np.ones((6, 2)), np.arange(6) % 3, 3, most=2)(np.ones((4, 2)))
     assert np.isfinite(same).all()
-    assert np.isfinite(unsure).all()
+    assert np.isfinite(uncertainty).all()
 
 
 def test_steps_are_scaled_by_fidelity():
-    labels, unsure = torch.rand(scene.ROWS, 4).softmax(dim=-1), torch.rand(scene.ROWS)
-    method, given = FidelityWeighted(labels, unsure, 2.0, 0.25), scene.batch()
+    labels, uncertainty = torch.rand(scene.ROWS, 4).softmax(dim=-1), torch.rand(scene.ROWS)
+    method, given = FidelityWeighted(labels, uncertainty, 2.0, 0.25), scene.batch()
     joined = method.edit(given, scene.networks(1), RNG)
     assert joined.index.tolist() == [*given.index.tolist(), 20, 21, 22]
     logits = torch.randn(1, 13, 4)
     judged, objective = judge_logits(method, joined, logits)
     share = torch.cat([torch.ones(10), torch.full((3,), 2.5 / 3)])
-    weights = share * torch.exp(-2 * unsure[joined.index])
+    weights = share * torch.exp(-2 * uncertainty[joined.index])
     assert_close(judged.w, weights)
     assert_close(objective, (weights * cross_entropy(logits, labels[joined.index])).mean())

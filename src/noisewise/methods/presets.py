@@ -1,6 +1,6 @@
-"""Papers' settings by name, per method: `--preset paper-cifar10-sym50`. They lie in `presets.toml` beside this file.
+"""Settings of papers, by method and name: `--preset paper-cifar10-sym50`. The settings are in `presets.toml`.
 
-A method's defaults are meant for any noise rate; what a paper tuned for one data set and one rate is a preset.
+A method's defaults are meant for any noise rate. What a paper tuned for one data set and one rate is a preset.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ class Preset:
 
     Attributes:
         method: the method's spec with the paper's options.
-        origin: where the values are from. model: a catalogue name; None where the paper's network is not in it.
-        epochs: of the training. settings: further fields of `Config`.
+        origin: where the values are from.
+        model: a catalogue name; None where the paper's network is not in the catalogue.
+        epochs: number of epochs; None where the preset states none.
+        settings: further fields of `Config`.
     """
 
     method: str
@@ -35,7 +37,7 @@ class Preset:
 
 
 def presets(method: str) -> dict[str, Preset]:
-    """The presets of a method by name; none for most.
+    """The presets of a method by name. Most methods have none.
 
     Raises:
         BadInput: an unknown method.
@@ -44,17 +46,17 @@ def presets(method: str) -> dict[str, Preset]:
 
 
 def preset(method: str, name: str) -> Preset:
-    """The preset of a method spec: of its only term, which must state no options of its own.
+    """Look up a preset. The method must be a single name without options, which the preset sets.
 
     Raises:
-        BadInput: several terms, options beside the preset, or no preset of this name.
+        BadInput: several terms, options in addition to the preset, or an unknown preset.
     """
     terms = parse(method, METHODS)
     if len(terms) != 1 or terms[0].name != method.strip():
         raise BadInput(f"a preset sets the options of one method by its name, but the method is {method!r}")
     known = presets(terms[0].name)
     if name not in known:
-        said = f"; known: {', '.join(known)}" if known else ""
+        said = f"; available: {', '.join(known)}" if known else ""
         raise BadInput(f"{method} has no preset {name!r}{nearest(name, known) or said}")
     return known[name]
 

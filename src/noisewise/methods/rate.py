@@ -1,4 +1,4 @@
-"""The noise rate that methods set themselves by, when nobody states it."""
+"""An estimate of the noise rate, for methods that need one when the user does not state it."""
 
 from __future__ import annotations
 
@@ -6,26 +6,37 @@ import torch
 
 from noisewise.training.ledger import Ledger
 
-_SUREST, _FEWEST, _CAP = 0.3, 5, 0.9
+# The share of a predicted class taken as its members, the fewest rows taken, and the largest rate reported. A rate near
+# one would let methods drop every row.
+_MOST_CONFIDENT, _FEWEST, _CAP = 0.3, 5, 0.9
 
 
 def estimated_noise_rate(ledger: Ledger) -> float:
-    """A rough noise rate from what training saw so far: the share of wrong labels among the rows it is surest of.
+    """A rough noise rate from the training so far: how often the most confident predictions differ from the labels.
 
-    Per class, of the rows that the averaged prediction puts there, the 30 % it is surest of (and at least five) are
-    taken for members of the class, as anchor points are (Patrini et al. 2017); the share of them that carry another
-    label is that class's rate, and counts by how many rows are predicted there. The network's own errors on its surest
-    rows make it too large early in training, memorised labels make it too small late.
+    Of the rows whose averaged prediction is a class, the 30 % with the highest confidence (at least five) are taken as
+    members of the class, like anchor points (Patrini et al. 2017). The share of them with another given label is the
+    rate of the class. The result is the mean over classes, weighted by the number of rows predicted as each.
+
+    The estimate is too high early in training, when even confident predictions are often wrong, and too low late, when
+    wrong labels are memorised.
+
+    Args:
+        ledger: of the training. Rows outside the training split and rows not seen yet are left out.
+
+    Returns:
+        The rate, in [0, 0.9]; 0 with fewer than two rows.
     """
     rows = torch.nonzero((ledger.given >= 0) & (ledger.seen > 0))[:, 0]
     if len(rows) < 2:
         return 0.0
-    sureness, predicted = (ledger.probability_sum[rows] / ledger.seen[rows][:, None]).max(dim=1)
+    confidence, predicted = (ledger.probability_sum[rows] / ledger.seen[rows][:, None]).max(dim=1)
     differs = (predicted != ledger.given[rows]).float()
     total = 0.0
     for label in predicted.unique():
         members = torch.nonzero(predicted == label)[:, 0]
-        count = max(_FEWEST, round(_SUREST * len(members)))
-        surest = members[sureness[members].argsort(descending=True, stable=True)[:count]]
-        total += len(members) * float(differs[surest].mean())
+        count = max(_FEWEST, round(_MOST_CONFIDENT * len(members)))
+        # A stable sort breaks ties by position: the same rows on every device.
+        confident = members[confidence[members].argsort(descending=True, stable=True)[:count]]
+        total += len(members) * float(differs[confident].mean())
     return min(total / len(rows), _CAP)

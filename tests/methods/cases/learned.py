@@ -14,10 +14,10 @@ from ..scene import ROWS
 
 
 def fidelity_weighted(peer: Networks) -> FidelityWeighted:
-    """The third step of FWL, with soft labels and doubts of its own for every row."""
+    """The third step of FWL, with random soft labels and uncertainties."""
     rng = torch.Generator().manual_seed(0)
-    labels, unsure = torch.rand(ROWS, CLASSES, generator=rng).softmax(-1), torch.rand(ROWS, generator=rng)
-    return FidelityWeighted(labels, unsure, beta=1.0, ratio=0.3)
+    labels, uncertainty = torch.rand(ROWS, CLASSES, generator=rng).softmax(-1), torch.rand(ROWS, generator=rng)
+    return FidelityWeighted(labels, uncertainty, beta=1.0, ratio=0.3)
 
 
 CASES = {

@@ -1,1 +1,1 @@
-"""Methods from before deep learning: resampling and boosting."""
+"""Classical methods: resampling, synthetic rows and boosting."""

@@ -5,8 +5,8 @@
     p = softmax(f / (K - 1)), f the weighted mean vote, equation 15
 
 The trees are scikit-learn's, on the prepared rows as vectors; the model argument is not used. An epoch of the history
-is an equal share of the boosting rounds. Under label noise the row weights pile up on wrong labels: this is the
-classical example of a method that noise harms, and shallow trees bear it better than deep ones.
+is an equal share of the boosting rounds. Under label noise the row weights concentrate on wrong labels: AdaBoost is the
+classical example of a method that noise harms. Shallow trees are harmed less than deep ones.
 """
 
 from __future__ import annotations
@@ -31,21 +31,33 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "adaboost",
-    "Fit one decision tree after another, each with more weight on the rows that those before got wrong, and let them "
-    "vote. A baseline without a network, which label noise harms.",
+    "Fit decision trees one after another, each with more weight on the rows that earlier trees got wrong, and let "
+    "them vote. A baseline without a network, which label noise harms.",
     "Zhu, Zou, Rosset and Hastie, Multi-class AdaBoost, Statistics and Its Interface 2009",
     2009,
     "a = log((1 - err) / err) + log(K - 1),  w <- w exp(a [wrong])",
     stations=("weight",),
-    departures="the cost named is not that of trees, which make no pass through a network; classes without a row never "
-    "get a vote",
+    departures="the cost stated is not that of trees, which make no pass through a network; classes without a row "
+    "never get a vote",
 )
 
 
 def boosted(
     vectors: np.ndarray, labels: np.ndarray, classes: int, *, rounds: int, depth: int, shrinkage: float, seed: int
 ) -> dict[str, Any]:
-    """The arguments of `BoostedTrees` for trees boosted on (n, d) vectors with (n,) labels.
+    """Fit boosted trees.
+
+    Args:
+        vectors: (n, d) rows.
+        labels: (n,) class numbers.
+        classes: number of classes K.
+        rounds: number of trees.
+        depth: depth of every tree.
+        shrinkage: factor of the weight of every tree.
+        seed: random seed.
+
+    Returns:
+        The arguments of `BoostedTrees`.
 
     Raises:
         BadInput: fewer than two classes occur; the first tree is no better than chance.
@@ -53,6 +65,7 @@ def boosted(
     if len(np.unique(labels)) < 2:
         raise BadInput("adaboost needs training rows of at least two classes")
     tree = DecisionTreeClassifier(max_depth=depth)
+    # scikit-learn accepts seeds below 2**32.
     ensemble = AdaBoostClassifier(tree, n_estimators=rounds, learning_rate=shrinkage, random_state=seed % 2**32)
     try:
         ensemble.fit(vectors, labels)
@@ -69,7 +82,7 @@ def adaboost(training: Training, rounds: int = 100, depth: int = 4, shrinkage: f
     Args:
         training: the training.
         rounds: number of trees; at least one per epoch.
-        depth: of every tree.
+        depth: depth of every tree.
         shrinkage: factor of the weight of every tree.
 
     Raises:

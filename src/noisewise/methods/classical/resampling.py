@@ -1,10 +1,10 @@
-"""Random over- and under-sampling (Japkowicz and Stephen, Intelligent Data Analysis 2002), without an equation.
+"""Random over- and under-sampling (Japkowicz and Stephen, Intelligent Data Analysis 2002).
 
     over:  rows of every class are drawn with replacement until all have as many as the largest
     under: rows of every class are drawn without replacement until all have as few as the smallest
 
-The drawing is imbalanced-learn's. Repeated rows are drawn beside every batch in their proportion; the under-sampled
-rows are drawn afresh for every epoch, so that no row is lost for good.
+The samplers are imbalanced-learn's. Repeated rows join every batch in their proportion. Under-sampled rows are drawn
+anew for every epoch, so that every row is used eventually.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "resampling",
-    "Draw rows until every class has equally many: rare classes again and again, or frequent classes less often. "
-    "It answers imbalance, not wrong labels.",
+    "Draw rows until every class has equally many: repeat rows of rare classes, or leave out rows of frequent ones. "
+    "It addresses class imbalance, not wrong labels.",
     "Japkowicz and Stephen, The Class Imbalance Problem: A Systematic Study, Intelligent Data Analysis 2002",
     2002,
     "n_k = max_j n_j (over) or min_j n_j (under) rows of every class k",
     forwards=1.2,
     backwards=1.2,
     stations=("edit",),
-    departures="under-sampling draws afresh for every epoch; the cost named is for nearly "
+    departures="under-sampling draws anew for every epoch; the cost stated is for nearly "
     "balanced classes, one more row per five, and grows with the imbalance",
 )
 
@@ -56,10 +56,11 @@ def imbalanced(module: str) -> ModuleType:
 
 
 class Joined(Method):
-    """Edit station: rows drawn beside a batch join it, weighted so that each counts as one row of the whole.
+    """Edit station: auxiliary rows join the batch, weighted so that each counts as one row of the whole.
 
     Args:
-        name: of the rows that join. ratio: how many of them there are per row of the training split.
+        name: name of the auxiliary rows.
+        ratio: number of auxiliary rows per row of the training split.
         known: whether their index names rows of the training split; otherwise the index is removed.
     """
 
@@ -76,7 +77,15 @@ class Joined(Method):
 
 
 def drawn(labels: np.ndarray, kind: Literal["over", "under"], seed: int) -> np.ndarray:
-    """Positions of (n,) labels that a random over- or under-sampler keeps; for "over" the first n are 0 to n - 1.
+    """Positions of the rows that a random over- or under-sampler draws.
+
+    Args:
+        labels: (n,) class numbers.
+        kind: "over" or "under".
+        seed: random seed.
+
+    Returns:
+        Positions in `labels`; for "over" the first n are 0 to n - 1.
 
     Raises:
         BadInput: imbalanced-learn is not installed.
@@ -86,6 +95,7 @@ def drawn(labels: np.ndarray, kind: Literal["over", "under"], seed: int) -> np.n
     module, name = (
         ("over_sampling", "RandomOverSampler") if kind == "over" else ("under_sampling", "RandomUnderSampler")
     )
+    # NumPy's legacy generator, which imbalanced-learn uses, accepts seeds below 2**32.
     sampler = getattr(imbalanced(module), name)(random_state=seed % 2**32)
     sampler.fit_resample(np.zeros((len(labels), 1)), labels)
     return np.asarray(sampler.sample_indices_)
@@ -116,7 +126,7 @@ def resampling(training: Training, kind: Literal["over", "under"] = "over") -> N
 
 
 def train_joined(training: Training, name: str, data: Dataset, *, known: bool) -> None:
-    """Train with cross entropy on the training rows and those of `data`; on the former alone where it is empty."""
+    """Train with cross entropy on the training rows and, if there are any, the rows of `data`."""
     method: Method = CrossEntropy()
     if len(data):
         training.add(name, data)

@@ -2,10 +2,10 @@
 
     x_new = x_i + u (x_j - x_i),   u ~ U(0, 1),   x_j one of the k nearest rows of the class of x_i
 
-Every class is filled up to the size of the largest. The rows are made by imbalanced-learn from the raw inputs
-(images as vectors of pixels), and join every batch in their proportion. Borderline-SMOTE (Han, Wang and Mao, 2005)
-starts from rows with many neighbours of other classes, ADASYN (He et al., 2008) makes more of them there; under label
-noise both prefer wrong labels, plain SMOTE does not.
+Every class is filled up to the size of the largest. imbalanced-learn makes the rows from the raw inputs (images as
+vectors of pixels). They join every batch in their proportion. Borderline-SMOTE (Han, Wang and Mao, 2005) starts from
+rows with many neighbours of other classes, ADASYN (He et al., 2008) makes more rows there. Under label noise both
+prefer wrong labels; plain SMOTE does not.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SAMPLERS = {"smote": "SMOTE", "borderline": "BorderlineSMOTE", "adasyn": "ADASY
 
 CARD = Card(
     "smote",
-    "Make further rows of rare classes, between rows and their nearest neighbours of the same class. It answers "
-    "imbalance, not wrong labels.",
+    "Make synthetic rows of rare classes, between rows and their nearest neighbours of the same class. It addresses "
+    "class imbalance, not wrong labels.",
     "Chawla, Bowyer, Hall and Kegelmeyer, SMOTE: Synthetic Minority Over-sampling Technique, Journal of Artificial "
     "Intelligence Research 2002",
     2002,
@@ -37,23 +37,29 @@ CARD = Card(
     forwards=2.2,
     backwards=1.2,
     stations=("edit",),
-    departures="a class of fewer than k + 1 rows uses all its rows as neighbours; a class of one row stays "
-    "as it is, as does one of which a variant can make no row; "
-    "the cost named is for nearly balanced classes, one made row per five, and grows with the imbalance",
+    departures="a class of fewer than k + 1 rows uses all its rows as neighbours; a class of one row "
+    "gets no rows, and neither does one for which a variant can make none; "
+    "the cost stated is for nearly balanced classes, one made row per five, and grows with the imbalance",
 )
 
 
 def synthetic(
     vectors: np.ndarray, labels: np.ndarray, kind: Kind = "smote", neighbours: int = 5, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that fill every class up to the size of the largest, and their labels.
+    """Make rows that fill every class up to the size of the largest.
 
     Args:
-        vectors: (n, d) rows. labels: (n,) class numbers.
-        kind: which sampler. neighbours: k. seed: of the drawing.
+        vectors: (n, d) rows.
+        labels: (n,) class numbers.
+        kind: the sampler.
+        neighbours: k.
+        seed: random seed.
+
+    Returns:
+        (m, d) rows and (m,) labels.
 
     Raises:
-        BadInput: imbalanced-learn is not installed, or it can make no row of any class that is too small.
+        BadInput: imbalanced-learn is not installed, or no row can be made for any class.
     """
     classes, counts = np.unique(labels, return_counts=True)
     most = int(counts.max())
@@ -87,7 +93,7 @@ def smote(training: Training, kind: Kind = "smote", neighbours: int = 5) -> None
     Args:
         training: the training.
         kind: "smote", "borderline" or "adasyn".
-        neighbours: k; of a smaller class all rows.
+        neighbours: k; in a smaller class all rows are neighbours.
 
     Raises:
         BadInput: an option outside its range; no row can be made; imbalanced-learn is not installed.

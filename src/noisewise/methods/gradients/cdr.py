@@ -4,11 +4,11 @@
     critical:      w <- w - eta ((1 - tau) dL/dw + decay)
     non-critical:  w <- w - eta decay
 
-The gradient of the rest is zeroed, so that only the decay moves it. As in the authors' code the ordering is global
-over all weight matrices and convolutions, biases and normalisation are left alone, and the decay is the optimiser's
-L2 (the paper writes L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a threshold would
-keep or drop all of them. The optimiser's momentum still carries what was not zeroed in earlier steps. Random numbers
-(`fixed`, `sampled`) are functions of a seed, drawn once, and of the step.
+The gradient of non-critical parameters is set to zero, so that only the decay changes them. As in the authors' code the
+ranking is global over all weight matrices and convolutions, biases and normalisation are not changed, and the decay is
+the optimiser's L2 (the paper has L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a
+threshold would keep or drop all of them. The optimiser's momentum still contains gradients of earlier steps. Random
+numbers (`fixed`, `sampled`) are functions of a seed, drawn once, and of the step.
 """
 
 from __future__ import annotations
@@ -33,32 +33,38 @@ from noisewise.training.method import Card, EpochEnd, Gradients, Method, Regrad,
 
 
 def proximal_term(weight: Tensor, gradient: Tensor, l1: float, lr: float) -> Tensor:
-    """What to add to the gradient for a step of size `lr` to end at the soft threshold: w - lr g moved towards zero by
-    lr l1, and no further.
+    """What to add to the gradient so that a step of size `lr` soft-thresholds the weights.
 
-    Exact for SGD without momentum and decay; there lambda sign(w) would overshoot zero and oscillate.
+    The step ends at w - lr g moved towards zero by lr l1, but not past zero. This is exact for SGD without momentum and
+    decay, where lambda sign(w) would overshoot zero and oscillate.
+
+    Args:
+        weight: the weights w, of any shape.
+        gradient: their gradient g, of the same shape.
+        l1: lambda.
+        lr: learning rate.
     """
     return (weight / max(lr, 1e-12) - gradient).clamp(-l1, l1)
 
 
 class CDR(Method):
-    """Gradient station: only critical parameters follow the gradient.
+    """Gradient station: only critical parameters get a gradient.
 
     Args:
         tau: share of non-critical parameters, the noise rate in the paper; None takes the stated noise rate, or
             estimates it from the ledger after every epoch.
-        ordering: "global" over all weights (authors' code) or "tensor" by tensor.
+        ordering: rank weights "global" (all together, as the authors' code) or per "tensor".
         scale: multiply the critical gradient by 1 - tau (equation 5).
         l1: lambda of an L1 decay of all weights.
-        decay: of l1: "sign" adds lambda sign(w) to the gradient, "proximal" what a soft threshold asks for.
+        decay: how l1 is applied: "sign" adds lambda sign(w) to the gradient, "proximal" soft-thresholds the weights.
         criterion: "product" |g w|, "sum" |g| + |w|, or "fixed", a random mask drawn once.
-        sampled: number of random entries to take the threshold from, for speed; None orders all of them. The kept
-            share errs by a standard deviation of sqrt(tau (1 - tau) / sampled).
+        sampled: number of random entries to take the threshold from, for speed; None ranks all of them. The share
+            kept has a standard deviation of sqrt(tau (1 - tau) / sampled).
         compat_kth: zero only what is strictly below the int(tau m)-th smallest entry, as the CDR optimiser of a
             practitioner's note does: one entry more is kept, and all ties are.
-        compat_supplement: the faster rule of that note's supplement: by tensor and without the factor 1 - tau, whatever
-            `ordering` and `scale` say; tensors of up to 1,000 entries are left alone; in those of m > 10,000 the first
-            10,000 entries set the threshold, and about 100 sqrt(m) (1 - tau) entries are kept.
+        compat_supplement: the faster rule of that note's supplement, by tensor and without the factor 1 - tau; it
+            overrides `ordering` and `scale`. Tensors of up to 1,000 entries are not changed. In those of m > 10,000 the
+            first 10,000 entries set the threshold, and about 100 sqrt(m) (1 - tau) entries are kept.
 
     Raises:
         BadInput: an option outside its range; two of `sampled`, `compat_kth` and `compat_supplement`.
@@ -66,8 +72,8 @@ class CDR(Method):
 
     card = Card(
         "cdr",
-        "Only the parameters that matter for the clean part, those with a large gradient times weight, follow the "
-        "gradient; the others decay. Memorising noise needs the others.",
+        "Only critical parameters, those with a large product of gradient and weight, are updated; the others only "
+        "decay. Critical parameters fit clean labels, the others are needed to memorise noise.",
         "Xia, Liu, Han, Gong, Wang, Ge and Chang, Robust Early-Learning: Hindering the Memorization of Noisy Labels, "
         "ICLR 2021",
         2021,

@@ -1,7 +1,7 @@
-"""Which weights are critical: criteria of importance, and thresholds. What CDR (Xia et al., ICLR 2021) varies.
+"""The parts of CDR (Xia et al., ICLR 2021): criteria of importance, and rules for which weights are critical.
 
 The published variants of the criterion are |g w| (equation 3), |g| + |w|, and a mask drawn once. A threshold on a
-random sample of the entries costs less than the exact one; the share it keeps errs by a standard deviation of
+random sample of the entries costs less than the exact one; the share it keeps has a standard deviation of
 sqrt(tau (1 - tau) / sample).
 """
 
@@ -17,7 +17,14 @@ SUPPLEMENT_WHOLE, SUPPLEMENT_HEAD, SUPPLEMENT_MOST = 1000, 10_000, 9990
 
 
 def importance(criterion: str, gradient: Tensor, weight: Tensor, rng: torch.Generator) -> Tensor:
-    """How much each weight matters, of the shape of `weight`: |g w|, |g| + |w|, or random numbers from `rng`."""
+    """Importance of every weight.
+
+    Args:
+        criterion: "product" |g w|, "sum" |g| + |w|, or "fixed", random numbers.
+        gradient: of any shape.
+        weight: of the same shape.
+        rng: draws the random numbers.
+    """
     if criterion == "fixed":
         return torch.rand(weight.shape, generator=rng, dtype=weight.dtype, device=weight.device)
     if criterion == "sum":
@@ -26,7 +33,7 @@ def importance(criterion: str, gradient: Tensor, weight: Tensor, rng: torch.Gene
 
 
 def critical_mask(importance: Tensor, keep: int) -> Tensor:
-    """A boolean mask, of the shape of `importance`, of its `keep` largest entries; ties are broken by position."""
+    """Boolean mask of the `keep` largest entries of `importance`; ties are broken by position."""
     mask = torch.zeros(importance.numel(), dtype=torch.bool, device=importance.device)
     if keep > 0:
         mask[importance.reshape(-1).topk(keep, sorted=False).indices] = True
@@ -34,14 +41,14 @@ def critical_mask(importance: Tensor, keep: int) -> Tensor:
 
 
 def kth_mask(importance: Tensor, masked: int) -> Tensor:
-    """All entries but those strictly below the `masked`-th smallest: one more than asked for is kept, and ties are."""
+    """Boolean mask of all entries from the `masked`-th smallest on, with that entry itself and all ties."""
     if masked == 0:
         return torch.ones_like(importance, dtype=torch.bool)
     return importance >= importance.reshape(-1).kthvalue(masked).values
 
 
 def sampled_mask(importance: Tensor, share: float, entries: int, rng: torch.Generator) -> Tensor:
-    """All entries at or above a threshold that leaves `share` of `entries` randomly drawn ones below it."""
+    """Boolean mask of the entries at or above the quantile `share` of `entries` randomly drawn ones."""
     flat = importance.reshape(-1)
     drawn = flat[torch.randint(len(flat), (entries,), generator=rng, device=flat.device)]
     keep = int((1 - share) * entries)

@@ -18,22 +18,23 @@ from noisewise.training.method import Card, Gradients, Method, Regrad, Task
 
 
 def draw_seed(task: Task) -> Tensor:
-    """A seed () from torch's seeded generator, to be kept as a buffer."""
+    """A seed, as a tensor of shape (), from torch's global generator. As a buffer it is saved with checkpoints."""
+    # NumPy and the generators of all devices accept seeds below 2**31.
     return torch.randint(2**31, ()).to(task.given.device)
 
 
 def generator_at(seed: Tensor, clock: Clock) -> torch.Generator:
-    """The random numbers of one step, on the seed's device."""
+    """A generator for the random numbers of one step, on the seed's device: a function of seed, epoch and step."""
     return torch.Generator(seed.device).manual_seed(seeded(int(seed), clock.epoch, clock.step))
 
 
 class GradientNoise(Method):
-    """Gradient station: Gaussian noise that fades.
+    """Gradient station: adds Gaussian noise with a decaying variance.
 
     Args:
         eta: variance at the first step. The paper's 0.01, 0.3 or 1, with clipped gradients, cost accuracy in short
             trainings.
-        gamma: exponent of its decay; the paper's 0.55.
+        gamma: exponent of the decay of the variance (the paper: 0.55).
 
     Raises:
         BadInput: an option outside its range.
@@ -41,8 +42,8 @@ class GradientNoise(Method):
 
     card = Card(
         "gradient-noise",
-        "Add Gaussian noise to every gradient, less with every step. What is left of the noise smooths over narrow "
-        "minima, in which wrong labels are memorised.",
+        "Add Gaussian noise to every gradient, with a variance that decays over the steps. The noise helps to leave "
+        "narrow minima, in which wrong labels are memorised.",
         "Neelakantan, Vilnis, Le, Sutskever, Kaiser, Kurach and Martens, Adding Gradient Noise Improves Learning for "
         "Very Deep Networks, 2015",
         2015,

@@ -2,9 +2,9 @@
 
     xi ~ Unif(Ball(rho_s)),    w <- w - eta grad L(w + xi),    rho_s falls from stage to stage, to zero in the last
 
-The noise smooths the objective; it is not merely added to the update. The paper's two-layer network has weights of
-norm one, and a ball each for its filter and for its output layer: here every parameter tensor has its own ball, whose
-radius is relative to the tensor's norm, and the projection to the sphere is left out. The radius falls
+The noise smooths the objective: the gradient is taken at the perturbed weights. The paper's two-layer network has
+weights of norm one, with one ball for its filter and one for its output layer. Here every parameter tensor has its own
+ball, with a radius relative to the tensor's norm, and there is no projection to the sphere. The radius decays
 geometrically, as in the paper's experiments.
 """
 
@@ -27,12 +27,12 @@ def in_ball(like: Tensor, rng: torch.Generator) -> Tensor:
 
 
 class PerturbedGD(Method):
-    """Gradient station: the gradient at a random nearby point, ever nearer.
+    """Gradient station: the gradient at a random point nearby, at a distance that decays.
 
     Args:
         rho: radius in the first stage, relative to the norm of each parameter tensor.
-        stages: of equal length; the last has no noise.
-        ratio: by which the radius falls from stage to stage; the 0.4 of the paper's experiments.
+        stages: number of stages of equal length; the last has no noise.
+        ratio: factor of the radius from stage to stage (the paper: 0.4).
 
     Raises:
         BadInput: an option outside its range.
@@ -40,8 +40,8 @@ class PerturbedGD(Method):
 
     card = Card(
         "perturbed-gd",
-        "Take the gradient not here but at a random point nearby, nearer from stage to stage. Noise makes the "
-        "objective smooth and leads past spurious minima.",
+        "Take the gradient at a random point near the weights, closer from stage to stage. The noise smooths the "
+        "objective and helps to avoid spurious minima.",
         "Zhou, Liu, Li, Lin, Zhou and Zhao, Toward Understanding the Importance of Noise in Training Neural Networks, "
         "ICML 2019",
         2019,

@@ -2,7 +2,7 @@
 
     e = rho g / ||g||_2;   the step uses the gradient at w + e
 
-The second gradient is asked on the same rows and the same draws, and moves no BatchNorm statistics.
+The second gradient uses the same rows and random draws as the first, and does not update BatchNorm statistics.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from noisewise.training.method import Card, Gradients, Method, Regrad
 
 
 class SAM(Method):
-    """Gradient station: the gradient at the worst nearby point.
+    """Gradient station: the gradient at the nearby point with the largest loss.
 
-    With several networks on the axis the norm is taken over all of them together.
+    Several networks that train together share one norm.
 
     Args:
-        rho: radius; the paper's 0.05.
+        rho: radius (the paper: 0.05).
 
     Raises:
         BadInput: rho outside [0, 10].
@@ -28,7 +28,8 @@ class SAM(Method):
 
     card = Card(
         "sam",
-        "Take the gradient not here but at the nearby point with the largest loss. Flat minima memorise less noise.",
+        "Take the gradient at the point near the weights with the largest loss. This leads to flat minima, which "
+        "memorise less noise.",
         "Foret, Kleiner, Mobahi and Neyshabur, Sharpness-Aware Minimization for Efficiently Improving "
         "Generalization, ICLR 2021",
         2021,

@@ -21,35 +21,36 @@ from noisewise.training.networks import Networks
 
 
 def mix(values: Tensor, partner: Tensor, share: float) -> Tensor:
-    """Share * values + (1 - share) * values[partner] along the first axis."""
+    """Mix every row with its partner: share * values + (1 - share) * values[partner], along the first axis."""
     return share * values + (1 - share) * values[partner]
 
 
 def draw_share(alpha: float, rng: torch.Generator) -> float:
-    """One draw from Beta(alpha, alpha), driven by the torch generator."""
+    """One draw from Beta(alpha, alpha), seeded by the torch generator."""
+    # torch has no Beta distribution that takes a generator; NumPy's is seeded from it.
     seed = int(torch.randint(2**62, (1,), generator=rng))
     return float(np.random.default_rng(seed).beta(alpha, alpha))
 
 
 class Mixup(Method):
-    """Edit station: rows become mixtures of two rows; the index is removed.
+    """Edit station: mixes pairs of rows and removes the index.
 
     Args:
-        alpha: of the Beta distribution; 1 in the paper's CIFAR runs, larger mixes more evenly.
+        alpha: parameter of the Beta distribution (the paper: 1 for CIFAR); larger values mix more evenly.
 
     Raises:
-        BadInput: alpha not positive.
+        BadInput: alpha outside its range.
     """
 
     card = Card(
         "mixup",
-        "Train on convex combinations of pairs of rows and their labels. The network becomes linear between rows and "
-        "memorises single labels less.",
+        "Train on convex combinations of pairs of rows and their labels. The network becomes linear between rows, "
+        "which makes it harder to memorise single labels.",
         "Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, ICLR 2018",
         2018,
         "x = l x_i + (1 - l) x_j,  y = l y_i + (1 - l) y_j,  l ~ Beta(alpha, alpha)",
         forwards=2,
-        departures="none known; the second forward pass is the ledger's look at the rows as they are",
+        departures="none known; the second forward pass is for the ledger, which records the rows without mixing",
     )
     mixes_rows = True
 

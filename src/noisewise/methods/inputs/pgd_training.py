@@ -3,8 +3,8 @@
     min_w E max_{|d|_inf <= eps} L(w, x + d);   x <- Proj(x + step sign grad_x L), from a random start
 
 eps and the step size are in units of the raw input range [0, 1] for images, and of one standard deviation of each
-column for vectors; images stay in their range. The attack asks the networks in evaluation mode (`mode=train` uses batch
-statistics).
+column for vectors; images stay in their range. The attack runs the networks in evaluation mode (`mode=train` uses
+batch statistics).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from noisewise.training.networks import Networks, eval_forward, stateless_forwar
 
 
 class PGDTraining(Method):
-    """Edit station: every input is replaced by an adversarial one near it.
+    """Edit station: replaces every input by an adversarial one near it.
 
     Args:
         eps: radius in the maximum norm (MNIST 0.3, CIFAR-10 8/255).
-        step_size: of the attack; None takes 2.5 eps / steps.
-        steps: of the attack (the paper: 40 for MNIST, 7 for CIFAR-10).
-        mode: "eval" or "train", the networks' mode under attack.
+        step_size: step size of the attack; None takes 2.5 eps / steps.
+        steps: steps of the attack (the paper: 40 for MNIST, 7 for CIFAR-10).
+        mode: "eval" or "train", the mode of the networks during the attack.
 
     Raises:
         BadInput: an option outside its range.
@@ -36,16 +36,16 @@ class PGDTraining(Method):
 
     card = Card(
         "pgd-training",
-        "Train on inputs moved, within a small box, to where the loss is largest. The network becomes robust to "
-        "small perturbations of inputs.",
+        "Train on adversarial inputs, those with the largest loss within a small box around each input. The network "
+        "becomes robust to small perturbations.",
         "Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, "
         "ICLR 2018",
         2018,
         "x <- Proj_eps(x + a sign grad_x L)",
         forwards=8,
         backwards=8,
-        departures="by default the attack asks the network in evaluation mode and takes seven steps; MNIST in "
-        "the paper: eps=0.3, steps=40",
+        departures="by default the attack runs the network in evaluation mode and takes seven steps; the "
+        "paper's MNIST setting is eps=0.3, steps=40",
     )
 
     def __init__(self, eps: float = 0.1, step_size: float | None = None, steps: int = 7, mode: str = "eval") -> None:
@@ -59,7 +59,7 @@ class PGDTraining(Method):
         self.step_size = 2.5 * eps / max(steps, 1) if step_size is None else step_size
 
     def prepare(self, task: Task) -> None:
-        """Remember the box of legal inputs, (C, 1, 1) each; none for vectors."""
+        """Store the smallest and largest legal input, (C, 1, 1) each; None for vectors."""
         self.box = task.box
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
@@ -68,7 +68,17 @@ class PGDTraining(Method):
         return replace(batch, x=self.attack(nets, batch.x, batch.y, self.eps * unit * noise))
 
     def attack(self, nets: Networks, x: Tensor, y: Tensor, start: Tensor) -> Tensor:
-        """Adversarial inputs (B, ...) near `x`, from `x + start`."""
+        """Projected gradient ascent on the loss.
+
+        Args:
+            nets: the networks under attack.
+            x: (B, ...) inputs.
+            y: (B, K) targets.
+            start: (B, ...) initial perturbation.
+
+        Returns:
+            (B, ...) adversarial inputs within eps of `x`.
+        """
         unit = 1.0 if self.box is None else self.box[1] - self.box[0]
         moved = self._project(x + start, x, unit)
         for _ in range(self.steps):

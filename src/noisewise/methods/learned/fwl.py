@@ -1,14 +1,14 @@
 """Fidelity-weighted learning (Dehghani et al., ICLR 2018, arXiv 1711.02799), algorithm 1.
 
-    1. a student learns from the given labels, which are weak
-    2. a Gaussian process T, S is fitted to the trusted rows, in the student's own representation of them
-    3. the student goes on with T(x) as the label of every row, in steps of size a exp(-beta S(x))
+    1. a student trains on the given labels, which are weak
+    2. a Gaussian process with mean T and uncertainty S is fitted to the trusted rows, on the student's features
+    3. the student trains on with T(x) as the label of every row, in steps of size a exp(-beta S(x))
 
 The teacher is a regression of each class against the rest on the student's penultimate features, with one kernel for
-all classes: T is its mean, cut at zero and made to sum to one, and S its standard deviation as a share of the prior's,
-in [0, 1]. Features are standardised by the trusted rows. Beyond `most` trusted rows the teacher is clustered, as in the
-paper: k-means on the features, and a process per cluster that answers for the rows nearest to its centre. Far from
-all trusted rows it knows nothing, and a class that no trusted row has is never its first choice.
+all classes. T is its mean, clipped at zero and normalised to sum to one; S its standard deviation divided by the
+prior's, in [0, 1]. Features are standardised by the trusted rows. Beyond `most` trusted rows the teacher is clustered,
+as in the paper: k-means on the features, and one process per cluster, used for the rows nearest to its centre. Far from
+all trusted rows T is uniform. A class without trusted rows is never the most probable one.
 
 In the third step trusted rows join the batches in their natural proportion, at least one per batch.
 """
@@ -40,8 +40,8 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "fwl",
-    "A Gaussian process on a few trusted rows gives every row a new label and says how sure it is of it. The network "
-    "that learned the given labels first is then tuned to the new ones, in smaller steps where they are unsure.",
+    "A Gaussian process on a few trusted rows gives every row a new label and an uncertainty. The network, first "
+    "trained on the given labels, is fine-tuned on the new ones, in smaller steps where they are uncertain.",
     "Dehghani, Mehrjou, Gouws, Kamps and Schoelkopf, Fidelity-Weighted Learning, ICLR 2018",
     2018,
     "step on x: a exp(-beta S(x)) grad L(x, T(x))",
@@ -50,10 +50,11 @@ CARD = Card(
     stations=("edit", "target", "weight"),
     needs_trusted=True,
     departures="the first phase takes half of the epochs (`first`); the teacher is a regression on each class, its "
-    "mean cut to a distribution",
+    "mean clipped to a distribution",
 )
 
 
+# The smallest probability of a class before normalising, and the rows predicted at once, which bound the memory.
 _LEAST = 1e-6
 _PORTION = 5000
 
@@ -62,9 +63,11 @@ class Teacher:
     """Gaussian processes from (m, d) features to (m, K) one-hot labels.
 
     Args:
-        features: of the trusted rows. labels: (m,) of the trusted rows. classes: K.
+        features: (m, d) of the trusted rows.
+        labels: (m,) of the trusted rows.
+        classes: number of classes K.
         most: largest number of rows of one process; more are clustered.
-        seed: of the clusters.
+        seed: random seed of the clustering.
     """
 
     def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, most: int = 500, seed: int = 0) -> None:
@@ -81,18 +84,22 @@ class Teacher:
         return (features - self.middle) / self.spread / math.sqrt(features.shape[1])
 
     def __call__(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """T (n, K), distributions, and S (n,) in [0, 1], of (n, d) features."""
+        """Predict labels and uncertainties of (n, d) features.
+
+        Returns:
+            T, (n, K) distributions, and S, (n,) in [0, 1].
+        """
         inputs = self._scaled(features)
-        soft, unsure = np.full((len(inputs), self.classes), 1 / self.classes), np.ones(len(inputs))
+        soft, uncertainty = np.full((len(inputs), self.classes), 1 / self.classes), np.ones(len(inputs))
         nearest = self.clusters.predict(inputs)
         for part, process in self.processes.items():
             for rows in _portions(np.flatnonzero(nearest == part)):
                 mean, deviation = process.predict(inputs[rows], return_std=True)
                 prior = np.sqrt(process.kernel_.diag(inputs[rows]))
                 soft[rows] += mean
-                unsure[rows] = np.minimum(deviation[:, 0] / prior, 1.0)
+                uncertainty[rows] = np.minimum(deviation[:, 0] / prior, 1.0)
         soft = np.maximum(soft, _LEAST)
-        return soft / soft.sum(axis=1, keepdims=True), unsure
+        return soft / soft.sum(axis=1, keepdims=True), uncertainty
 
 
 def _portions(rows: np.ndarray) -> list[np.ndarray]:
@@ -105,11 +112,12 @@ def _process(inputs: np.ndarray, values: np.ndarray) -> GaussianProcessRegressor
 
 
 class FidelityWeighted(Method):
-    """Edit, target and weight station of the third step.
+    """Edit, target and weight stations of the third step.
 
     Args:
-        labels: T, (rows, K). unsure: S, (rows,).
-        beta: how much less unsure rows count.
+        labels: (rows, K) T.
+        uncertainty: (rows,) S.
+        beta: how much smaller the weights of uncertain rows are.
         ratio: number of trusted rows per training row.
     """
 
@@ -117,12 +125,12 @@ class FidelityWeighted(Method):
     remembers_rows = True
     auxiliary = ("trusted",)
     memory: Tensor
-    unsure: Tensor
+    uncertainty: Tensor
 
-    def __init__(self, labels: Tensor, unsure: Tensor, beta: float, ratio: float) -> None:
+    def __init__(self, labels: Tensor, uncertainty: Tensor, beta: float, ratio: float) -> None:
         super().__init__()
         self.register_buffer("memory", labels.float())
-        self.register_buffer("unsure", unsure.float())
+        self.register_buffer("uncertainty", uncertainty.float())
         self.beta, self.ratio = beta, ratio
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
@@ -137,7 +145,7 @@ class FidelityWeighted(Method):
         return self.memory[batch.rows].to(batch.y.dtype)
 
     def weight(self, batch: Batch) -> Tensor:
-        return batch.w * torch.exp(-self.beta * self.unsure[batch.rows])
+        return batch.w * torch.exp(-self.beta * self.uncertainty[batch.rows])
 
 
 def _features(nets: Networks, drawn: Iterator[Batch]) -> tuple[np.ndarray, np.ndarray]:
@@ -147,19 +155,19 @@ def _features(nets: Networks, drawn: Iterator[Batch]) -> tuple[np.ndarray, np.nd
     return features.astype(np.float64), rows
 
 
-def taught(training: Training, nets: Networks, most: int) -> dict[str, Tensor]:
-    """What the teacher says of all training and trusted rows: "labels" (rows, K) and "unsure" (rows,), by index."""
+def ask_teacher(training: Training, nets: Networks, most: int) -> dict[str, Tensor]:
+    """The teacher's "labels" (rows, K) and "uncertainty" (rows,) of all training and trusted rows, by index."""
     classes, size = training.classes, 4 * training.config.batch_size
     trusted, rows = training.split("trusted"), training.rows
     known, known_at = _features(nets, batches(trusted, torch.arange(len(trusted)), size, classes))
     features, at = _features(nets, batches(rows, torch.arange(len(rows)), size, classes))
     teacher = Teacher(known, trusted.given.cpu().numpy(), classes, most, training.config.seed)
     labels = torch.full((training.task.rows, classes), 1 / classes)
-    doubts = torch.ones(training.task.rows)
+    uncertainty = torch.ones(training.task.rows)
     for where, what in ((at, features), (known_at, known)):
-        soft, unsure = teacher(what)
-        labels[where], doubts[where] = torch.as_tensor(soft).float(), torch.as_tensor(unsure).float()
-    return {"labels": labels, "unsure": doubts}
+        soft, spread = teacher(what)
+        labels[where], uncertainty[where] = torch.as_tensor(soft).float(), torch.as_tensor(spread).float()
+    return {"labels": labels, "uncertainty": uncertainty}
 
 
 @recipe(CARD)
@@ -168,9 +176,9 @@ def fwl(training: Training, beta: float = 3.0, first: float = 0.5, most: int = 5
 
     Args:
         training: the training; needs trusted rows.
-        beta: how much less the rows count of which the teacher is unsure; 0 weighs all the same.
+        beta: how much smaller the weights are where the teacher is uncertain; 0 gives all rows the same weight.
         first: epochs of the first step, as a share of the epochs.
-        most: largest number of trusted rows of one Gaussian process, whose time grows with the cube of it.
+        most: largest number of trusted rows of one Gaussian process, whose time grows with its cube.
 
     Raises:
         BadInput: no trusted rows; an option outside its range; a network without a linear layer.
@@ -182,6 +190,6 @@ def fwl(training: Training, beta: float = 3.0, first: float = 0.5, most: int = 5
     student, epochs = training.learner(), training.config.epochs
     start = min(max(1, round(first * epochs)), epochs)
     training.fit(student, CrossEntropy(), start)
-    said = training.memoize("taught", lambda: taught(training, student.nets, most))
-    labels, unsure = (said[name].to(training.device) for name in ("labels", "unsure"))
-    training.fit(student, FidelityWeighted(labels, unsure, beta, ratio), max(1, epochs - start))
+    answers = training.memoize("teacher", lambda: ask_teacher(training, student.nets, most))
+    labels, uncertainty = (answers[name].to(training.device) for name in ("labels", "uncertainty"))
+    training.fit(student, FidelityWeighted(labels, uncertainty, beta, ratio), max(1, epochs - start))

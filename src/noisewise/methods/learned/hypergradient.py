@@ -1,19 +1,19 @@
-"""Hypergradient descent (Baydin et al., ICLR 2018, arXiv 1703.04782), algorithm 4 (SGD-HD) and its multiplicative rule;
-the same for the weight decay.
+"""Hypergradient descent (Baydin et al., ICLR 2018, arXiv 1703.04782), algorithm 4 (SGD-HD) and its multiplicative rule,
+extended to the weight decay.
 
-A step is w_t = w_{t-1} - a m u_{t-1}, with the schedule's learning rate a and a learned multiplier m, and L(w_t)
-depends on m and on a weight decay d, inside that step, by
+A step is w_t = w_{t-1} - a m u_{t-1}, with the schedule's learning rate a and a learned multiplier m. The derivatives
+of L(w_t) by m and by a weight decay d of that step are
 
     dL(w_t)/dm = -a <u_{t-1}, grad L(w_t)>,     dL(w_t)/dd = -a <w_{t-1}, grad L(w_t)>
 
-Before the next step both follow: m <- m (1 + r cos(w_{t-1} - w_t, g)) and d <- d (1 + r cos(w_{t-1}, g)), where g is
-the gradient of the training loss (the paper's) or of the loss on trusted rows. w_{t-1} - w_t is what the optimiser did,
-with its momentum. `rule=additive` is algorithm 4 as written, a m <- a m + r <u_{t-1}, g>, whose rate r needs tuning for
-every problem. Decay serves rows that are not trained on, so it is learned on trusted rows only.
+Before the next step both are updated: m <- m (1 + r cos(w_{t-1} - w_t, g)) and d <- d (1 + r cos(w_{t-1}, g)), where g
+is the gradient of the training loss (the paper's) or of the loss on trusted rows. w_{t-1} - w_t is the step of the
+optimiser, with its momentum. `rule=additive` is algorithm 4 as written, a m <- a m + r <u_{t-1}, g>, whose rate r needs
+tuning for every problem. Decay improves generalisation, not the training loss, so it is learned on trusted rows only.
 
-m scales the gradient and d w is added to it; the optimiser's own decay stays as it is. Adam divides by the size of the
-gradient, so that m does next to nothing under it. Passes per row: 1 forward and 1 backward, and one more of each with
-trusted rows.
+m scales the gradient and d w is added to it; the optimiser's own decay is unchanged. Adam divides by the size of the
+gradient, so m has almost no effect there. Passes per row: 1 forward and 1 backward, and one more of each with trusted
+rows.
 """
 
 from __future__ import annotations
@@ -47,29 +47,30 @@ def cosine(one: Gradients, other: Gradients) -> Tensor:
 
 
 class Hypergradient(Method):
-    """Gradient station: learning rate and weight decay that learn.
+    """Gradient station: learns a multiplier of the learning rate, and a weight decay.
 
     Args:
         learn: "lr", "weight-decay" or "both".
-        on: "training" or "trusted", whose loss they shall lower; None is "training" for lr alone, else "trusted".
-        rate: r. rule: "multiplicative" or "additive", for the learning rate.
+        on: "training" or "trusted", the rows whose loss is minimised; None is "training" for lr alone, else "trusted".
+        rate: r, how fast they change.
+        rule: "multiplicative" or "additive", for the learning rate.
         bound: m stays in [1 / bound, bound].
-        decay: d at the start; it stays in [decay / 100, 100 decay].
+        decay: initial d; it stays in [decay / 100, 100 decay].
 
     Raises:
-        BadInput: an option outside its range; a weight decay that shall be learned on the training loss.
+        BadInput: an option outside its range; a weight decay to be learned on the training loss.
     """
 
     card = Card(
         "hypergradient",
-        "The learning rate follows its own gradient: it rises while successive steps agree and falls when they undo "
-        "each other. On trusted rows the same is done for the weight decay.",
+        "The learning rate follows its own gradient: it rises while successive steps agree and falls when they "
+        "cancel. On trusted rows the weight decay can be learned the same way.",
         "Baydin, Cornish, Martinez Rubio, Schmidt and Wood, Online Learning Rate Adaptation with Hypergradient "
         "Descent, ICLR 2018",
         2018,
         "m <- m (1 + r cos(w_{t-1} - w_t, grad L(w_t)))",
         departures="it multiplies the schedule's learning rate, within bounds; the multiplicative rule is the default; "
-        "the step compared with is the optimiser's, momentum included; decay and trusted rows are ours",
+        "the step is the optimiser's, momentum included; weight decay and trusted rows are extensions",
     )
     multiplier: Tensor
     decay: Tensor
@@ -114,7 +115,7 @@ class Hypergradient(Method):
         self.register_buffer("last_lr", torch.zeros((), device=device))
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        """Ask for the trusted gradient, where it is needed."""
+        """Compute the gradient on trusted rows, where it is needed."""
         if self.trusts:
             self._goal = trusted_gradient(nets, nets.trainable(), batch.auxiliary[TRUSTED])
         return batch
@@ -122,6 +123,7 @@ class Hypergradient(Method):
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
         goal = self._goal if self.trusts else gradients
         m, d = self._learned(goal, params, batch.clock.lr) if self._before else (self.multiplier, self.decay)
+        # `gradient` must not write memory: `observe`, at the end of the step, does.
         self._next = m, d, {name: p.detach().clone() for name, p in params.items()}
         return {name: m * g + d * params[name] for name, g in gradients.items()}
 

@@ -3,14 +3,14 @@
     w'(e) = w - a grad sum_i e_i l_i,   u_i = -d L_trusted(w'(e)) / d e_i at e = 0
     w_i = max(u_i, 0) / sum_j max(u_j, 0)      (all zero when no row helps)
 
-At e = 0 the virtual step stays where it is, so u_i = a <grad l_i(w), grad L_trusted(w)>: one directional derivative
-of the batch's losses along the trusted gradient gives every u_i exactly, without a graph of the virtual step. The
-positive factor a cancels. So first order is exact here: `order=exact` and `order=first` are the same, 4 forward and 2
-backward passes per row; `order=last-layer` aligns the gradients of the last linear layer only, 3 and 1.
+At e = 0 the virtual step does not move the weights, so u_i = a <grad l_i(w), grad L_trusted(w)>: one directional
+derivative of the batch's losses along the trusted gradient gives every u_i exactly, without a graph of the virtual
+step. The positive factor a cancels. First order is thus exact: `order=exact` and `order=first` are the same, 4 forward
+and 2 backward passes per row. `order=last-layer` uses the gradients of the last linear layer only, 3 and 1.
 
-Many weights are zero, and in a batch of 128 single rows take a weight of 10 to 50; at learning rates that cross entropy
-stands, such steps kill the units of a network without normalisation. Weights, of mean one over the batch, are therefore
-bounded by `cap`; the paper's are not (`cap=none`).
+Many weights are zero, and in a batch of 128 single rows get a weight of 10 to 50. At learning rates that work for cross
+entropy, such steps kill the units of a network without normalisation. Weights, with mean one over the batch, are
+therefore clipped at `cap`; the paper's are not (`cap=none`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,16 @@ from noisewise.training.step import judge_logits
 
 
 def helpful_weights(u: Tensor, cap: float | None = None) -> Tensor:
-    """(N, B) weights from (N, B) alignments: of mean one over the batch, then cut at `cap`; zeros where none aligns."""
+    """Weights from the alignment of gradients with the trusted gradient.
+
+    Args:
+        u: (N, B) alignments.
+        cap: largest weight; None for no limit.
+
+    Returns:
+        (N, B) weights with mean one over the batch before the cap; zeros where no row aligns.
+    """
+    # Clipped after the meta-gradient, as in the paper: a negative weight would train against the label.
     positive = u.clamp_min(0)
     total = positive.sum(dim=-1, keepdim=True)
     weights = torch.where(total > 0, positive / total.clamp_min(1e-30), 0.0) * u.shape[-1]
@@ -37,11 +46,11 @@ def helpful_weights(u: Tensor, cap: float | None = None) -> Tensor:
 
 
 class L2RW(LookAhead):
-    """Weights per row, found anew in every step: those whose gradient agrees with the trusted rows count.
+    """Edit station: new weights in every step, by how far a row's gradient agrees with that of the trusted rows.
 
     Args:
-        cap: largest weight of a row, where the mean over the batch is one before the bound; None is the paper's.
-        order: "exact" or "first", which are the same here, or "last-layer".
+        cap: largest weight of a row, where weights have mean one before the cap; None for no limit (the paper).
+        order: "exact" or "first", which are equal here, or "last-layer".
 
     Raises:
         BadInput: an option outside its range.
@@ -49,8 +58,8 @@ class L2RW(LookAhead):
 
     card = Card(
         "l2rw",
-        "A row counts as far as a step on it would lower the loss on a few trusted rows. Weights are found anew in "
-        "every step.",
+        "The weight of a row is how much a step on it would lower the loss on a few trusted rows. Weights are computed "
+        "anew in every step.",
         "Ren, Zeng, Yang and Urtasun, Learning to Reweight Examples for Robust Deep Learning, ICML 2018",
         2018,
         "w_i ~ max(<grad l_i, grad L_trusted>, 0)",
@@ -58,9 +67,9 @@ class L2RW(LookAhead):
         forwards=4,
         backwards=2,
         needs_trusted=True,
-        departures="the alignment is computed exactly by one forward-mode pass instead of a second backward pass; a "
-        "row's weight is at most 2, where the mean is one, because few rows take nearly all the weight otherwise and "
-        "the training can collapse (the paper: cap=none)",
+        departures="the alignment is computed exactly by one forward-mode pass instead of a second backward pass; "
+        "weights are clipped at twice their mean, because otherwise few rows get nearly all the weight and training "
+        "can collapse (the paper: cap=none)",
     )
 
     def __init__(self, cap: float | None = 2.0, order: str = "exact") -> None:

@@ -5,16 +5,16 @@ hyper-parameters Lambda of a robust loss in place of a weighting network.
     Lambda <- Lambda - b grad_Lambda L_trusted(w'(Lambda))
     w <- w - a (1/n) sum grad l(w; Lambda)       with the new Lambda
 
-Lambda is written as a function of free numbers u that keeps it in its bounds, and starts at known good values:
+Lambda is a function of unconstrained parameters u, which keeps it within its bounds. It starts at known good values:
 
     gce           q = sigmoid(u), 0.7
     sce           alpha, beta = softplus(u), 0.1 and 1
     bi-tempered   t1 = sigmoid(u), t2 = 1 + softplus(u), 0.8 and 1.2
     poly-soft     lambda = softplus(u), d = 1 + softplus(u), 2 log K and 2
 
-PolySoft starts at twice the loss of a guess, where every row of a fresh network counts. The free numbers are moved by
-Adam (the paper uses SGD), whose steps do not depend on how flat the trusted loss is in them. Passes per row: 5 forward
-and 3 backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
+PolySoft starts at twice the loss of a guess, so that every row counts for a fresh network. The parameters u are trained
+by Adam (the paper uses SGD), whose steps do not depend on how flat the trusted loss is in them. Passes per row:
+5 forward and 3 backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def _above(u: Tensor, least: float = 0.0) -> Tensor:
 
 @dataclass(frozen=True)
 class Base:
-    """A robust loss and how free numbers become its hyper-parameters.
+    """A robust loss, and how unconstrained parameters map to its hyper-parameters.
 
     Attributes:
-        loss: of logits, targets and the hyper-parameters.
-        bounded: (p,) free numbers to the p hyper-parameters.
-        start: the free numbers at the start, given the number of classes.
+        loss: function of logits, targets and the hyper-parameters.
+        bounded: maps (p,) unconstrained parameters to the p hyper-parameters.
+        start: the initial unconstrained parameters, given the number of classes.
     """
 
     loss: Callable[..., Tensor]
@@ -93,8 +93,8 @@ BASES = {
 
 CARD = Card(
     "learned-loss",
-    "A robust loss whose hyper-parameters are learned on a few trusted rows during the training. So nobody needs to "
-    "know the noise to set them, and they may change as training goes on.",
+    "A robust loss whose hyper-parameters are learned on a few trusted rows during training. They need no knowledge "
+    "of the noise, and may change over time.",
     "Shu, Zhao, Chen, Xu and Meng, Learning Adaptive Loss for Robust Learning with Noisy Labels, arXiv 2020",
     2020,
     "Lambda <- Lambda - b grad_Lambda L_trusted(w - a grad L(w; Lambda))",
@@ -102,12 +102,12 @@ CARD = Card(
     forwards=5,
     backwards=3,
     needs_trusted=True,
-    departures="bounds are kept by sigmoid and softplus, and the hyper-parameters are moved by Adam",
+    departures="bounds are kept by sigmoid and softplus, and the hyper-parameters are trained by Adam",
 )
 
 
 class AdaptiveLoss(Method):
-    """Loss station with hyper-parameters that are learned.
+    """Loss station: a robust loss with learnable hyper-parameters.
 
     Args:
         base: a name in BASES.
@@ -121,7 +121,7 @@ class AdaptiveLoss(Method):
         self.free = nn.Parameter(torch.zeros(len(self.kind.start(2))))
 
     def prepare(self, task: Task) -> None:
-        """Start at the base's own values."""
+        """Set the hyper-parameters to the initial values of the loss."""
         self.free.data.copy_(torch.tensor(self.kind.start(task.classes)))
 
     @property
@@ -140,12 +140,12 @@ class AdaptiveLoss(Method):
 
 
 class LearnedLoss(Learned):
-    """A learned loss station.
+    """Loss station with hyper-parameters learned on trusted rows.
 
     Args:
         base: "gce", "sce", "bi-tempered" or "poly-soft".
-        lr: learning rate of the free numbers.
-        order: of the meta-gradient, "exact", "first" or "last-layer".
+        lr: learning rate of the unconstrained parameters.
+        order: form of the meta-gradient, "exact", "first" or "last-layer".
 
     Raises:
         BadInput: an option outside its range.

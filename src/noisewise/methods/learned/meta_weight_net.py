@@ -1,13 +1,13 @@
 """Meta-Weight-Net (Shu et al., NeurIPS 2019, arXiv 1902.07379), equations 5 to 7.
 
-    V(l; Theta): a network 1-100-1 with ReLU and sigmoid, from a row's loss to its weight
+    V(l; Theta): a 1-100-1 network with ReLU and sigmoid, from a row's loss to its weight
     w' = w - a (1/n) sum V(l_i; Theta) grad l_i
     Theta <- Theta - b grad_Theta (1/m) sum L_trusted(w')
     w <- w - a (1/n) sum V(l_i; Theta) grad l_i       with the new Theta
 
-The loss enters V detached. Weights are not normalised (the authors have versions of both kinds; `normalise`). The
-meta-gradient is exact, 5 forward and 3 backward passes per row in all; `order=first` looks at the trusted gradient
-without the virtual step, 4 and 2; `order=last-layer` at the last linear layer alone, 3 and 1.
+The input of V is detached. Weights are not normalised by default (the authors published both versions; `normalise`).
+The meta-gradient is exact, with 5 forward and 3 backward passes per row. `order=first` takes the trusted gradient
+without the virtual step, 4 and 2; `order=last-layer` that of the last linear layer only, 3 and 1.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from noisewise.training.method import Card, Method, Task
 
 CARD = Card(
     "meta-weight-net",
-    "A small network learns, on a few trusted rows, how much a row with a given loss should count. Under noise it "
-    "learns to distrust large losses, under imbalance to prefer them.",
+    "A small network, trained on a few trusted rows, maps a row's loss to its weight. Under label noise it learns "
+    "small weights for large losses, under class imbalance large ones.",
     "Shu, Xie, Yi, Zhao, Zhou, Xu and Meng, Meta-Weight-Net: Learning an Explicit Mapping For Sample Weighting, "
     "NeurIPS 2019",
     2019,
@@ -36,7 +36,7 @@ CARD = Card(
 
 
 class WeightNet(Method):
-    """Weight station: V(loss; Theta).
+    """Weight station: V(loss; Theta), a network from loss to weight.
 
     Args:
         hidden: width of the hidden layer.
@@ -64,12 +64,14 @@ class WeightNet(Method):
 
 
 class MetaWeightNet(Learned):
-    """A learned weight station.
+    """Weight station with a weight network learned on trusted rows.
 
     Args:
-        hidden: width of V. lr, weight_decay: of V's Adam (the paper's 1e-3 and 1e-4).
+        hidden: width of V.
+        lr: learning rate of V's Adam (the paper: 1e-3).
+        weight_decay: weight decay of V's Adam (the paper: 1e-4).
         normalise: divide the weights by their mean over the batch.
-        order: of the meta-gradient, "exact", "first" or "last-layer".
+        order: form of the meta-gradient, "exact", "first" or "last-layer".
 
     Raises:
         BadInput: an option outside its range.

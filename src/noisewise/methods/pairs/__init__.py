@@ -1,1 +1,1 @@
-"""Methods of two networks that teach each other within a step."""
+"""Methods that train two networks together, which select rows for each other within a step."""

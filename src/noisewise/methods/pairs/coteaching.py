@@ -1,10 +1,11 @@
 """Co-teaching (Han et al., NeurIPS 2018, arXiv 1804.06872), algorithm 1.
 
-    each network picks the R(T) share of the batch with its smallest losses; the other network trains on it
+    each network picks the share R(T) of the batch with its smallest losses; the other network trains on these rows
     R(T) = 1 - min(T / T_k, 1) tau
 
-On the network axis the exchange is a flip of the picks. Each network's objective is the mean over the rows picked for
-it; the authors' code divides that mean by the number of picks once more, which Adam hides, and which is not done here.
+The exchange is a flip of the picks along the network axis. Each network's objective is the mean over the rows picked
+for it. The authors' code divides that mean by the number of picks a second time (with Adam this has no effect); we do
+not.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from noisewise.training.method import Card, EpochEnd, Method, Task
 
 def small_loss_picks(losses: Tensor, keep: int) -> Tensor:
     """(N, B) ones at the `keep` smallest of each network's losses (N, B), zeros elsewhere."""
+    # A stable sort breaks ties by position: equal losses give the same picks on every device.
     chosen = losses.argsort(dim=-1, stable=True)[..., :keep]
     return torch.zeros_like(losses).scatter(-1, chosen, 1.0)
 
@@ -28,7 +30,7 @@ class CoTeaching(Method):
     """Weight station on two networks: each trains on the other's small-loss rows.
 
     Args:
-        rate: tau, the share to forget in the end; None takes the stated noise rate, or estimates it from the ledger
+        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it from the ledger
             after every epoch.
         gradual: T_k, epochs until the share is reached (the paper: 10 of 200); capped at a quarter of the training.
         exponent: c of the schedule min((T / T_k)^c, 1).
@@ -39,8 +41,8 @@ class CoTeaching(Method):
 
     card = Card(
         "coteaching",
-        "Two networks train side by side, and each teaches the other the rows it finds easy. Errors of selection do "
-        "not feed back into the network that made them.",
+        "Two networks train together, and each picks the rows with small losses for the other. Selection errors thus "
+        "do not feed back into the network that made them.",
         "Han, Yao, Yu, Niu, Xu, Hu, Tsang and Sugiyama, Co-teaching: Robust Training of Deep Neural Networks with "
         "Extremely Noisy Labels, NeurIPS 2018",
         2018,
@@ -63,19 +65,19 @@ class CoTeaching(Method):
         self.rate, self.gradual, self.exponent = rate, gradual, exponent
 
     def prepare(self, task: Task) -> None:
-        """Allocate the forget rate and the share of picks of every row (rows,)."""
+        """Allocate tau, and per row (rows,) the share of networks that last trained on it."""
         self.stated = self.rate if self.rate is not None else task.noise_rate
         self.ramp = max(1, min(self.gradual, task.epochs // 4))
         self.register_buffer("tau", torch.tensor(float(self.stated or 0.0), device=task.given.device))
         self.register_buffer("picked", torch.ones(task.rows, device=task.given.device))
 
     def forget_rate(self, epoch: int) -> float:
-        """1 - R(T) in the 0-based epoch."""
+        """1 - R(T), the share of rows to drop in a 0-based epoch."""
         rate = float(self.tau) if self.stated is None else self.stated
         return rate * min(((epoch + 1) / self.ramp) ** self.exponent, 1.0)
 
     def kept(self, rows: int, epoch: int) -> int:
-        """How many of so many rows are picked in the 0-based epoch; at least one."""
+        """How many of `rows` rows are picked in a 0-based epoch; at least one."""
         return max(1, int((1 - self.forget_rate(epoch)) * rows))
 
     def weight(self, batch: Batch) -> Tensor:

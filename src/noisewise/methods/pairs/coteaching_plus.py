@@ -1,13 +1,13 @@
 """Co-teaching+ (Yu et al., ICML 2019, arXiv 1901.04215), algorithm 1.
 
-    among the rows on which two networks disagree, each picks the R(T) share with its smallest losses;
-    the other network trains on it
+    among the rows on which two networks disagree, each picks the share R(T) with its smallest losses;
+    the other network trains on these rows
 
-The start is plain co-teaching. The authors' code departs from the paper in four ways that are not followed: it hands
-probabilities to a loss that takes logits, divides by the number of picks twice, never uses the first row of the data
-set, and keeps all disputed rows where the share rounds to none (here one is kept). Where no row is in dispute there is
-no update, in the code only after its first 5,000 steps. As in decoupling, the mean is over at least a share `least` of
-the batch.
+Training starts with plain co-teaching. The authors' code departs from the paper in four ways that are not followed: it
+passes probabilities to a loss that takes logits, divides by the number of picks twice, never uses the first row of the
+data set, and keeps all rows of disagreement where the share rounds to zero (here one is kept). Without disagreement
+there is no update; in the code only after its first 5,000 steps. As in decoupling, the mean is over at least a share
+`least` of the batch.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from noisewise.training.method import Card
 
 
 class CoTeachingPlus(CoTeaching):
-    """Weight station on two networks: each trains on the other's small-loss rows among those in dispute.
+    """Weight station on two networks: each trains on the other's small-loss rows among those on which they disagree.
 
     Args:
-        rate: tau, the share to forget in the end; None takes the stated noise rate, or estimates it from the ledger
+        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it from the ledger
             after every epoch.
         gradual: T_k, epochs until the share is reached; capped at a quarter of the training.
-        exponent: of the schedule, as in co-teaching.
+        exponent: exponent of the schedule, as in co-teaching.
         warmup: share of the training that is plain co-teaching (the authors: none of 200 epochs on MNIST, 20 on
             CIFAR-10, 100 on Tiny-ImageNet).
         least: the smallest share of the batch that the mean is taken over.
@@ -40,8 +40,7 @@ class CoTeachingPlus(CoTeaching):
 
     card = Card(
         "coteaching-plus",
-        "Co-teaching on the rows that the two networks disagree about. Disagreement keeps the networks from becoming "
-        "the same.",
+        "Co-teaching on the rows on which the two networks disagree. Disagreement keeps the networks different.",
         "Yu, Han, Yao, Niu, Tsang and Sugiyama, How does Disagreement Help Generalization against Label Corruption?, "
         "ICML 2019",
         2019,
@@ -69,8 +68,8 @@ class CoTeachingPlus(CoTeaching):
     def weight(self, batch: Batch) -> Tensor:
         if batch.clock.progress < self.warmup:
             return super().weight(batch)
-        disputed = disagreement(batch.scores)
-        count, rows = int(disputed.sum()), len(disputed)
+        disagree = disagreement(batch.scores)
+        count, rows = int(disagree.sum()), len(disagree)
         keep = self.kept(count, batch.clock.epoch)
-        picks = small_loss_picks(batch.losses.detach().masked_fill(~disputed, torch.inf), keep) * disputed
+        picks = small_loss_picks(batch.losses.detach().masked_fill(~disagree, torch.inf), keep) * disagree
         return batch.w * picks.flip(0) * (rows / max(keep, self.least * rows))

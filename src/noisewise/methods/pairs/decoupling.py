@@ -1,10 +1,10 @@
 """Decoupling (Malach and Shalev-Shwartz, NeurIPS 2017, arXiv 1706.02613), algorithm 1: update by disagreement.
 
-    two networks train on the rows of the batch for which their predictions differ, and on no others
+    two networks train only on the rows of the batch for which their predictions differ
 
-The mean is over those rows, but over no fewer than a share `least` of the batch, as in the authors' code: the few rows
-on which networks still disagree late in training would otherwise weigh as much as a whole batch. Where no row is in
-dispute there is no update. The start on all rows (the code's `init_iter`) is a share of the training.
+The mean is over those rows, but over at least a share `least` of the batch, as in the authors' code. Otherwise the few
+rows on which networks still disagree late in training would count as much as a whole batch. Without disagreement there
+is no update. The warm-up on all rows (the code's `init_iter`) is a share of the training.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def disagreement(logits: Tensor) -> Tensor:
 
 
 class Decoupling(Method):
-    """Weight station on two networks: only rows they disagree on count.
+    """Weight station on two networks: they train only on rows on which they disagree.
 
     Args:
         warmup: share of the training in which every row counts.
@@ -35,16 +35,16 @@ class Decoupling(Method):
 
     card = Card(
         "decoupling",
-        "Two networks train only on the rows they disagree about. When to update is thus decided without the label, "
-        "and a network cannot be pulled for ever towards wrong labels.",
+        "Two networks train only on the rows on which they disagree. When to update is thus decided without the label, "
+        "and wrong labels cannot cause updates forever.",
         "Malach and Shalev-Shwartz, Decoupling 'when to update' from 'how to update', NeurIPS 2017",
         2017,
         "w = 1[argmax p_1 != argmax p_2]",
         forwards=2,
         backwards=2,
         networks=2,
-        departures="the start on all rows is a share of the training; the mean is over at least a tenth of the batch, "
-        "as in the authors' code",
+        departures="the warm-up on all rows is a share of the training; the mean is over at least a tenth of the "
+        "batch, as in the authors' code",
     )
     networks = 2
 
@@ -57,6 +57,6 @@ class Decoupling(Method):
     def weight(self, batch: Batch) -> Tensor:
         if batch.clock.progress < self.warmup:
             return batch.w
-        disputed = disagreement(batch.scores).to(batch.losses.dtype)
-        rows = len(disputed)
-        return batch.w * disputed * (rows / disputed.sum().clamp_min(self.least * rows))
+        disagree = disagreement(batch.scores).to(batch.losses.dtype)
+        rows = len(disagree)
+        return batch.w * disagree * (rows / disagree.sum().clamp_min(self.least * rows))

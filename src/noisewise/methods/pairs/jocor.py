@@ -1,10 +1,10 @@
 """JoCoR (Wei et al., CVPR 2020, arXiv 2003.02752), equation 1 and algorithm 1: agreement in place of disagreement.
 
     l = (1 - lambda) (CE_1 + CE_2) + lambda (KL(p_1 || p_2) + KL(p_2 || p_1))
-    both networks train on the R(T) share of the batch with the smallest joint loss l
+    both networks train on the share R(T) of the batch with the smallest joint loss l
 
-Each network carries half of the divergence, so that the sum over networks is l, and its gradient l's. R(T) is
-co-teaching's schedule.
+Each network gets half of the divergence, so that the losses of the two networks sum to l. R(T) is co-teaching's
+schedule.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def symmetric_divergence(logits: Tensor) -> Tensor:
 
 
 class JoCoR(CoTeaching):
-    """Loss and weight stations on two networks that train on the same small-loss rows and agree.
+    """Loss and weight stations on two networks: they train on the same small-loss rows, and on agreeing.
 
     Args:
-        rate: tau, the share to forget in the end; None takes the stated noise rate, or estimates it from the ledger
+        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it from the ledger
             after every epoch.
         gradual: T_k, epochs until the share is reached (the paper: 10 of 200); capped at a quarter of the training.
-        exponent: of the schedule, as in co-teaching.
+        exponent: exponent of the schedule, as in co-teaching.
         lam: lambda, weight of the divergence (the authors: between 0.5 and 0.9, 0.65 for 80 % noise on CIFAR-10).
 
     Raises:
@@ -41,8 +41,8 @@ class JoCoR(CoTeaching):
 
     card = Card(
         "jocor",
-        "Two networks train as one, on the rows whose joint loss is small, and are pulled to agree. Rows on which "
-        "they cannot agree have a large joint loss and are left out.",
+        "Two networks train on the same rows, those with a small joint loss, which includes their divergence. Rows on "
+        "which they do not agree have a large joint loss and are dropped.",
         "Wei, Feng, Chen and An, Combating Noisy Labels by Agreement: A Joint Training Method with Co-Regularization, "
         "CVPR 2020",
         2020,

@@ -1,1 +1,1 @@
-"""Methods that treat suspect rows as unlabelled ones."""
+"""Methods that drop the labels of suspect rows and use these rows as unlabelled data."""

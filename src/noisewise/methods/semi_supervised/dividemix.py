@@ -1,8 +1,8 @@
 """DivideMix (Li, Socher and Hoi, ICLR 2020, arXiv 2002.07394), algorithm 1.
 
-Two networks. After a warm-up with cross entropy, before every epoch a two-component mixture of each network's losses
-on all rows divides the data for the *other* network: rows whose clean probability w exceeds a threshold stay
-labelled, the labels of the others are thrown away. Then, network by network, an epoch of MixMatch on two views of
+Two networks are warmed up with cross entropy. Then before every epoch a two-component Gaussian mixture is fitted to
+each network's losses on all rows, and divides the data for the *other* network: rows whose clean probability w exceeds
+a threshold keep their label, the others lose it. Each network in turn trains for an epoch of MixMatch on two views of
 each row:
 
     co-refinement  y <- sharpen(w y + (1 - w) mean_views p)                      labelled rows, own predictions
@@ -10,9 +10,8 @@ each row:
     mixing         l <- max(l, 1 - l), l ~ Beta(4, 4), over all rows and views
     L = CE on labelled + lambda_u ramp(e) MSE on unlabelled + KL(uniform || mean prediction)
 
-Predictions for refining are asked in training mode without moving BatchNorm statistics (the authors' code moves
-them). The
-separate means over the two parts are weights: total / part, times lambda_u.
+Predictions for co-refinement are made in training mode, without updating BatchNorm statistics (the authors' code
+updates them).
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ from noisewise.training.trainer import Learner, Training
 
 CARD = Card(
     "dividemix",
-    "Two networks sort the rows into probably clean and probably wrong for each other, by their losses. The wrong "
-    "ones lose their labels and are learned semi-supervised.",
+    "Two networks divide the rows into clean and noisy for each other, by their losses. Noisy rows lose their labels, "
+    "and training is semi-supervised.",
     "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020",
     2020,
     "L = CE(labelled) + lambda_u MSE(unlabelled) + KL(uniform || mean p)",
@@ -54,14 +53,21 @@ CARD = Card(
     backwards=4.7,
     stations=("edit", "loss", "penalty"),
     networks=2,
-    departures="BatchNorm statistics do not move while guessing; an empty part is left out instead of "
-    "failing; the warm-up is at most a sixth of the training. The cost is that at 40 % noise: it "
-    "grows with the share of rows that stay labelled",
+    departures="BatchNorm statistics are not updated while guessing; an empty part is left out instead of "
+    "failing; the warm-up is at most a sixth of the training. The cost stated is for 40 % noise and "
+    "grows with the share of rows that keep their label",
 )
 
 
 def refine(y: Tensor, clean: Tensor, p: Tensor, temperature: float) -> Tensor:
-    """Co-refinement: sharpened w y + (1 - w) p for (B, K) labels and predictions and (B,) clean probabilities."""
+    """Co-refinement: sharpen w y + (1 - w) p.
+
+    Args:
+        y: (B, K) labels.
+        clean: (B,) clean probabilities w.
+        p: (B, K) predictions.
+        temperature: of sharpening.
+    """
     w = clean[:, None]
     return sharpen(w * y + (1 - w) * p, temperature)
 
@@ -74,22 +80,26 @@ def prior_penalty(logits: Tensor) -> Tensor:
 
 
 def negative_entropy(logits: Tensor) -> Tensor:
-    """sum_k p log p, mean over rows, summed over networks: the warm-up's penalty against confidence."""
+    """sum_k p log p of (N, B, K) logits, averaged over rows, summed over networks: penalises confidence."""
     log_p = logits.log_softmax(dim=-1)
     return (log_p.exp() * log_p).sum(dim=-1).mean(dim=-1).sum()
 
 
 class DivideMix(Method):
-    """Edit, loss and penalty of one of the two networks.
-
-    The clean probabilities are read before rows are mixed, so that memory and mixing live together.
+    """Edit, loss and penalty stations of one of the two networks.
 
     Args:
-        peer: the other network. warmup: epochs of cross entropy. negentropy: penalise confidence during the warm-up.
-        others as in `dividemix`.
+        peer: the other network.
+        warmup: epochs of cross entropy.
+        lambda_u: see `dividemix`.
+        temperature: see `dividemix`.
+        alpha: see `dividemix`.
+        threshold: see `dividemix`.
+        negentropy: penalise confidence during the warm-up.
     """
 
     card = CARD
+    # It mixes rows but also keeps a memory per row: the edit reads the memory before it mixes.
     mixes_rows = True
     losses: Tensor
     clean: Tensor
@@ -106,12 +116,13 @@ class DivideMix(Method):
         negentropy: bool,
     ) -> None:
         super().__init__()
+        # A tuple hides the peer from `nn.Module`, which would register its parameters and buffers as this method's own.
         self._peer = (peer,)
         self.warmup, self.lambda_u, self.temperature = warmup, lambda_u, temperature
         self.alpha, self.threshold, self.negentropy = alpha, threshold, negentropy
 
     def prepare(self, task: Task) -> None:
-        """Allocate the losses of this network (rows,) and the clean probabilities that the peer gave (rows,)."""
+        """Allocate this network's losses (rows,) and the clean probabilities by the peer's losses (rows,)."""
         self.classes = task.classes
         device = task.given.device
         self.register_buffer("losses", torch.zeros(task.rows, device=device))
@@ -175,8 +186,9 @@ def dividemix(
     Args:
         training: the training.
         lambda_u: weight of the unlabelled loss (the paper: 0 to 150, by noise and data set; 25 is its CIFAR-10 value).
-        threshold: clean probability from which a row keeps its label.
-        temperature: of sharpening. alpha: of the Beta distribution.
+        threshold: clean probability above which a row keeps its label.
+        temperature: temperature of sharpening.
+        alpha: parameter of the Beta distribution of mixing.
         warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
         negentropy: penalise confidence during the warm-up (the paper, for asymmetric noise).
 
@@ -227,6 +239,7 @@ def _co_divide(training: Training, learner: Learner, method: DivideMix, clean: T
     clean = clean.to(training.device)
     method.clean.copy_(clean)
     keeps = clean > method.threshold
+    # A part of one row or none cannot be trained on.
     if int(keeps[training.rows.index].sum()) < 2:
         keeps = torch.ones_like(keeps)
     training.fit(learner, method, 1, rows=keeps, auxiliary={UNLABELLED: ~keeps}, **options)

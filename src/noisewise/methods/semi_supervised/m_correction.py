@@ -1,12 +1,12 @@
 """M-correction (Arazo et al., ICML 2019, arXiv 1904.11238), equations 10 to 12: M-DYR-H, or M-DYR-S by an option.
 
-    y <- (1 - w) y + w z                           w: posterior of being noisy, z: the network's own guess
+    y <- (1 - w) y + w z                           w: posterior of being noisy, z: the network's prediction
     x = l x_p + (1 - l) x_q,  y likewise,          l ~ Beta(alpha, alpha), one per batch
     L = CE + reg sum_k (1 / K) log((1 / K) / mean p_k)
 
-After every epoch a mixture of two beta distributions is fitted to the losses of all rows; w of a row follows from its
-present loss. Cross entropy is linear in the target, so that mixing the corrected targets equals the four weighted
-losses of the paper. The first 105 of the paper's 300 epochs are plain mixup; here that is a share of the training.
+After every epoch a mixture of two beta distributions is fitted to the losses of all rows; w of a row is computed from
+its current loss. Cross entropy is linear in the target, so that mixing the corrected targets equals the four weighted
+losses of the paper. The first 105 of the paper's 300 epochs are plain mixup; here this is a share of the training.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ _LEAST = 1e-4
 
 
 def corrected(y: Tensor, noisy: Tensor, p: Tensor, *, soft: bool = False) -> Tensor:
-    """(1 - w) y + w z for (B, K) labels and predictions and (B,) w; z is the prediction, one-hot unless `soft`."""
+    """Correct labels towards the prediction: (1 - w) y + w z.
+
+    Args:
+        y: (B, K) labels.
+        noisy: (B,) probabilities w to be noisy.
+        p: (B, K) predictions.
+        soft: z is the prediction p; otherwise its most probable class, one-hot.
+    """
     w = noisy.clamp(_LEAST, 1 - _LEAST)[:, None]
     z = p if soft else functional.one_hot(p.argmax(dim=-1), p.shape[-1]).to(p.dtype)
     return (1 - w) * y + w * z
@@ -45,11 +52,11 @@ def class_prior_penalty(logits: Tensor) -> Tensor:
 
 
 class MCorrection(Method):
-    """Edit and penalty: labels are corrected by what the losses say, and rows are mixed.
+    """Edit and penalty stations: corrects labels by the losses, and mixes rows.
 
     Args:
         kind: "hard" corrects towards the predicted class (M-DYR-H), "soft" towards the prediction (M-DYR-S).
-        alpha: of the Beta distribution of mixup.
+        alpha: parameter of the Beta distribution of mixup.
         reg: weight of the penalty against predicting few classes.
         warmup: share of the training with plain mixup (the paper: 105 of 300 epochs).
 
@@ -59,14 +66,14 @@ class MCorrection(Method):
 
     card = Card(
         "m-correction",
-        "A mixture of two beta distributions tells by its loss how probably a row is wrong. So much of its label is "
-        "replaced by the network's own guess, and rows are mixed.",
+        "A mixture of two beta distributions gives the probability that a row is wrong, from its loss. This share of "
+        "its label is replaced by the network's prediction, and rows are mixed.",
         "Arazo, Ortego, Albert, O'Connor and McGuinness, Unsupervised Label Noise Modeling and Loss Correction, "
         "ICML 2019",
         2019,
         "y <- (1 - w) y + w z on mixed rows;  L = CE + reg KL(uniform || mean p)",
         forwards=2.65,
-        departures="guesses are asked in evaluation mode, together with the loss that w follows from; the warm-up is a "
+        departures="predictions and the losses for w are computed in evaluation mode; the warm-up is a "
         "share of the training; dynamic mixup (MD-DYR-SH, for 90 % noise) is left out",
     )
     mixes_rows = True
@@ -94,7 +101,7 @@ class MCorrection(Method):
         self.register_buffer("clean", torch.ones(task.rows, device=device))
 
     def corrects(self, batch: Batch) -> bool:
-        """Whether the warm-up is over at this batch."""
+        """Whether the warm-up is over."""
         return batch.clock.epoch >= self.warmup * batch.clock.epochs
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:

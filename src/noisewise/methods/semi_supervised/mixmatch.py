@@ -19,6 +19,7 @@ from torch import Tensor
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.training.batch import Batch, Clock
 
+# Names of the auxiliary batch of unlabelled rows, and of the mask of labelled rows in `Batch.info`.
 UNLABELLED = "unlabelled"
 LABELLED = "labelled"
 

@@ -1,25 +1,24 @@
 """Progressive early stopping (Bai et al., NeurIPS 2021, arXiv 2106.15853), algorithm 1.
 
     train the whole network for T1 epochs
-    renew its last two layers, hold the layers in front fixed, train for T2 < T1 epochs
-    renew its last layer, hold the layers in front fixed, train for T3 < T2 epochs
-    until the end: confident rows { argmax p = given label }, cross entropy on them with class weights
+    re-initialise its last two layers, freeze the layers in front, train for T2 < T1 epochs
+    re-initialise its last layer, freeze the layers in front, train for T3 < T2 epochs
+    until the end: train on confident rows { argmax p = given label } with class-weighted cross entropy
 
-Later layers give in to wrong labels earlier than the ones in front, and so are stopped earlier. PES(semi) renews only
-the last layer, and then learns the rows that are not confident by MixMatch:
+Later layers fit wrong labels earlier than front layers, and are thus stopped earlier. PES(semi) re-initialises only the
+last layer, and then uses the rows that are not confident by MixMatch:
 
     y <- sharpen(mean over two views of p)                                              rows without a label
     l <- max(l, 1 - l), l ~ Beta(alpha, alpha), over all rows and views; alpha = 0.75 in the second half
     L = class-weighted CE on confident rows + lambda_u ramp MSE on the others
     class weight = mean count / count of confident rows of the class; at most 3 in PES(semi)
 
-Layers of any network: its submodules with weights in the order in which they were registered, seen through
-containers; a residual block is one layer, normalisation belongs to the layer it follows. At least one layer stays
-fixed, so that a network of two layers has no middle phase.
+Layers of any network are those of `models.parts.layers`. At least one layer stays frozen, so a network of two layers
+has no middle phase.
 
-Decided here: renewed layers train on with the rest after the last phase (the authors' optimiser does not hold them, so
-that they stay as they are); all phases use the configured optimiser and one schedule, where the authors' later phases
-use Adam with 1e-4; confidence is looked at without augmentation.
+Decided here: re-initialised layers train on with the rest after the last phase (the authors' optimiser does not contain
+them, so that they stay as they are); all phases use the configured optimiser and one schedule, where the authors' later
+phases use Adam with 1e-4; confident rows are found without augmentation.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ from noisewise.training.trainer import Learner, Training
 
 CARD = Card(
     "pes",
-    "The front of a network may learn for longer than its end, which gives in to wrong labels first: train all, then "
-    "renew and train the last layers for a shorter time. Rows that agree with the result are learned from.",
+    "The last layers of a network fit wrong labels first. Train all layers, then re-initialise the last ones and train "
+    "them for a shorter time; then train on the rows whose labels agree with the predictions.",
     "Bai, Yang, Han, Yang, Li, Mao, Niu and Liu, Understanding and Improving Early Stopping for Learning with Noisy "
     "Labels, NeurIPS 2021",
     2021,
@@ -61,8 +60,8 @@ CARD = Card(
     backwards=0.75,
     stations=("edit", "loss", "weight"),
     departures="the configured optimiser in all phases; phases are part of the epochs, the first at most a quarter of "
-    "them; renewed layers train on afterwards; confidence without augmentation; the cost is that of the form without "
-    "semi at 40 % noise",
+    "them; re-initialised layers train on afterwards; confident rows are found without augmentation; the cost stated "
+    "is without semi, at 40 % noise",
 )
 
 _MOST_WEIGHT = 3.0
@@ -71,14 +70,23 @@ _RAMP = 16
 
 
 def class_weights(given: Tensor, kept: Tensor, classes: int) -> Tensor:
-    """(K,) mean count / count of the kept rows of each given class (rows,); 0 for a class without any."""
+    """Class weights, mean count / count of the kept rows.
+
+    Args:
+        given: (rows,) given labels.
+        kept: (rows,) whether a row is kept.
+        classes: number of classes K.
+
+    Returns:
+        (K,) weights; 0 for a class without kept rows.
+    """
     counts = functional.one_hot(given[kept], classes).sum(dim=0).double()
     present = counts > 0
     return torch.where(present, counts[present].mean() / counts.clamp_min(1), 0.0)
 
 
 class Confident(Method):
-    """Weight station: cross entropy with class weights, on the rows that the recipe lets be drawn."""
+    """Weight station: class-weighted cross entropy, on the confident rows that the recipe draws."""
 
     card = CARD
     memory: Tensor
@@ -91,7 +99,7 @@ class Confident(Method):
         self.register_buffer("kept", torch.ones(task.rows, device=task.given.device))
 
     def take(self, kept: Tensor) -> None:
-        """Go on with these confident rows, (rows,) boolean by index."""
+        """Set the confident rows, (rows,) boolean by index."""
         self.kept.copy_(kept)
         self.memory.copy_(class_weights(self.given, kept & (self.given >= 0), self.classes))
 
@@ -104,10 +112,13 @@ class Confident(Method):
 
 
 class SemiConfident(Confident):
-    """Edit and loss of PES(semi); plain cross entropy where no unlabelled rows are drawn.
+    """Edit and loss stations of PES(semi): MixMatch, or plain cross entropy where no unlabelled rows are drawn.
 
     Args:
-        warmup: epoch in which lambda_u starts to rise. others as in `pes`.
+        warmup: epoch in which lambda_u starts to rise.
+        lambda_u: see `pes`.
+        temperature: see `pes`.
+        alpha: see `pes`.
     """
 
     mixes_rows = True
@@ -156,12 +167,13 @@ def pes(
 
     Args:
         training: the training.
-        semi: learn the rows that are not confident by MixMatch, PES(semi).
+        semi: use the rows that are not confident by MixMatch, PES(semi).
         first: T1, epochs of the whole network; None takes the paper's 25 (semi: 20), at most a quarter of the training.
         middle: T2, epochs of the last two layers; None takes the paper's share of T1, 7/25 (semi: none).
         last: T3, epochs of the last layer; None takes the paper's share of T1, 5/25 (semi: 5/20).
         lambda_u: weight of the unlabelled loss (the authors: 15 for CIFAR-10, 50 for CIFAR-100).
-        temperature: of sharpening. alpha: of the Beta distribution in the first half of the training.
+        temperature: temperature of sharpening.
+        alpha: parameter of the Beta distribution in the first half of the training.
 
     Raises:
         BadInput: an option outside its range.
@@ -192,7 +204,7 @@ def pes(
 def phase_lengths(
     epochs: int, semi: bool = False, first: int | None = None, middle: int | None = None, last: int | None = None
 ) -> dict[int, int]:
-    """Epochs of the phases by the number of renewed layers, 0, 2 and 1, in the order of training.
+    """Epochs of the phases by the number of re-initialised layers, 0, 2 and 1, in the order of training.
 
     Example:
         `phase_lengths(200)` is `{0: 25, 2: 7, 1: 5}`.
@@ -204,7 +216,7 @@ def phase_lengths(
 
 
 def phases(lengths: dict[int, int], depth: int, epochs: int) -> list[tuple[int, int]]:
-    """The phases, renewed layers and epochs, that a network of `depth` layers goes through within `epochs`."""
+    """The phases of a network of `depth` layers within `epochs`, as (re-initialised layers, epochs)."""
     found, left = [], epochs
     for count, length in lengths.items():
         if min(length, left) > 0 and (count == 0 or count < depth):
@@ -214,7 +226,7 @@ def phases(lengths: dict[int, int], depth: int, epochs: int) -> list[tuple[int, 
 
 
 def _continued(training: Training, before: Learner, last: int, done: int) -> Learner:
-    """A learner that goes on from another, `done` epochs into the training, with its `last` layers renewed."""
+    """A learner that continues another one `done` epochs into the training, with its `last` layers re-initialised."""
     name = f"last {last}" if last else "confident"
     seed = seeded(training.config.seed, name, 0) % 2**31
     fresh = models.build(training.model, training.data.shape, training.classes, seed=seed)
@@ -233,7 +245,7 @@ def _learn_confident(training: Training, learner: Learner, method: Confident, ep
 
 
 def _confident(training: Training, learner: Learner) -> Tensor:
-    """(rows,) whether a training row is predicted as its given label; all of them where hardly any is."""
+    """(rows,) whether a training row is predicted as its given label; all rows if fewer than two are."""
     rows = training.rows
     found = torch.zeros(training.task.rows, dtype=torch.bool)
     agrees = training.probabilities(Predictor(learner.nets), "train").argmax(dim=-1) == rows.given

@@ -6,10 +6,10 @@
     L = l(weak) + w [l(strong) + l(mixed)]           on D_l, by both heads
         + beta [l(weak) + w l(strong)]               outside, by the auxiliary head
 
-Two networks. pi and pi_u are running means of the predictions on D_l and outside it. Rows outside D_l are learned by
-an auxiliary head only, which shares the features and is thrown away after training, so that their errors do not feed
-back into the selection. Late in training, rows on which both networks are confident of the same class join D_l. L is
-divided by 1 + 2 w, so that the learning rate means the same throughout.
+There are two networks. pi and pi_u are running means of the predictions on D_l and outside it. Rows outside D_l train
+an auxiliary head only, which shares the features and is dropped after training, so that wrong guesses do not feed back
+into the selection. Late in training, rows on which both networks are confident of the same class join D_l. L is divided
+by 1 + 2 w, so that the learning rate has the same effect throughout.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from noisewise.training.trainer import Learner, Training
 
 CARD = Card(
     "promix",
-    "Keep as many rows as can be trusted: the small losses of every class and the confidently matched ones. The others "
-    "teach an auxiliary head by debiased guesses.",
+    "Keep as many clean rows as possible: those with small losses in every class, and those whose label the network "
+    "predicts with confidence. The others train an auxiliary head on debiased guesses.",
     "Wang, Xiao, Li, Feng, Niu, Chen and Zhao, ProMix: Combating Label Noise via Maximizing Clean Sample Utility, "
     "IJCAI 2023",
     2023,
@@ -68,9 +68,18 @@ def small_losses(losses: Tensor, labels: Tensor, classes: int, rho: float) -> Te
 
 
 def agreed(own: Tensor, peer: Tensor, chosen: Tensor, tau: float) -> Tensor:
-    """(B,) rows outside `chosen` on which both (B, K) predictions name the same class with more than tau.
+    """Rows that join by agreement: both networks predict the same class with more than tau.
 
-    While fewer than 0.9 B are chosen; the most confident first, up to that share.
+    The most confident rows join first, until 0.9 B rows are chosen.
+
+    Args:
+        own: (B, K) predictions of this network.
+        peer: (B, K) predictions of the other network.
+        chosen: (B,) rows that are chosen already.
+        tau: least confidence of both.
+
+    Returns:
+        (B,) whether a row joins.
     """
     top, guess = own.max(dim=-1)
     other, second = peer.max(dim=-1)
@@ -81,9 +90,9 @@ def agreed(own: Tensor, peer: Tensor, chosen: Tensor, tau: float) -> Tensor:
 
 
 class TwoHeads(nn.Module):
-    """A network and an auxiliary head on the features that its last linear layer is given.
+    """A network and an auxiliary head on the input of its last linear layer.
 
-    (B, K) logits in evaluation mode, (B, 2 K) in training mode: the network's, then the auxiliary head's.
+    Returns (B, K) logits in evaluation mode, and (B, 2 K) in training mode: the network's, then the auxiliary head's.
 
     Args:
         net: the network; one without a linear layer gets no auxiliary head.
@@ -118,10 +127,11 @@ class Settings:
 
 
 class ProMix(Method):
-    """Edit and loss of one of the two networks.
+    """Edit and loss stations of one of the two networks.
 
     Args:
-        peer: the other network. settings: the options.
+        peer: the other network.
+        settings: the options.
     """
 
     card = CARD
@@ -134,11 +144,12 @@ class ProMix(Method):
 
     def __init__(self, peer: Networks, settings: Settings) -> None:
         super().__init__()
+        # A tuple hides the peer from `nn.Module`, which would register its parameters and buffers as this method's own.
         self._peer = (peer,)
         self.settings = settings
 
     def prepare(self, task: Task) -> None:
-        """Allocate rho, pi and pi_u (2, K), and per row (rows,) the loss, the base selection and the final one."""
+        """Allocate rho, pi and pi_u (2, K), and per row (rows,) the loss, the base and the final selection."""
         device = task.given.device
         self.classes = task.classes
         self.estimates = self.settings.rho is None and task.noise_rate is None
@@ -169,7 +180,7 @@ class ProMix(Method):
         )
 
     def _targets(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K) targets and (B,) which of them are reliable, given this network's logits (B, K)."""
+        """(B, K) targets and (B,) which of them are reliable, from this network's logits (B, K)."""
         p = z.softmax(dim=-1)
         chosen = self.base[batch.rows] | ((batch.y * p).sum(dim=-1) > self.settings.tau)
         debiased, outside = ((z - self.settings.debias * pi.log()).softmax(dim=-1) for pi in self.memory)
@@ -181,7 +192,7 @@ class ProMix(Method):
         return torch.where(joins[:, None], guessed, y), chosen | joins
 
     def _weights(self, reliable: Tensor, weak: Tensor, batch: Batch) -> Tensor:
-        """(R,) weights whose mean over all rows gives the sum of the means over the parts."""
+        """(R,) weights that make one mean over all rows the weighted sum of the means over the parts."""
         epoch, length = batch.clock.epoch, self.settings.ramp
         known, unknown = int((reliable & weak).sum()), int((~reliable & weak).sum())
         w = ramp(epoch, 0, length)
@@ -200,7 +211,7 @@ class ProMix(Method):
         return by_main + cross_entropy(other + shift, batch.y) if other.shape[-1] else by_main
 
     def observe(self, batch: Batch) -> None:
-        """Move pi and pi_u towards the mean predictions; slowly enough to span a tenth of the training."""
+        """Update the running means pi and pi_u, which average over about a tenth of the training."""
         if "main" in batch.info:
             return
         p = batch.scores[0, :, : self.classes].softmax(dim=-1)
@@ -247,11 +258,11 @@ def promix(
         training: the training.
         rho: share of n / K small losses kept per class; None keeps one minus the noise rate, stated or estimated when
             the warm-up ends, at most 0.7 (the paper: 0.7 for 20 % noise, 0.5 from 40 %).
-        tau: probability of the given label from which a row is kept (the paper: 0.99; 0.95 for 100 classes).
+        tau: probability of the given label above which a row is kept (the paper: 0.99; 0.95 for 100 classes).
         debias: strength of debiasing in losses and guesses (the paper: 0.8; 0.5 for 100 classes).
         warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
         ramp: epochs until strong views and mixtures count fully; None takes the paper's 50, at most a third.
-        expand: last share of the training in which rows join by agreement (the paper: 250 of 600 epochs).
+        expand: share of the training, at its end, in which rows join by agreement (the paper: 250 of 600 epochs).
 
     Raises:
         BadInput: an option outside its range.

@@ -5,14 +5,14 @@
     L = CE on L_r + lambda mean_k (p - teacher)^2 on all rows
 
 A mean teacher (Tarvainen and Valpola, 2017) trains in rounds. Each round starts a fresh network, whose labels are
-those that the averaged predictions confirmed; rows that were filtered out stay in the consistency loss and may come
-back, because the filter always starts from the whole split. Filtering ends when accuracy on noisy validation rows falls
+those that the averaged predictions confirmed. Rows that were filtered out stay in the consistency loss and may come
+back, because every filter starts from the whole split. Filtering ends when accuracy on noisy validation rows falls
 behind the best round's.
 
-Decided here: all rounds share the configured epochs and one learning-rate schedule. Whatever ends the filtering, a last
-round takes the epochs that are left, at least half, with the labels that the best round confirmed. The predictions
-that are averaged are those the teacher makes within the steps, one per row and epoch, up to the round's end. The
-teacher is asked in evaluation mode on a view of its own. The paper has no public code.
+Decided here: all rounds share the configured epochs and one learning-rate schedule. After the filtering a last round
+takes the remaining epochs, at least half, with the labels that the best round confirmed. The averaged predictions are
+those that the teacher makes within the steps, one per row and epoch. The teacher predicts in evaluation mode, on an
+augmented view of its own. The paper has no public code.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "self-ensembling",
-    "A slowly moving average of the network predicts every row, and the averages of its predictions decide which given "
-    "labels are believed. Rows that are not believed still ask for consistent predictions.",
+    "A moving average of the network predicts every row, and averages of its predictions decide which given labels are "
+    "used. All rows, also those without label, contribute a consistency loss.",
     "Nguyen, Mummadi, Ngo, Nguyen, Beggel and Brox, SELF: Learning to Filter Noisy Labels with Self-Ensembling, ICLR "
     "2020",
     2020,
@@ -47,14 +47,21 @@ CARD = Card(
     "trainings",
 )
 
+# Epochs of the ramp of lambda (Tarvainen and Valpola), and the longest memory of the teacher as a share of the round.
 _RAMP = 5
 _SPAN = 0.1
 
 
 def confirmed(memory: Tensor, given: Tensor) -> Tensor:
-    """(rows,) whether the given label is the most probable class of the averaged prediction (rows, K).
+    """Which labels the averaged predictions confirm.
 
-    Rows without a prediction keep their label, and all rows do where none would.
+    Args:
+        memory: (rows, K) averaged predictions.
+        given: (rows,) given labels; -1 outside the training split.
+
+    Returns:
+        (rows,) whether the given label is the most probable class. True for rows without a prediction, and for all rows
+        if no label of the training split would be confirmed.
     """
     kept = (memory.argmax(dim=-1) == given) | (memory.sum(dim=-1) == 0)
     return kept if kept[given >= 0].any() else torch.ones_like(kept)
@@ -66,13 +73,16 @@ def inconsistency(logits: Tensor, teacher: Tensor) -> Tensor:
 
 
 class SelfEnsembling(Method):
-    """Edit and loss of one round: a mean teacher with labels on the confirmed rows.
+    """Edit and loss stations of one round: a mean teacher, with labels on the confirmed rows.
 
     Args:
-        nets: the networks that train, which the teacher follows.
-        start, epochs: the first epoch of the round, and how many it has.
-        before: the averaged predictions (rows, K) of the rounds before; None in the first.
-        others as in `self_ensembling`.
+        nets: the networks that train, which the teacher averages.
+        start: first epoch of the round.
+        epochs: number of epochs of the round.
+        before: (rows, K) averaged predictions of the rounds before; None in the first.
+        inertia: see `self_ensembling`.
+        consistency: see `self_ensembling`.
+        decay: see `self_ensembling`.
     """
 
     card = CARD
@@ -92,6 +102,7 @@ class SelfEnsembling(Method):
         decay: float = 0.999,
     ) -> None:
         super().__init__()
+        # A tuple hides the networks from `nn.Module`, which would register them as this method's own.
         self._followed = (nets,)
         self.teacher = Average(nets, decay)
         self.start, self.epochs, self.before = start, epochs, before
@@ -104,29 +115,29 @@ class SelfEnsembling(Method):
         self.register_buffer("kept", confirmed(self.memory, task.given).float())
 
     def strength(self, clock: Clock) -> float:
-        """Lambda, which rises as exp(-5 (1 - t)^2) over the first five epochs or the first third of the round."""
+        """Lambda, which rises as exp(-5 (1 - t)^2) over the first five epochs, at most a third of the round."""
         t = (clock.epoch - self.start + clock.step / clock.steps) / min(_RAMP, self.epochs / 3)
         return self.consistency * math.exp(-5 * (1 - min(t, 1.0)) ** 2)
 
     def decay(self, clock: Clock) -> float:
-        """The teacher's decay: the mean of all steps at first, and never more than a tenth of the round."""
+        """The teacher's decay: first the mean of all steps, later an average over at most a tenth of the round."""
         done = (clock.epoch - self.start) * clock.steps + clock.step
         span = max(1.0, _SPAN * self.epochs * clock.steps)
         return min(1 - 1 / (done + 1), 1 - 1 / span, self.teacher.decay)
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         view = batch.another(rng)
-        taught = eval_forward(self.teacher.nets, view).softmax(dim=-1).movedim(0, 1)
-        return replace(batch, info={**batch.info, "taught": taught})
+        predicted = eval_forward(self.teacher.nets, view).softmax(dim=-1).movedim(0, 1)
+        return replace(batch, info={**batch.info, "teacher": predicted})
 
     def loss(self, batch: Batch) -> Tensor:
         by_label = self.kept[batch.rows] * cross_entropy(batch.scores, batch.y)
-        taught = batch.info["taught"].movedim(0, 1)
-        return by_label + self.strength(batch.clock) * inconsistency(batch.scores, taught)
+        predicted = batch.info["teacher"].movedim(0, 1)
+        return by_label + self.strength(batch.clock) * inconsistency(batch.scores, predicted)
 
     def observe(self, batch: Batch) -> None:
-        """Average the teacher's predictions, and let the teacher follow the step."""
-        now = batch.info["taught"].mean(dim=1).to(self.memory.dtype)
+        """Average the teacher's predictions, then update the teacher."""
+        now = batch.info["teacher"].mean(dim=1).to(self.memory.dtype)
         self.memory[batch.rows] = self.inertia * self.memory[batch.rows] + (1 - self.inertia) * now
         self.teacher.update(self._followed[0], self.decay(batch.clock))
 
@@ -147,9 +158,11 @@ def self_ensembling(
 
     Args:
         training: the training.
-        rounds: how many at most; the last trains for half of the epochs, or for all that are left.
-        inertia: a, of the averaged predictions. consistency: lambda. decay: of the teacher's weights, at most.
-        restart: start every round with a fresh network; otherwise the network goes on.
+        rounds: largest number of rounds; the last takes half of the epochs, or all that remain.
+        inertia: a, the decay of the averaged predictions.
+        consistency: lambda, weight of the consistency loss.
+        decay: largest decay of the teacher's weights.
+        restart: start every round with a fresh network; otherwise the network trains on.
 
     Raises:
         BadInput: an option outside its range.
@@ -175,7 +188,7 @@ def self_ensembling(
 
 
 def early_epochs(epochs: int, rounds: int) -> int:
-    """Epochs of each round but the last: an equal share of half of the epochs.
+    """Epochs of every round except the last: an equal share of half of the epochs.
 
     Example:
         `early_epochs(20, 3)` is 5.

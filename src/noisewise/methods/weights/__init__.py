@@ -1,1 +1,1 @@
-"""Methods at the weight station: which rows count, and how much."""
+"""Methods that weigh rows, at the weight station."""

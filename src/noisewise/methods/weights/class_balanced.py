@@ -2,8 +2,8 @@
 
     E_n = (1 - beta^n) / (1 - beta),    v = 1 / E_n of the row's class
 
-n is the number of rows with the given label. beta = 0 weighs all rows alike, beta -> 1 by the inverse of n. The weights
-have mean one over the rows of the training split; the paper makes those of the classes sum to their number.
+n is the number of rows with the given label. beta = 0 gives all rows the same weight, beta -> 1 a weight of 1 / n. The
+weights have mean one over the rows of the training split; in the paper those of the classes sum to K.
 """
 
 from __future__ import annotations
@@ -19,15 +19,24 @@ from noisewise.training.method import Card, Method, Task
 
 
 def class_balanced_weights(counts: Tensor, beta: float) -> Tensor:
-    """(K,) weights by the inverse effective number of (K,) counts, with mean one over the rows; zero without rows."""
+    """Weights by the inverse effective number of rows.
+
+    Args:
+        counts: (K,) number of rows per class.
+        beta: see `ClassBalanced`.
+
+    Returns:
+        (K,) weights with mean one over the rows; zero for a class without rows.
+    """
     n = counts.double()
+    # expm1 is exact where beta^n is close to one, as it is for rare classes.
     effective = -torch.expm1(n * math.log(beta)) if beta else torch.ones_like(n)
     v = torch.where(n > 0, 1 / effective, 0.0)
     return v * n.sum() / (v * n).sum()
 
 
 class ClassBalanced(Method):
-    """Weight station: rows of rare classes count more.
+    """Weight station: rows of rare classes get larger weights.
 
     Args:
         beta: in [0, 1); the paper tries 0.9, 0.99, 0.999 and 0.9999.
@@ -38,8 +47,8 @@ class ClassBalanced(Method):
 
     card = Card(
         "class-balanced",
-        "Rows of rare classes count more, by the inverse of the effective number of rows of their class. For uneven "
-        "classes; wrong labels are not told from right ones.",
+        "Rows of rare classes get larger weights, by the inverse of the effective number of rows of their class. It "
+        "addresses class imbalance, not wrong labels.",
         "Cui, Jia, Lin, Song and Belongie, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019",
         2019,
         "v = (1 - beta) / (1 - beta^n)",

@@ -3,12 +3,12 @@
     L = l(f, y) - beta E_q[l(f, Y)],    q the frequencies of the given labels among the rows kept so far
     v = 1[l(f, y) <= alpha],            alpha = mean over all classes k of l(f, k)
 
-The second part of the loss rewards sure predictions, and so undoes the pull that symmetric noise has on average. The
-sieve asks no noise rate: it keeps rows whose label is likelier than a guess. As in the authors' code beta is zero at
-first, then rises linearly, and the sieve starts when sureness has set in, as shares of the training; both come later
-here than there (their schedule is the preset), since a network without normalisation collapses otherwise. They divide
-the learning rate by 1 + beta; here the loss is. In E and alpha, l is -log(p + 1e-8), which bounds the reward. Their
-second phase, consistency training on the rows that were sieved out, is not part of this method.
+The second part of the loss rewards confident predictions, which cancels the average effect of symmetric noise. The
+sieve needs no noise rate: it keeps rows whose label is likelier than a guess. As in the authors' code beta is zero at
+first, then rises linearly, and the sieve starts once predictions are confident. Both start later here than there (their
+schedule is the preset), since a network without normalisation collapses otherwise. They divide the learning rate by
+1 + beta; here the loss is divided. In E and alpha, l is -log(p + 1e-8), which bounds the reward. Their second phase,
+consistency training on the rows that were sieved out, is not part of this method.
 """
 
 from __future__ import annotations
@@ -30,7 +30,17 @@ def class_losses(logits: Tensor) -> Tensor:
 
 
 def confidence_regularised(logits: Tensor, targets: Tensor, prior: Tensor, beta: float) -> Tensor:
-    """(..., B) losses l(f, y) - beta sum_k q_k l(f, k), with q = `prior` (..., 1, K) and target distributions."""
+    """Cross entropy minus the confidence term, l(f, y) - beta sum_k q_k l(f, k).
+
+    Args:
+        logits: (..., B, K).
+        targets: (..., B, K) distributions.
+        prior: (..., 1, K) class frequencies q.
+        beta: weight of the confidence term.
+
+    Returns:
+        (..., B) losses.
+    """
     return cross_entropy(logits, targets) - beta * (prior * class_losses(logits)).sum(dim=-1)
 
 
@@ -40,12 +50,13 @@ def sieve(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 class CORES2(Method):
-    """Loss and weight stations; remembers which rows the sieve kept.
+    """Loss and weight stations: confidence regularisation and a sample sieve. Remembers which rows the sieve kept.
 
     Args:
-        beta: in the end (the paper: 2).
-        warm: share of the training with beta = 0. full: share after which beta has risen.
-        start: share after which rows are sieved.
+        beta: final weight of the confidence term (the paper: 2).
+        warm: share of the training with beta = 0.
+        full: share of the training after which beta is at its final value.
+        start: share of the training after which rows are sieved.
 
     Raises:
         BadInput: an option outside its range.
@@ -53,14 +64,15 @@ class CORES2(Method):
 
     card = Card(
         "cores2",
-        "Reward sure predictions, and sieve out rows whose label is less likely than a guess. No noise rate is needed.",
+        "Reward confident predictions, and sieve out rows whose label is less likely than a guess. No noise rate is "
+        "needed.",
         "Cheng, Zhu, Li, Gong, Sun and Liu, Learning with Instance-Dependent Label Noise: A Sample Sieve Approach, "
         "ICLR 2021",
         2021,
         "L = v (l(f, y) - beta E_q[l(f, Y)]),  v = 1[l(f, y) <= mean_k l(f, k)]",
         departures="the loss is divided by 1 + beta instead of the learning rate; no second phase on the rows that "
-        "were sieved out. Measured on Fashion-MNIST with LeNet: under symmetric noise of .8 the sieve follows the "
-        "network's own drift and ends at chance; with start=1, without the sieve, it ends at 66 %",
+        "were sieved out. Measured on Fashion-MNIST with LeNet: under 80 % symmetric noise the sieve reinforces "
+        "the network's own errors and training ends at chance; without the sieve (start=1) it ends at 66 %",
     )
     memory: Tensor
     kept: Tensor
@@ -82,7 +94,7 @@ class CORES2(Method):
         self._count()
 
     def beta_at(self, progress: float) -> float:
-        """The weight of the confidence term when the share `progress` of the training is done."""
+        """Weight of the confidence term after the share `progress` of the training."""
         risen = (progress - self.warm) / max(self.full - self.warm, 1e-9)
         return self.beta * min(max(risen, 0.0), 1.0)
 

@@ -1,8 +1,8 @@
-"""What the curricula share: a weight from a row's loss and a threshold that follows the losses.
+"""Shared by the weights family: weights from the losses and a running threshold, and their normalisation.
 
-The threshold is the running average of a percentile of the batch losses, as in MentorNet (Jiang et al., ICML 2018). Its
-share of rows is stated, or one minus the stated or estimated noise rate. The weights are divided by their mean over
-the batch, so that the step does not shrink with the share that counts.
+The threshold is the running average of a percentile of the batch losses, as in MentorNet (Jiang et al., ICML 2018). The
+percentile is an option, or one minus the stated or estimated noise rate. The weights are divided by their mean over
+the batch, so that the size of the step does not depend on how many rows count.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def mean_one(weights: Tensor) -> Tensor:
 
 
 class Curriculum(Method):
-    """Weight station: `curriculum` says how much a row counts, given its loss and the threshold.
+    """Weight station: the base of methods whose weights depend on the loss and a threshold. They define `curriculum`.
 
     Args:
         method: the name, for messages.
         keep: share of the rows with a loss below the threshold; None is one minus the stated or estimated noise rate.
         burn_in: share of the training in which every row counts.
-        decay: of the running average of the threshold.
+        decay: decay of the running average of the threshold, per step.
 
     Raises:
         BadInput: an option outside its range.
@@ -46,7 +46,7 @@ class Curriculum(Method):
         self.keep, self.burn_in, self.decay = keep, burn_in, decay
 
     def prepare(self, task: Task) -> None:
-        """Allocate the threshold (N, 1), its share of rows and how much every row last counted (rows,)."""
+        """Allocate the threshold (N, 1), the share of rows below it, and the last weight of every row (rows,)."""
         device = task.given.device
         stated = self.keep if self.keep is not None else 1 - (task.noise_rate or 0.0)
         self.estimates = self.keep is None and task.noise_rate is None
@@ -55,11 +55,11 @@ class Curriculum(Method):
         self.register_buffer("kept", torch.ones(task.rows, device=device))
 
     def curriculum(self, batch: Batch) -> Tensor:
-        """(N, B) in [0, 1]: how much every row counts, given the losses and `self.threshold` (N, 1). Pure."""
+        """(N, B) weights in [0, 1] from the losses and `self.threshold` (N, 1). Pure."""
         raise NotImplementedError
 
     def counts(self, batch: Batch) -> Tensor:
-        """(N, B) the curriculum; ones during the burn-in and before the first threshold."""
+        """(N, B) the weights of the curriculum; ones during the burn-in and before the first threshold."""
         ones = torch.ones_like(batch.losses)
         if batch.clock.progress < self.burn_in:
             return ones

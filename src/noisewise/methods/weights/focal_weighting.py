@@ -2,9 +2,9 @@
 
     v = (1 - e^-l)^gamma
 
-For cross entropy e^-l is the probability of the given label, and v the factor of focal loss, held constant here. As a
-weight it goes with any other loss, and is divided by its mean over the batch, which focal loss is not. Wrong labels are
-hard rows and count most, so it is for rare classes, not for noise.
+For cross entropy e^-l is the probability of the given label, and v the factor of focal loss. Here it is detached from
+the gradient, can be combined with any loss, and is divided by its mean over the batch. Rows with wrong labels have
+large losses and get the largest weights, so it is for rare classes, not for noise.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from noisewise.training.method import Card, Method
 
 
 def focal_weights(losses: Tensor, gamma: float) -> Tensor:
-    """(1 - e^-l)^gamma of losses of any shape; a negative loss counts as zero."""
+    """(1 - e^-l)^gamma of losses of any shape; negative losses are treated as zero."""
     return (-torch.expm1(-losses.clamp_min(0))) ** gamma
 
 
 class FocalWeighting(Method):
-    """Weight station: rows count more the larger their loss.
+    """Weight station: rows with larger losses get larger weights.
 
     Args:
-        gamma: how much more; 0 weighs all alike.
+        gamma: exponent; 0 gives all rows the same weight.
 
     Raises:
         BadInput: gamma outside [0, 20].
@@ -35,12 +35,12 @@ class FocalWeighting(Method):
 
     card = Card(
         "focal-weighting",
-        "Rows that fit already count less, by a weight from their loss alone. It goes with any loss, and like focal "
-        "loss is made for rare classes.",
+        "Rows that are already fitted get smaller weights. It can be combined with any loss, and like focal loss is "
+        "meant for rare classes.",
         "Lin, Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, ICCV 2017",
         2017,
         "v = (1 - e^-l)^gamma",
-        departures="held constant for the gradient; weights have mean one; no class weight alpha",
+        departures="detached from the gradient; weights have mean one; no class weight alpha",
     )
 
     def __init__(self, gamma: float = 2.0) -> None:

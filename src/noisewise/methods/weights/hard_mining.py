@@ -2,9 +2,9 @@
 
     v = 1 if l >= lambda else 0,    the maximiser of v l - lambda v over [0, 1]
 
-The opposite of self-paced learning: wrong labels are hard rows, so it is for rare classes, not for noise. Lambda is a
-running percentile of the losses in place of a number of rows per batch. For two classes of which one is rare, its rows
-always count when `positive` names it.
+The opposite of self-paced learning. Rows with wrong labels have large losses, so it is for rare classes, not for noise.
+Lambda is a running percentile of the losses in place of a number of rows per batch. Where one of two classes is rare,
+`positive` keeps all of its rows.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def hard_mining_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
 
 
 class HardMining(Curriculum):
-    """Weight station: only rows with a loss above a running percentile count.
+    """Weight station: keep only rows with a loss above a running percentile.
 
     Args:
-        keep: share of the rows that counts.
-        positive: number of a class whose rows always count; None for no such class.
+        keep: share of the rows to keep.
+        positive: a class whose rows are always kept, as a number from 0; None for none.
         burn_in: share of the training in which every row counts.
-        decay: of the running average of the threshold.
+        decay: decay of the running average of the threshold.
 
     Raises:
         BadInput: an option outside its range, or a class that does not exist.
@@ -38,7 +38,8 @@ class HardMining(Curriculum):
 
     card = Card(
         "hard-mining",
-        "Train on the hard rows only, those with a large loss. Made for rare classes; wrong labels are hard rows too.",
+        "Train only on hard rows, those with large losses. It is meant for rare classes; rows with wrong labels are "
+        "hard too.",
         "Shrivastava, Gupta and Girshick, Training Region-based Object Detectors with Online Hard Example Mining, "
         "CVPR 2016",
         2016,
@@ -55,7 +56,7 @@ class HardMining(Curriculum):
         self.easy, self.positive = 1 - keep, positive
 
     def prepare(self, task: Task) -> None:
-        """Allocate what a curriculum has.
+        """Allocate the memory of a curriculum.
 
         Raises:
             BadInput: there is no class `positive`.
@@ -70,4 +71,4 @@ class HardMining(Curriculum):
         return v if self.positive is None else torch.maximum(v, batch.y[..., self.positive].to(v.dtype))
 
     def selection(self) -> None:
-        """Nothing: hard is not clean."""
+        """None: a hard row is not a clean one."""

@@ -2,9 +2,9 @@
 
     v = 1 if l <= l2,    0 if l >= l1,    else zeta (1 / l - 1 / l1),    zeta = l1 l2 / (l1 - l2)
 
-This is the minimiser of v l - zeta log(v + zeta / l1) over [0, 1]: easy rows count fully, hard ones not at all, and
-those between by the inverse of their loss. l1 is a running percentile of the losses, as for `self-paced`, and l2 a
-fixed part of it. The weights have mean one over the batch. As for `linear-weighting` the burn-in is long.
+This is the minimiser of v l - zeta log(v + zeta / l1) over [0, 1]. Easy rows have weight one, hard rows zero, and rows
+in between a weight by the inverse of their loss. l1 is a running percentile of the losses, as for `self-paced`, and l2
+a fixed fraction of it. The weights have mean one over the batch. The burn-in is as long as for `linear-weighting`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,25 @@ from noisewise.training.method import Card
 
 
 def mixture_weights(losses: Tensor, threshold: Tensor | float, full: float) -> Tensor:
-    """(N, B) weights: one up to `full` x threshold, zero from the threshold (N, 1) on, `full` in (0, 1)."""
+    """(N, B) weights: one up to `full` times the threshold, zero from the threshold on.
+
+    Args:
+        losses: (N, B).
+        threshold: (N, 1) or a number.
+        full: fraction in (0, 1).
+    """
     between = full / (1 - full) * (threshold / losses.clamp_min(torch.finfo(losses.dtype).tiny) - 1)
     return between.clamp(0, 1)
 
 
 class MixtureWeighting(Curriculum):
-    """Weight station: easy rows count fully, hard ones not at all, those between by the inverse of their loss.
+    """Weight station: weight one for easy rows, zero for hard ones, by the inverse loss in between.
 
     Args:
-        keep: share of the rows that counts; None keeps one minus the stated or estimated noise rate.
-        full: part of the threshold up to which rows count fully.
+        keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
+        full: fraction of the threshold up to which rows have weight one.
         burn_in: share of the training in which every row counts.
-        decay: of the running average of the threshold.
+        decay: decay of the running average of the threshold.
 
     Raises:
         BadInput: an option outside its range.
@@ -39,12 +45,12 @@ class MixtureWeighting(Curriculum):
 
     card = Card(
         "mixture-weighting",
-        "Easy rows count fully and hard ones not at all. Those between count by the inverse of their loss.",
+        "Easy rows have weight one and hard rows weight zero. In between the weight follows the inverse of the loss.",
         "Jiang, Meng, Mitamura and Hauptmann, Easy Samples First: Self-paced Reranking for Zero-Example Multimedia "
         "Search, ACM Multimedia 2014",
         2014,
         "v = clip(zeta (1 / l - 1 / l1), 0, 1),  zeta = l1 l2 / (l1 - l2)",
-        departures="l1 is a running percentile instead of a value that anneals; weights have mean one",
+        departures="l1 is a running percentile instead of an annealed value; weights have mean one",
     )
 
     def __init__(self, keep: float | None = None, full: float = 0.5, burn_in: float = 0.4, decay: float = 0.9) -> None:

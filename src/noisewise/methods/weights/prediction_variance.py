@@ -2,10 +2,10 @@
 
     s = sqrt(Var(H) + Var(H)^2 / (|H| - 1)),    v = (s + eps) / z,    z so that v has mean one over the rows
 
-H is the history of the probabilities of the given label that the network gave a row, one per epoch. Rows it is unsure
-of count more than those that are right or wrong for good. Var is the unbiased variance, kept as running moments by
-Welford's algorithm: three numbers per row however long the history. eps is the mean of s, so that no row counts less
-than half. A row with fewer than two observations has weight one.
+H is the history of a row's predicted probabilities of the given label, one per epoch. Rows whose prediction varies get
+larger weights than those that are consistently right or wrong. Var is the unbiased variance, kept as running moments by
+Welford's algorithm: three numbers per row for any length of history. eps is the mean of s, so that every weight is at
+least 1/2. A row with fewer than two observations has weight one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,15 @@ from noisewise.training.method import Card, EpochEnd, Method, Task
 
 
 def variance_weights(variance: Tensor, count: Tensor, smooth: float) -> Tensor:
-    """(..., n) weights with mean one from variances (..., n) of `count` > 1 observations; ones where none varies.
+    """Weights from the variances of predictions, with mean one.
 
-    `smooth` times the mean of s is the eps above.
+    Args:
+        variance: (..., n).
+        count: (..., n) number of observations, above 1.
+        smooth: eps, as a multiple of the mean of s.
+
+    Returns:
+        (..., n) weights; ones where no row varies.
     """
     s = (variance + variance**2 / (count - 1)).sqrt()
     mean = s.mean(dim=-1, keepdim=True)
@@ -30,11 +36,11 @@ def variance_weights(variance: Tensor, count: Tensor, smooth: float) -> Tensor:
 
 
 class PredictionVariance(Method):
-    """Weight station with running moments per row.
+    """Weight station: rows whose prediction varies get larger weights. Remembers running moments per row.
 
     Args:
-        burn_in: share of the training in which all rows weigh one.
-        smooth: eps, in means of s.
+        burn_in: share of the training in which all rows have weight one.
+        smooth: eps, as a multiple of the mean of s.
 
     Raises:
         BadInput: an option outside its range.
@@ -42,8 +48,8 @@ class PredictionVariance(Method):
 
     card = Card(
         "prediction-variance",
-        "Rows whose prediction still varies from epoch to epoch count more. Easy rows and rows that the network never "
-        "believes count less.",
+        "Rows whose prediction varies between epochs get larger weights than easy rows and rows that the network never "
+        "fits.",
         "Chang, Learned-Miller and McCallum, Active Bias: Training More Accurate Neural Networks by Emphasizing High "
         "Variance Samples, NeurIPS 2017",
         2017,
@@ -63,7 +69,7 @@ class PredictionVariance(Method):
         self.burn_in, self.smooth = burn_in, smooth
 
     def prepare(self, task: Task) -> None:
-        """Allocate number, mean and summed squared deviations of the observations, and the weights, (N, rows) each."""
+        """Allocate count, mean and sum of squared deviations of the observations, and the weights, (N, rows) each."""
         for name in ("count", "mean", "squares"):
             self.register_buffer(name, torch.zeros(task.networks, task.rows, device=task.given.device))
         self.register_buffer("weights", torch.ones(task.networks, task.rows, device=task.given.device))
@@ -74,6 +80,7 @@ class PredictionVariance(Method):
         return batch.w * self.weights[:, batch.rows]
 
     def observe(self, batch: Batch) -> None:
+        """Update the moments by Welford's algorithm."""
         p = (batch.scores.softmax(dim=-1) * batch.y).sum(dim=-1).to(self.mean.dtype)
         at = batch.rows
         count = self.count[:, at] + 1

@@ -2,10 +2,10 @@
 
     v = 1 if l <= lambda else 0,    the minimiser of v l - lambda v over [0, 1]
 
-A fixed lambda drops everything early, so lambda is the running average of a percentile of the batch losses, as in
-MentorNet's self-paced curriculum (Jiang et al., ICML 2018): the `keep` easiest share counts. Weights are divided by
-their mean over the batch, so that the step does not shrink with the share that is kept. A class that is not learned
-when rows begin to be dropped is lost, and where many are dropped early the whole network, so that the burn-in is long.
+A fixed lambda drops all rows early in training. Lambda is therefore the running average of a percentile of the batch
+losses, as in MentorNet's self-paced curriculum (Jiang et al., ICML 2018). Weights are divided by their mean over the
+batch, so that the size of the step does not depend on how many rows are kept. A class that is not learned when rows
+start to be dropped is lost, and if many are dropped early training fails, so the burn-in is long.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def self_paced_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
 
 
 class SelfPaced(Curriculum):
-    """Weight station: rows with a loss above a running percentile do not count.
+    """Weight station: keep only rows with a loss below a running percentile.
 
     Args:
-        keep: share of the rows that counts; None keeps one minus the stated or estimated noise rate.
+        keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
         burn_in: share of the training in which every row counts.
-        decay: of the running average of the threshold.
+        decay: decay of the running average of the threshold.
 
     Raises:
         BadInput: an option outside its range.
@@ -36,12 +36,11 @@ class SelfPaced(Curriculum):
 
     card = Card(
         "self-paced",
-        "Train on the easy rows only, those with a small loss. The threshold follows a percentile of the losses.",
+        "Train only on easy rows, those with small losses. The threshold follows a percentile of the losses.",
         "Kumar, Packer and Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010",
         2010,
         "v = 1[l <= lambda]",
-        departures="lambda is a running percentile (MentorNet) instead of a fixed value that anneals; weights "
-        "have mean one",
+        departures="lambda is a running percentile (MentorNet) instead of an annealed value; weights have mean one",
     )
 
     def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
