@@ -217,7 +217,7 @@ def test_networks_on_the_axis_do_not_mix():
 
 @pytest.mark.parametrize("name", ["meta-weight-net", "learned-loss", "learned-transition", "l2rw"])
 def test_an_unknown_order_is_refused(name):
-    with pytest.raises(BadInput, match="order='second' is not one of exact, first, last-layer"):
+    with pytest.raises(BadInput, match="order='second' must be one of exact, first, last-layer"):
         build(f"{name}:order=second")
 
 
@@ -251,7 +251,7 @@ def test_hyper_parameters_start_at_known_good_values():
     for base, values in expected.items():
         found = scene.prepared(LearnedLoss(base), 1).parts[0].values
         assert [value.item() for value in found] == pytest.approx(values, abs=2e-3)
-    with pytest.raises(BadInput, match="base='mae' is not one of gce, sce"):
+    with pytest.raises(BadInput, match="base='mae' must be one of gce, sce"):
         LearnedLoss("mae")
 
 
@@ -373,10 +373,10 @@ def test_the_multiplier_stays_within_its_bound():
 @pytest.mark.parametrize(
     "spec, words",
     [
-        ("hypergradient:learn=momentum", "learn='momentum' is not one of lr, weight-decay, both"),
-        ("hypergradient:on=test", "on='test' is not one of training, trusted"),
+        ("hypergradient:learn=momentum", "learn='momentum' must be one of lr, weight-decay, both"),
+        ("hypergradient:on=test", "on='test' must be one of training, trusted"),
         ("hypergradient:learn=both,on=training", "learn='both' needs on='trusted'"),
-        ("hypergradient:rule=newton", "rule='newton' is not one of multiplicative, additive"),
+        ("hypergradient:rule=newton", "rule='newton' must be one of multiplicative, additive"),
         ("hypergradient:rate=1", "rate=1 must lie between"),
     ],
 )

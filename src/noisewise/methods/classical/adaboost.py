@@ -20,8 +20,8 @@ import torch
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
-from noisewise.methods.checks import within
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.models.trees import BoostedTrees, tree_tensors
 from noisewise.training.method import Card
@@ -75,7 +75,7 @@ def boosted(
     return tree_tensors(trees, ensemble.classes_, ensemble.estimator_weights_[: len(trees)], classes)
 
 
-@recipe(CARD)
+@recipe(CARD, {"rounds": whole(1, 100_000), "depth": whole(1, 1000), "shrinkage": between(1e-6, 100)})
 def adaboost(training: Training, rounds: int = 100, depth: int = 4, shrinkage: float = 1.0) -> None:
     """SAMME on decision trees.
 
@@ -86,13 +86,10 @@ def adaboost(training: Training, rounds: int = 100, depth: int = 4, shrinkage: f
         shrinkage: factor of the weight of every tree.
 
     Raises:
-        BadInput: an option outside its range; rows of a single class.
+        BadInput: rows of a single class.
     """
-    within("adaboost", "rounds", rounds, 1, 100_000)
-    within("adaboost", "depth", depth, 1, 1000)
-    within("adaboost", "shrinkage", shrinkage, 1e-6, 100)
     epochs = training.config.epochs
-    settings = {"rounds": max(int(rounds), epochs), "depth": int(depth), "shrinkage": float(shrinkage)}
+    settings = {"rounds": max(rounds, epochs), "depth": depth, "shrinkage": float(shrinkage)}
     seconds, tensors = training.memoize("trees", lambda: _timed(training, settings))
     nets = training.networks([BoostedTrees(**tensors)], "fp32")
     learner, method, trees = training.add_learner("main", nets), CrossEntropy(), len(tensors["alphas"])

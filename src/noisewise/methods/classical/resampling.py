@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noisewise.bounds import one_of
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.auxiliary import join
@@ -101,7 +102,7 @@ def drawn(labels: np.ndarray, kind: Literal["over", "under"], seed: int) -> np.n
     return np.asarray(sampler.sample_indices_)
 
 
-@recipe(CARD)
+@recipe(CARD, {"kind": one_of("over", "under")})
 def resampling(training: Training, kind: Literal["over", "under"] = "over") -> None:
     """Random over- or under-sampling.
 
@@ -110,10 +111,8 @@ def resampling(training: Training, kind: Literal["over", "under"] = "over") -> N
         kind: "over" repeats rows of rare classes, "under" leaves out rows of frequent ones.
 
     Raises:
-        BadInput: an option outside its range; imbalanced-learn is not installed.
+        BadInput: imbalanced-learn is not installed.
     """
-    if kind not in ("over", "under"):
-        raise BadInput(f"resampling: kind={kind!r} must be over or under")
     seed, labels = training.config.seed, training.data.given
     if kind == "over":
         repeated = drawn(labels, kind, seed)[len(labels) :]

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from noisewise.bounds import one_of, whole
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.methods.checks import within
 from noisewise.methods.classical.resampling import imbalanced, train_joined
 from noisewise.training.method import Card
 from noisewise.training.recipe import recipe
@@ -86,7 +86,7 @@ def _sampler(kind: Kind, neighbours: int, strategy: dict[int, int], seed: int) -
     return getattr(imbalanced("over_sampling"), _SAMPLERS[kind])(**options)
 
 
-@recipe(CARD)
+@recipe(CARD, {"kind": one_of(*_SAMPLERS), "neighbours": whole(1, 10_000)})
 def smote(training: Training, kind: Kind = "smote", neighbours: int = 5) -> None:
     """SMOTE, Borderline-SMOTE or ADASYN.
 
@@ -96,12 +96,9 @@ def smote(training: Training, kind: Kind = "smote", neighbours: int = 5) -> None
         neighbours: k; in a smaller class all rows are neighbours.
 
     Raises:
-        BadInput: an option outside its range; no row can be made; imbalanced-learn is not installed.
+        BadInput: no row can be made; imbalanced-learn is not installed.
     """
-    if kind not in _SAMPLERS:
-        raise BadInput(f"smote: kind={kind!r} must be {', '.join(_SAMPLERS)}")
-    within("smote", "neighbours", neighbours, 1, 10_000)
-    x, y = training.memoize("synthetic", lambda: _made(training, kind, int(neighbours)))
+    x, y = training.memoize("synthetic", lambda: _made(training, kind, neighbours))
     data = training.data
     rows = Dataset(x.numpy().reshape(-1, *data.shape), y.numpy(), data.classes, data.kind, name="synthetic")
     train_joined(training, "synthetic", rows, known=False)

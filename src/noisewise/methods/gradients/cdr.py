@@ -16,8 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noisewise.bounds import between, one_of, whole
 from noisewise.errors import BadInput
-from noisewise.methods.checks import within
 from noisewise.methods.gradients.criticality import (
     CRITERIA,
     critical_mask,
@@ -67,7 +67,7 @@ class CDR(Method):
             first 10,000 entries set the threshold, and about 100 sqrt(m) (1 - tau) entries are kept.
 
     Raises:
-        BadInput: an option outside its range; two of `sampled`, `compat_kth` and `compat_supplement`.
+        BadInput: two of `sampled`, `compat_kth` and `compat_supplement`.
     """
 
     card = Card(
@@ -82,6 +82,14 @@ class CDR(Method):
         "that moves BatchNorm twice is left out; the strict rule of a practitioner's note as `compat_kth`, its "
         "supplement's as `compat_supplement`",
     )
+    bounds = {
+        "tau": between(0, 0.9999) | None,
+        "ordering": one_of("global", "tensor"),
+        "l1": between(0, 1),
+        "decay": one_of("sign", "proximal"),
+        "criterion": one_of(*CRITERIA),
+        "sampled": whole(1, 2**31) | None,
+    }
 
     share: Tensor
     seed: Tensor
@@ -99,13 +107,6 @@ class CDR(Method):
         compat_supplement: bool = False,
     ) -> None:
         super().__init__()
-        within("cdr", "tau", tau, 0, 0.9999)
-        within("cdr", "l1", l1, 0, 1)
-        within("cdr", "sampled", sampled, 1, 2**31)
-        choices = {"ordering": ("global", "tensor"), "decay": ("sign", "proximal"), "criterion": CRITERIA}
-        for (name, known), value in zip(choices.items(), (ordering, decay, criterion), strict=True):
-            if value not in known:
-                raise BadInput(f"cdr: {name}={value!r} is not one of {', '.join(known)}")
         ways = {"sampled": sampled is not None, "compat_kth": compat_kth, "compat_supplement": compat_supplement}
         asked = [name for name, given in ways.items() if given]
         if len(asked) > 1:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import seeded
 from noisewise.training.method import Card, Gradients, Method, Regrad, Task
@@ -35,9 +35,6 @@ class GradientNoise(Method):
         eta: variance at the first step. The paper's 0.01, 0.3 or 1, with clipped gradients, cost accuracy in short
             trainings.
         gamma: exponent of the decay of the variance (the paper: 0.55).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -51,12 +48,11 @@ class GradientNoise(Method):
         departures="eta is a tenth of the paper's smallest; its clipping of the gradient is the training's "
         "`clip_norm`, and comes after the noise",
     )
+    bounds = {"eta": between(0, 100), "gamma": between(0, 10)}
     seed: Tensor
 
     def __init__(self, eta: float = 0.001, gamma: float = 0.55) -> None:
         super().__init__()
-        within("gradient-noise", "eta", eta, 0, 100)
-        within("gradient-noise", "gamma", gamma, 0, 10)
         self.eta, self.gamma = eta, gamma
 
     def prepare(self, task: Task) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.method import Card, Gradients, Method, Regrad, Task
@@ -33,9 +33,6 @@ class PerturbedGD(Method):
         rho: radius in the first stage, relative to the norm of each parameter tensor.
         stages: number of stages of equal length; the last has no noise.
         ratio: factor of the radius from stage to stage (the paper: 0.4).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -51,13 +48,11 @@ class PerturbedGD(Method):
         departures="a ball for every parameter tensor, relative to its norm, in place of unit-norm weights with a "
         "projection; the paper proves its theorem for one small network without label noise",
     )
+    bounds = {"rho": between(0, 100), "stages": whole(2, 1000), "ratio": between(0, 1)}
     seed: Tensor
 
     def __init__(self, rho: float = 0.5, stages: int = 5, ratio: float = 0.4) -> None:
         super().__init__()
-        within("perturbed-gd", "rho", rho, 0, 100)
-        within("perturbed-gd", "stages", stages, 2, 1000)
-        within("perturbed-gd", "ratio", ratio, 0, 1)
         self.rho, self.stages, self.ratio = rho, stages, ratio
 
     def prepare(self, task: Task) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Gradients, Method, Regrad
 
@@ -21,9 +21,6 @@ class SAM(Method):
 
     Args:
         rho: radius (the paper: 0.05).
-
-    Raises:
-        BadInput: rho outside [0, 10].
     """
 
     card = Card(
@@ -37,10 +34,10 @@ class SAM(Method):
         forwards=2,
         backwards=2,
     )
+    bounds = {"rho": between(0, 10)}
 
     def __init__(self, rho: float = 0.05) -> None:
         super().__init__()
-        within("sam", "rho", rho, 0, 10)
         self.rho = rho
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 from noisewise.training.networks import Networks
@@ -37,9 +37,6 @@ class Mixup(Method):
 
     Args:
         alpha: parameter of the Beta distribution (the paper: 1 for CIFAR); larger values mix more evenly.
-
-    Raises:
-        BadInput: alpha outside its range.
     """
 
     card = Card(
@@ -52,11 +49,11 @@ class Mixup(Method):
         forwards=2,
         departures="none known; the second forward pass is for the ledger, which records the rows without mixing",
     )
+    bounds = {"alpha": between(1e-3, 1000)}
     mixes_rows = True
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
-        within("mixup", "alpha", alpha, 1e-3, 1e3)
         self.alpha = alpha
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:

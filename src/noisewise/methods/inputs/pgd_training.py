@@ -14,8 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.errors import BadInput
-from noisewise.methods.checks import within
+from noisewise.bounds import between, one_of, whole
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, Method, Task
 from noisewise.training.networks import Networks, eval_forward, stateless_forward
@@ -29,9 +28,6 @@ class PGDTraining(Method):
         step_size: step size of the attack; None takes 2.5 eps / steps.
         steps: steps of the attack (the paper: 40 for MNIST, 7 for CIFAR-10).
         mode: "eval" or "train", the mode of the networks during the attack.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -47,14 +43,15 @@ class PGDTraining(Method):
         departures="by default the attack runs the network in evaluation mode and takes seven steps; the "
         "paper's MNIST setting is eps=0.3, steps=40",
     )
+    bounds = {
+        "eps": between(0, 100),
+        "step_size": between(0, 100) | None,
+        "steps": whole(0, 1000),
+        "mode": one_of("eval", "train"),
+    }
 
     def __init__(self, eps: float = 0.1, step_size: float | None = None, steps: int = 7, mode: str = "eval") -> None:
         super().__init__()
-        within("pgd-training", "eps", eps, 0, 100)
-        within("pgd-training", "step_size", step_size, 0, 100)
-        within("pgd-training", "steps", steps, 0, 1000)
-        if mode not in ("eval", "train"):
-            raise BadInput(f"pgd-training: mode={mode!r} is not one of eval, train")
         self.eps, self.steps, self.mode = eps, steps, mode
         self.step_size = 2.5 * eps / max(steps, 1) if step_size is None else step_size
 

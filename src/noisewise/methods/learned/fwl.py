@@ -28,7 +28,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.models import penultimate
 from noisewise.training.batch import Batch
@@ -170,7 +170,7 @@ def ask_teacher(training: Training, nets: Networks, most: int) -> dict[str, Tens
     return {"labels": labels, "uncertainty": uncertainty}
 
 
-@recipe(CARD)
+@recipe(CARD, {"beta": between(0, 1000), "first": between(0, 1), "most": whole(2, 10_000)})
 def fwl(training: Training, beta: float = 3.0, first: float = 0.5, most: int = 500) -> None:
     """Fidelity-weighted learning.
 
@@ -181,11 +181,8 @@ def fwl(training: Training, beta: float = 3.0, first: float = 0.5, most: int = 5
         most: largest number of trusted rows of one Gaussian process, whose time grows with its cube.
 
     Raises:
-        BadInput: no trusted rows; an option outside its range; a network without a linear layer.
+        BadInput: no trusted rows; a network without a linear layer.
     """
-    within("fwl", "beta", beta, 0, 1000)
-    within("fwl", "first", first, 0, 1)
-    within("fwl", "most", most, 2, 10_000)
     ratio = len(training.split("trusted")) / len(training.rows)
     student, epochs = training.learner(), training.config.epochs
     start = min(max(1, round(first * epochs)), epochs)

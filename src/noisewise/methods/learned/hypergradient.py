@@ -24,15 +24,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noisewise.bounds import between, check, one_of
 from noisewise.errors import BadInput
-from noisewise.methods.checks import within
 from noisewise.training.batch import Batch
 from noisewise.training.meta import TRUSTED, trusted_gradient
 from noisewise.training.method import Card, Gradients, Method, Regrad, Task
 from noisewise.training.networks import Networks
 
-LEARN = ("lr", "weight-decay", "both")
-RULES = ("multiplicative", "additive")
 _TINY = 1e-30
 
 
@@ -58,7 +56,7 @@ class Hypergradient(Method):
         decay: initial d; it stays in [decay / 100, 100 decay].
 
     Raises:
-        BadInput: an option outside its range; a weight decay to be learned on the training loss.
+        BadInput: a weight decay to be learned on the training loss.
     """
 
     card = Card(
@@ -72,6 +70,13 @@ class Hypergradient(Method):
         departures="it multiplies the schedule's learning rate, within bounds; the multiplicative rule is the default; "
         "the step is the optimiser's, momentum included; weight decay and trusted rows are extensions",
     )
+    bounds = {
+        "learn": one_of("lr", "weight-decay", "both"),
+        "on": one_of("training", TRUSTED) | None,
+        "rule": one_of("multiplicative", "additive"),
+        "bound": between(1, 1e6),
+        "decay": between(1e-12, 1),
+    }
     multiplier: Tensor
     decay: Tensor
     last_lr: Tensor
@@ -86,17 +91,7 @@ class Hypergradient(Method):
         decay: float = 5e-4,
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("learn", learn, LEARN),
-            ("on", on, (None, "training", TRUSTED)),
-            ("rule", rule, RULES),
-        ):
-            if value not in known:
-                legal = ", ".join(option for option in known if option)
-                raise BadInput(f"hypergradient: {name}={value!r} is not one of {legal}")
-        within("hypergradient", "rate", rate, 0, 0.5 if rule == "multiplicative" else 1e9)
-        within("hypergradient", "bound", bound, 1, 1e6)
-        within("hypergradient", "decay", decay, 1e-12, 1)
+        check("hypergradient", "rate", rate, between(0, 0.5 if rule == "multiplicative" else 1e9))
         if learn != "lr" and on == "training":
             raise BadInput(f"hypergradient: learn={learn!r} needs on='trusted'")
         self.learns_lr, self.learns_decay = learn != "weight-decay", learn != "lr"

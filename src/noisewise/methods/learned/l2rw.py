@@ -20,7 +20,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.meta import LookAhead
 from noisewise.training.method import Card
@@ -51,9 +51,6 @@ class L2RW(LookAhead):
     Args:
         cap: largest weight of a row, where weights have mean one before the cap; None for no limit (the paper).
         order: "exact" or "first", which are equal here, or "last-layer".
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -71,10 +68,10 @@ class L2RW(LookAhead):
         "weights are clipped at twice their mean, because otherwise few rows get nearly all the weight and training "
         "can collapse (the paper: cap=none)",
     )
+    bounds = {"cap": between(1, 1e9) | None}
 
     def __init__(self, cap: float | None = 2.0, order: str = "exact") -> None:
         super().__init__(order=order)
-        within("l2rw", "cap", cap, 1, 1e9)
         self.cap = cap
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:

@@ -27,8 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from noisewise.errors import BadInput
-from noisewise.methods.checks import within
+from noisewise.bounds import between, one_of
 from noisewise.methods.losses.bi_tempered import bi_tempered_loss, tempered_log_softmax
 from noisewise.methods.losses.gce import generalized_cross_entropy
 from noisewise.methods.losses.poly_soft import poly_soft_loss
@@ -146,15 +145,10 @@ class LearnedLoss(Learned):
         base: "gce", "sce", "bi-tempered" or "poly-soft".
         lr: learning rate of the unconstrained parameters.
         order: form of the meta-gradient, "exact", "first" or "last-layer".
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = CARD
+    bounds = {"base": one_of(*BASES), "lr": between(0, 10)}
 
     def __init__(self, base: str = "gce", lr: float = 0.01, order: str = "exact") -> None:
-        if base not in BASES:
-            raise BadInput(f"learned-loss: base={base!r} is not one of {', '.join(BASES)}")
-        within("learned-loss", "lr", lr, 0, 10)
         super().__init__([AdaptiveLoss(base)], lr=lr, order=order)

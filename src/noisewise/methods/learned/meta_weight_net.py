@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from noisewise.methods.checks import within
+from noisewise.bounds import at_least, between, whole
 from noisewise.training.batch import Batch
 from noisewise.training.meta import Learned
 from noisewise.training.method import Card, Method, Task
@@ -72,12 +72,10 @@ class MetaWeightNet(Learned):
         weight_decay: weight decay of V's Adam (the paper: 1e-4).
         normalise: divide the weights by their mean over the batch.
         order: form of the meta-gradient, "exact", "first" or "last-layer".
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = CARD
+    bounds = {"hidden": whole(1, 100_000), "lr": between(0, 10), "weight_decay": at_least(0)}
 
     def __init__(
         self,
@@ -87,6 +85,4 @@ class MetaWeightNet(Learned):
         normalise: bool = False,
         order: str = "exact",
     ) -> None:
-        within("meta-weight-net", "hidden", hidden, 1, 100_000)
-        within("meta-weight-net", "lr", lr, 0, 10)
         super().__init__([WeightNet(hidden, normalise)], lr=lr, weight_decay=weight_decay, order=order)

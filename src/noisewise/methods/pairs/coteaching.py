@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, EpochEnd, Method, Task
@@ -34,9 +34,6 @@ class CoTeaching(Method):
             after every epoch.
         gradual: T_k, epochs until the share is reached (the paper: 10 of 200); capped at a quarter of the training.
         exponent: c of the schedule min((T / T_k)^c, 1).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -53,15 +50,13 @@ class CoTeaching(Method):
         departures="no second division by the number of picks; the paper's T_k of 10 epochs is capped at a "
         "quarter of the training",
     )
+    bounds = {"rate": between(0, 0.99) | None, "gradual": whole(1, 10_000), "exponent": between(0.01, 100)}
     networks = 2
     tau: Tensor
     picked: Tensor
 
     def __init__(self, rate: float | None = None, gradual: int = 10, exponent: float = 1.0) -> None:
         super().__init__()
-        within(self.card.name, "rate", rate, 0, 0.99)
-        within(self.card.name, "gradual", gradual, 1, 10_000)
-        within(self.card.name, "exponent", exponent, 0.01, 100)
         self.rate, self.gradual, self.exponent = rate, gradual, exponent
 
     def prepare(self, task: Task) -> None:

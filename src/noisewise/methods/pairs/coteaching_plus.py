@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
 from noisewise.methods.pairs.decoupling import disagreement
 from noisewise.training.batch import Batch
@@ -33,9 +33,6 @@ class CoTeachingPlus(CoTeaching):
         warmup: share of the training that is plain co-teaching (the authors: none of 200 epochs on MNIST, 20 on
             CIFAR-10, 100 on Tiny-ImageNet).
         least: the smallest share of the batch that the mean is taken over.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -51,6 +48,7 @@ class CoTeachingPlus(CoTeaching):
         departures="no second softmax and no second division by the number of picks; the warm-up is half of the "
         "training; the mean is over at least a tenth of the batch",
     )
+    bounds = {"warmup": between(0, 1), "least": between(1e-6, 1)}
 
     def __init__(
         self,
@@ -61,8 +59,6 @@ class CoTeachingPlus(CoTeaching):
         least: float = 0.1,
     ) -> None:
         super().__init__(rate, gradual, exponent)
-        within("coteaching-plus", "warmup", warmup, 0, 1)
-        within("coteaching-plus", "least", least, 1e-6, 1)
         self.warmup, self.least = warmup, least
 
     def weight(self, batch: Batch) -> Tensor:

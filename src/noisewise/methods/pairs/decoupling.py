@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
 
@@ -28,9 +28,6 @@ class Decoupling(Method):
     Args:
         warmup: share of the training in which every row counts.
         least: the smallest share of the batch that the mean is taken over.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -46,12 +43,11 @@ class Decoupling(Method):
         departures="the warm-up on all rows is a share of the training; the mean is over at least a tenth of the "
         "batch, as in the authors' code",
     )
+    bounds = {"warmup": between(0, 1), "least": between(1e-6, 1)}
     networks = 2
 
     def __init__(self, warmup: float = 0.3, least: float = 0.1) -> None:
         super().__init__()
-        within("decoupling", "warmup", warmup, 0, 1)
-        within("decoupling", "least", least, 1e-6, 1)
         self.warmup, self.least = warmup, least
 
     def weight(self, batch: Batch) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card
@@ -34,9 +34,6 @@ class JoCoR(CoTeaching):
         gradual: T_k, epochs until the share is reached (the paper: 10 of 200); capped at a quarter of the training.
         exponent: exponent of the schedule, as in co-teaching.
         lam: lambda, weight of the divergence (the authors: between 0.5 and 0.9, 0.65 for 80 % noise on CIFAR-10).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -52,10 +49,10 @@ class JoCoR(CoTeaching):
         networks=2,
         departures="the paper's T_k of 10 epochs is capped at a quarter of the training",
     )
+    bounds = {"lam": between(0, 0.9999)}
 
     def __init__(self, rate: float | None = None, gradual: int = 10, exponent: float = 1.0, lam: float = 0.5) -> None:
         super().__init__(rate, gradual, exponent)
-        within("jocor", "lam", lam, 0, 0.9999)
         self.lam = lam
 
     def loss(self, batch: Batch) -> Tensor:

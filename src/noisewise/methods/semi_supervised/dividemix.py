@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.semi_supervised.mixmatch import (
     LABELLED,
     UNLABELLED,
@@ -171,7 +171,16 @@ class DivideMix(Method):
         return (self.clean > self.threshold).float()
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {
+        "lambda_u": between(0, 1e4),
+        "threshold": between(0, 1),
+        "temperature": between(0.01, 10),
+        "alpha": between(1e-3, 1000),
+        "warmup": whole(0, 10_000) | None,
+    },
+)
 def dividemix(
     training: Training,
     lambda_u: float = 25.0,
@@ -191,18 +200,7 @@ def dividemix(
         alpha: parameter of the Beta distribution of mixing.
         warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
         negentropy: penalise confidence during the warm-up (the paper, for asymmetric noise).
-
-    Raises:
-        BadInput: an option outside its range.
     """
-    for name, value, low, high in (
-        ("lambda_u", lambda_u, 0, 1e4),
-        ("threshold", threshold, 0, 1),
-        ("temperature", temperature, 0.01, 10),
-        ("alpha", alpha, 1e-3, 1e3),
-        ("warmup", warmup, 0, 10_000),
-    ):
-        within("dividemix", name, value, low, high)
     epochs = training.config.epochs
     warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
     a, b = training.learner("a"), training.learner("b")

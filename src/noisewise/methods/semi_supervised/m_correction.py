@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from noisewise.errors import BadInput
-from noisewise.methods.checks import within
+from noisewise.bounds import between, one_of
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.beta_mixture import loss_model, noisy_probability
@@ -59,9 +58,6 @@ class MCorrection(Method):
         alpha: parameter of the Beta distribution of mixup.
         reg: weight of the penalty against predicting few classes.
         warmup: share of the training with plain mixup (the paper: 105 of 300 epochs).
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -76,6 +72,12 @@ class MCorrection(Method):
         departures="predictions and the losses for w are computed in evaluation mode; the warm-up is a "
         "share of the training; dynamic mixup (MD-DYR-SH, for 90 % noise) is left out",
     )
+    bounds = {
+        "kind": one_of("hard", "soft"),
+        "alpha": between(1e-3, 1000),
+        "reg": between(0, 1000),
+        "warmup": between(0, 1),
+    }
     mixes_rows = True
     model: Tensor
     clean: Tensor
@@ -85,11 +87,6 @@ class MCorrection(Method):
         self, kind: Literal["hard", "soft"] = "hard", alpha: float = 32.0, reg: float = 1.0, warmup: float = 0.35
     ) -> None:
         super().__init__()
-        if kind not in ("hard", "soft"):
-            raise BadInput(f"m-correction: kind={kind!r} must be hard or soft")
-        within("m-correction", "alpha", alpha, 1e-3, 1e3)
-        within("m-correction", "reg", reg, 0, 1000)
-        within("m-correction", "warmup", warmup, 0, 1)
         self.kind, self.alpha, self.reg, self.warmup = kind, alpha, reg, warmup
 
     def prepare(self, task: Task) -> None:

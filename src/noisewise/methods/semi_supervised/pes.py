@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from noisewise import models
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.semi_supervised.mixmatch import (
     UNLABELLED,
     Views,
@@ -152,7 +152,17 @@ class SemiConfident(Confident):
         return batch.w
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {
+        "first": whole(1, 10_000) | None,
+        "middle": whole(0, 10_000) | None,
+        "last": whole(0, 10_000) | None,
+        "lambda_u": between(0, 1e4),
+        "temperature": between(0.01, 10),
+        "alpha": between(1e-3, 1000),
+    },
+)
 def pes(
     training: Training,
     semi: bool = False,
@@ -174,19 +184,7 @@ def pes(
         lambda_u: weight of the unlabelled loss (the authors: 15 for CIFAR-10, 50 for CIFAR-100).
         temperature: temperature of sharpening.
         alpha: parameter of the Beta distribution in the first half of the training.
-
-    Raises:
-        BadInput: an option outside its range.
     """
-    for name, value, low, high in (
-        ("first", first, 1, 10_000),
-        ("middle", middle, 0, 10_000),
-        ("last", last, 0, 10_000),
-        ("lambda_u", lambda_u, 0, 1e4),
-        ("temperature", temperature, 0.01, 10),
-        ("alpha", alpha, 1e-3, 1e3),
-    ):
-        within("pes", name, value, low, high)
     learner, total = training.learner(), training.config.epochs
     plan = phases(phase_lengths(total, semi, first, middle, last), len(layers(learner.nets[0])), total)
     warmup = sum(epochs for _, epochs in plan)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from noisewise import models
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.methods.semi_supervised.mixmatch import mix_rows, ramp, sharpen
 from noisewise.models.parts import linear_layers, record_calls
@@ -242,7 +242,17 @@ class ProMix(Method):
         return self.kept
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {
+        "rho": between(0.01, 1) | None,
+        "tau": between(0.01, 1),
+        "debias": between(0, 10),
+        "warmup": whole(0, 10_000) | None,
+        "ramp": whole(0, 10_000) | None,
+        "expand": between(0, 1),
+    },
+)
 def promix(
     training: Training,
     rho: float | None = None,
@@ -263,19 +273,7 @@ def promix(
         warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
         ramp: epochs until strong views and mixtures count fully; None takes the paper's 50, at most a third.
         expand: share of the training, at its end, in which rows join by agreement (the paper: 250 of 600 epochs).
-
-    Raises:
-        BadInput: an option outside its range.
     """
-    for name, value, low, high in (
-        ("rho", rho, 0.01, 1),
-        ("tau", tau, 0.01, 1),
-        ("debias", debias, 0, 10),
-        ("warmup", warmup, 0, 10_000),
-        ("ramp", ramp, 0, 10_000),
-        ("expand", expand, 0, 1),
-    ):
-        within("promix", name, value, low, high)
     epochs = training.config.epochs
     warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
     rising = max(1, min(50, epochs // 3)) if ramp is None else ramp

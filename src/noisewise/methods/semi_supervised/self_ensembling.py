@@ -23,7 +23,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, whole
 from noisewise.training.average import Average
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.method import Card, Method, Task
@@ -145,7 +145,10 @@ class SelfEnsembling(Method):
         return self.kept
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {"rounds": whole(1, 100), "inertia": between(0, 0.9999), "consistency": between(0, 1e4), "decay": between(0, 1)},
+)
 def self_ensembling(
     training: Training,
     rounds: int = 3,
@@ -163,17 +166,7 @@ def self_ensembling(
         consistency: lambda, weight of the consistency loss.
         decay: largest decay of the teacher's weights.
         restart: start every round with a fresh network; otherwise the network trains on.
-
-    Raises:
-        BadInput: an option outside its range.
     """
-    for name, value, low, high in (
-        ("rounds", rounds, 1, 100),
-        ("inertia", inertia, 0, 0.9999),
-        ("consistency", consistency, 0, 1e4),
-        ("decay", decay, 0, 1),
-    ):
-        within("self-ensembling", name, value, low, high)
     options = {"inertia": inertia, "consistency": consistency, "decay": decay}
     total, early = training.config.epochs, early_epochs(training.config.epochs, rounds)
     done, best, before = 0, -1.0, None

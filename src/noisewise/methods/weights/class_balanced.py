@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Task
 
@@ -40,9 +40,6 @@ class ClassBalanced(Method):
 
     Args:
         beta: in [0, 1); the paper tries 0.9, 0.99, 0.999 and 0.9999.
-
-    Raises:
-        BadInput: beta outside its range.
     """
 
     card = Card(
@@ -54,11 +51,11 @@ class ClassBalanced(Method):
         "v = (1 - beta) / (1 - beta^n)",
         departures="weights have mean one over the rows; classes are counted by the given labels",
     )
+    bounds = {"beta": between(0, 1 - 1e-9)}
     memory: Tensor
 
     def __init__(self, beta: float = 0.999) -> None:
         super().__init__()
-        within("class-balanced", "beta", beta, 0, 1 - 1e-9)
         self.beta = beta
 
     def prepare(self, task: Task) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between, check
 from noisewise.methods.weights.curriculum import mean_one
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, EpochEnd, Method, Task
@@ -57,9 +57,6 @@ class CORES2(Method):
         warm: share of the training with beta = 0.
         full: share of the training after which beta is at its final value.
         start: share of the training after which rows are sieved.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -74,16 +71,14 @@ class CORES2(Method):
         "were sieved out. Measured on Fashion-MNIST with LeNet: under 80 % symmetric noise the sieve reinforces "
         "the network's own errors and training ends at chance; without the sieve (start=1) it ends at 66 %",
     )
+    bounds = {"beta": between(0, 100), "warm": between(0, 1), "full": between(0, 1), "start": between(0, 1)}
     memory: Tensor
     kept: Tensor
     given: Tensor
 
     def __init__(self, beta: float = 2.0, warm: float = 0.2, full: float = 0.6, start: float = 0.4) -> None:
         super().__init__()
-        within("cores2", "beta", beta, 0, 100)
-        within("cores2", "warm", warm, 0, 1)
-        within("cores2", "full", full, warm, 1)
-        within("cores2", "start", start, 0, 1)
+        check("cores2", "full", full, between(warm, 1))
         self.beta, self.warm, self.full, self.start = beta, warm, full, start
 
     def prepare(self, task: Task) -> None:

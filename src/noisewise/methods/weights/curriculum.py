@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch
 from noisewise.training.method import EpochEnd, Method, Task
@@ -25,24 +25,18 @@ class Curriculum(Method):
     """Weight station: the base of methods whose weights depend on the loss and a threshold. They define `curriculum`.
 
     Args:
-        method: the name, for messages.
         keep: share of the rows with a loss below the threshold; None is one minus the stated or estimated noise rate.
         burn_in: share of the training in which every row counts.
         decay: decay of the running average of the threshold, per step.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
+    bounds = {"keep": between(0.01, 1) | None, "burn_in": between(0, 1), "decay": between(0, 1)}
     share: Tensor
     threshold: Tensor
     kept: Tensor
 
-    def __init__(self, method: str, keep: float | None, burn_in: float, decay: float) -> None:
+    def __init__(self, keep: float | None, burn_in: float, decay: float) -> None:
         super().__init__()
-        within(method, "keep", keep, 0.01, 1)
-        within(method, "burn_in", burn_in, 0, 1)
-        within(method, "decay", decay, 0, 1)
         self.keep, self.burn_in, self.decay = keep, burn_in, decay
 
     def prepare(self, task: Task) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.weights.curriculum import mean_one
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
@@ -28,9 +28,6 @@ class FocalWeighting(Method):
 
     Args:
         gamma: exponent; 0 gives all rows the same weight.
-
-    Raises:
-        BadInput: gamma outside [0, 20].
     """
 
     card = Card(
@@ -42,10 +39,10 @@ class FocalWeighting(Method):
         "v = (1 - e^-l)^gamma",
         departures="detached from the gradient; weights have mean one; no class weight alpha",
     )
+    bounds = {"gamma": between(0, 20)}
 
     def __init__(self, gamma: float = 2.0) -> None:
         super().__init__()
-        within("focal-weighting", "gamma", gamma, 0, 20)
         self.gamma = gamma
 
     def weight(self, batch: Batch) -> Tensor:

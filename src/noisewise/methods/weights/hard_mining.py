@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
@@ -31,9 +32,6 @@ class HardMining(Curriculum):
         positive: a class whose rows are always kept, as a number from 0; None for none.
         burn_in: share of the training in which every row counts.
         decay: decay of the running average of the threshold.
-
-    Raises:
-        BadInput: an option outside its range, or a class that does not exist.
     """
 
     card = Card(
@@ -46,13 +44,12 @@ class HardMining(Curriculum):
         "v = 1[l >= lambda]",
         departures="lambda is a running percentile instead of a number of rows per batch; weights have mean one",
     )
+    bounds = {"keep": between(0.01, 1), "positive": whole(0) | None}
 
     def __init__(
         self, keep: float = 0.5, positive: int | None = None, burn_in: float = 0.15, decay: float = 0.9
     ) -> None:
-        super().__init__("hard-mining", keep, burn_in, decay)
-        if positive is not None and positive < 0:
-            raise BadInput(f"hard-mining: positive={positive!r} must be the number of a class, from 0")
+        super().__init__(keep, burn_in, decay)
         self.easy, self.positive = 1 - keep, positive
 
     def prepare(self, task: Task) -> None:

@@ -28,9 +28,6 @@ class LinearWeighting(Curriculum):
         keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
         burn_in: share of the training in which every row counts.
         decay: decay of the running average of the threshold.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -45,7 +42,7 @@ class LinearWeighting(Curriculum):
     )
 
     def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
-        super().__init__("linear-weighting", keep, burn_in, decay)
+        super().__init__(keep, burn_in, decay)
 
     def curriculum(self, batch: Batch) -> Tensor:
         return linear_weights(batch.losses, self.threshold)

@@ -16,8 +16,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.errors import BadInput
-from noisewise.methods.checks import within
+from noisewise.bounds import between, one_of, whole
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.methods.weights.mentor import EPOCHS, MentorNet, teach
 from noisewise.methods.weights.mentornet_data_driven import observe_lessons
@@ -69,7 +68,7 @@ class Mentored(Curriculum):
         late_dropout: float = 0.0,
         known: int | None = None,
     ) -> None:
-        super().__init__("mentornet", keep, burn_in, decay)
+        super().__init__(keep, burn_in, decay)
         self.mentor, self.known = mentor, known
         self.dropout, self.late_dropout = dropout, late_dropout
 
@@ -86,7 +85,17 @@ class Mentored(Curriculum):
         return self.mentor(losses, losses - self.threshold, at).sigmoid().to(batch.losses.dtype)
 
 
-@recipe(CARD)
+@recipe(
+    CARD,
+    {
+        "curriculum": one_of("predefined", "data-driven"),
+        **Curriculum.bounds,
+        "dropout": between(0, 0.99),
+        "late_dropout": between(0, 0.99),
+        "steps": whole(1, 1_000_000),
+        "first": between(0.01, 1),
+    },
+)
 def mentornet(
     training: Training,
     curriculum: str = "predefined",
@@ -112,14 +121,8 @@ def mentornet(
         first: epochs of the warm-up student of the data-driven curriculum, as a share of the epochs.
 
     Raises:
-        BadInput: an option outside its range; an unknown curriculum; data-driven without trusted rows.
+        BadInput: data-driven without trusted rows.
     """
-    if curriculum not in ("predefined", "data-driven"):
-        raise BadInput(f"mentornet: curriculum={curriculum!r} is not one of 'predefined', 'data-driven'")
-    for name, value in (("dropout", dropout), ("late_dropout", late_dropout)):
-        within("mentornet", name, value, 0, 0.99)
-    within("mentornet", "steps", steps, 1, 1_000_000)
-    within("mentornet", "first", first, 0.01, 1)
     rng = torch.Generator().manual_seed(seeded(training.config.seed, "mentornet"))
     if curriculum == "predefined":
         known, lessons = None, predefined_lessons(rng, EPOCHS * burn_in)

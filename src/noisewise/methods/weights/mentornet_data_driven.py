@@ -36,7 +36,7 @@ class WarmUpStudent(Curriculum):
     seen: Tensor
 
     def __init__(self, index: Tensor, ratio: float, keep: float | None, decay: float) -> None:
-        super().__init__("mentornet", keep, 1.0, decay)
+        super().__init__(keep, 1.0, decay)
         self.index, self.ratio = index, ratio
 
     def prepare(self, task: Task) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card
@@ -38,9 +38,6 @@ class MixtureWeighting(Curriculum):
         full: fraction of the threshold up to which rows have weight one.
         burn_in: share of the training in which every row counts.
         decay: decay of the running average of the threshold.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -52,10 +49,10 @@ class MixtureWeighting(Curriculum):
         "v = clip(zeta (1 / l - 1 / l1), 0, 1),  zeta = l1 l2 / (l1 - l2)",
         departures="l1 is a running percentile instead of an annealed value; weights have mean one",
     )
+    bounds = {"full": between(0.01, 0.99)}
 
     def __init__(self, keep: float | None = None, full: float = 0.5, burn_in: float = 0.4, decay: float = 0.9) -> None:
-        super().__init__("mixture-weighting", keep, burn_in, decay)
-        within("mixture-weighting", "full", full, 0.01, 0.99)
+        super().__init__(keep, burn_in, decay)
         self.full = full
 
     def curriculum(self, batch: Batch) -> Tensor:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisewise.methods.checks import within
+from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, EpochEnd, Method, Task
 
@@ -41,9 +41,6 @@ class PredictionVariance(Method):
     Args:
         burn_in: share of the training in which all rows have weight one.
         smooth: eps, as a multiple of the mean of s.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -56,6 +53,7 @@ class PredictionVariance(Method):
         "v = (sqrt(Var + Var^2 / (|H| - 1)) + eps) / z",
         departures="weights change between epochs, not between steps; the burn-in is a share of the training",
     )
+    bounds = {"burn_in": between(0, 1), "smooth": between(0, 1e6)}
     remembers_rows = True
     count: Tensor
     mean: Tensor
@@ -64,8 +62,6 @@ class PredictionVariance(Method):
 
     def __init__(self, burn_in: float = 0.2, smooth: float = 1.0) -> None:
         super().__init__()
-        within("prediction-variance", "burn_in", burn_in, 0, 1)
-        within("prediction-variance", "smooth", smooth, 0, 1e6)
         self.burn_in, self.smooth = burn_in, smooth
 
     def prepare(self, task: Task) -> None:

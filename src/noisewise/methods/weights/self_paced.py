@@ -29,9 +29,6 @@ class SelfPaced(Curriculum):
         keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
         burn_in: share of the training in which every row counts.
         decay: decay of the running average of the threshold.
-
-    Raises:
-        BadInput: an option outside its range.
     """
 
     card = Card(
@@ -44,7 +41,7 @@ class SelfPaced(Curriculum):
     )
 
     def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
-        super().__init__("self-paced", keep, burn_in, decay)
+        super().__init__(keep, burn_in, decay)
 
     def curriculum(self, batch: Batch) -> Tensor:
         return self_paced_weights(batch.losses, self.threshold)
