@@ -116,7 +116,7 @@ def test_m_correction_reads_the_losses_between_epochs():
 
 
 def test_bad_kinds_are_refused():
-    with pytest.raises(BadInput, match="kind=.medium. must be one of hard, soft"):
+    with pytest.raises(BadInput, match=r"kind=.medium. must be one of hard, soft"):
         MCorrection("medium")
 
 

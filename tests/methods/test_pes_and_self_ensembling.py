@@ -282,5 +282,5 @@ def test_the_validation_of_a_round_is_its_best(few):
 
 @pytest.mark.parametrize("spec", ["pes:first=0", "pes:temperature=0", "self-ensembling:rounds=0", "pes:alpha=-1"])
 def test_options_outside_their_range_are_refused(spec, few):
-    with pytest.raises(BadInput, match="must (lie|be a whole number) between"):
+    with pytest.raises(BadInput, match=r"must (lie|be a whole number) between"):
         run(few, spec)
