@@ -166,7 +166,7 @@ def judged_without_weights(judged):
 def test_nothing_to_learn_and_unknown_optimisers_are_refused():
     with pytest.raises(BadInput, match="nothing to learn"):
         Learned([GCE()])
-    with pytest.raises(BadInput, match="optimizer='adagrad' is not one of"):
+    with pytest.raises(BadInput, match="optimizer='adagrad' must be one of adam, sgd"):
         Learned([WeightNet()], optimizer="adagrad")
 
 

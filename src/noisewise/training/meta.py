@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
+from noisewise.bounds import one_of
 from noisewise.errors import BadInput
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy
@@ -50,18 +51,15 @@ class LookAhead(Chain):
     In a spec it takes the other terms inside, so that `meta-weight-net+gce` learns weights for the GCE loss.
 
     Args:
-        methods: the chain. order: "exact", "first" or "last-layer", see above.
-
-    Raises:
-        BadInput: an unknown order.
+        methods: the chain.
+        order: "exact", "first" or "last-layer", see above.
     """
 
+    bounds = {"order": one_of(*ORDERS)}
     auxiliary: tuple[str, ...] = (TRUSTED,)
 
     def __init__(self, methods: Iterable[Method] = (), order: str = "exact") -> None:
         super().__init__(methods)
-        if order not in ORDERS:
-            raise BadInput(f"order={order!r} is not one of {', '.join(ORDERS)}")
         self.order = order
 
     def enclose(self, methods: Iterable[Method]) -> LookAhead:
@@ -123,8 +121,10 @@ class Learned(LookAhead):
         order: of the meta-gradient, "exact", "first" or "last-layer".
 
     Raises:
-        BadInput: the chain has no parameters; an unknown optimiser or order.
+        BadInput: the chain has no parameters.
     """
+
+    bounds = {"optimizer": one_of("adam", "sgd")}
 
     def __init__(
         self,
@@ -136,8 +136,6 @@ class Learned(LookAhead):
     ) -> None:
         super().__init__(methods, order)
         self.lr, self.weight_decay, self.optimizer = lr, weight_decay, optimizer
-        if optimizer not in ("adam", "sgd"):
-            raise BadInput(f"optimizer={optimizer!r} is not one of 'adam', 'sgd'")
         if not any(True for _ in self.parameters()):
             raise BadInput("there is nothing to learn: none of the wrapped methods has parameters")
         self._moves: torch.optim.Optimizer | None = None
