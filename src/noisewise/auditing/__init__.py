@@ -1,1 +1,1 @@
-"""The audit: detectors, the judgement, findings, report, decisions, and the pipeline that trains for them."""
+"""The audit: gather evidence on the labels, judge it, report findings, and take a person's decisions back."""

@@ -1,4 +1,4 @@
-"""What a judgement rests on: given labels, and what models made of the rows. Never the truth."""
+"""Evidence: given labels and what models say about their rows. Never the truth."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ LEDGER_VECTORS = (
     "self_influence",
 )
 LEDGER_TABLES = ("probability_mean",)
-WHOLE, BLOCK, PIECE = 2**26, 2**21, 2**10
+WHOLE = 2**26  # probabilities up to which they are held in memory
+BLOCK = 2**21  # probabilities read at a time beyond that
+PIECE = 2**10  # scattered rows read from a file at a time
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
-    """Given labels and what is known about their rows; every part but the labels may be missing.
+    """Given labels and what is known about their rows; every part except the labels may be missing.
 
     Attributes:
         labels: (n,) int64 given labels, 0..K-1.
         classes: K, at least 2.
-        probabilities: (n, K) predictions of a model that did not train on the row; rows are scaled to sum to one.
-            Beyond 67 million numbers they stay what they are, a memory-mapped file for one (see `small`).
-        features: (n, d) a representation of the rows in which neighbours are alike.
-        ledger: in-training statistics, of which a detector asks for those it needs; (n,) unless said:
-            `seen` observations, `loss_mean` and `loss_last` cross entropy with the given label, `margin_mean` mean of
-            z_given - max other z, `wrong_events` observations in which another label was predicted, `forgetting`
-            changes from right to wrong, `agreement` share of observations in which the given label was predicted,
-            `error_early` mean over the early observations of ||p - onehot(given)||, `sieve_mean` mean of the cross
-            entropy with the given label less its mean over all classes, `probability_mean` (n, K); and what only
-            looks at a network's last layer can tell (see `looks`): `gradient_norm`, `tracin`, `self_influence`.
-            Further entries are ignored.
+        probabilities: (n, K) predictions by a model that did not train on the row; rows are scaled to sum to one. More
+            than 67 million numbers stay as they are, for example a memory-mapped file (see `small`).
+        features: (n, d) a representation in which similar rows are close to each other.
+        ledger: in-training statistics, (n,) unless stated otherwise; further entries are ignored. `seen` observations,
+            `loss_mean` and `loss_last` cross entropy with the given label, `margin_mean` mean of z_given - max other z,
+            `wrong_events` observations in which another label was predicted, `forgetting` changes from right to wrong,
+            `agreement` share of observations in which the given label was predicted, `error_early` mean over the early
+            observations of ||p - onehot(given)||, `sieve_mean` mean of the cross entropy with the given label minus its
+            mean over all classes, `probability_mean` (n, K); and, where the last layer was observed (see
+            `gathering.last_layer`), `gradient_norm`, `tracin`, `self_influence`.
 
     Raises:
         BadInput: no rows, fewer than two classes, labels out of range, a shape that does not fit, values that are not
@@ -77,14 +78,17 @@ class Evidence:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        return f"Evidence({len(self):,} rows, {self.classes} classes; {', '.join(self.parts) or 'labels only'})"
+
     @property
     def parts(self) -> tuple[str, ...]:
-        """Which of `probabilities`, `features` and `ledger` there are."""
+        """Which of `probabilities`, `features` and `ledger` are present."""
         return tuple(name for name in ("probabilities", "features", "ledger") if getattr(self, name) is not None)
 
     @property
     def small(self) -> bool:
-        """Whether the probabilities are held whole; else they stay where they are and are read in `blocks`."""
+        """Whether the probabilities are held in memory; otherwise they stay where they are and are read in `blocks`."""
         return len(self) * self.classes <= WHOLE
 
     def with_features(self, features: np.ndarray | None) -> Evidence:
@@ -95,7 +99,7 @@ class Evidence:
         return found
 
     def take(self, rows: np.ndarray | slice) -> Evidence:
-        """The evidence of some rows, whose probabilities are read and checked now.
+        """The evidence on some rows, whose probabilities are read and checked now.
 
         Raises:
             BadInput: a row of probabilities that is not finite, is negative or has no mass.
@@ -109,7 +113,7 @@ class Evidence:
         """The rows in order, about two million probabilities at a time.
 
         Raises:
-            BadInput: as `take`, naming the row in the whole.
+            BadInput: as `take`, with the row's position among all rows.
         """
         size = max(BLOCK // self.classes, 1)
         if len(self) <= size:
@@ -129,7 +133,7 @@ class Evidence:
             BadInput: there is no ledger, or it has no such entry.
         """
         if self.ledger is None:
-            raise BadInput(f"the ledger statistic {name!r} is asked for, but this evidence has no ledger")
+            raise BadInput(f"the statistic {name!r} is in the ledger, but this evidence has no ledger")
         if name not in self.ledger:
             raise BadInput(f"the ledger has no {name!r}; it has {', '.join(sorted(self.ledger)) or 'nothing'}")
         return self.ledger[name]
@@ -158,9 +162,10 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _read(table: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
-    """The rows, out of mappings of their own where the table is a file: what was read leaves the memory again.
+    """The rows of the table, read through a mapping of their own where the table is a file.
 
-    Rows here and there are read in pieces, since each brings its surroundings into the memory.
+    A mapping that ends frees the memory of what was read through it. Scattered rows are read in pieces, since each one
+    brings the rows around it into memory.
     """
     if not (isinstance(table, np.memmap) and table.filename is not None and table.flags.c_contiguous):
         return np.array(table[rows])

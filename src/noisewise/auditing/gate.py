@@ -14,8 +14,8 @@ class Gate:
 
     Attributes:
         limit: the largest rate that passes.
-        measured: the estimated rate; or the lower end of its interval, where only a rate that is surely too high fails.
-        sure: whether `measured` is the lower end.
+        measured: the estimated rate, or the lower end of its interval.
+        sure: whether `measured` is the lower end, so that only a rate that is surely too high fails.
     """
 
     limit: float
@@ -24,7 +24,7 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether the rate is not above the limit."""
+        """Whether the rate is at most the limit."""
         return self.measured <= self.limit
 
     @property
@@ -34,7 +34,7 @@ class Gate:
 
 
 def check_limit(limit: float | None, sure: bool) -> None:
-    """Check what a gate is asked for, before anything is computed.
+    """Refuse an impossible limit before anything is computed.
 
     Raises:
         BadInput: the limit lies outside [0, 1], or `sure` comes without a limit.
@@ -46,5 +46,12 @@ def check_limit(limit: float | None, sure: bool) -> None:
 
 
 def gate(rate: float, interval: tuple[float, float], limit: float | None, sure: bool) -> Gate | None:
-    """The gate of an estimated rate with its interval; None where there is no limit."""
+    """Compare a noise rate with a limit.
+
+    Args:
+        rate: the estimated rate.
+        interval: its interval.
+        limit: the largest rate that passes; None means that there is no gate.
+        sure: compare the lower end of the interval instead of the rate.
+    """
     return None if limit is None else Gate(float(limit), float(interval[0] if sure else rate), sure)

@@ -1,4 +1,4 @@
-"""How good findings are, where the truth is known."""
+"""The quality of findings, where the truth is known."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ def score_against_truth(
     truth: np.ndarray,
     rate: float | None = None,
 ) -> dict[str, float]:
-    """Measures of an audit; those that the data leave undefined are left out.
+    """Metrics of an audit; those that are undefined on these data are left out.
 
     Args:
         suspicion: (n,) higher is more suspect.
-        is_issue: (n,) bool.
+        is_issue: (n,) bool, rows called issues.
         suggested: (n,) suggested labels.
-        given: (n,) labels.
-        truth: (n,) labels.
-        rate: the estimated noise rate.
+        given: (n,) given labels.
+        truth: (n,) true labels.
+        rate: the estimated noise rate; None leaves out `rate_error`.
 
     Returns:
-        `true_noise_rate`; where `suspicion` lies in [0, 1], `calibration_error`; and where a label is wrong:
-        `precision` (where anything is named), `recall`, `f1`, `f1_best` (of the best threshold on the same suspicion),
-        `average_precision`, `auroc` (where a label is right, too) and `suggestion_accuracy` (share of rightly named
-        rows whose suggestion is the truth, where there are any). With `rate`, also `rate_error`, the estimate less the
-        true rate.
+        `true_noise_rate`; `rate_error`, the estimate minus the true rate; where `suspicion` lies in [0, 1],
+        `calibration_error`; and where any label is wrong: `precision` (if there are issues), `recall`, `f1`, `f1_best`
+        (at the best threshold on the same suspicion), `average_precision`, `auroc` (if any label is right, too) and
+        `suggestion_accuracy` (share of the true positives whose suggestion is the truth, if there are any).
     """
     wrong = np.asarray(given) != np.asarray(truth)
     found = {"true_noise_rate": float(wrong.mean())}
@@ -60,7 +59,9 @@ def calibration_error(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) 
     Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015, section 2.
 
     Args:
-        suspicion: (n,) in [0, 1]. wrong: (n,) bool. bins: of equal width.
+        suspicion: (n,) in [0, 1].
+        wrong: (n,) bool.
+        bins: number of bins of equal width.
     """
     suspicion = np.asarray(suspicion, dtype=float)
     cell = np.minimum((suspicion * bins).astype(int), bins - 1)
@@ -69,7 +70,7 @@ def calibration_error(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) 
 
 
 def best_f1(suspicion: np.ndarray, wrong: np.ndarray) -> float:
-    """The largest F1 of any threshold on `suspicion` (n,) for the rows that are `wrong` (n,); 0 when none is."""
+    """The largest F1 over all thresholds on `suspicion` (n,) for the `wrong` rows (n,); 0 where no row is wrong."""
     order = np.argsort(-np.asarray(suspicion), kind="stable")
     ordered = np.asarray(suspicion)[order]
     hits = np.cumsum(np.asarray(wrong)[order])

@@ -74,10 +74,10 @@ def test_blocks_and_fewer_tests(monkeypatch):
     assert sampled.mean() == pytest.approx(whole.mean(), rel=0.3)
 
 
-def test_likeness_and_votes_by_hand():
+def test_agreement_and_votes_by_hand():
     shares = np.array([[0.6, 0.4, 0.0], [0.6, 0.4, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
     labels = np.array([0, 1, 1, 2])
-    assert simifeat.likeness(shares, labels) == pytest.approx([0.6 / 0.52**0.5, 0.4 / 0.52**0.5, 0.5**0.5, 0])
+    assert simifeat.agreement(shares, labels) == pytest.approx([0.6 / 0.52**0.5, 0.4 / 0.52**0.5, 0.5**0.5, 0])
     assert simifeat.voted(shares, labels).tolist() == [False, True, False, False]
 
 

@@ -97,7 +97,7 @@ def test_a_matrix_without_numbers_tells_its_scale(k, told):
     transition = np.eye(k)
     transition[0, :2] = 0.75, 0.25
     text = words(render(replace(found, judgement=replace(found.judgement, transition=transition))))
-    assert ("The strongest colour stands for 25.0 %." in text) == told
+    assert ("The strongest colour is 25.0 %." in text) == told
 
 
 def test_of_many_classes_those_with_most_wrong_labels_are_shown():

@@ -13,7 +13,7 @@ from noisewise.auditing.report.page import render
 from noisewise.auditing.rows import conditions
 from noisewise.auditing.rows.conditions import ambiguous, counts, equal_rows, find_conditions, near_pairs, outlying
 from noisewise.auditing.rows.neighbours import Neighbours, find_neighbours
-from noisewise.auditing.rows.visual_features import likeness
+from noisewise.auditing.rows.visual_features import visual_features
 from noisewise.data.dataset import Dataset, Selection
 from noisewise.data.texts import Texts
 
@@ -145,10 +145,10 @@ def test_without_the_extra_many_rows_are_compared_by_bytes_alone(monkeypatch):
     assert not named(frame, "outlier")
 
 
-def test_likeness_does_not_depend_on_units():
+def test_visual_features_do_not_depend_on_units():
     data = table()
     scaled = Dataset(data.inputs * np.float32(1000), data.given, data.classes, "vector")
-    assert likeness(scaled) == pytest.approx(likeness(data), rel=1e-3)
+    assert visual_features(scaled) == pytest.approx(visual_features(data), rel=1e-3)
 
 
 def test_constant_images_and_columns_are_harmless():

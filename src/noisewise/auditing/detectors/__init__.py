@@ -1,1 +1,1 @@
-"""Detectors: pure functions from evidence to one suspicion score per row, one file each."""
+"""Detectors: pure functions from evidence to one score per row, one file each; higher is more suspect."""

@@ -1,4 +1,4 @@
-"""Area under the margin: how far, over the whole training, another logit exceeded that of the given label.
+"""Area under the margin: by how much, over the whole training, another logit exceeded that of the given label.
 
     s_i = -(1 / T) sum_t (z_i^t[y_i] - max_{j != y_i} z_i^t[j])
 
@@ -22,7 +22,7 @@ def score(evidence: Evidence) -> np.ndarray:
 AUM = Detector(
     Card(
         "aum",
-        "The mean over training of the best other logit less that of the given label.",
+        "The mean over training of the best other logit minus the logit of the given label.",
         ("ledger",),
         "Pleiss et al., Identifying Mislabeled Data using the Area Under the Margin Ranking, NeurIPS",
         2020,

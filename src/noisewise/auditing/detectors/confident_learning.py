@@ -20,7 +20,7 @@ ROUNDING = 1e-9
 
 
 def thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(K,) mean probability of class j over the rows given j; infinite for classes that no row is given."""
+    """(K,) mean probability of class j over the rows given j; infinite for classes that do not occur."""
     k = probabilities.shape[1]
     count = np.bincount(labels, minlength=k)
     total = np.bincount(labels, at_labels(probabilities, labels), minlength=k)
@@ -28,7 +28,7 @@ def thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) the most probable class among those above their threshold, -1 where no class is."""
+    """(n,) the most probable class among those above their thresholds; -1 where none is above."""
     above = probabilities >= thresholds(probabilities, labels) - ROUNDING
     best = np.where(above, probabilities, -1).argmax(axis=1)
     return np.where(above.any(axis=1), best, -1)
@@ -43,7 +43,7 @@ def confident_joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
 
 
 def joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(K, K) estimated P(given = j, true = k), calibrated to the observed shares of the given labels."""
+    """(K, K) estimated P(given = j, true = k), calibrated to the observed shares of given labels."""
     counts = confident_joint(probabilities, labels).astype(float)
     empty = counts.sum(axis=1) == 0
     counts[empty, empty] = 1
@@ -52,12 +52,12 @@ def joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def noise_rate(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Share of wrong labels: the mass of the joint off its diagonal."""
+    """Share of wrong labels: the mass of the joint outside its diagonal."""
     return float(1 - np.trace(joint(probabilities, labels)))
 
 
 def transition(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(K, K) estimated P(given = j | true = i); the identity's row for a class that seems never to occur."""
+    """(K, K) estimated P(given = j | true = i); a row of the identity for classes estimated never to occur."""
     mass = joint(probabilities, labels).T
     total = mass.sum(axis=1, keepdims=True)
     return np.where(total > 0, mass / np.where(total > 0, total, 1), np.eye(len(mass)))

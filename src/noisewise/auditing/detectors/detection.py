@@ -1,4 +1,4 @@
-"""Which detectors were asked for, and their scores."""
+"""The detectors that were asked for, and their scores."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ EVERY = "all"
 
 
 def asked(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    """The names that `detectors` asks for, in their order; None where it leaves the choice to the evidence.
+    """The names that `detectors` asks for, in their order; None where the evidence decides.
 
     Args:
-        detectors: None; "all"; names with commas between them; or a collection of names.
+        detectors: None, "all", names separated by commas, or a collection of names.
 
     Raises:
-        BadInput: an unknown name, or none.
+        BadInput: an unknown name, or no name.
     """
     if detectors is None:
         return None

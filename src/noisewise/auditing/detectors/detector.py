@@ -1,4 +1,4 @@
-"""What every detector is: a card and a pure function of the evidence."""
+"""Detector: a card and a pure function of the evidence."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from noisewise.errors import BadInput
 
 @dataclass(frozen=True)
 class Card:
-    """What a detector is, for people and for catalogues.
+    """The description of a detector, for people and for catalogues.
 
     Attributes:
         name: as in the catalogue.
-        does: one sentence.
-        needs: which parts of the evidence: "probabilities", "ledger", "features".
+        does: what it does, in one sentence.
+        needs: parts of the evidence that it reads: "probabilities", "ledger", "features".
         paper: authors, title, venue; or "-".
         year: of the paper.
         equation: the score, in one line.
-        statistics: which entries of the ledger it reads.
-        cost: what it takes beyond the cross-fitting, in words.
-        threshold: the score above which the paper, or this form of it, calls a label wrong; None where it only ranks.
-        on_request: whether that is so much that it is only computed when it is asked for by name.
-        rowwise: whether a score depends on its own row alone; only such detectors serve evidence that is not small.
+        statistics: entries of the ledger that it reads.
+        cost: what it costs beyond the cross-fitting, in words.
+        threshold: the score above which the paper, or this version of it, calls a label wrong; None for a ranking only.
+        on_request: whether it is too expensive to be computed unless it is asked for.
+        rowwise: whether a score depends on its own row alone; only such detectors accept evidence that is not small.
     """
 
     name: str
@@ -44,13 +44,18 @@ class Card:
 
 @dataclass(frozen=True)
 class Detector:
-    """A named score: calling it gives (n,) finite numbers, higher is more suspect."""
+    """A named score of the rows.
+
+    Attributes:
+        card: its description.
+        function: (n,) finite scores of the evidence; higher is more suspect.
+    """
 
     card: Card
     function: Callable[[Evidence], np.ndarray]
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
-        """(n,) scores.
+        """(n,) scores; higher is more suspect.
 
         Raises:
             BadInput: the evidence lacks what the detector needs.
@@ -72,7 +77,7 @@ class Detector:
         return found
 
     def serves(self, evidence: Evidence, asked: bool = False) -> bool:
-        """Whether the evidence has all that the detector needs, and it is `asked` for where it has to be."""
+        """Whether the evidence has what the detector needs, and the detector is `asked` for if it has to be."""
         if self.card.on_request and not asked:
             return False
         if not (evidence.small or self.card.rowwise):
@@ -81,12 +86,12 @@ class Detector:
 
 
 def at_labels(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) the entries of a (n, K) table at the labels (n,)."""
+    """(n,) the entries of an (n, K) table at the labels (n,)."""
     return table[np.arange(len(labels)), labels]
 
 
 def best_other(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) the largest entry of each row of a (n, K) table outside the labels (n,)."""
+    """(n,) the largest entry of each row of an (n, K) table other than that at the labels (n,)."""
     others = table.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     return others.max(axis=1)

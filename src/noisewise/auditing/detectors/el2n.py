@@ -1,10 +1,10 @@
-"""EL2N: how far, early in training, the prediction was from the given label.
+"""EL2N: the distance of the prediction from the given label, early in training.
 
     s_i = mean over the first half of the observations t of ||p_i^t - onehot(y_i)||_2
 
 Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet: Finding Important Examples Early in Training, NeurIPS 2021,
-definition 2.2. The paper takes one early epoch and the mean over ten networks; here the mean is over the first half
-of the epochs and the other folds' networks. The paper names hard rows by it, which wrong labels are among.
+definition 2.2. The paper uses one early epoch and the mean over ten networks; here the mean is over the first half of
+the epochs and the other folds' networks. The paper uses it to find hard rows, and wrong labels are among them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def score(evidence: Evidence) -> np.ndarray:
 EL2N = Detector(
     Card(
         "el2n",
-        "The distance of the prediction from the given label, over the first half of the training.",
+        "The mean distance of the prediction from the given label over the first half of the training.",
         ("ledger",),
         "Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet, NeurIPS",
         2021,

@@ -1,7 +1,7 @@
 """Forgetting events: how often a row was predicted as given at one observation and no longer at the next.
 
 Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR 2019, definition 2.
-Rows that were never predicted as given are the paper's "unlearned" ones: they count as forgotten at every observation.
+Rows that were never predicted as given (the paper's "unlearned" ones) count as forgotten at every observation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def score(evidence: Evidence) -> np.ndarray:
 FORGETTING = Detector(
     Card(
         "forgetting",
-        "How often training forgot the given label; rows it never learned come first.",
+        "How often training forgot the given label; rows that it never learned come first.",
         ("ledger",),
         "Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR",
         2019,

@@ -3,9 +3,9 @@
     s_i = ||grad_W l(x_i, y_i)||_2 = ||p_i - onehot(y_i)||_2 sqrt(||h_i||^2 + 1)
 
 Paul, Ganguli and Dziugaite, Deep Learning on a Data Diet: Finding Important Examples Early in Training, NeurIPS 2021,
-definition 2.1. Of all weights only those of the last linear layer with its bias are asked, whose gradient has the
-closed form above with the features h that the layer is given; the paper takes all weights. It is measured once, after a
-quarter of the epochs, and averaged over the other folds' networks.
+definition 2.1. Only the weights and the bias of the last linear layer are used, whose gradient has the closed form
+above with the layer's input h; the paper uses all weights. The norm is measured once, after a quarter of the epochs,
+and averaged over the other folds' networks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def gradient_norms(features: Tensor, probabilities: Tensor, labels: Tensor) -> T
     """(m,) norms of the gradient with respect to the last linear layer and its bias.
 
     Args:
-        features: (m, d) what the layer is given. probabilities: (m, K) softmax of what it makes of them.
+        features: (m, d) input of the layer.
+        probabilities: (m, K) softmax of its output.
         labels: (m,) given labels.
     """
     return errors(probabilities, labels).norm(dim=1) * (features.square().sum(dim=1) + 1).sqrt()

@@ -3,9 +3,9 @@
     s_i = [argmax_j p_i[j] != y_i] + 1 - p_i[y_i]
 
 Chen, Liao, Chen and Zhang, Understanding and Utilizing Deep Neural Networks Trained with Noisy Labels, ICML 2019,
-algorithm 1: rows are selected where the two agree. This is its first iteration, with the audit's folds for its two
-halves: of the rows that are not selected those of the largest loss come first, which are the ones it removes. Its
-further iterations train again on what was selected.
+algorithm 1: rows are selected where the two agree. This is its first iteration, with the audit's folds instead of two
+halves. Among the rows that are not selected, those with the largest loss, which the paper removes, come first. The
+paper's further iterations train again on the selected rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from noisewise.auditing.evidence import Evidence
 
 
 def agrees(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) bool, the rows that one iteration selects: no other label is more probable than the given one."""
+    """(n,) bool, the rows selected by one iteration: no other label is more probable than the given one."""
     return at_labels(probabilities, labels) >= best_other(probabilities, labels)
 
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours: the share of the row's neighbours whose given label is another one.
+"""Nearest neighbours: the share of the row's neighbours with another given label.
 
     s_i = |{j in N_k(i): y_j != y_i}| / k,   N_k(i) by cosine similarity of the features, k = 10
 

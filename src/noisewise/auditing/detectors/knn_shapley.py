@@ -1,12 +1,12 @@
-"""KNN-Shapley: what the row is worth to a nearest-neighbour classifier of all other rows.
+"""KNN-Shapley: the value of the row to a nearest-neighbour classifier of all other rows.
 
     v_N = [y_N = y] / N,   v_i = v_{i+1} + ([y_i = y] - [y_{i+1} = y]) / k * min(k, i) / i,   s = -mean over tests of v
 
 for every test row with label y, the N other rows sorted from the nearest (i = 1) to the farthest. Jia et al., Efficient
 Task-Specific Data Valuation for Nearest Neighbor Algorithms, VLDB 2019, theorem 1 and algorithm 1: the exact Shapley
-value of the rows for the likelihood of the right label by the k = 10 nearest, in O(N log N) per test row. The tests of
-a row are all other rows, with their given labels; of more than 5,000 rows, 5,000 drawn evenly in the order of the rows.
-Neighbours are alike by cosine similarity. With fewer than k rows v_N is [y_N = y] / k.
+value of the rows for the likelihood of the right label by the k = 10 nearest rows, in O(N log N) per test row. The test
+rows of a row are all other rows, with their given labels; of more than 5,000 rows, 5,000 evenly spaced ones. Distance
+is by cosine similarity. With fewer than k rows v_N is [y_N = y] / k.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def shapley_values(matches: np.ndarray, k: int) -> np.ndarray:
     """(t, N) exact values of N rows for t test rows.
 
     Args:
-        matches: (t, N) whether the label of the i-th nearest row is the test row's, nearest first.
-        k: how many neighbours vote.
+        matches: (t, N) bool, whether the i-th nearest row has the test row's label, nearest first.
+        k: number of neighbours that vote.
     """
     count = matches.shape[1]
     hits = matches.astype(np.float64)
@@ -36,11 +36,16 @@ def shapley_values(matches: np.ndarray, k: int) -> np.ndarray:
 
 
 def values(features: np.ndarray, labels: np.ndarray, k: int = NEIGHBOURS, most: int = MOST_TESTS) -> np.ndarray:
-    """(n,) mean value of the rows for the other rows, of features (n, d) and labels (n,), in blocks of bounded memory.
+    """Mean value of every row for the other rows, in blocks of bounded memory.
 
     Args:
-        features: in which neighbours are alike. labels: given ones. k: how many neighbours vote.
-        most: how many rows are tests at most.
+        features: (n, d), in which similar rows are close.
+        labels: (n,) given labels.
+        k: number of neighbours that vote.
+        most: the most test rows.
+
+    Returns:
+        (n,).
     """
     n = len(labels)
     if n < 2:
@@ -59,7 +64,7 @@ def values(features: np.ndarray, labels: np.ndarray, k: int = NEIGHBOURS, most: 
 
 
 def score(evidence: Evidence) -> np.ndarray:
-    """(n,) values with the sign turned."""
+    """(n,) values with the sign reversed."""
     assert evidence.features is not None
     return -values(evidence.features, evidence.labels)
 
@@ -67,7 +72,7 @@ def score(evidence: Evidence) -> np.ndarray:
 KNN_SHAPLEY = Detector(
     Card(
         "knn-shapley",
-        "How little the row is worth to a nearest-neighbour classifier of all other rows: its Shapley value.",
+        "How little the row is worth to a nearest-neighbour classifier of all other rows, by its Shapley value.",
         ("features",),
         "Jia et al., Efficient Task-Specific Data Valuation for Nearest Neighbor Algorithms, VLDB",
         2019,

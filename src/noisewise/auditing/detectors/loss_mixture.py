@@ -1,10 +1,9 @@
-"""Loss mixture: the posterior of belonging to the high-loss half of a two-component Gaussian mixture.
+"""Loss mixture: the posterior of the high-loss component of a two-component Gaussian mixture.
 
     s_i = P(component with the larger mean | l_i),   l = min-max normalised mean losses
 
 Arazo et al., Unsupervised Label Noise Modeling and Loss Correction, ICML 2019 (the mixture); Li et al., DivideMix, ICLR
-2020 (Gaussians and their settings). The mean over training stands in for the last epoch's loss, which memorisation
-lowers.
+2020 (Gaussians and their settings). The mean over training replaces the last epoch's loss, which memorisation lowers.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from noisewise.training.mixture import clean_probability
 
 
 def score(evidence: Evidence) -> np.ndarray:
-    """(n,) scores in [0, 1]; zero for all when all losses are equal."""
+    """(n,) scores in [0, 1]; all zero when all losses are equal."""
     return 1 - clean_probability(evidence.statistic("loss_mean"))
 
 

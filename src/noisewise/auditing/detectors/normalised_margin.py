@@ -1,9 +1,9 @@
-"""Normalised margin: by how much an out-of-fold model prefers another label.
+"""Normalised margin: how much more probable another label is by an out-of-fold model.
 
     s_i = (1 + max_{j != y_i} p_i[j] - p_i[y_i]) / 2
 
 Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021, section 3.3 ("normalised margin"), shifted into [0, 1]:
-above one half another label is the more probable one.
+above 0.5 another label is more probable than the given one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Self-confidence: how little probability an out-of-fold model leaves to the given label.
+"""Self-confidence: one minus the out-of-fold probability of the given label.
 
     s_i = 1 - p_i[y_i]
 

@@ -1,15 +1,15 @@
-"""Self-influence: how much the row's loss would rise if the row had not been trained on.
+"""Self-influence: how much higher the row's loss would be without the row in the training set.
 
     s_i = g_i^T (H + lambda I)^-1 g_i,   g_i = (p_i - onehot(y_i)) (x) a_i,   a_i = (h_i, 1)
     H = (1 / m) sum_i (diag(p_i) - p_i p_i^T) (x) a_i a_i^T
 
 Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017, equation 2 for a row on itself,
-with the sign turned, and section 5.4, where it finds mislabelled rows. Of all weights only those of the last linear
-layer with its bias are asked, at the end of the training: there H is the exact Hessian of the cross entropy, and equals
-the Gauss-Newton matrix. Up to 2,000 weights it is inverted as it is; beyond, it is taken to be the Kronecker product of
-the means of its two factors (Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate
-Curvature, ICML 2015, section 3), inverted in their eigenbases. The damping lambda is a tenth of the mean eigenvalue, as
-in Grosse et al., Studying Large Language Model Generalization with Influence Functions, 2023.
+with the sign reversed, and section 5.4, where it finds mislabelled rows. Only the weights and the bias of the last
+linear layer are used, at the end of the training: there H is the exact Hessian of the cross entropy, and equals the
+Gauss-Newton matrix. Up to 2,000 weights it is inverted exactly. Beyond that it is approximated by the Kronecker product
+of the means of its two factors (Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate
+Curvature, ICML 2015, section 3) and inverted in their eigenbases. The damping lambda is a tenth of the mean eigenvalue,
+as in Grosse et al., Studying Large Language Model Generalization with Influence Functions, 2023.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ def self_influence(features: Tensor, probabilities: Tensor, labels: Tensor, most
     """(m,) influences of the rows on themselves.
 
     Args:
-        features: (m, d) what the last linear layer is given. probabilities: (m, K) softmax of what it makes of them.
+        features: (m, d) input of the last linear layer.
+        probabilities: (m, K) softmax of its output.
         labels: (m,) given labels.
-        most_exact: the number of weights K (d + 1) up to which the Hessian is not factored.
+        most_exact: number of weights K (d + 1) up to which the Hessian is inverted exactly.
     """
     inputs = torch.cat([features, torch.ones_like(features[:, :1])], dim=1).double()
     p = probabilities.double()

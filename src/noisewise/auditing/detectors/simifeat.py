@@ -1,13 +1,14 @@
-"""SimiFeat: rows whose label their neighbours share least, as many per class as the labels of neighbours say are wrong.
+"""SimiFeat: rows whose label agrees least with their neighbours, as many per class as are estimated to be wrong.
 
     q_i = soft vote of the ten nearest rows,   c_i = q_i[y_i] / ||q_i||_2           (the cosine of q_i and onehot(y_i))
-    R:  of the N_j rows given j, the (1 - P(true = j | given = j)) N_j with the smallest c_i are named
-    s_i = [row i is named] + 1 - c_i
+    R:  of the N_j rows given j, the (1 - P(true = j | given = j)) N_j with the smallest c_i are flagged
+    s_i = [row i is flagged] + 1 - c_i
 
 Zhu, Dong and Liu, Detecting Corrupted Labels Without Training a Model to Predict, ICML 2022: SimiFeat-R (algorithm 2),
-with P(true | given) by the estimator from the labels of neighbours (Zhu, Song and Liu, ICML 2021, see `methods/hoc`).
-`simifeat-v` is SimiFeat-V (algorithm 1), which names the rows whose neighbours vote for another label. The paper
-repeats both over augmented views and takes the majority; here the features are those of the evidence, once.
+with P(true | given) by the estimator from neighbours' labels (Zhu, Song and Liu, ICML 2021, see
+`methods/transition/hoc`). `simifeat-v` is SimiFeat-V (algorithm 1), which flags the rows whose neighbours vote for
+another label. The paper repeats both over augmented views and takes the majority; here the features of the evidence are
+used, once.
 """
 
 from __future__ import annotations
@@ -25,47 +26,47 @@ _TINY = 1e-12
 
 
 def voted(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) bool, the rows for whose given label fewer neighbours voted than for another; shares (n, K)."""
+    """(n,) bool, the rows with more votes for another label than for the given one; shares (n, K)."""
     return best_other(shares, labels) > at_labels(shares, labels)
 
 
-def likeness(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) in [0, 1], the cosine of the neighbours' votes (n, K) and the given label."""
+def agreement(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) in [0, 1], the cosine between the neighbours' votes (n, K) and the given label."""
     return at_labels(shares, labels) / np.maximum(np.linalg.norm(shares, axis=1), _TINY)
 
 
 def wrong_shares(features: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """(K,) estimated P(true != j | given = j); zero for classes that no row is given."""
+    """(K,) estimated P(true != j | given = j); zero for classes that do not occur."""
     transition, prior = hoc_transition(torch.as_tensor(features), torch.as_tensor(labels), classes)
     given = np.bincount(labels, minlength=classes) / len(labels)
     right = prior.numpy() * transition.numpy().diagonal()
     return np.clip(1 - np.divide(right, given, out=np.ones(classes), where=given > 0), 0, 1)
 
 
-def ranked(alike: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """(n,) bool, per class the share `wrong` (K,) of the rows that are least `alike` (n,).
+def ranked(agreements: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """(n,) bool, per class the share `wrong` (K,) of the rows with the lowest agreement (n,).
 
-    Rows that are alike to the same degree are named together or not at all, whichever is nearer to the share.
+    Rows of equal agreement are flagged together or not at all, whichever is closer to the share.
     """
-    named = np.zeros(len(labels), dtype=bool)
+    flagged = np.zeros(len(labels), dtype=bool)
     for label, share in enumerate(wrong):
         rows = np.flatnonzero(labels == label)
         count = round(share * len(rows))
         if count:
-            last = np.partition(alike[rows], count - 1)[count - 1]
-            below, upto = alike[rows] < last, alike[rows] <= last
-            named[rows] = upto if upto.sum() - count <= count - below.sum() else below
-    return named
+            last = np.partition(agreements[rows], count - 1)[count - 1]
+            below, upto = agreements[rows] < last, agreements[rows] <= last
+            flagged[rows] = upto if upto.sum() - count <= count - below.sum() else below
+    return flagged
 
 
 def score(evidence: Evidence) -> np.ndarray:
-    """(n,) scores in [0, 2]; above one for the rows that are named. Of fewer than three rows none is."""
+    """(n,) scores in [0, 2]; above one for flagged rows. With fewer than three rows none is flagged."""
     features, labels, classes = evidence.features, evidence.labels, evidence.classes
     assert features is not None
-    alike = likeness(neighbour_shares(features, labels, classes), labels)
+    agreements = agreement(neighbour_shares(features, labels, classes), labels)
     if len(labels) < FEWEST:
-        return 1 - alike
-    return ranked(alike, labels, wrong_shares(features, labels, classes)) + 1 - alike
+        return 1 - agreements
+    return ranked(agreements, labels, wrong_shares(features, labels, classes)) + 1 - agreements
 
 
 def score_by_vote(evidence: Evidence) -> np.ndarray:
@@ -73,13 +74,13 @@ def score_by_vote(evidence: Evidence) -> np.ndarray:
     features, labels = evidence.features, evidence.labels
     assert features is not None
     shares = neighbour_shares(features, labels, evidence.classes)
-    return voted(shares, labels) + 1 - likeness(shares, labels)
+    return voted(shares, labels) + 1 - agreement(shares, labels)
 
 
 SIMIFEAT = Detector(
     Card(
         "simifeat",
-        "The rows whose neighbours vote least for their label, as many per class as the transition matrix says.",
+        "The rows whose neighbours vote least for their label, as many per class as the transition matrix implies.",
         ("features",),
         "Zhu, Dong and Liu, Detecting Corrupted Labels Without Training a Model to Predict, ICML",
         2022,

@@ -1,11 +1,11 @@
-"""TracIn: how much the steps that were taken on the row itself lowered its own loss.
+"""TracIn: how much the training steps on the row itself lowered its own loss.
 
     s_i = sum_t eta_t ||grad_W l_t(x_i, y_i)||_2^2
 
 Pruthi, Liu, Kale and Sundararajan, Estimating Training Data Influence by Tracing Gradient Descent, NeurIPS 2020:
 TracInCP of a row on itself, by which the paper finds mislabelled rows. The checkpoints t are the ends of four epochs
-spread evenly over the training, eta_t the learning rate at which those epochs began, and W the last linear layer with
-its bias (the paper allows for a choice of layers), so that ||g||^2 = ||p - onehot(y)||^2 (||h||^2 + 1).
+spread evenly over the training, eta_t is the learning rate at which those epochs began, and W is the last linear layer
+with its bias (the paper allows a choice of layers), so that ||g||^2 = ||p - onehot(y)||^2 (||h||^2 + 1).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ CHECKPOINTS = 4
 
 
 def checkpoints(epochs: int) -> tuple[int, ...]:
-    """The numbers, from 1, of the epochs at whose ends the networks are looked at: the last one is the training's."""
+    """The epochs, counted from 1, after which the last layer is observed; the last one is the training's last."""
     return tuple(sorted({max(1, round(epochs * (i + 1) / CHECKPOINTS)) for i in range(CHECKPOINTS)}))
 
 
 def influence(features: Tensor, probabilities: Tensor, labels: Tensor, lr: float) -> Tensor:
-    """(m,) a checkpoint's share: `lr` times the squared norm of the gradient (see `grand.gradient_norms`)."""
+    """(m,) contribution of a checkpoint: `lr` times the squared gradient norm (see `grand.gradient_norms`)."""
     return lr * gradient_norms(features, probabilities, labels).square()
 
 
@@ -38,7 +38,7 @@ def score(evidence: Evidence) -> np.ndarray:
 TRACIN = Detector(
     Card(
         "tracin",
-        "The influence of the row's own steps on its own loss, by the last linear layer at four checkpoints.",
+        "The influence of the row's own training steps on its loss, by the last linear layer at four checkpoints.",
         ("ledger",),
         "Pruthi et al., Estimating Training Data Influence by Tracing Gradient Descent, NeurIPS",
         2020,

@@ -2,8 +2,8 @@
 
     s_i = (1 / T) sum_t [argmax_j z_i^t[j] != y_i]
 
-The share, not the count, so that rows observed more often are not the more suspect. Cumulative counts outlast the
-memorisation that lowers the last epochs' losses. Events as in Toneva et al., An Empirical Study of Example Forgetting
+The share, not the count, so that rows observed more often are not more suspect. Counts over the whole training survive
+memorisation, which lowers the last epochs' losses. Events as in Toneva et al., An Empirical Study of Example Forgetting
 during Deep Neural Network Learning, ICLR 2019, counted when wrong, not when forgotten.
 """
 
@@ -23,7 +23,7 @@ def score(evidence: Evidence) -> np.ndarray:
 WRONG_EVENTS = Detector(
     Card(
         "wrong-events",
-        "The share of training's predictions of the row that were not the given label.",
+        "The share of the predictions during training that were not the given label.",
         ("ledger",),
         "Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR",
         2019,

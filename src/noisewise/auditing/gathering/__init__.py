@@ -1,1 +1,1 @@
-"""Evidence on the labels of a data set: networks and classifiers that are cross-fitted."""
+"""Gathering evidence on labels: networks and classifiers are cross-fitted."""

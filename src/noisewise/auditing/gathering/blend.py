@@ -1,4 +1,4 @@
-"""Several predictions of the same rows as one, each weighted by how well it foretells the given labels."""
+"""Several predictions of the same rows merged into one, each weighted by how well it predicts the given labels."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import numpy as np
 
 from noisewise.auditing.judgement.calibration import SMALLEST, tempered
 
-STEPS = 200
+STEPS = 200  # of expectation-maximisation
 
 
 def blended(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n, K) mixture of M out-of-fold predictions, of the weights under which the given labels are most likely.
+    """Mixture of out-of-fold predictions with the weights under which the given labels are most likely.
 
-    The idea is the super learner's (van der Laan, Polley and Hubbard, Statistical Applications in Genetics and
-    Molecular Biology 2007, section 2), with the log likelihood as the criterion: a few weights are fitted to n held-out
-    labels. Predictions are made calibrated first (see `tempered`), since one that is too modest would otherwise get
-    too little weight. Noise in the labels lowers the likelihood of all members alike.
+    This is the super learner (van der Laan, Polley and Hubbard, Statistical Applications in Genetics and Molecular
+    Biology 2007, section 2) with the log likelihood as the criterion: a few weights are fitted to n held-out labels.
+    Predictions are calibrated first (see `tempered`), since an underconfident one would otherwise get too little
+    weight. Noise in the labels lowers the likelihood of all members alike.
 
     Args:
-        predictions: (M, n, K) distributions. labels: (n,) given labels.
+        predictions: (M, n, K) distributions by M members.
+        labels: (n,) given labels.
+
+    Returns:
+        (n, K).
     """
     if len(predictions) == 1:
         return predictions[0]
@@ -31,7 +35,7 @@ def mixture_weights(likelihoods: np.ndarray) -> np.ndarray:
     """(M,) weights w of the mixture sum_m w_m L[m, i] that maximise its mean logarithm, by expectation-maximisation.
 
     Args:
-        likelihoods: (M, n), not negative.
+        likelihoods: (M, n) probabilities of the given labels by each member.
     """
     likelihoods = np.maximum(likelihoods, SMALLEST)
     weights = np.full(len(likelihoods), 1 / len(likelihoods))

@@ -26,14 +26,14 @@ from noisewise.training.config import seeded
 
 BLEND, FOREST = "blend", "forest"
 FOLDS = 5
-MOST_NUMBERS = 20_000_000
+MOST_NUMBERS = 20_000_000  # rows times classes up to which tables are classified by trees
 TREES, LEAF = 200, 3
 MOST_CLASSES, MOST_BOOSTED = 50, 20
-STRENGTH, TEXT_STRENGTH = 0.3, 2.0
+STRENGTH, TEXT_STRENGTH = 0.3, 2.0  # scikit-learn's C of logistic regression
 
 
 class Classifier(Protocol):
-    """What scikit-learn calls a classifier."""
+    """A classifier of scikit-learn, with probabilities."""
 
     def fit(self, X: Any, y: Any) -> Any: ...
     def predict_proba(self, X: Any) -> np.ndarray: ...
@@ -42,13 +42,13 @@ class Classifier(Protocol):
 def forest(seed: int) -> BaseEstimator:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 2006), at least 3 rows in a leaf.
 
-    A leaf of several rows outvotes a wrong label among them: the trees do not learn single labels by heart.
+    In a leaf of several rows a wrong label is outvoted, so the trees do not memorise single labels.
     """
     return ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=seed)
 
 
 def boosting(seed: int) -> BaseEstimator:
-    """Gradient boosting on histograms, with small trees, few rounds and a penalty, so that noise is not fitted."""
+    """Histogram gradient boosting with small trees, few rounds and a penalty, so that noise is not fitted."""
     return HistGradientBoostingClassifier(
         learning_rate=0.1,
         max_iter=60,
@@ -67,7 +67,7 @@ def linear(seed: int) -> BaseEstimator:
 
 
 def linear_text(seed: int) -> BaseEstimator:
-    """Logistic regression on the weights of words."""
+    """Logistic regression on TF-IDF weights of words."""
     return LogisticRegression(C=TEXT_STRENGTH, max_iter=500, tol=1e-3, random_state=seed)
 
 
@@ -77,10 +77,11 @@ NAMES = (BLEND, *CLASSIFIERS)
 
 
 def default_classifier(data: Dataset) -> str | None:
-    """What to cross-fit where nothing was asked for: "forest" for rows of numbers, "linear" for texts.
+    """The classifier that is cross-fitted by default.
 
-    None, which means a network, for images, and for more than 50 classes or 20,000,000 rows times classes, where trees
-    become large and slow.
+    Returns:
+        "forest" for rows of numbers, "linear" for texts. None, which means a network, for images, and for more than 50
+        classes or 20,000,000 rows times classes, where trees become large and slow.
     """
     if data.kind == "text":
         return "linear"
@@ -90,7 +91,7 @@ def default_classifier(data: Dataset) -> str | None:
 
 
 def is_named_or_classifier(model: object) -> bool:
-    """Whether `model` is the name of a classifier or a classifier of scikit-learn, and no network."""
+    """Whether `model` is the name of a classifier or a scikit-learn classifier, as opposed to a network."""
     if isinstance(model, str):
         return model in NAMES
     return isinstance(model, BaseEstimator) or (not isinstance(model, type) and hasattr(model, "predict_proba"))
@@ -103,29 +104,30 @@ def cross_fit_classifier(
     seed: int,
     progress: Progress = SILENT,
 ) -> Evidence:
-    """Out-of-fold probabilities of every row, by a classifier of scikit-learn that never trained on the row.
+    """Out-of-fold probabilities of every row, by a scikit-learn classifier that did not train on the row.
 
-    Rows are the columns of a table as `encode_features` encodes them, vectors, flattened images, or, of texts, the
-    TF-IDF weights of words and pairs of words; these are computed once from all rows, without labels. A class that no
-    training row of a fold carries has probability 0 there. Copies lie in one fold (see `copies` and `folds`), so that a
-    copied wrong label cannot vouch for itself.
+    The classifier is given a table's columns as `encode_features` encodes them, vectors, flattened images, or the
+    TF-IDF weights of a text's words and pairs of words, which are computed once from all rows, without labels. A class
+    that no training row of a fold carries has probability 0 there. Copies of a row lie in one fold (see `copies` and
+    `folds`), so that a copied wrong label cannot vouch for itself.
 
     Args:
         data: n rows, K classes.
-        model: "forest", "boosting", "linear"; "blend" of all three, see `blended`, without boosting for texts and for
-            more than 20 classes, of which each would cost a tree a round; or an unfitted classifier, which is cloned
-            for every fold and, where it has a `random_state` of None, seeded.
-        count: number of folds. seed: of the folds and the classifiers.
+        model: "forest", "boosting", "linear"; "blend", the mixture of all three (see `blended`), without boosting for
+            texts and for more than 20 classes, since boosting grows a tree per class and round; or an unfitted
+            classifier, which is cloned for every fold and seeded where its `random_state` is None.
+        count: number of folds.
+        seed: random seed of the folds and the classifiers.
         progress: reports how much is done.
 
     Raises:
-        BadInput: fewer than 2 folds or fewer rows than folds; something without `predict_proba`; a classifier that
+        BadInput: fewer than 2 folds, fewer rows than folds, a model without `predict_proba`, or a classifier that
             cannot be fitted to these rows.
     """
     if not 2 <= count <= len(data):
         raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
     rows, made = _matrix(data), OF_TEXTS if data.kind == "text" else CLASSIFIERS
-    seed = seeded(seed, "classifiers") % 2**31
+    seed = seeded(seed, "classifiers") % 2**31  # scikit-learn accepts seeds below 2**32
     members = [made[name](seed) if isinstance(name, str) else _usable(name, seed) for name in _members(model, data)]
     numbers = folds(data.given, count, seed, copies(data))
     found = np.zeros((len(members), len(data), len(data.classes)))
@@ -159,7 +161,7 @@ def _matrix(data: Dataset) -> Any:
 def _usable(model: Any, seed: int) -> Any:
     name = type(model).__name__
     if not hasattr(model, "fit") or not hasattr(model, "predict_proba"):
-        raise BadInput(f"model={name} gives no probabilities (predict_proba): wrap it in CalibratedClassifierCV")
+        raise BadInput(f"model={name} predicts no probabilities (predict_proba): wrap it in CalibratedClassifierCV")
     copied = clone(model)
     states = {key: seed for key, value in copied.get_params().items() if key.endswith("random_state") and value is None}
     return copied.set_params(**states)

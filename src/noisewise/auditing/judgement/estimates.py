@@ -1,4 +1,4 @@
-"""The transition matrix by the estimators that the methods use, from the evidence of an audit."""
+"""The transition matrix by the estimators that methods use, from the evidence of an audit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from noisewise.methods.transition.estimators import estimate_transition
 def estimated_transition(evidence: Evidence, name: str) -> np.ndarray:
     """(K, K) P(given = j | true = i) by the estimator `name` of `noisewise.methods.transition.estimators`.
 
-    It is told the calibrated predictions that the judgement chooses its anchors by, the given labels, and the features
-    where there are any; `hoc` looks for neighbours among the predictions where there are none.
+    The estimator is given the calibrated predictions by which the judgement chooses its anchors, the given labels, and
+    the features. Without features, `hoc` seeks neighbours among the predictions.
+
+    Args:
+        evidence: with anything that predicts.
+        name: anchor, anchor-mean, dual-t or hoc.
 
     Raises:
         BadInput: an unknown name; nothing in the evidence predicts; fewer than three rows for `hoc`.

@@ -1,4 +1,4 @@
-"""How labels go wrong: P(given = j | true = i), read off the rows whose true class is hardly in doubt."""
+"""How labels go wrong: P(given = j | true = i), counted on the rows whose true class is hardly in doubt."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ ANCHOR_SHARE = 0.3
 FEWEST_ANCHORS = 10
 
 
-def anchors(predicted: np.ndarray, sureness: np.ndarray, classes: int, share: float = ANCHOR_SHARE) -> list[np.ndarray]:
-    """Per class, the positions of the `share` of the rows predicted as that class that are surest.
+def anchors(
+    predicted: np.ndarray, confidence: np.ndarray, classes: int, share: float = ANCHOR_SHARE
+) -> list[np.ndarray]:
+    """Per class, the positions of the most confident rows among those predicted as that class.
 
-    At least 10 rows per class are taken where that many are predicted, and none where none is.
+    At least 10 rows per class are taken, or all where fewer are predicted.
 
     Args:
-        predicted: (n,) most probable classes. sureness: (n,) their probabilities.
+        predicted: (n,) most probable classes.
+        confidence: (n,) their probabilities.
         classes: K.
+        share: of the rows predicted as a class, that are taken.
     """
-    order = np.lexsort((-sureness, predicted))
+    order = np.lexsort((-confidence, predicted))
     ends = np.cumsum(np.bincount(predicted, minlength=classes))
     chosen = []
     for start, end in zip(np.append(0, ends[:-1]), ends, strict=True):
@@ -31,12 +35,12 @@ def anchor_transition(labels: np.ndarray, chosen: list[np.ndarray], weights: np.
     Anchor points are those of Patrini et al., Making Deep Neural Networks Robust to Label Noise, CVPR 2017, equation
     12; here the labels of many anchors are counted where the paper reads one anchor's predicted probabilities. Half a
     row is added to the wrong labels of a class, and one row, spread evenly, to how they divide, so that nothing is
-    impossible because it was not seen. A class without anchors keeps its labels.
+    impossible merely because it was not seen. For a class without anchors all labels count as right.
 
     Args:
         labels: (n,) given labels.
         chosen: per class, the positions of its anchors.
-        weights: (n,) how often each row counts; once by default.
+        weights: (n,) how often each row counts; None is once.
     """
     k = len(chosen)
     weights = np.ones(len(labels)) if weights is None else weights

@@ -15,7 +15,7 @@ MANY_CLASSES = 30
 
 
 def histogram(suspicion: np.ndarray, threshold: float, bins: int = 40) -> str:
-    """How many rows have which suspicion, (n,) in [0, 1], on a logarithmic scale, with the threshold marked."""
+    """Histogram of the suspicion, (n,) in [0, 1], on a logarithmic scale, with the threshold marked."""
     counts, edges = np.histogram(np.clip(suspicion, 0, 1), bins=bins, range=(0, 1))
     top = max(1, int(np.ceil(np.log10(counts.max() + 1)))) if len(suspicion) else 1
     bars = []
@@ -34,11 +34,11 @@ def histogram(suspicion: np.ndarray, threshold: float, bins: int = 40) -> str:
 
 
 def reliability(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> str:
-    """Observed share of wrong labels against mean suspicion, in equal bins; on the diagonal suspicion is a probability.
+    """Observed share of wrong labels against mean suspicion, in equal bins; calibrated suspicion is on the diagonal.
 
     Args:
         suspicion: (n,) in [0, 1].
-        wrong: (n,) bool, given label differs from the truth.
+        wrong: (n,) bool, whether the given label differs from the truth.
         bins: number of bins.
     """
     place = np.minimum((np.clip(suspicion, 0, 1) * bins).astype(int), bins - 1)
@@ -59,9 +59,15 @@ def reliability(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> str
 
 
 def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str], most: int = MANY_CLASSES) -> str:
-    """Expected share of wrong labels among the rows given each class, their mean suspicion; noisiest class first.
+    """Expected share of wrong labels per given class, noisiest class first.
 
-    Of more classes than `most` those are shown that hold the most wrong labels: a class of one row is soon all wrong.
+    Of many classes those with the most wrong labels are shown, since the share of a class of few rows says little.
+
+    Args:
+        given: (n,) given labels.
+        suspicion: (n,) in [0, 1].
+        classes: K names.
+        most: the most classes to show.
     """
     rows = np.bincount(given, minlength=len(classes))
     wrong = np.bincount(given, suspicion, len(classes))
@@ -79,12 +85,14 @@ def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str],
 
 
 def detectors(scores: Mapping[str, np.ndarray], issues: np.ndarray, wrong: np.ndarray | None) -> str:
-    """Per detector: the share of its most suspect rows, as many as there are issues, that are issues; AUROC with truth.
+    """Per detector, its agreement with the audit, and its AUROC where the truth is known.
+
+    Agreement is the share of issues among the detector's most suspect rows, as many as there are issues.
 
     Args:
         scores: (n,) each, higher is more suspect.
         issues: (n,) bool, the rows called issues.
-        wrong: (n,) bool, given label differs from the truth; None where the truth is unknown.
+        wrong: (n,) bool, whether the given label differs from the truth; None where the truth is unknown.
     """
     number = int(issues.sum())
     lines = []
@@ -104,7 +112,7 @@ def detectors(scores: Mapping[str, np.ndarray], issues: np.ndarray, wrong: np.nd
 
 
 def bar(share: float) -> str:
-    """A horizontal bar, `share` of its place long."""
+    """A horizontal bar that fills `share` of its cell."""
     return (
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect width="{100 * min(max(share, 0), 1):.2f}" height="8"/></svg>'

@@ -1,4 +1,4 @@
-"""Duplicates, outliers and ambiguous rows: how many there are, and the first of each."""
+"""The panel of duplicates, outliers and ambiguous rows: their numbers, and the first of each."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ TITLES = {
 def conditions_body(result: AuditResult) -> str:
     """The content of the panel: a line per condition with its number of rows, and the first rows of each.
 
-    Of duplicates the first four groups are shown, with at most four rows each; of the others the first eight rows.
-    Rows are pictures with their given labels, or else their index, given label and first cells. Of labels alone only
-    the ambiguous rows are counted, unless embeddings showed others.
+    The first four groups of duplicates are shown, with at most four rows each, and the first eight rows of every other
+    condition. Rows are shown as pictures with their given labels, or else as index, given label and first cells. For
+    labels alone only the ambiguous rows are counted, unless embeddings were given.
     """
     found = result.conditions
     assert found is not None  # the report asks for the panel only where conditions were looked for

@@ -1,4 +1,4 @@
-"""The summary in Markdown: for a pull request, an issue or the page of a pipeline's run."""
+"""The summary in Markdown, for a pull request, an issue or the page of a pipeline's run."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SPECIAL = re.compile(r"[\\`*_\[\]|~!]|[&<>$]|[@#:](?=\S)|(?i:www)(?=\.)")
 def render_markdown(result: AuditResult) -> str:
     """The summary as the text of a Markdown file.
 
-    The summary text with rate and interval, the verdict of the gate where there is one, the pairs of classes confused
-    most, the most suspect rows, and the command that gives all this again. Everything from the data is escaped.
+    It has the summary text with rate and interval, the verdict of the gate where there is one, the pairs of classes
+    confused most, the most suspect rows, and the command that reproduces all this. Everything from the data is escaped.
 
     Args:
         result: of an audit.
@@ -33,21 +33,21 @@ def render_markdown(result: AuditResult) -> str:
         _measured(result),
         _pairs(result),
         _suspects(result),
-        _again(result.command),
+        _reproduced(result.command),
         "To review the suspects, open `report.html` of the same folder; `issues.csv` lists every row.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def escape(text: object, longest: int = LONGEST) -> str:
-    """Text from data as one line of Markdown that shows it and does nothing else.
+    """Text from data as one line of Markdown that is shown literally.
 
-    Markup, HTML, cells of tables and mathematics are escaped; mentions, references to issues, short names of emoji
-    and addresses are taken apart by a space of no width, so that nobody is notified and nothing becomes a link.
+    Markup, HTML, table cells and mathematics are escaped. A zero-width space is inserted into mentions, references to
+    issues, short names of emoji and addresses, so that nobody is notified and nothing becomes a link.
 
     Args:
-        text: anything; white space becomes single spaces, and what cannot be printed becomes a question mark.
-        longest: characters to keep.
+        text: anything; white space becomes single spaces, and unprintable characters become question marks.
+        longest: the most characters to keep.
     """
     plain = " ".join(str(text).split())
     plain = "".join(letter if letter.isprintable() else "?" for letter in plain)
@@ -97,9 +97,9 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numb
     return f"### {title}\n\n" + "\n".join(lines)
 
 
-def _again(command: str) -> str:
+def _reproduced(command: str) -> str:
     if not command:
         return ""
     command = command.encode("utf-8", "replace").decode("utf-8")
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
-    return f"### To get this again\n\n{fence}sh\n{command}\n{fence}"
+    return f"### To reproduce this\n\n{fence}sh\n{command}\n{fence}"

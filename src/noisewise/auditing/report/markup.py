@@ -1,4 +1,4 @@
-"""Text from data, made harmless; numbers as people write them; and the page's own files."""
+"""Escaped text, numbers as people write them, and the page's own files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from noisewise import formatting as wording
+from noisewise import formatting
 
 
 def escape(text: object, longest: int | None = None) -> str:
     """Text for HTML content and quoted attributes, cut after `longest` characters.
 
-    Unpaired surrogates (file names that are no UTF-8) become question marks.
+    Unpaired surrogates (from file names that are not UTF-8) become question marks.
     """
     plain = str(text).encode("utf-8", "replace").decode("utf-8")
     if longest is not None and len(plain) > longest:
@@ -24,31 +24,31 @@ def escape(text: object, longest: int | None = None) -> str:
 
 
 def name(text: object, longest: int = 120) -> str:
-    """A class or column name as HTML, isolated so that right-to-left text does not turn its surroundings round.
+    """A class or column name as HTML, isolated so that right-to-left text does not reorder the text around it.
 
-    A name of nothing but white space reads `(blank)`.
+    A name of nothing but white space is shown as `(blank)`.
     """
     return f"<bdi>{escape(text if str(text).strip() else '(blank)', longest)}</bdi>"
 
 
 def script_json(value: Any) -> str:
-    """JSON for a `<script type="application/json">` block: ASCII alone, and nothing in it can end the block."""
+    """JSON for a `<script type="application/json">` block: ASCII only, and nothing in it can end the block."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """`wording.percent` with a space that does not break."""
-    return unbroken(wording.percent(share, digits))
+    """`formatting.percent` with a non-breaking space."""
+    return unbroken(formatting.percent(share, digits))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """`wording.count` with a space that does not break."""
-    return wording.count(number, one, many).replace(" ", "\u00a0", 1)
+    """`formatting.count` with a non-breaking space."""
+    return formatting.count(number, one, many).replace(" ", "\u00a0", 1)
 
 
 def unbroken(text: str) -> str:
-    """The text with spaces before per cent signs that do not break."""
+    """The text with non-breaking spaces before per cent signs."""
     return text.replace(" %", "\u00a0%")
 
 
@@ -58,5 +58,5 @@ def resource(file: str) -> str:
 
 
 def source_hash(text: str) -> str:
-    """The source expression with which a content security policy allows exactly this inline script or style."""
+    """The source expression by which a content security policy allows exactly this inline script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

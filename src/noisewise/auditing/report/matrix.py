@@ -42,20 +42,20 @@ def heat_map(transition: np.ndarray, classes: Sequence[str], chosen: Sequence[in
 
 
 def strongest(transition: np.ndarray, chosen: Sequence[int]) -> float:
-    """The largest P(given = j | true = i) of two different classes among those `chosen`; 0 where there is none."""
+    """The largest P(given = j | true = i) with i != j among the `chosen` classes; 0 where there is none."""
     part = np.nan_to_num(transition[np.ix_(chosen, chosen)])
     return float(np.max(part - np.diag(np.diag(part)), initial=0))
 
 
 def densest_block(transition: np.ndarray, size: int = BLOCK) -> list[int]:
-    """At most `size` classes that are confused with each other most, found greedily.
+    """The classes that are confused with each other most, found greedily.
 
-    The pair with the largest P(j | i) + P(i | j) comes first; then, one by one, the class with the largest sum over
-    those chosen. Classes that no chosen class is confused with are not added.
+    The pair with the largest P(j | i) + P(i | j) comes first; then, one by one, the class with the largest sum over the
+    classes already chosen. Classes that are not confused with any chosen class are not added.
 
     Args:
         transition: (K, K); rows may be NaN.
-        size: of the block.
+        size: the most classes.
     """
     both = np.nan_to_num(transition)
     both = both + both.T

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, shows what an audit found and collects a person's decisions."""
+"""The report: one HTML file that works offline, shows what an audit found and collects a person's decisions."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MEASURES = {
 def render(result: AuditResult, *, limit: int = 500) -> str:
     """The report as the text of one self-contained HTML file.
 
-    It shows the estimated noise, where it lies, and the `limit` most suspect rows as cards on which a person accepts
-    the suggestion, keeps the given label or names another; the decisions are exported as CSV (`index,decision,label`)
+    It shows the estimated noise, where it occurs, and the `limit` most suspect rows as cards on which a person accepts
+    the suggestion, keeps the given label or chooses another. The decisions are exported as CSV (`index,decision,label`)
     for `noisewise.decide`. Everything from the data is escaped, and the page's content security policy allows no
-    network and no script or style but its own.
+    network access and no scripts or styles other than its own.
 
     Args:
         result: of an audit.
-        limit: the most rows to show; only their inputs are read.
+        limit: the most rows to show; other rows' inputs are not read.
 
     Raises:
         BadInput: `limit` is not positive.
@@ -92,7 +92,9 @@ def _panels(result: AuditResult) -> list[str]:
     data, classes = result.data, result.data.classes
     wrong = None if data.truth is None else data.given != data.truth
     suspicion = np.nan_to_num(result.suspicion)
-    fewer = f" The {charts.MANY_CLASSES} of {len(classes):,} classes with the most of them." if _many(result) else ""
+    fewer = (
+        f" The {charts.MANY_CLASSES} of {len(classes):,} classes with the most wrong labels." if _many(result) else ""
+    )
     panels = [
         _panel(
             "Suspicion", "The probability that a given label is wrong.", charts.histogram(suspicion, result.threshold)
@@ -101,19 +103,19 @@ def _panels(result: AuditResult) -> list[str]:
         _pairs(result),
         _panel(
             "Noise per class",
-            f"The share of the rows given each class whose label is expected to be wrong.{fewer}",
+            f"The share of each given class whose labels are expected to be wrong.{fewer}",
             charts.class_bars(data.given, suspicion, classes),
         ),
     ]
     if wrong is not None and len(wrong):
-        text = "The truth is known here. On the dashed line, suspicion is the share of labels that are wrong. "
-        text += "Larger dots hold more rows."
+        text = "The truth is known here. On the dashed line, suspicion equals the share of wrong labels. "
+        text += "Larger dots stand for more rows."
         panels.append(_panel("Is suspicion a probability?", text, charts.reliability(suspicion, wrong)))
     if result.scores:
-        text = "The share of a detector's most suspect rows, as many as there are issues, that became issues."
+        text = "The share of issues among a detector's most suspect rows, as many as there are issues."
         panels.append(_panel("Detectors", text, charts.detectors(result.scores, result.is_issue, wrong)))
     if result.conditions is not None:
-        text = "Apart from the issues. Where duplicates have different labels, one is wrong or both are right."
+        text = "In addition to the issues. Where duplicates have different labels, one is wrong or both are right."
         panels.append(_panel("Other conditions", text, conditions_body(result)))
     return panels
 
@@ -130,13 +132,13 @@ def _transition(result: AuditResult) -> list[str]:
 
 def _matrix_panel(result: AuditResult, title: str, transition: np.ndarray) -> str:
     classes = result.data.classes
-    text = "Per cent of a true class (line) that is given a label (column), as estimated."
+    text = "Estimated percentage of each true class (row) that is given each label (column)."
     chosen = list(range(len(classes)))
     if _many(result):
         chosen = matrix.densest_block(transition)
         text += f" The {len(chosen)} classes of {len(classes):,} that are confused with each other most."
     if len(chosen) > matrix.NUMBERED:
-        text += f" The strongest colour stands for {percent(matrix.strongest(transition, chosen))}."
+        text += f" The strongest colour is {percent(matrix.strongest(transition, chosen))}."
     return _panel(title, text, matrix.heat_map(transition, classes, chosen))
 
 

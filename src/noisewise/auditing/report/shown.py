@@ -28,10 +28,9 @@ def most_suspect(result: AuditResult, limit: int) -> np.ndarray:
 def shown(result: AuditResult, limit: int) -> dict[str, Any]:
     """Everything the page's script needs: class names, column names and the `limit` most suspect rows.
 
-    A row is `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
-    labels), and, where there are any, `image` (a data URI), `cells` (texts, one a column) and `likely` (the most
-    probable classes). `key` names these result, so that decisions remembered by a browser are not mistaken for those
-    on another audit.
+    A row has `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
+    labels) and, where they exist, `image` (a data URI), `cells` (texts, one per column) and `likely` (the most probable
+    classes). `key` identifies the result, so that decisions stored in a browser are not applied to another audit.
     """
     positions = most_suspect(result, limit)
     columns, cells = _described(result.data, positions)
@@ -59,13 +58,13 @@ def _row(result: AuditResult, position: int) -> dict[str, Any]:
 
 
 def _key(result: AuditResult, content: dict[str, Any]) -> str:
-    told = [result.data.name, len(result.data), content["classes"]]
-    told += [[row["index"], row["given"], row["suggested"]] for row in content["rows"]]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    parts = [result.data.name, len(result.data), content["classes"]]
+    parts += [[row["index"], row["given"], row["suggested"]] for row in content["rows"]]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _described(data: Dataset, positions: np.ndarray) -> tuple[list[str], list[list[str]]]:
-    """Column names, and per row the texts in them; vectors without a description show their first numbers."""
+    """Column names and each row's cells as text; vectors without a description show their first numbers."""
     if data.described is not None:
         frame = data.described.iloc[positions, :COLUMNS]
     elif data.kind != "image" and len(data.shape) == 1:
@@ -79,7 +78,7 @@ def _described(data: Dataset, positions: np.ndarray) -> tuple[list[str], list[li
 
 
 def as_text(value: object, longest: int = CHARACTERS) -> str:
-    """A value of a table as people read it, cut after `longest` characters; missing values are the empty text."""
+    """A cell as people read it, cut after `longest` characters; missing values become the empty text."""
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)

@@ -1,4 +1,4 @@
-"""The sentences that the report and the Markdown summary both open with."""
+"""The sentences with which both the report and the Markdown summary begin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from noisewise.formatting import count, percent
 
 
 def summary_text(result: AuditResult, strong: Callable[[str], str]) -> str:
-    """The estimated rate with its interval, and how many rows are called issues; `strong` marks up the rate."""
+    """The estimated rate with its interval, and the number of issues; `strong` marks up the rate."""
     low, high = result.interval
     issues = int(result.is_issue.sum())
     called = "is called an issue" if issues == 1 else "are called issues"
@@ -22,7 +22,7 @@ def summary_text(result: AuditResult, strong: Callable[[str], str]) -> str:
 
 
 def verdict(gate: Gate, strong: Callable[[str], str]) -> str:
-    """Whether the gate passed, and what was compared with what; `strong` marks up the verdict."""
+    """Whether the gate passed, and what was compared; `strong` marks up the verdict."""
     compared = "lower end of the interval" if gate.sure else "estimated noise"
     said, relation = ("passed", "not above") if gate.passed else ("failed", "above")
     measured, limit = percent(gate.measured), percent(gate.limit)

@@ -1,4 +1,4 @@
-"""Conditions of rows that disturb an audit and are no label errors: duplicates, outliers, ambiguous rows."""
+"""Conditions of rows other than label errors: duplicates, outliers, ambiguous rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from noisewise.auditing.rows.neighbours import NEIGHBOURS, Neighbours, find_neighbours, has_approximate
-from noisewise.auditing.rows.visual_features import is_coarse, likeness, whole_rows
+from noisewise.auditing.rows.visual_features import is_coarse, visual_features, whole_rows
 from noisewise.data.dataset import Dataset
 
 CONDITIONS = ("conflicting-duplicate", "duplicate", "outlier", "ambiguous")
@@ -33,30 +33,30 @@ def find_conditions(
     probabilities: np.ndarray | None = None,
     features: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """What else is the matter with the rows, n of them; a row may have several conditions.
+    """Find duplicates, outliers and ambiguous rows; a row may have several conditions.
 
-    - `duplicate`: the same bytes as another row, or nearer to it than chance explains: see `near_pairs`. The score is
-      1 for equal bytes, else one less the distance as a share of that to the tenth neighbour.
+    - `duplicate`: the same bytes as another row, or closer to it than chance explains (see `near_pairs`). The score is
+      1 for equal bytes, otherwise 1 minus the ratio of its distance to that of the tenth neighbour.
     - `conflicting-duplicate`: a duplicate in a group whose given labels differ; at least one of them is wrong, or the
       row belongs to several classes.
-    - `outlier`: far from its nearest neighbours; the score is the mean distance to ten of them over the median of that
-      distance (see `outlying`).
-    - `ambiguous`: no issue, but two classes are about equally probable; the score is the second probability over the
-      first (see `ambiguous`).
+    - `outlier`: far from its nearest neighbours; the score is the mean distance to ten of them divided by the median of
+      that distance over all rows (see `outlying`).
+    - `ambiguous`: not an issue, but two classes are about equally probable; the score is the ratio of the second
+      probability to the first (see `ambiguous`).
 
-    Neighbours are found by `features` where there are any, otherwise by what `likeness` makes of the inputs: exactly
-    up to 100,000 rows, beyond by an approximate index (the extra `ann`). Without it, or with fewer than 50 rows,
-    duplicates are equal bytes alone, and there are no outliers. Data of labels alone have neither.
+    Neighbours are found in `features` where they are given, otherwise in the `visual_features` of the inputs: exactly
+    up to 100,000 rows, beyond that by an approximate index (the extra `ann`). Without it, or with fewer than 50 rows,
+    only equal bytes count as duplicates, and outliers are not sought. Data of labels alone have neither.
 
     Args:
-        data: n rows; the truth is not looked at.
-        is_issue: (n,) bool, what the audit calls issues.
-        probabilities: (n, K) predictions that do not know the given labels; without them nothing is ambiguous.
-        features: (n, d) embeddings.
+        data: n rows; the truth is not used.
+        is_issue: (n,) bool, the rows that the audit calls issues.
+        probabilities: (n, K) predictions that have not seen the given labels; without them no row is ambiguous.
+        features: (n, d) embeddings; None compares the inputs.
 
     Returns:
-        A line per row and condition, worst first within each: `index`, `condition`, `score`, and `group`, which numbers
-        the groups of duplicates from 0 and is -1 for all other conditions.
+        One line per row and condition, worst first within each condition: `index`, `condition`, `score`, and `group`,
+        which numbers the groups of duplicates from 0 and is -1 for all other conditions.
     """
     bare = data.shape == (0,)
     first = np.arange(len(data)) if bare else equal_rows(data)
@@ -65,7 +65,7 @@ def find_conditions(
     shares = [np.zeros(len(twins))]
     far = np.empty(0, dtype=np.int64), np.empty(0)
     if len(data) >= FEWEST and (features is not None or not bare) and (len(data) <= EXACT_LIMIT or has_approximate()):
-        space, metric = (features, "cosine") if features is not None else (likeness(data), "euclidean")
+        space, metric = (features, "cosine") if features is not None else (visual_features(data), "euclidean")
         index = "exact" if len(data) <= EXACT_LIMIT else "approximate"
         found = find_neighbours(space, NEIGHBOURS, metric=metric, index=index)
         near, share = near_pairs(found)
@@ -81,7 +81,7 @@ def find_conditions(
 
 
 def counts(conditions: pd.DataFrame) -> dict[str, int]:
-    """How many rows have each condition, and how many groups of duplicates there are as `duplicate_groups`."""
+    """The number of rows per condition, and the number of groups of duplicates as `duplicate_groups`."""
     named = conditions["condition"]
     groups = conditions["group"]
     found = {name: int((named == name).sum()) for name in CONDITIONS}
@@ -101,12 +101,18 @@ def equal_rows(data: Dataset) -> np.ndarray:
 
 
 def near_pairs(found: Neighbours) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of rows that are nearer to each other than chance explains, (m, 2), and their distances as shares, (m,).
+    """Pairs of rows that are closer to each other than chance explains.
 
-    Where rows lie evenly in D dimensions, (r_1 / r_k)^D of the distances to the first and the k-th neighbour is the
-    smallest of k - 1 uniform numbers. A pair is near when fewer than one of the n rows is expected to have a share that
-    small. D is estimated from the distances themselves: Levina and Bickel, Maximum Likelihood Estimation of Intrinsic
-    Dimension, NeurIPS 2004, equation 8, the inverses averaged over rows.
+    Where rows are spread evenly in D dimensions, (r_1 / r_k)^D, with the distances to the first and the k-th neighbour,
+    is the smallest of k - 1 uniform numbers. A pair is near when fewer than one of the n rows is expected to have a
+    ratio that small. D is estimated from the distances themselves: Levina and Bickel, Maximum Likelihood Estimation of
+    Intrinsic Dimension, NeurIPS 2004, equation 8, with the inverses averaged over rows.
+
+    Args:
+        found: the neighbours of n rows.
+
+    Returns:
+        (m, 2) positions, and (m,) ratios of their distance to that of the k-th neighbour.
     """
     reach = found.distances[:, -1:]
     known = (reach[:, 0] > 0) & (found.distances[:, 0] > 0)
@@ -121,30 +127,31 @@ def near_pairs(found: Neighbours) -> tuple[np.ndarray, np.ndarray]:
 
 
 def outlying(found: Neighbours) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of outliers, farthest first, and their scores: mean distance to the neighbours over its median.
+    """Positions of outliers, farthest first, and their scores: mean distance to the neighbours divided by its median.
 
-    Ranked by the distance to nearest neighbours, as by Ramaswamy, Rastogi and Shim, Efficient Algorithms for Mining
-    Outliers from Large Data Sets, SIGMOD 2000, section 2. A row is named when its score is above 1.6 and, on a
-    logarithmic scale, 2 robust standard deviations above the median, the deviation taken from the upper quartile; of
-    these at most one row in a hundred.
+    The ranking by distance to nearest neighbours is that of Ramaswamy, Rastogi and Shim, Efficient Algorithms for
+    Mining Outliers from Large Data Sets, SIGMOD 2000, section 2. A row is an outlier when its score is above 1.6 and,
+    on a logarithmic scale, 2 robust standard deviations (estimated from the upper quartile) above the median. At most
+    one row in a hundred is returned.
     """
     mean = found.distances.mean(axis=1, dtype=float)
     middle, upper = np.quantile(mean, [0.5, 0.75])
     if middle <= 0:
         return np.empty(0, dtype=np.int64), np.empty(0)
     score = mean / middle
-    deviation = np.log(upper / middle) / 0.6745
+    deviation = np.log(upper / middle) / 0.6745  # a normal variable's upper quartile, in standard deviations
     return _most(score, score > max(FARTHER, np.exp(FAR * deviation)))
 
 
 def ambiguous(probabilities: np.ndarray, is_issue: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of rows between two classes, most ambiguous first, and the second probability over the first.
+    """Positions of rows between two classes, most ambiguous first, and the ratio of the second probability to the
+    first.
 
-    A row is named when that is above 0.8, the third class has less than a third of the second, and the row is no issue;
-    of these at most one row in a hundred. With two classes there is no third.
+    A row is ambiguous when this ratio is above 0.8, the third probability is less than a third of the second (if there
+    are three classes), and the row is not an issue. At most one row in a hundred is returned.
 
     Args:
-        probabilities: (n, K) predictions that do not know the given labels.
+        probabilities: (n, K) predictions that have not seen the given labels.
         is_issue: (n,) bool.
     """
     top = -np.sort(-probabilities, axis=1)[:, :3]
@@ -162,7 +169,7 @@ def _most(score: np.ndarray, named: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _verified(data: Dataset, pairs: np.ndarray, found: Neighbours, first: np.ndarray) -> np.ndarray:
-    """(m,) whether a pair is near in the whole inputs too: below 0.4 of the distance to each one's last neighbour."""
+    """(m,) whether a pair is also near in the full inputs: below 0.4 of the distance to each row's last neighbour."""
     last = found.positions[:, -1]
     sure = np.ones(len(pairs), dtype=bool)
     for at, (one, other) in enumerate(pairs):

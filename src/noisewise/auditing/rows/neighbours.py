@@ -13,9 +13,9 @@ import torch
 from noisewise.errors import BadInput
 
 NEIGHBOURS = 10
-LIMIT = 1_000_000
-BLOCK_NUMBERS = 2**23
-COLUMNS = 2**15
+LIMIT = 1_000_000  # rows up to which neighbours are found exactly
+BLOCK_NUMBERS = 2**23  # numbers held at a time
+COLUMNS = 2**15  # rows that a block is compared with at a time
 SMALLEST_NORM = 1e-12
 METRICS = ("cosine", "euclidean")
 INDICES = ("auto", "exact", "approximate")
@@ -28,7 +28,7 @@ class Neighbours:
 
     Attributes:
         positions: (n, k) int64.
-        distances: (n, k) float32, Euclidean; by cosine, those between the rows scaled to length one.
+        distances: (n, k) float32, Euclidean; with the cosine metric, between the rows scaled to length one.
     """
 
     positions: np.ndarray
@@ -38,15 +38,15 @@ class Neighbours:
 def find_neighbours(
     features: np.ndarray, k: int = NEIGHBOURS, *, metric: str = "cosine", index: str = "auto"
 ) -> Neighbours:
-    """Each row's k nearest other rows; k is at most n - 1.
+    """Each row's k nearest other rows.
 
-    Features are read in blocks, so that a memory-mapped array stays on disk; a block of distances holds at most about
-    8 million numbers. The approximate index is faiss's inverted file, which holds the features as float32: k-means
-    cells, of which the 32 nearest to a row are searched (Sivic and Zisserman, ICCV 2003).
+    Features are read in blocks, so a memory-mapped array stays on disk; a block of distances holds at most about 8
+    million numbers. The approximate index is faiss's inverted file with the features as float32: k-means cells, of
+    which the 32 nearest to a row are searched (Sivic and Zisserman, ICCV 2003).
 
     Args:
         features: (n, d) numbers, at least two rows.
-        k: how many neighbours.
+        k: number of neighbours, at most n - 1.
         metric: cosine or euclidean.
         index: exact, approximate (the extra `ann`), or auto: exact up to a million rows.
 
@@ -72,7 +72,7 @@ def has_approximate() -> bool:
 
 
 def nearest_neighbours(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
-    """(n, k) positions of each row's k most similar other rows by cosine, most similar first; k is at most n - 1.
+    """(n, k) positions of each row's most similar other rows by cosine, most similar first; k is at most n - 1.
 
     Raises:
         BadInput: more than a million rows without the extra `ann`.
@@ -83,7 +83,7 @@ def nearest_neighbours(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
 
 
 def neighbour_shares(features: np.ndarray, labels: np.ndarray, classes: int, k: int = NEIGHBOURS) -> np.ndarray:
-    """(n, K) shares of the given labels among each row's neighbours; the row itself does not vote."""
+    """(n, K) shares of the labels among each row's k neighbours, without the row itself."""
     voted = labels[nearest_neighbours(features, k)]
     rows, votes = voted.shape
     flat = (np.arange(rows)[:, None] * classes + voted).ravel()
@@ -134,7 +134,7 @@ def _exact(rows: _Rows, k: int) -> Neighbours:
 
 
 def _closeness(block: np.ndarray, other: np.ndarray, shift: int) -> torch.Tensor:
-    """(b, c) x·y - |y|²/2, which is larger the nearer y lies to x; a row is never near itself."""
+    """(b, c) x·y - |y|²/2, which grows as y comes closer to x; -inf for a row and itself."""
     near = torch.from_numpy(block) @ torch.from_numpy(other).T
     near -= torch.from_numpy(0.5 * np.einsum("nd,nd->n", other, other))
     here = np.arange(len(block))
@@ -155,7 +155,7 @@ def _merged(
 
 
 def _measured(rows: _Rows, positions: np.ndarray) -> Neighbours:
-    """Distances by differences, since those by products are inexact between rows that are almost equal."""
+    """Distances from differences, since those from products are inexact between rows that are almost equal."""
     n, k = positions.shape
     distances = np.empty((n, k), dtype=np.float32)
     size = max(1, BLOCK_NUMBERS // (4 * k * rows.width))
@@ -186,7 +186,7 @@ def _approximate(rows: _Rows, k: int) -> Neighbours:
 
 
 def _others(found: np.ndarray, own: np.ndarray, n: int) -> np.ndarray:
-    """(b, k) of (b, k + 1) found positions: without the row itself; what was not found is filled with the best."""
+    """(b, k) of the (b, k + 1) positions found, without the row itself; gaps are filled with the nearest row."""
     itself = found == own[:, None]
     itself[~itself.any(axis=1), -1] = True
     others = found[~itself].reshape(len(found), -1)
@@ -199,7 +199,7 @@ def _faiss(n: int) -> ModuleType:
         import faiss
     except ImportError as error:
         raise BadInput(
-            f"an approximate index, needed beyond {LIMIT:,} rows and asked for with {n:,}, "
-            "needs the extra ann: pip install noisewise[ann]"
+            f"an approximate index of {n:,} rows (beyond {LIMIT:,} there is no other) needs the extra ann: "
+            "pip install noisewise[ann]"
         ) from error
     return faiss

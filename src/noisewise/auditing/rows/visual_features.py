@@ -1,4 +1,4 @@
-"""A small representation of inputs in which rows that look alike are near: for finding neighbours without a network."""
+"""Small features in which rows that look alike are close: for finding neighbours without a network."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ BLOCK_NUMBERS = 2**23
 SMALLEST = 1e-6
 
 
-def likeness(data: Dataset) -> np.ndarray:
-    """(n, d) float32 with d at most 256, in which Euclidean distance is small between rows that look alike.
+def visual_features(data: Dataset) -> np.ndarray:
+    """Features in which the Euclidean distance between rows that look alike is small.
 
-    Images: block means (8 x 8 of grey, 4 x 4 of colour) beside histograms of the gradient's direction in 4 x 4 cells,
-    the latter scaled to length one (after Dalal and Triggs, Histograms of Oriented Gradients for Human Detection, CVPR
+    Images: block means (8 x 8 of grey, 4 x 4 of colour) and histograms of the gradient's direction in 4 x 4 cells, the
+    latter scaled to length one (after Dalal and Triggs, Histograms of Oriented Gradients for Human Detection, CVPR
     2005, with one block). Tables and vectors: standardised columns. Texts: their hashed words. More than 256 numbers
-    are projected to 128 at random, by a fixed seed (Johnson and Lindenstrauss 1984).
+    are projected to 128 by a random matrix with a fixed seed (Johnson and Lindenstrauss 1984).
+
+    Returns:
+        (n, d) float32, d at most 256.
     """
     if data.kind == "image":
         parts = [_image_parts(block) for block in _blocks(data)]
@@ -36,12 +39,12 @@ def likeness(data: Dataset) -> np.ndarray:
 
 
 def is_coarse(data: Dataset) -> bool:
-    """Whether `likeness` leaves out something of the inputs."""
+    """Whether `visual_features` leave out anything of the inputs."""
     return data.kind == "image" or int(np.prod(data.shape)) > WIDEST
 
 
 def whole_rows(data: Dataset, positions: np.ndarray, *, numbers: bool = False) -> Any:
-    """The inputs at (m,) positions: an array of m rows, or m texts; with `numbers` always (m, d) float32."""
+    """The inputs at (m,) positions: an array of m rows, or m texts; with `numbers`, always (m, d) float32."""
     if numbers:
         return _flat(np.asarray(data.inputs[positions]))
     inputs = data.inputs
@@ -88,7 +91,7 @@ def _image_parts(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _directions(grey: torch.Tensor) -> torch.Tensor:
-    """(n, 128) of (n, 1, H, W): per cell, the lengths of the gradients in each of eight directions; of length one."""
+    """(n, 128) of (n, 1, H, W): per cell, gradient magnitude in each of eight directions; rows have length one."""
     padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
     down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
@@ -106,6 +109,6 @@ def _directions(grey: torch.Tensor) -> torch.Tensor:
 
 
 def _centred(part: np.ndarray) -> np.ndarray:
-    """Less the mean row, and scaled so that rows have a mean length of one."""
+    """Minus the mean row, and scaled so that the mean length of rows is one."""
     part = part - part.mean(axis=0)
     return part / max(float(np.linalg.norm(part, axis=1).mean()), SMALLEST)
