@@ -35,7 +35,7 @@ def test_what_was_reviewed_in_a_table_comes_back_and_what_it_bought_is_said(run,
     ended = run("decide", folder, queue, "--out", tmp_path / "reviewed.npz")
     assert ended.code == 0, ended.err
     assert "120 rows: 120 accept, 0 keep, 0 relabel" in ended.out
-    assert "1,080 rows, among them 120 issues, which keep the given label" in ended.out
+    assert "1,080 rows, including 120 issues, which keep the given label" in ended.out
     assert "80.0 % before, 90.0 % after" in ended.out
     assert "+100, +20 labels per 100 reviewed" in ended.out
     assert "+8.33, +1.67 points of accuracy" in ended.out
@@ -48,7 +48,7 @@ def test_starting_from_the_cleaned_labels(run, folder, tmp_path):
     (tmp_path / "none.csv").write_text("index,decision,label\n")
     asked = ("--base", "cleaned", "--out", tmp_path / "reviewed.npz")
     ended = run("decide", folder, tmp_path / "none.csv", *asked)
-    assert "1,200 rows, among them 240 issues, which take the suggestion" in ended.out
+    assert "1,200 rows, including 240 issues, which take the suggestion" in ended.out
     assert noisewise.load(tmp_path / "reviewed.npz").noise_rate == 0
     assert json.loads(run("decide", folder, tmp_path / "none.csv", *asked, "--json").out)["relabelled"] == 240
 

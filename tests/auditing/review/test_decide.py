@@ -102,8 +102,8 @@ def test_the_gain_is_counted_per_hundred_in_the_order_of_the_review(tmp_path):
         ([(7, "accept", "")], "index 7 is not in the data set, which has 6 rows"),
         ([("x1", "accept", "")], "index 'x1' must be a whole number"),
         ([(5, "acept", "")], r"'acept' must be one of accept, keep, relabel \(did you mean 'accept'\?\)"),
-        ([(5, "relabel", "dgo")], r"label 'dgo' is no class of this data set \(did you mean 'dog'\?\)"),
-        ([(5, "relabel", "")], "label '' is no class of this data set; the 3 classes begin with cat, dog"),
+        ([(5, "relabel", "dgo")], r"this data set has no class 'dgo' \(did you mean 'dog'\?\)"),
+        ([(5, "relabel", "")], "this data set has no class ''; the 3 classes start with cat, dog"),
         ([(5, "accept", "cat")], "accept 'cat' for the row with index 5, but this audit suggested 'dog'"),
         ([(5, "accept", ""), (5, "keep", "")], "contradict each other on the row with index 5: accept and keep"),
         ([(5, "relabel", "cat"), (5, "relabel", "dog")], "contradict each other on the row with index 5"),
@@ -119,14 +119,14 @@ def test_wrong_decisions_are_refused_in_one_sentence(audited, lines, message):
 @pytest.mark.parametrize("column", ["index", "decision", "label"])
 def test_a_missing_column_is_named(audited, column):
     data, folder = audited
-    with pytest.raises(BadInput, match=f"but {column} is missing of"):
+    with pytest.raises(BadInput, match=f"missing: {column}"):
         decide(data, choices((5, "keep", "")).drop(columns=column), findings_folder=folder)
 
 
 @pytest.mark.parametrize(
     "content,message",
     [
-        (b"", "index, decision, label is missing of none"),
+        (b"", "but have none; missing: index, decision, label"),
         (b"index,decision,label\n5,keep\n", "has 3 columns, but a line with 2 cells: '5,keep'"),
         (b'index,decision,label\n5,keep,"cat\n', "cannot read the decisions"),
         (b"index,decision,label\n5,keep,\xff\xfe\n", "cannot read the decisions"),
@@ -150,7 +150,7 @@ def test_a_folder_that_is_no_audit_is_refused(audited, tmp_path):
     with pytest.raises(BadInput, match=r"has no issues\.parquet"):
         decide(data, choices((5, "keep", "")), findings_folder=tmp_path)
     (folder / "issues.parquet").write_text("no parquet")
-    with pytest.raises(BadInput, match="is not what an audit wrote"):
+    with pytest.raises(BadInput, match="was not written by an audit"):
         decide(data, choices((5, "keep", "")), findings_folder=folder)
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_audit_is_refused(audited):
     with pytest.raises(BadInput, match=r"issues\.parquet has 3 rows, the data has 6"):
         original_data(folder)
     (folder / "summary.json").write_text(json.dumps({"rows": 6}))
-    with pytest.raises(BadInput, match=r"summary\.json is not what an audit wrote"):
+    with pytest.raises(BadInput, match=r"summary\.json was not written by an audit"):
         original_data(folder)
     (folder / "summary.json").unlink()
     with pytest.raises(BadInput, match=r"has no summary\.json"):

@@ -73,7 +73,7 @@ def test_columns_of_the_data_are_not_mistaken_for_those_of_the_review(tmp_path):
         ({"out": "queue.txt"}, r"queue\.txt must end in \.csv"),
         ({"limit": 0}, "limit=0 must be at least 1"),
         ({"base": "clean"}, "base='clean' must be one of given, cleaned"),
-        ({"to": "fiftyone", "out": "q"}, "to=fiftyone needs images, but these data are of the kind 'vector'"),
+        ({"to": "fiftyone", "out": "q"}, "to=fiftyone needs images, but these data are of kind 'vector'"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path, asked, message):
@@ -87,10 +87,10 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path, ask
 @pytest.mark.parametrize(
     "content,message",
     [
-        ("[{", "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
+        ("[{", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
         ('{"tasks": []}', "holds no decisions: neither a list of Label Studio's tasks nor 'labels' or 'samples'"),
-        ("what is this", "index, decision, label is missing of what is this"),
+        ("what is this", "but have what is this; missing: index, decision, label"),
         ('{"labels": 3}', "must hold 'classes', a list, and 'labels', an object"),
         ('{"samples": 3}', "must hold 'samples', a list of objects"),
         ("[3]", "task 1 of Label Studio has no row index"),

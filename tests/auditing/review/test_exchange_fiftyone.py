@@ -99,7 +99,7 @@ def two_labels():
     [
         (sample("0_7.png", tags=["accept", "keep"]), "row with index 7 is tagged both accept and keep"),
         (sample("0_8.png", tags=["accept"]), "row with index 8 is not in this audit"),
-        (sample("holiday.png"), "holiday.png' is none that `noisewise review` wrote"),
+        (sample("holiday.png"), "holiday.png' was not written by `noisewise review`"),
         (two_labels(), "needs its label in the field ground_truth or in a single classification, but has one, two"),
         (sample("0_7.png", label=None, tags=["reviewed"]), "but has none"),
     ],
@@ -114,7 +114,7 @@ def test_a_label_that_is_no_class_is_refused(label):
     if label is None:
         assert fiftyone.labels({"classes": list(CLASSES), "labels": {"0_7": None}}) == []
         return
-    with pytest.raises(BadInput, match="of the image '0_7' is no single class of 'classes'"):
+    with pytest.raises(BadInput, match="of the image '0_7' is not a single class of 'classes'"):
         fiftyone.labels({"classes": list(CLASSES), "labels": {"0_7": label}})
 
 

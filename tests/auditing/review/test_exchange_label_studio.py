@@ -81,7 +81,7 @@ def test_the_configuration_names_every_class_as_it_is(tmp_path):
 def test_any_class_names_are_written_faithfully_or_refused(names):
     data = Dataset(np.zeros((1, 2), np.float32), np.array([0]), tuple(names))
     if any(label_studio.NO_XML.search(name) for name in names):
-        with pytest.raises(BadInput, match="holds a character"):
+        with pytest.raises(BadInput, match="has a character"):
             label_studio.configuration(data)
         return
     choices = ElementTree.fromstring(label_studio.configuration(data)).find("Choices")

@@ -18,8 +18,8 @@ BUDGET = 3_500_000
 def thumbnails(data: Dataset, positions: np.ndarray, *, budget: int = BUDGET) -> list[str]:
     """Data URIs of the images at `positions`; no other image is read.
 
-    Images up to 64 pixels are kept exactly, as PNG; larger ones become smaller JPEGs. The longest edge shrinks until all
-    of them together need at most `budget` characters, or down to 28 pixels.
+    Images up to 64 pixels are kept exactly, as PNG; larger ones become smaller JPEGs. The longest edge shrinks until
+    all of them together need at most `budget` characters, or down to 28 pixels.
 
     Args:
         data: images, (n, H, W, C) uint8 with C = 1, 3 or 4; possibly a lazy reader.

@@ -1,1 +1,1 @@
-"""A person's review: which rows to look at, exchange with other tools, decisions back into the data."""
+"""A person's review: which rows to look at first, exchange with other tools, and decisions applied to the data."""

@@ -1,4 +1,4 @@
-"""Decisions: what a person chose in a review goes back into the data set, and what that gained is measured."""
+"""Decisions: a person's review is applied to the data set, and its gain is measured."""
 
 from __future__ import annotations
 
@@ -25,32 +25,31 @@ def decide(
 ) -> tuple[Dataset, dict[str, Any]]:
     """Apply a person's review decisions to a data set.
 
-    Each decision names a row by its `index`: `accept` gives it the label that the audit suggested, `keep` leaves its
-    given label, `relabel` gives it the class in `label`. The label beside `keep` is for readers; the one beside
-    `accept` may be empty, but if it is there it must be the suggestion, which shows that the decisions belong to this
-    audit.
+    Each decision refers to a row by its `index`: `accept` gives it the label that the audit suggested, `keep` leaves
+    its given label, `relabel` gives it the class in `label`. The label of a `keep` is ignored. The label of an `accept`
+    may be empty; otherwise it must be the suggestion, which shows that the decisions belong to this audit.
 
     Args:
         data: the audited data with its given labels (see `original_data`), n rows.
-        decisions: a file, recognised by its content: the CSV exported from the report or by `noisewise review`, the
-            JSON or JSON-MIN export of Label Studio, or FiftyOne's JSON; or a frame with the columns `index`,
-            `decision`, `label`, in the order in which the rows were reviewed.
-        findings_folder: the folder the audit wrote; its `issues.parquet` holds the suggestions.
-        base: the labels of the rows that nobody reviewed: "given" leaves them as they were, "cleaned" gives every
-            issue among them its suggestion.
+        decisions: a frame with the columns `index`, `decision`, `label`, in the order of the review; or a file, whose
+            format is recognised from its content: the CSV exported from the report or by `noisewise review`, the JSON
+            or JSON-MIN export of Label Studio, or FiftyOne's JSON.
+        findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions.
+        base: the labels of rows that were not reviewed: "given" leaves them as they were, "cleaned" gives every issue
+            among them its suggestion.
 
     Returns:
         The data set with the decided labels and a record in its provenance; and a summary: `base`, `reviewed`,
-        `decisions` (how many of each kind), `not_reviewed`, `issues_not_reviewed`, `relabelled` (labels that differ
-        from the given ones), and `changed_per_100`: for every 100 reviewed rows, in order, how many got another label
-        than the base's (the last block may be shorter). Where the truth is known also `accuracy_before` (of the base)
-        and `accuracy_after`, the share of correct labels among all rows; `gain_per_100`, how many more labels are
-        correct after each 100 reviewed; and `simulated_gain_per_100`, what a reviewer who is always right would gain
-        from the whole `queue`, beside a `random` order.
+        `decisions` (number of each kind), `not_reviewed`, `issues_not_reviewed`, `relabelled` (labels that differ from
+        the given ones), and `changed_per_100`: for every 100 reviewed rows, in order, how many got a label other than
+        the base's (the last block may be shorter). Where the truth is known, also `accuracy_before` (of the base) and
+        `accuracy_after`, the shares of correct labels among all rows; `gain_per_100`, the number of additional correct
+        labels per 100 reviewed; and `simulated_gain_per_100`, the gain of a reviewer who is always right, over the
+        whole `queue` and in `random` order.
 
     Raises:
-        BadInput: the decisions cannot be read, lack a column, or name an unknown row, class or kind of decision, or
-            contradict each other or the audit; or the base is unknown.
+        BadInput: decisions that cannot be read, lack a column, refer to an unknown row, class or kind of decision, or
+            contradict each other or the audit; or an unknown base.
     """
     issues = read_issues(findings_folder)
     table = decisions if isinstance(decisions, pd.DataFrame) else read_decisions(decisions, issues)
@@ -82,7 +81,7 @@ def _record(
 
 
 def _base_labels(data: Dataset, issues: pd.DataFrame, base: str) -> np.ndarray:
-    """(n,) the labels that rows have when nobody reviews them."""
+    """(n,) the labels of rows that nobody reviews."""
     if base == "given":
         return data.given
     chosen = issues[issues["is_issue"].astype(bool)].reset_index(drop=True)

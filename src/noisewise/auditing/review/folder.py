@@ -1,4 +1,4 @@
-"""The folder that an audit wrote, read back."""
+"""Reading the folder that an audit wrote."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ISSUES = ("index", "given", "suggested", "suspicion", "is_issue")
 
 
 def original_data(folder: str | Path) -> Dataset:
-    """The data set that an audit saw, with its given labels, put together from the folder the audit wrote.
+    """The audited data set with its given labels, restored from the folder that the audit wrote.
 
-    The inputs come from the `cleaned` file, the given labels from `issues.parquet`, and from `summary.json` the class
-    names and whether the truth was known.
+    The inputs come from the `cleaned` file and the given labels from `issues.parquet`; `summary.json` has the class
+    names and tells whether the truth was known.
 
     Raises:
-        BadInput: the folder is not what an audit wrote, or its files do not belong together.
+        BadInput: the folder was not written by an audit, or its files do not belong together.
     """
     folder = Path(folder)
     issues, summary = read_issues(folder), _summary(folder)
@@ -49,24 +49,24 @@ def read_issues(folder: str | Path) -> pd.DataFrame:
     """The table in `issues.parquet`, its class names as text.
 
     Raises:
-        BadInput: there is none, or it is not what an audit wrote.
+        BadInput: there is none, or it was not written by an audit.
     """
     path = _file(Path(folder), "issues.parquet")
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is not what an audit wrote: {error}") from error
+        raise BadInput(f"{path} was not written by an audit: {error}") from error
     missing = [column for column in ISSUES if column not in frame]
     if missing:
-        raise BadInput(f"{path} is not what an audit wrote: it has no column {missing[0]}")
+        raise BadInput(f"{path} was not written by an audit: it has no column {missing[0]}")
     return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
 
 
 def positions(wanted: pd.Series, index: np.ndarray, where: str) -> np.ndarray:
-    """(m,) at which places of `index` the wanted ones stand.
+    """(m,) the positions in `index` of the wanted values.
 
     Raises:
-        BadInput: one is missing, or `index` holds one more than once.
+        BadInput: a value is missing, or `index` has a value more than once.
     """
     known = pd.Index(index)
     if not known.is_unique:
@@ -78,17 +78,17 @@ def positions(wanted: pd.Series, index: np.ndarray, where: str) -> np.ndarray:
 
 
 def numbers(names: Iterable[str], classes: Sequence[str]) -> np.ndarray:
-    """(m,) int64, the class numbers of class names.
+    """(m,) int64 class numbers of class names.
 
     Raises:
-        BadInput: a name is no class.
+        BadInput: an unknown class name.
     """
     known = {name: number for number, name in enumerate(classes)}
     wanted = list(map(str, names))
     for name in wanted:
         if name not in known:
-            hint = nearest(name, classes) or f"; the {len(classes)} classes begin with {', '.join(classes[:5])}"
-            raise BadInput(f"label {name!r} is no class of this data set{hint}")
+            hint = nearest(name, classes) or f"; the {len(classes)} classes start with {', '.join(classes[:5])}"
+            raise BadInput(f"this data set has no class {name!r}{hint}")
     return np.array([known[name] for name in wanted], dtype=np.int64)
 
 
@@ -99,11 +99,11 @@ def _summary(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, KeyError) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"{folder / 'summary.json'} is not what an audit wrote: {error!r}") from error
+        raise BadInput(f"{folder / 'summary.json'} was not written by an audit: {error!r}") from error
 
 
 def _file(folder: Path, *names: str) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise BadInput(f"{folder} has no {' or '.join(names)}: name the folder that an audit wrote")
+    raise BadInput(f"{folder} has no {' or '.join(names)}: give the folder that an audit wrote")

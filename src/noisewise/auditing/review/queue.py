@@ -1,4 +1,4 @@
-"""The review queue: which row a person should look at next, and what each hundred reviewed rows bring."""
+"""The review queue: which row to review next, and the gain of every hundred reviewed rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BLOCK = 100
 
 
 def check_base(base: str) -> str:
-    """The name of the labels that a review starts from: "given", as in the data, or "cleaned", as the audit left them.
+    """Check which labels a review starts from: "given", as in the data, or "cleaned", as changed by the audit.
 
     Raises:
-        BadInput: it is neither.
+        BadInput: any other base.
     """
     if base not in BASES:
         raise BadInput(f"base={base!r} must be one of {', '.join(BASES)}{nearest(base, BASES)}")
@@ -25,30 +25,30 @@ def check_base(base: str) -> str:
 
 
 def expected_gain(suspicion: np.ndarray, is_issue: np.ndarray) -> np.ndarray:
-    """How many correct labels a review of each row is expected to add to the cleaned data.
+    """The number of correct labels that a review of each row is expected to add to the cleaned data.
 
-    A reviewer who is always right corrects a label when it is wrong, so the gain is the probability that the label in
-    `cleaned` is wrong. A row that is no issue keeps its given label, wrong with the probability s, its suspicion. An
-    issue carries its suggestion, wrong with the probability 1 - s if the suggestion is right whenever the given label
-    is wrong: exact for two classes, a lower bound for more.
+    A reviewer who is always right corrects a label if it is wrong, so the gain is the probability that the label in
+    `cleaned` is wrong. A row that is not an issue keeps its given label, which is wrong with probability s, its
+    suspicion. An issue has its suggestion, which is wrong with probability 1 - s if the suggestion is right whenever
+    the given label is wrong: exact for two classes, a lower bound for more.
 
     Args:
         suspicion: (n,) in [0, 1], the probability that the given label is wrong.
         is_issue: (n,) bool.
 
     Returns:
-        (n,) in [0, 1]; largest near the threshold.
+        (n,) in [0, 1], largest near the threshold.
     """
     return np.where(is_issue, 1 - suspicion, suspicion)
 
 
 def gain_over(issues: pd.DataFrame, base: str) -> np.ndarray:
-    """(n,) the expected gain in correct labels of reviewing each row of an issues table.
+    """(n,) the expected gain of reviewing each row of an issues table, in correct labels.
 
     Args:
         issues: with `suspicion` and `is_issue`.
-        base: the labels that rows keep when nobody reviews them. Over "given" ones the gain is the suspicion; over
-            "cleaned" ones it is `expected_gain`.
+        base: the labels of rows that nobody reviews. Over "given" ones the gain is the suspicion, over "cleaned" ones
+            it is `expected_gain`.
 
     Raises:
         BadInput: an unknown base.
@@ -60,13 +60,13 @@ def gain_over(issues: pd.DataFrame, base: str) -> np.ndarray:
 
 
 def review_queue(issues: pd.DataFrame, base: str = "given") -> pd.DataFrame:
-    """The issues table in the order in which its rows are best reviewed: largest expected gain first.
+    """The issues table in the best order for a review: largest expected gain first.
 
     Equal gains are ordered by suspicion, then by index.
 
     Args:
         issues: `Findings.issues`, or the table read from `issues.parquet`.
-        base: the labels that rows keep when nobody reviews them; see `gain_over`.
+        base: the labels of rows that nobody reviews; see `gain_over`.
 
     Raises:
         BadInput: an unknown base.
@@ -77,19 +77,18 @@ def review_queue(issues: pd.DataFrame, base: str = "given") -> pd.DataFrame:
 
 
 def per_hundred(counted: np.ndarray) -> list[int]:
-    """Sums of (m,) whole numbers over every 100 of them, in order; the last block may be shorter."""
+    """Sums of (m,) whole numbers over blocks of 100, in order; the last block may be shorter."""
     return [int(counted[start : start + BLOCK].sum()) for start in range(0, len(counted), BLOCK)]
 
 
 def simulated_gain(wrong: np.ndarray) -> dict[str, list[Any]]:
-    """What a reviewer who is always right would gain from a whole queue.
+    """The gain of a reviewer who is always right, over a whole queue.
 
     Args:
-        wrong: (n,) bool, whether the label that each row would keep is wrong, in the order of the queue.
+        wrong: (n,) bool, whether each row's label is wrong before the review, in the order of the queue.
 
     Returns:
-        `queue`: corrected labels for every 100 rows reviewed in this order; `random`: their expected number where the
-        rows are reviewed in random order.
+        `queue`: corrected labels per 100 rows reviewed in this order; `random`: their expected number in random order.
     """
     rate = float(wrong.mean()) if len(wrong) else 0.0
     sizes = np.ones(len(wrong), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""`noisewise audit`: the main job."""
+"""`noisewise audit`: find the wrong labels of a data set."""
 
 from __future__ import annotations
 

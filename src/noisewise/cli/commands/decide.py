@@ -1,4 +1,4 @@
-"""`noisewise decide`: a person's decisions go back into the data."""
+"""`noisewise decide`: apply a person's review decisions to the data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decide(folder: Path, decisions: Path, base: str, out: Path, as_json: bool) -
     """Apply the decisions of a review.
 
     DIR is the folder of the audit. DECISIONS is the CSV of its report or of `noisewise review`, an export of Label
-    Studio (JSON or JSON-MIN), or FiftyOne's JSON; which of them it is shows in its content.
+    Studio (JSON or JSON-MIN), or FiftyOne's JSON; the format is recognised from the content.
     """
     from noisewise.auditing.review.folder import original_data
     from noisewise.cli.output import print_json
@@ -53,7 +53,7 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
     become = "keep the given label" if base == "given" else "take the suggestion"
     lines = [
         ("reviewed", f"{summary['reviewed']:,} rows: {kinds}"),
-        ("not reviewed", f"{summary['not_reviewed']:,} rows, among them {issues:,} issues, which {become}"),
+        ("not reviewed", f"{summary['not_reviewed']:,} rows, including {issues:,} issues, which {become}"),
         ("relabelled", f"{summary['relabelled']:,} rows"),
         ("changed", f"{_blocks(summary['changed_per_100'])} labels per 100 reviewed, in the order of the review"),
     ]
@@ -73,6 +73,6 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
 
 
 def _blocks(counts: Sequence[float], form: str = "d") -> str:
-    """The first of a row of numbers; of a long row also how many follow."""
+    """The first of a list of numbers, and how many follow in a long list."""
     shown = ", ".join(format(count, form) for count in counts[:_BLOCKS]) or "0"
     return shown if len(counts) <= _BLOCKS else f"{shown} and {len(counts) - _BLOCKS} more blocks;"

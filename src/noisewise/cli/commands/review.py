@@ -1,4 +1,4 @@
-"""`noisewise review`: the rows that are best reviewed next, for another tool."""
+"""`noisewise review`: write the rows to review next for another tool."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ from noisewise.cli.command import Command
 def review(folder: Path, to: str, out: Path, as_json: bool, **arguments: Any) -> None:
     """Write the review queue for another tool.
 
-    DIR is the folder of the audit. The rows come in the order of the correct labels that reviewing them is expected to
-    bring. What was decided comes back with `noisewise decide`.
+    DIR is the folder of the audit. Rows are sorted by the number of correct labels that their review is expected to
+    gain. Apply the decisions with `noisewise decide`.
     """
     from noisewise.auditing.review.exchange.export import export_review
     from noisewise.cli.output import print_json, print_pairs
@@ -61,8 +61,6 @@ def review(folder: Path, to: str, out: Path, as_json: bool, **arguments: Any) ->
     if as_json:
         print_json({**summary, "files": files})
         return
-    gain = (
-        f"{summary['expected_gain']:.1f} more correct labels than in the {summary['base']} ones, once all are reviewed"
-    )
-    written = [("written to" if at == 0 else "", str(file)) for at, file in enumerate(files)]
+    gain = f"{summary['expected_gain']:.1f} more correct labels than the {summary['base']} ones, once all rows are
+    reviewed" written = [("written to" if at == 0 else "", str(file)) for at, file in enumerate(files)]
     print_pairs([("rows", f"{summary['rows']:,}"), ("expected gain", gain), *written])

@@ -1,4 +1,4 @@
-"""What a row looks like to a person in another tool: a picture, or named texts."""
+"""A row as a person sees it in another tool: a picture, or named texts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FEATURES = 12
 def picture(data: Dataset, position: int, edge: int) -> tuple[bytes, str]:
     """One image as the bytes of a file, and the file's suffix.
 
-    Up to 64 pixels it is PNG and exact; larger ones become JPEG, shrunk to a longest edge of `edge` pixels.
+    Images up to 64 pixels are exact, as PNG; larger ones become JPEG, shrunk to a longest edge of `edge` pixels.
 
     Args:
-        data: images, (n, H, W, C) uint8 with C = 1, 3 or 4; only the one asked for is read.
+        data: images, (n, H, W, C) uint8 with C = 1, 3 or 4; no other row is read.
         position: of the row.
-        edge: pixels.
+        edge: longest edge in pixels.
     """
     pixels = np.ascontiguousarray(data.inputs[np.array([position])][0], dtype=np.uint8)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] in (1, 2) else pixels[..., :4])
@@ -36,7 +36,7 @@ def picture(data: Dataset, position: int, edge: int) -> tuple[bytes, str]:
 
 
 def cells(data: Dataset, positions: np.ndarray) -> list[dict[str, str]]:
-    """Per row the columns a person knows it by, as text; vectors without any show their first 12 numbers."""
+    """Each row's described columns as text; vectors without a description show their first 12 numbers."""
     if data.described is not None:
         frame = data.described.iloc[positions]
     elif data.kind != "image" and len(data.shape) == 1:

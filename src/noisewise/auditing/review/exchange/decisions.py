@@ -1,4 +1,4 @@
-"""Decisions from any tool as one table: `index`, `decision`, `label`, one line a reviewed row."""
+"""Decisions from any tool as one table: `index`, `decision`, `label`, one line per reviewed row."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ COLUMNS = ("index", "decision", "label")
 
 
 def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
-    """Read a file of decisions; what wrote it is recognised by its content, not by its name.
+    """Read a file of decisions; its format is recognised from the content, not from the name.
 
-    A CSV has the columns `index`, `decision`, `label`; lines with neither decision nor label are rows nobody reviewed.
-    A JSON list is an export of Label Studio, a JSON object with `labels` or `samples` is FiftyOne's. Where a tool says
-    labels rather than decisions, the given label means `keep`, the suggested one `accept`, any other `relabel`.
+    A CSV has the columns `index`, `decision`, `label`; lines with neither decision nor label were not reviewed. A JSON
+    list is an export of Label Studio; a JSON object with `labels` or `samples` comes from FiftyOne. Where a tool
+    exports labels instead of decisions, the given label means `keep`, the suggested one `accept`, any other `relabel`.
 
     Args:
         path: of the file.
         issues: the audit's table of all rows, with `index`, `given` and `suggested`.
 
     Returns:
-        The decisions as text, in the order of the review; class names exactly as they were written.
+        The decisions as text, in the order of the review, with class names exactly as written.
 
     Raises:
-        BadInput: the file cannot be read, or is none of these.
+        BadInput: the file cannot be read, or has none of these formats.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
@@ -45,7 +45,7 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"cannot read the decisions in {path}: it is no JSON ({error})") from error
+        raise BadInput(f"cannot read the decisions in {path}: it is not JSON ({error})") from error
     if isinstance(content, list):
         return from_labels(label_studio.labels(content), issues)
     if "labels" in content:
@@ -53,16 +53,16 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     if "samples" in content:
         return from_labels(fiftyone.sample_labels(content, issues), issues)
     raise BadInput(
-        f"the JSON in {path} holds no decisions: neither a list of Label Studio's tasks nor 'labels' or 'samples' of "
+        f"the JSON in {path} has no decisions: neither a list of Label Studio tasks nor 'labels' or 'samples' of "
         "FiftyOne"
     )
 
 
 def read_csv(text: str, path: str | Path) -> pd.DataFrame:
-    """The cells of a CSV of decisions as text, without the rows that nobody reviewed.
+    """The cells of a CSV of decisions as text, without the rows that were not reviewed.
 
     Raises:
-        BadInput: it is no CSV, or its lines differ in length.
+        BadInput: it is not CSV, or its lines differ in length.
     """
     try:
         head, *lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line] or [[]]
@@ -80,7 +80,7 @@ def read_csv(text: str, path: str | Path) -> pd.DataFrame:
 
 
 def from_labels(labels: Iterable[tuple[int, str]], issues: pd.DataFrame) -> pd.DataFrame:
-    """The decisions behind (index, label) pairs: what a person's label means beside the given and suggested one."""
+    """Decisions from (index, label) pairs: each label is compared with the given and the suggested one."""
     known = dict(zip(issues["index"], zip(issues["given"], issues["suggested"], strict=True), strict=True))
     lines = []
     for index, label in labels:
@@ -94,13 +94,13 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     """The decisions as numbers and text, each row once.
 
     Raises:
-        BadInput: a column is missing, an index is no whole number, a decision is unknown or contradicts another.
+        BadInput: a missing column, an index that is not a whole number, an unknown or contradictory decision.
     """
     missing = [column for column in COLUMNS if column not in frame]
     if missing:
         found = ", ".join(map(str, frame.columns)) or "none"
         raise BadInput(
-            f"decisions need the columns {', '.join(COLUMNS)}, but {', '.join(missing)} is missing of {found}"
+            f"decisions need the columns {', '.join(COLUMNS)}, but have {found}; missing: {', '.join(missing)}"
         )
     frame = frame[list(COLUMNS)].astype(object)
     frame = frame.where(frame.notna(), "").astype(str).drop_duplicates(ignore_index=True)

@@ -1,4 +1,4 @@
-"""The review queue as files for another tool."""
+"""Export of the review queue to other tools."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ def export_review(
     images: str = "embed",
     document_root: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Write the rows that are best reviewed next, for another tool; its decisions come back through `decide`.
+    """Write the rows to review next for another tool; `decide` applies its decisions.
 
     Args:
         folder: of the audit.
         to: "label-studio", "fiftyone" or "csv".
         out: the file of tasks (.json) or lines (.csv), or the folder for FiftyOne.
-        base: the labels that rows keep when nobody reviews them, "given" or "cleaned"; hand `decide` the same.
+        base: the labels of rows that nobody reviews, "given" or "cleaned"; give `decide` the same.
         limit: the most rows.
-        images, document_root: how Label Studio gets its images; see `label_studio.export`.
+        images: how Label Studio gets its images; see `label_studio.export`.
+        document_root: the folder from which Label Studio serves files; see `label_studio.export`.
 
     Returns:
-        `to`, `base`, `rows`, `expected_gain` (the correct labels that reviewing all of them is expected to bring) and
+        `to`, `base`, `rows`, `expected_gain` (the correct labels that a review of all of them is expected to add) and
         `files`.
 
     Raises:
-        BadInput: the folder is not what an audit wrote, or what is asked cannot be done as asked.
+        BadInput: the folder was not written by an audit, or whatever cannot be done as asked.
     """
     if to not in TOOLS:
         raise BadInput(f"to={to!r} must be one of {', '.join(TOOLS)}{nearest(to, TOOLS)}")

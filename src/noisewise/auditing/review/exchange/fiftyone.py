@@ -1,7 +1,7 @@
-"""FiftyOne: an image data set with the audit's suggestions out, corrected labels or tagged samples back in.
+"""FiftyOne: export of images with the audit's suggestions, import of corrected labels or tagged samples.
 
-Out and in: FiftyOneImageClassificationDataset, `data/` and `labels.json` with `classes` and `labels`. In also: the JSON
-of a data set or a view (`write_json`, or `samples.json` of a FiftyOneDataset export).
+Written and read: FiftyOneImageClassificationDataset, `data/` and `labels.json` with `classes` and `labels`. Also read:
+the JSON of a data set or a view (`write_json`, or `samples.json` of a FiftyOneDataset export).
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ FIELD = "ground_truth"
 def export(queue: Queue, out: Path) -> list[Path]:
     """Write the queue as a folder that FiftyOne imports as a FiftyOneImageClassificationDataset.
 
-    Every image carries the suggested label, with the attributes `given`, `suspicion` and `expected_gain`. A file's name
-    is the place in the queue, then the row's index, so that FiftyOne, which sorts by name, keeps the order.
+    Every image has the suggested label, with the attributes `given`, `suspicion` and `expected_gain`. A file's name
+    starts with its place in the queue, followed by the row's index, so that FiftyOne, which sorts by name, keeps the
+    order.
 
     Returns:
-        What was written.
+        The folder of images and `labels.json`.
 
     Raises:
-        BadInput: the data are no images, or the folder cannot be written.
+        BadInput: the data are not images, or the folder cannot be written.
     """
     data = queue.data
     if data.kind != "image":
-        raise BadInput(
-            f"to=fiftyone needs images, but these data are of the kind {data.kind!r}: use label-studio or csv"
-        )
+        raise BadInput(f"to=fiftyone needs images, but these data are of kind {data.kind!r}: use label-studio or csv")
     numbers = {name: number for number, name in enumerate(data.classes)}
     width = len(str(len(queue)))
     labels: dict[str, Any] = {}
@@ -50,8 +49,8 @@ def export(queue: Queue, out: Path) -> list[Path]:
             name = f"{place:0{width}d}_{row['index']}"
             content, suffix = picture(data, int(position), EDGE)
             (temporary / "data" / (name + suffix)).write_bytes(content)
-            told = {"given": row["given"], "suspicion": row["suspicion"], "expected_gain": row["gain"]}
-            labels[name] = {"label": numbers[row["suggested"]], "attributes": told}
+            attributes = {"given": row["given"], "suspicion": row["suspicion"], "expected_gain": row["gain"]}
+            labels[name] = {"label": numbers[row["suggested"]], "attributes": attributes}
         text = to_json({"classes": list(data.classes), "labels": labels})
         (temporary / "labels.json").write_text(text, encoding="utf-8")
     return [out / "data", out / "labels.json"]
@@ -61,7 +60,7 @@ def labels(content: Mapping[str, Any]) -> list[tuple[int, str]]:
     """(index, class name) of every labelled image in a `labels.json`: each of them counts as reviewed.
 
     Raises:
-        BadInput: a name is not one that `noisewise review` gave, or a label is no single class.
+        BadInput: a name that was not written by `noisewise review`, or a label that is not a single class.
     """
     found, classes = content["labels"], content.get("classes")
     if not isinstance(found, dict) or not (classes is None or isinstance(classes, list)):
@@ -81,8 +80,8 @@ def sample_labels(content: Mapping[str, Any], issues: pd.DataFrame) -> list[tupl
         issues: the audit's table of all rows, with `index`, `given` and `suggested`.
 
     Raises:
-        BadInput: the samples are not a list of those that `noisewise review` wrote, a sample's tags contradict each
-            other, it has no label, or its row is not in this audit.
+        BadInput: samples that are not a list or were not written by `noisewise review`, or a sample whose tags
+            contradict each other, that has no label, or whose row is not in this audit.
     """
     samples = content["samples"]
     if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
@@ -126,7 +125,7 @@ def _index(name: str) -> int:
     file = PurePosixPath(name.replace("\\", "/")).name
     found = NAME.fullmatch(re.sub(r"\.(png|jpg)$", "", file))
     if found is None:
-        raise BadInput(f"FiftyOne's image {name!r} is none that `noisewise review` wrote: they are called PLACE_INDEX")
+        raise BadInput(f"FiftyOne's image {name!r} was not written by `noisewise review`: its images are PLACE_INDEX")
     return int(found[1])
 
 
@@ -135,5 +134,5 @@ def _name(image: str, target: Any, classes: list[str] | None) -> str:
     if isinstance(label, str):
         return label
     if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < len(classes or []):
-        raise BadInput(f"FiftyOne's label {target!r} of the image {image!r} is no single class of 'classes'")
+        raise BadInput(f"FiftyOne's label {target!r} of the image {image!r} is not a single class of 'classes'")
     return str((classes or [])[label])

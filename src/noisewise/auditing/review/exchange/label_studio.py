@@ -1,4 +1,4 @@
-"""Label Studio: tasks with predictions and a labelling configuration out, annotations back in.
+"""Label Studio: export of tasks with predictions and a labelling configuration, import of annotations.
 
 The formats are those of its guide: "Label Studio JSON format of annotated tasks", "Import pre-annotated data" and the
 tags View, Header, Image, Text, Table, Choices and Choice.
@@ -24,31 +24,31 @@ from noisewise.files import to_json, whole_folder
 CONTROL, OBJECT = "label", "input"
 IMAGES = ("embed", "folder")
 EMBEDDED_EDGE, FILE_EDGE = 512, 2048
-IN_SIGHT = 20
+SHOWN_INLINE = 20
 SERVED = "/data/local-files/?d="
 NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def export(queue: Queue, out: Path, *, images: str = "embed", document_root: str | Path | None = None) -> list[Path]:
-    """Write the queue as tasks to import, the audit's suggestion as their prediction, and the configuration beside.
+    """Write the queue as tasks, with the audit's suggestions as predictions, and the labelling configuration.
 
-    The configuration lies next to the tasks, with the suffix .xml. A prediction's score is the probability that the
+    The configuration is next to the tasks, with the suffix .xml. A prediction's score is the probability that the
     suggestion is right.
 
     Args:
         queue: the rows to review.
         out: the file of tasks, .json.
         images: "embed" puts images, shrunk to 512 pixels, into the tasks as data URIs; "folder" writes them, shrunk to
-            2048 pixels, into a folder beside (NAME-images), for Label Studio's local file serving.
-        document_root: the folder that Label Studio serves files from (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT); by
-            default the one that `out` lies in.
+            2048 pixels, into the folder NAME-images next to the tasks, for Label Studio's local file serving.
+        document_root: the folder from which Label Studio serves files (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT); None is
+            the folder of `out`.
 
     Returns:
-        What was written.
+        The files and folders that were written.
 
     Raises:
-        BadInput: `out` does not end in .json or cannot be written, `images` is unknown, the images would not lie in the
-            document root, or a class name cannot stand in the configuration.
+        BadInput: `out` does not end in .json or cannot be written, `images` is unknown, the images would be outside the
+            document root, or a class name cannot be written in the configuration.
     """
     if out.suffix != ".json":
         raise BadInput(f"out={out} must end in .json")
@@ -65,16 +65,16 @@ def export(queue: Queue, out: Path, *, images: str = "embed", document_root: str
 
 
 def configuration(data: Dataset) -> str:
-    """The labelling interface as XML: what is to be labelled, what the audit says of it, and a choice of all classes.
+    """The labelling interface as XML: the row, the audit's note on it, and a choice of all classes.
 
-    More than 20 classes become a list to search in. A class name with a dollar sign, which Label Studio would take for
-    a variable, is shown with a full-width one and comes back as it was.
+    More than 20 classes become a searchable list. A class name with a dollar sign, which Label Studio would read as a
+    variable, is shown with a full-width one and exported unchanged.
 
     Raises:
-        BadInput: a class name is empty or holds a character that XML cannot.
+        BadInput: a class name is empty or has a character that XML does not allow.
     """
     field, tag = _field(data), {"image": "Image", "text": "Text", "columns": "Table"}[_field(data)]
-    layout = "select" if len(data.classes) > IN_SIGHT else "inline"
+    layout = "select" if len(data.classes) > SHOWN_INLINE else "inline"
     choices = "".join(f"    {_choice(name)}\n" for name in data.classes)
     return (
         f'<View>\n  <Header value="$note"/>\n  <{tag} name="{OBJECT}" value="${field}"/>\n'
@@ -84,17 +84,17 @@ def configuration(data: Dataset) -> str:
 
 
 def labels(tasks: Sequence[Any]) -> list[tuple[int, str]]:
-    """What annotators chose: (index, class name) per reviewed row, in the order in which rows were annotated.
+    """The annotators' choices: (index, class name) per reviewed row, in the order of annotation.
 
-    Reads the JSON export, tasks with `annotations`, and JSON-MIN, a record per annotation. Cancelled and empty
-    annotations count as none; of several annotators the majority decides.
+    Both the JSON export (tasks with `annotations`) and JSON-MIN (one record per annotation) are read. Cancelled and
+    empty annotations are ignored. With several annotators the majority decides.
 
     Args:
         tasks: the content of the exported file.
 
     Raises:
-        BadInput: a task is not from `noisewise review`, an annotation chose several classes, annotators are tied, or no
-            task was annotated through the control `label`.
+        BadInput: a task that was not written by `noisewise review`, an annotation with several classes, tied
+            annotators, or no task annotated through the control `label`.
     """
     votes: dict[int, Counter[str]] = {}
     made = [vote for at, task in enumerate(tasks) for vote in _votes(at, task)]
@@ -122,7 +122,7 @@ def _tasks(queue: Queue, pictures: Path, served: str | None) -> list[dict[str, A
 
 
 def _task(row: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    told = {name: row[name] for name in ("index", "given", "suggested", "suspicion")}
+    known = {name: row[name] for name in ("index", "given", "suggested", "suspicion")}
     note = f"Given: {row['given']}. Suggested: {row['suggested']}. Suspicion: {row['suspicion']:.2f}."
     chosen = {
         "from_name": CONTROL,
@@ -131,7 +131,7 @@ def _task(row: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "value": {"choices": [row["suggested"]]},
     }
     prediction = {"model_version": "noisewise", "score": 1 - row["unsure"], "result": [chosen]}
-    return {"data": {**told, "expected_gain": row["gain"], "note": note, **content}, "predictions": [prediction]}
+    return {"data": {**known, "expected_gain": row["gain"], "note": note, **content}, "predictions": [prediction]}
 
 
 def _image(data: Dataset, position: int, name: str, pictures: Path, served: str | None) -> str:
@@ -161,7 +161,7 @@ def _choice(name: str) -> str:
     if not name:
         raise BadInput("a class name is empty, which Label Studio cannot offer as a choice")
     if NO_XML.search(name):
-        raise BadInput(f"class name {name!r} holds a character that Label Studio's configuration (XML) cannot")
+        raise BadInput(f"class name {name!r} has a character that Label Studio's configuration (XML) does not allow")
     if "$" in name:
         return f"<Choice value={_attribute(name.replace('$', '＄'))} alias={_attribute(name)}/>"
     return f"<Choice value={_attribute(name)}/>"
@@ -172,7 +172,7 @@ def _attribute(text: str) -> str:
 
 
 def _votes(at: int, task: Any) -> Iterator[tuple[str, int, str]]:
-    """(when, index, class name) of every annotation of a task, or of the one that a JSON-MIN record holds."""
+    """(time, index, class name) of every annotation of a task, or of the one in a JSON-MIN record."""
     data = task.get("data", task) if isinstance(task, dict) else None
     index = data.get("index") if isinstance(data, dict) else None
     if not isinstance(index, int) or isinstance(index, bool):

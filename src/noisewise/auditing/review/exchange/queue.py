@@ -1,4 +1,4 @@
-"""The front of the review queue, as every tool's export starts from it."""
+"""The front of the review queue, from which every export starts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Queue:
     Attributes:
         data: the audited data set, n rows, with its given labels.
         rows: (m lines) `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`; `gain`, the correct labels
-            that reviewing the row is expected to bring; and `unsure`, the estimated probability that the suggestion is
+            that a review of the row is expected to add; and `unsure`, the estimated probability that the suggestion is
             wrong.
-        positions: (m,) where these rows stand in the data.
+        positions: (m,) positions of these rows in the data.
     """
 
     data: Dataset
@@ -36,7 +36,7 @@ class Queue:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The rows as plain data, by column."""
+        """The rows as dictionaries by column."""
         return [{str(name): value for name, value in row.items()} for row in self.rows.to_dict("records")]
 
 
@@ -49,7 +49,7 @@ def read_queue(folder: str | Path, base: str, limit: int) -> Queue:
         limit: the most rows.
 
     Raises:
-        BadInput: the folder is not what an audit wrote, the base is unknown, or `limit` is not positive.
+        BadInput: the folder was not written by an audit, the base is unknown, or `limit` is not positive.
     """
     if limit < 1:
         raise BadInput(f"limit={limit} must be at least 1")

@@ -1,4 +1,4 @@
-"""CSV for a spreadsheet: one line a row, with two empty columns to fill in."""
+"""CSV for a spreadsheet: one line per row, with two empty columns to fill in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX = "data."
 def export(queue: Queue, out: Path) -> list[Path]:
     """Write the queue as CSV: `index`, empty `decision` and `label`, what the audit found, and the row's own columns.
 
-    The row's own columns begin with "data." so that they cannot be mistaken for the others.
+    The row's own columns have the prefix "data." so that they are not mistaken for the others.
 
     Raises:
         BadInput: `out` does not end in .csv, or cannot be written.
