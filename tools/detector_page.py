@@ -14,7 +14,7 @@ _HEAD = """\
 
 Written from the detectors' own cards by `make docs`. A detector gives every row a score from what is known about the
 rows; higher is more suspect. The [audit](quickstart.md)'s suspicion is its own judgement, a probability; the scores are
-reported beside it, to compare with and to choose from.
+reported in addition, to compare with and to choose from.
 
     noisewise audit fashion-mnist --corrupt symmetric:0.2 --detectors all --out audit/
     noisewise audit fashion-mnist --corrupt symmetric:0.2 --detectors knn-shapley,aum --out audit/
@@ -27,12 +27,12 @@ found = nw.audit(noisy, model="mlp", epochs=5, detectors=["knn-shapley", "aum"])
 most_suspect = found.scores["knn-shapley"].argsort()[::-1][:20]
 ```
 
-Without `--detectors` the scores are those that cost nothing extra. What the others cost beyond the cross-fitting is in
-the table: looks at the networks in evaluation mode, which happen only when they are asked for and change nothing about
-the training. Where the audit would take classifiers (tables, vectors, texts), detectors that look into a network make
-it train networks. Features are what the last linear layer is given, of one network, the first fold's, for all rows;
-with `--features` they are yours, and only detectors of features and probabilities can be asked for. Scores in
-`found.scores` are raw: a *threshold* is the score above which the paper, or this form of it, calls a label wrong.
+Without `--detectors` the scores are those that cost nothing extra. The table lists what the others cost beyond the
+cross-fitting: passes over the rows in evaluation mode, which happen only when they are asked for and leave the training
+unchanged. Where the audit would use classifiers (tables, vectors, texts), detectors that observe a network make it
+train networks. Features are the input of the last linear layer of one network, the first fold's, for all rows; with
+`--features` they are yours, and only detectors of features and probabilities can be asked for. Scores in `found.scores`
+are raw: a *threshold* is the score above which the paper, or this version of it, calls a label wrong.
 
 | detector | needs | costs extra | threshold | score | year |
 |---|---|---|---|---|---|
@@ -62,5 +62,7 @@ def _line(detector: Detector) -> str:
 def _section(detector: Detector) -> str:
     card = detector.card
     text = inspect.getdoc(sys.modules[detector.function.__module__]) or ""
-    asked = "only when asked for by name or with `all`" if card.on_request else "wherever the evidence serves it"
+    asked = (
+        "only when asked for by name or with `all`" if card.on_request else "whenever the evidence has what it needs"
+    )
     return f"\n## {card.name}\n\n{card.does}\n\n- Computed: {asked}.\n- Paper: {card.paper} {card.year}.\n\n{text}\n"

@@ -66,7 +66,7 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
             ("correct labels", f"{before} before, {after} after"),
             ("gain", f"{_blocks(gained, '+d')} labels per 100 reviewed, in the order of the review"),
             ("", f"{points} points of accuracy"),
-            ("simulated", f"{_blocks(whole['queue'], '+d')} labels per 100, had a perfect reviewer followed the queue"),
+            ("simulated", f"{_blocks(whole['queue'], '+d')} labels per 100, if a perfect reviewer followed the queue"),
             ("", f"{_blocks(whole['random'], '+.1f')} in random order"),
         ]
     print_pairs([*lines, ("written to", str(out.resolve()))])

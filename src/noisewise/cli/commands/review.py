@@ -61,6 +61,7 @@ def review(folder: Path, to: str, out: Path, as_json: bool, **arguments: Any) ->
     if as_json:
         print_json({**summary, "files": files})
         return
-    gain = f"{summary['expected_gain']:.1f} more correct labels than the {summary['base']} ones, once all rows are
-    reviewed" written = [("written to" if at == 0 else "", str(file)) for at, file in enumerate(files)]
+    more = f"{summary['expected_gain']:.1f} more correct labels than the {summary['base']} ones"
+    gain = f"{more}, once all rows are reviewed"
+    written = [("written to" if at == 0 else "", str(file)) for at, file in enumerate(files)]
     print_pairs([("rows", f"{summary['rows']:,}"), ("expected gain", gain), *written])
