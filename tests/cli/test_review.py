@@ -29,7 +29,7 @@ def test_what_was_reviewed_in_a_table_comes_back_and_what_it_bought_is_said(run,
     queue = tmp_path / "queue.csv"
     ended = run("review", folder, "--to", "csv", "--limit", 120, "--out", queue)
     assert ended.code == 0, ended.err
-    assert "108.0 more correct labels than in the given ones" in ended.out
+    assert "108.0 more correct labels than the given ones" in ended.out
     head, *lines = queue.read_text().splitlines()
     queue.write_text("\n".join([head, *(line.replace(",,", ",accept,", 1) for line in lines)]) + "\n")
     ended = run("decide", folder, queue, "--out", tmp_path / "reviewed.npz")

@@ -136,7 +136,7 @@ def test_missing_values_and_categories_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"model": LinearSVC()}, "LinearSVC gives no probabilities"),
+        ({"model": LinearSVC()}, "LinearSVC predicts no probabilities"),
         ({"model": "forest", "epochs": 3}, "epochs=3 is for networks"),
         ({"model": "blend", "method": "elr"}, "method='elr' is for networks"),
         ({"model": "forest", "folds": 1}, "folds=1"),

@@ -89,7 +89,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path, ask
     [
         ("[{", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
-        ('{"tasks": []}', "holds no decisions: neither a list of Label Studio's tasks nor 'labels' or 'samples'"),
+        ('{"tasks": []}', "has no decisions: neither a list of Label Studio tasks nor 'labels' or 'samples'"),
         ("what is this", "but have what is this; missing: index, decision, label"),
         ('{"labels": 3}', "must hold 'classes', a list, and 'labels', an object"),
         ('{"samples": 3}', "must hold 'samples', a list of objects"),
