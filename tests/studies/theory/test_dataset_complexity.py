@@ -9,28 +9,30 @@ from noisewise.errors import BadInput
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.theory import dataset_complexity
-from noisewise.studies.theory.dataset_complexity import COMPARED, SHARES, _by_kernel, _drawn, measured, tracking
+from noisewise.studies.theory.dataset_complexity import COMPARED, _by_kernel, _drawn, measured, tracking
 from noisewise.theory.wide import Spectrum, infinite_gram, unit_rows
+
+STUDY = find("dataset-complexity")
 
 
 def rows(changed=None, only=None):
     """Results in which every measure rises by the share; `changed` holds for all problems, or for one source."""
-    shares = np.array(SHARES["cpu"])
+    shares = np.array(STUDY.scale("cpu").shares)
     usual = dict.fromkeys(COMPARED, 1 + 2 * shares)
     usual |= {"alignment": 0.3 - 0.2 * shares, "kernel_error": 0.5 * shares, "net_error": 0.02 + 0.4 * shares}
     items = []
-    for task in find("dataset-complexity").tasks("cpu"):
+    for task in STUDY.tasks("cpu"):
         own = (changed or {}) if only in (None, task.arguments["source"]) else {}
         items.append(Result(task, {**usual, **own}, 1.0, "here"))
-    return Results("cpu", tuple(items))
+    return Results(STUDY.scale("cpu"), tuple(items))
 
 
 def failing(changed=None, only=None):
-    return {claim.id for claim in find("dataset-complexity").judged(rows(changed, only)) if not claim.holds}
+    return {claim.id for claim in STUDY.judged(rows(changed, only)) if not claim.holds}
 
 
 def test_each_claim_can_hold_and_fail():
-    shares = np.array(SHARES["cpu"])
+    shares = np.array(STUDY.scale("cpu").shares)
     assert failing() == set()
     bent = 1 + 2 * shares
     bent[1] = 1.0
@@ -47,7 +49,7 @@ def test_each_claim_can_hold_and_fail():
 
 def test_measures_go_with_the_error_over_all_problems():
     """Where problems differ in scale alone, only what is relative to random labels orders all of them."""
-    shares = np.array(SHARES["cpu"])
+    shares = np.array(STUDY.scale("cpu").shares)
     assert tracking(rows(), "complexity", "net_error", relative=False) == pytest.approx(1)
     assert tracking(rows(), "alignment", "net_error", relative=False) == pytest.approx(1)
     scaled = rows({"complexity": 10 + 20 * shares}, "mnist")
@@ -103,10 +105,10 @@ def test_sources_that_do_not_serve_are_refused(monkeypatch):
 
 
 def test_a_source_of_ones_own_is_asked_both_ways():
-    tasks = find("dataset-complexity").tasks("cpu", source="digits")
+    tasks = STUDY.tasks("cpu", source="digits")
     assert {task.arguments["labels"] for task in tasks} == {"pair", "parity"}
     assert {task.arguments["source"] for task in tasks} == {"digits"}
 
 
 def test_the_scale_of_the_paper_builds():
-    assert {task.arguments["points"] for task in find("dataset-complexity").tasks("paper")} == {10_000}
+    assert {task.arguments["points"] for task in STUDY.tasks("paper")} == {10_000}

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
+def spearman(x: np.ndarray | pd.Series, y: np.ndarray | pd.Series) -> float:
     """The rank correlation of two (n,) series, ties at their mean rank; NaN where one is constant or holds NaN."""
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return math.nan

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.data import Dataset, load
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import unit
 from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.complexity import MEASURES, Ground
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LABELS = ("pair", "parity")
-PROBLEMS = {
-    "smoke": (("digits", "parity"),),
-    "cpu": (("fashion-mnist", "pair"), ("mnist", "parity"), ("cifar10", "pair")),
-    "paper": (("mnist", "pair"), ("cifar10", "pair")),
-}
-SHARES = {
-    "smoke": (0.0, 0.2, 0.4, 0.6, 1.0),
-    "cpu": (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
-    "paper": tuple(k / 10 for k in range(11)),
-}
-SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"points": 600, "tested": 400, "model": "mlp:128", "epochs": 30, "batch": 64, "rate": 0.02},
-    "cpu": {"points": 1000, "tested": 2000, "model": "mlp:128", "epochs": 60, "batch": 64, "rate": 0.02},
-    "paper": {"points": 10_000, "tested": 2000, "model": "mlp:10000", "epochs": 200, "batch": 100, "rate": 0.001},
-}
-SEEDS = {"smoke": 1, "cpu": 2, "paper": 3}
-NOISY = 0.4
 FORGETTING = "forgetting"
 COMPARED = (*MEASURES, FORGETTING)
 EASY = "alignment"
@@ -160,126 +144,80 @@ def _drawn(source: str, labels: str, points: int, tested: int, seed: int) -> tup
     return tuple(found)
 
 
-def runs(scale: str, source: str | None, model: None) -> list[Task]:
+def runs(scale: Scale) -> list[Task]:
     """One per problem and seed, the longest first; of a source of your own, its first two classes and its parity."""
-    problems = PROBLEMS[scale] if source is None else tuple((source, labels) for labels in reversed(LABELS))
-    shares = list(SHARES[scale])
+    own = scale.chosen.get("source")
+    problems = [(own, labels) for labels in reversed(LABELS)] if own else scale.problems
     return [
-        Task.of(measured, source=data, labels=labels, shares=shares, seed=seed, **SIZES[scale])
-        for seed in range(SEEDS[scale])
-        for data, labels in reversed(problems)
+        Task.of(measured, source=source, labels=labels, shares=scale.shares, seed=seed, **scale.sizes)
+        for seed in range(scale.seeds)
+        for source, labels in reversed(problems)
     ]
 
 
-def _problems(results: Results) -> list[tuple[str, Results]]:
-    """The runs by problem, with the problem's name."""
-    found: dict[str, list[Any]] = {}
-    for item in results:
-        said = "first two classes" if item.task.arguments["labels"] == LABELS[0] else "parity"
-        found.setdefault(f"{item.task.arguments['source']}, {said}", []).append(item)
-    return [(name, Results(results.scale, tuple(items))) for name, items in reversed(found.items())]
+def by_problem(results: Results) -> dict[str, pd.DataFrame]:
+    """By the problem's name, what was measured: a row per seed and share of random labels."""
+    problems = results.table.iloc[::-1].groupby(["source", "labels"], sort=False)
+    columns = [name for name in (*COMPARED, "kernel_error", "net_error") if name in results.table]
+    titles = {"pair": "first two classes", "parity": "parity"}
+    return {
+        f"{source}, {titles[str(labels)]}": some[["seed", "shares", *columns]]
+        .explode(["shares", *columns])
+        .astype(float)
+        for (source, labels), some in problems
+    }
 
 
-def _mean(some: Results, name: str) -> np.ndarray:
-    """(shares,) of a problem, over seeds."""
-    return np.asarray(np.mean([item[name] for item in some], axis=0))
-
-
-def _shares(results: Results) -> list[float]:
-    return list(results.items[0].task.arguments["shares"])
-
-
-def _order(results: Results, name: str) -> float:
-    """The least step from true to noisy or from noisy to random labels, of what random labels have."""
-    shares = _shares(results)
-    places = [shares.index(share) for share in (0.0, NOISY, 1.0)]
-    sign = -1 if name == EASY else 1
-    steps = []
-    for _, some in _problems(results):
-        values = sign * _mean(some, name)
-        steps.append(float(np.diff(values[places]).min() / np.abs(values[places]).max()))
-    return min(steps)
+def means(results: Results) -> dict[str, pd.DataFrame]:
+    """By problem, a row per share of random labels, averaged over seeds."""
+    return {name: some.groupby("shares").mean() for name, some in by_problem(results).items()}
 
 
 def tracking(results: Results, name: str, error: str, relative: bool) -> float:
     """The rank correlation of a measure with a test error over all problems and shares together.
 
     Args:
-        name: of the measure; the alignment counts negatively. error: "kernel_error" or "net_error".
-        relative: whether the measure is taken over its value for random labels.
+        results: Of the runs.
+        name: The measure; the alignment counts negatively.
+        error: "kernel_error" or "net_error".
+        relative: Whether the measure is divided by its value for random labels.
     """
-    measures, errors = [], []
-    for _, some in _problems(results):
-        values = _mean(some, name)
-        measures.append((values / values[-1] if relative else values) * (-1 if name == EASY else 1))
-        errors.append(_mean(some, error))
-    return spearman(np.concatenate(measures), np.concatenate(errors))
+    sign = -1 if name == EASY else 1
+    found = means(results).values()
+    measures = [sign * (some[name] / some[name].iloc[-1] if relative else some[name]) for some in found]
+    return spearman(np.concatenate(measures), np.concatenate([some[error] for some in found]))
 
 
-def claims(results: Results) -> list[Claim]:
+def claimed(results: Results) -> dict[str, float]:
     """The complexity rises with random labels and goes with the test error, and all measures order three kinds."""
-    problems = _problems(results)
-    by_problem = [_mean(some, "complexity") for _, some in problems]
+    problems = means(results).values()
 
-    def tracks(error: str) -> float:
-        return min(spearman(values, _mean(some, error)) for values, (_, some) in zip(by_problem, problems, strict=True))
+    def order(name: str) -> float:
+        """The least step from true to noisy or from noisy to random labels, over the largest value of the three."""
+        sign = -1 if name == EASY else 1
+        values = [sign * some.loc[[0.0, results.scale.noisy, 1.0], name] for some in problems]
+        return min(three.diff().min() / three.abs().max() for three in values)
 
-    return [
-        Claim(
-            "complexity-rises",
-            "The complexity rises with every further share of random labels (least step over problems).",
-            float(min(np.diff(values).min() for values in by_problem)),
-            ">",
-            0.0,
-        ),
-        Claim(
-            "random-twice",
-            "That of random labels is at least twice that of the true ones (least ratio over problems).",
-            float(min(values[-1] / values[0] for values in by_problem)),
-            ">=",
-            2.0,
-        ),
-        Claim(
-            "tracks-kernel",
-            "It goes with the test error of the kernel over the shares (least rank correlation over problems).",
-            tracks("kernel_error"),
-            ">=",
-            0.95,
-        ),
-        Claim(
-            "tracks-network",
-            "It goes with the test error of a network (least rank correlation over problems).",
-            tracks("net_error"),
-            ">=",
-            0.95,
-        ),
-        *(_ordered(results, name) for name in COMPARED),
-    ]
-
-
-def _ordered(results: Results, name: str) -> Claim:
-    fewer = "more" if name == EASY else "less"
-    return Claim(
-        f"order-{name.replace('_', '-')}",
-        f"True labels have {fewer} of the {WORDS[name]} than labels of which {NOISY:.0%} are random, and those {fewer} "
-        "than random ones (least step, of the largest, over problems).",
-        _order(results, name),
-        ">",
-        0.0,
-    )
+    return {
+        "complexity-rises": min(some["complexity"].diff().min() for some in problems),
+        "random-twice": min(some["complexity"].iloc[-1] / some["complexity"].iloc[0] for some in problems),
+        "tracks-kernel": min(spearman(some["complexity"], some["kernel_error"]) for some in problems),
+        "tracks-network": min(spearman(some["complexity"], some["net_error"]) for some in problems),
+        **{f"order-{name.replace('_', '-')}": order(name) for name in COMPARED},
+    }
 
 
 def figure(results: Results) -> Figure:
     """Complexity and test errors by the share of random labels, the rivals, and how they go with the error."""
     drawn, ((cost, errors), (rivals, bars)) = subplots(2, 2)
-    shares = 100 * np.array(_shares(results))
-    problems = _problems(results)
-    for (name, some), colour in zip(problems, COLOURS, strict=False):
-        found = np.array([item["complexity"] for item in some])
-        cost.plot(shares, found.mean(axis=0), "o-", color=colour, label=name)
-        cost.fill_between(shares, found.min(axis=0), found.max(axis=0), color=colour, alpha=0.2, linewidth=0)
-        errors.plot(shares, 100 * _mean(some, "kernel_error"), "o-", color=colour)
-        errors.plot(shares, 100 * _mean(some, "net_error"), "s--", color=colour)
+    for (name, some), colour in zip(by_problem(results).items(), COLOURS, strict=False):
+        by_share = some.groupby("shares")
+        found, mean = by_share["complexity"], by_share.mean()
+        shares = 100 * mean.index.to_numpy()
+        cost.plot(shares, mean["complexity"], "o-", color=colour, label=name)
+        cost.fill_between(shares, found.min(), found.max(), color=colour, alpha=0.2, linewidth=0)
+        errors.plot(shares, 100 * mean["kernel_error"], "o-", color=colour)
+        errors.plot(shares, 100 * mean["net_error"], "s--", color=colour)
     cost.set(xlabel="random labels (%)", ylabel="sqrt(2 y H^-1 y / n)", title="Complexity of the labels")
     cost.set_ylim(0, 1.45 * cost.get_ylim()[1])
     cost.legend(loc="upper left")
@@ -287,16 +225,16 @@ def figure(results: Results) -> Figure:
         errors.plot([], [], line, color=GREY, label=name)
     errors.set(xlabel="random labels (%)", ylabel="wrong on clean test rows (%)", title="Test error")
     errors.legend(loc="upper left")
-    _draw_rivals(rivals, shares, *problems[0])
+    _draw_rivals(rivals, *next(iter(means(results).items())))
     _draw_bars(bars, results)
     return drawn
 
 
-def _draw_rivals(axes: Axes, shares: np.ndarray, problem: str, some: Results) -> None:
+def _draw_rivals(axes: Axes, problem: str, some: pd.DataFrame) -> None:
     for name, colour in zip(COMPARED, COLOURS, strict=True):
-        values = _mean(some, name)
-        axes.plot(shares, values / values[-1] if name != EASY else values[-1] / values, "o-", color=colour)
-        axes.plot([], [], "o-", color=colour, label=WORDS[name] if name != EASY else "1 / alignment")
+        relative = some[name] / some[name].iloc[-1]
+        label = WORDS[name] if name != EASY else "1 / alignment"
+        axes.plot(100 * some.index, relative if name != EASY else 1 / relative, "o-", color=colour, label=label)
     axes.set(xlabel="random labels (%)", ylabel="of that of random labels", title=f"Rivals: {problem}")
     axes.set_ylim(-0.03, 1.65)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -318,46 +256,4 @@ def _draw_bars(axes: Axes, results: Results) -> None:
     axes.legend(loc="upper left", ncols=2, fontsize=8)
 
 
-STUDY = Study(
-    Card(
-        name="dataset-complexity",
-        title="How hard labels are to learn can be computed before training, and wrong labels raise it",
-        shows="More and more labels are replaced by random ones. What they cost by the theory of wide networks rises, "
-        "as do its rivals, and so does the test error of a kernel and of a network.",
-        paper="Arora, Du, Hu, Li and Wang, Fine-Grained Analysis of Optimization and Generalization for "
-        "Overparameterized Two-Layer Neural Networks, ICML",
-        year=2019,
-        figure="Figure 2",
-        explanation="Images of a class resemble each other, so true labels lie along the few eigenvectors of H with "
-        "large eigenvalues. A wrong label differs from its neighbours: it has energy along all eigenvectors, and y "
-        "H^-1 y divides it by their small eigenvalues. So every measure rises with the share of random labels, most of "
-        "them fastest with the first few, while the test error is slow at first: a kernel and a network outvote few "
-        "wrong labels. In absolute value the bound says nothing, as it is above one even for true labels. True labels "
-        "of airplanes and automobiles cost 3.9, and random ones at the same images 6.1, not twice as much as was "
-        "claimed, probably because by their pixels these classes are hard to tell, and a seventh of the test rows is "
-        "wrong at the start. What random labels cost depends on the images alone, 4.1 to 6.8 here, so the complexity "
-        "orders shares within a data set but not data sets (rank correlation with the network's error over all "
-        "problems 0.72). Taken over that of random labels it does (0.98). Of the rivals the spectral energy, a share "
-        "from the start, goes with the error best as it is (0.98); steps and the norm need the comparison with random "
-        "labels too.",
-        departures="A thousand images rather than all of two classes, and the parity of digits beside two classes. The "
-        "network has 128 units, both layers trained by SGD with momentum, rather than 10,000 units whose first layer "
-        "moves by full gradient descent; after a pilot run with 512 units, which exceeded the budget, it was made "
-        "smaller. On random labels of Fashion-MNIST it does not come to fit all. The test rows keep their true labels. "
-        "The paper plots the complexity alone; the rivals are this study's: the minimum norm is that of a Gaussian "
-        "kernel, since that of H is the complexity again but for a factor. At the scale of the paper both layers of "
-        "the network train, in batches of 100.",
-        scales={
-            "smoke": "parity of 600 digits, five shares of random labels, one seed",
-            "cpu": "1,000 images of the first two classes of Fashion-MNIST and of CIFAR-10, and by parity of MNIST; "
-            "seven shares of random labels, two seeds",
-            "paper": "10,000 images of the first two classes of MNIST and of CIFAR-10, eleven shares, networks of "
-            "10,000 units, three seeds",
-        },
-        budget={"smoke": 20, "cpu": 120},
-        takes=("source",),
-    ),
-    runs,
-    claims,
-    figure,
-)
+STUDY = Study.load(__file__, runs, claimed, figure)
