@@ -245,3 +245,8 @@ def fitting(**arguments: Any) -> Task:
         BadInput: arguments that are no plain data.
     """
     return task(interpolate, "fit", **arguments)
+
+
+def redrawn(corrupt: pd.Series) -> pd.Series:
+    """The share of labels that corruption specs redraw: 0 for None, NaN for other corruptions than `uniform`."""
+    return corrupt.fillna("uniform:0").str.extract(r"uniform:(.*)")[0].astype(float)

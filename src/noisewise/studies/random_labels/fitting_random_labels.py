@@ -12,7 +12,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.claim import slug
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
-from noisewise.studies.harness.interpolation import fitting
+from noisewise.studies.harness.interpolation import fitting, redrawn
 from noisewise.studies.harness.statistics import spearman
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def _sizes(scale: Scale, net: str) -> dict[str, Any]:
 
 def by_share(results: Results) -> pd.DataFrame:
     """Means over seeds by network and `share` of redrawn labels, in rising order; NaN where a run has no value."""
-    runs = results.table
-    runs = runs.assign(share=runs["corrupt"].fillna("uniform:0").str.extract(r"uniform:(.*)")[0].astype(float))
+    runs = results.table.assign(share=redrawn(results.table["corrupt"]))
     columns = ["to_accuracy", "to_fit", "test_accuracy", "train_accuracy"]
     found: pd.DataFrame = means(runs.dropna(subset="share"), ["model", "share"], columns)
     order = {net: k for k, net in enumerate(results.choices("model"))}
