@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gallery import collect, page, write
+from noisewise.compute import SerialEngine
 from noisewise.errors import BadInput
 from noisewise.studies import STUDIES, perform
 from noisewise.studies.frame.measured import measured
@@ -19,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def finished(catalogued, monkeypatch, tmp_path):
     """A folder with the finished example."""
     monkeypatch.setattr(STUDIES, "_entries", {"mean-error": "mean_error:STUDY"})
-    perform(catalogued, "smoke", out=tmp_path / "studies")
+    perform(catalogued, "smoke", out=tmp_path / "studies", engine=SerialEngine())
     return tmp_path / "studies"
 
 
@@ -62,7 +63,7 @@ def test_a_study_that_was_never_run_says_so(catalogued):
 
 def test_runs_on_other_data_are_not_shown(catalogued, finished):
     study = replace(catalogued, card=replace(catalogued.card, takes=("source",)))
-    perform(study, "smoke", out=finished, source="digits")
+    perform(study, "smoke", out=finished, source="digits", engine=SerialEngine())
     with pytest.raises(BadInput, match="a source or model of its own"):
         collect({}, [finished], STUDIES)
     with pytest.raises(BadInput, match="no finished study in"):

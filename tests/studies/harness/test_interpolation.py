@@ -1,19 +1,15 @@
-"""Networks that are trained until they fit: what they see, when they stop, and what the studies make of it."""
+"""Networks that are trained until they fit: what they see and when they stop."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from noisewise.compute import Result
 from noisewise.data import load
 from noisewise.errors import BadInput
-from noisewise.figures import write_figure
 from noisewise.models import build, parameter_count
-from noisewise.studies import STUDIES, Results
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.interpolation import (
     Looks,
@@ -25,8 +21,6 @@ from noisewise.studies.harness.interpolation import (
     standardised,
     window,
 )
-from noisewise.studies.harness.statistics import spearman
-from noisewise.studies.random_labels.explicit_regularization import DECAY, PUBLISHED, PUBLISHED_RANDOM
 from noisewise.training import trainer
 
 QUICK = {"source": "digits", "model": "mlp:128", "rows": 200, "tested": 100, "seed": 0, "rate": 0.1, "batch_size": 16}
@@ -196,155 +190,3 @@ def test_vectors_are_neither_cut_nor_cropped(tmp_path):
     assert interpolate(**own, scratch=tmp_path / "runs")["parameters"] == 64 * 128 + 128 + 128 * 10 + 10
     with pytest.raises(BadInput, match="kind 'vector', but only images can be cropped or shrunk"):
         interpolate(**own, scratch=tmp_path / "runs", crop=True)
-
-
-def test_rank_correlation_by_hand():
-    assert spearman(np.array([0.0, 0.5, 1.0]), np.array([3.0, 5.0, 4.0])) == pytest.approx(0.5)
-    assert spearman(np.array([0.0, 0.5, 1.0]), np.array([1.0, 4.0, 4.0])) == pytest.approx(math.sqrt(3) / 2)
-    assert math.isnan(spearman(np.array([0.0, 1.0]), np.array([1.0, 1.0])))
-    assert math.isnan(spearman(np.array([0.0, 1.0]), np.array([1.0, np.nan])))
-
-
-ORDER = ("true-first", "pixels-before-labels", "gaussian-before-labels")
-
-
-def planted(name, scale, value, **choices):
-    """Results of a study whose runs gave what `value` says of their arguments."""
-    study = STUDIES[name]
-    items = [
-        Result(task, {"classes": 10, **value(task.arguments)}, 1.0, "here") for task in study.tasks(scale, **choices)
-    ]
-    return Results(study.scale(scale, **choices), tuple(items))
-
-
-def held(name, results):
-    """Which claims hold."""
-    return {claim.id: claim.holds for claim in STUDIES[name].judged(results)}
-
-
-def share(arguments):
-    """Of redrawn labels."""
-    spec = arguments.get("corrupt") or "uniform:0"
-    return float(spec.partition(":")[2]) if spec.startswith("uniform") else 0.0
-
-
-def as_published(arguments):
-    """Epochs and accuracies as in figure 1."""
-    later = {"random-pixels": 6, "gaussian": 5}.get(arguments.get("corrupt"), 4 + 4 * share(arguments))
-    accuracy = {"train_accuracy": 1.0, "test_accuracy": 0.8 - 0.7 * share(arguments)}
-    return {"to_accuracy": later, "to_fit": 2 * later, **accuracy}
-
-
-@pytest.mark.parametrize("scale", ["cpu", "paper"])
-def test_claims_about_fitting_hold_for_the_published_picture(scale):
-    found = held("fitting-random-labels", planted("fitting-random-labels", scale, as_published))
-    assert all(found.values())
-    drawn = {"cpu": "alexnet-small", "paper": "inception-small"}[scale]
-    assert {f"{name}-{drawn}" for name in ORDER} <= set(found)
-
-
-@pytest.mark.parametrize(
-    "change, failing",
-    [
-        (lambda a: {"train_accuracy": 0.98} if a.get("corrupt") == "uniform:0.5" else {}, {"all-fitted"}),
-        (lambda a: {"test_accuracy": 0.13} if share(a) == 1 else {}, {"chance"}),
-        (
-            lambda a: {"to_accuracy": 4 - share(a)} if share(a) else {},
-            {"slower", "later", "gaussian-before-labels", "pixels-before-labels"},
-        ),
-        (lambda a: {"to_fit": None} if share(a) == 1 and a["model"] == "mlp:512" else {}, {"later-loss"}),
-        (lambda a: {"test_accuracy": 0.3} if share(a) == 0.25 else {}, {"error-rises"}),
-        (lambda a: {"to_accuracy": 100} if share(a) == 1 else {}, {"not-much-later"}),
-        (lambda a: {"to_accuracy": 3.5} if a.get("corrupt") == "gaussian" else {}, {"true-first"}),
-    ],
-)
-def test_claims_about_fitting_fail_when_it_is_not_so(change, failing):
-    results = planted("fitting-random-labels", "cpu", lambda a: as_published(a) | change(a))
-    found = held("fitting-random-labels", results)
-    each = {f"{name}-alexnet-small" for name in failing & set(ORDER)}
-    assert {name for name, holds in found.items() if not holds} == failing - set(ORDER) | each
-
-
-def test_the_order_of_inputs_is_not_claimed_of_a_perceptron():
-    results = planted("fitting-random-labels", "cpu", as_published, model="mlp:64")
-    assert set(results.choices("model")) == {"mlp:64"}
-    assert not [name for name in held("fitting-random-labels", results) if name.startswith(ORDER)]
-
-
-def table_one(arguments):
-    """What table 1 has for a run."""
-    net, setting = arguments["model"], (arguments.get("crop", False), arguments.get("weight_decay") == DECAY)
-    train, test = PUBLISHED[net][setting] if arguments.get("corrupt") is None else PUBLISHED_RANDOM[net]
-    return {"train_accuracy": train / 100, "test_accuracy": test / 100}
-
-
-@pytest.mark.parametrize("scale", ["cpu", "paper"])
-def test_table_one_satisfies_the_claims_about_it(scale):
-    assert all(held("explicit-regularization", planted("explicit-regularization", scale, table_one)).values())
-
-
-def test_claims_about_regularisers_fail_when_they_matter():
-    def needed(arguments):
-        plain = "crop" not in arguments and "weight_decay" not in arguments
-        return table_one(arguments) | ({"test_accuracy": 0.3} if plain and arguments.get("corrupt") is None else {})
-
-    def decisive(arguments):
-        stops = arguments.get("corrupt") and arguments.get("weight_decay")
-        return table_one(arguments) | ({"train_accuracy": 0.5} if stops else {})
-
-    for value, failing in ((needed, {"little-lost"}), (decisive, {"random-with-decay"})):
-        found = held("explicit-regularization", planted("explicit-regularization", "cpu", value))
-        assert {name for name, holds in found.items() if not holds} == failing
-
-
-def test_the_page_of_published_numbers_is_that_of_the_study():
-    page = (Path(__file__).parents[3] / "docs" / "results" / "zhang-published.md").read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if "| true |" in line]
-    wanted = [
-        (crop, decay, train, test) for found in PUBLISHED.values() for (crop, decay), (train, test) in found.items()
-    ]
-    assert [(r[3] == "yes", r[4] == "yes", float(r[5]), float(r[6])) for r in rows] == wanted
-
-
-def curve(arguments):
-    """Test accuracies that fall from their best by 0.2 times the share of redrawn labels."""
-    best = 0.5 if "norm=false" in arguments["model"] else 0.6
-    swings = [0.02, -0.02] if "norm=false" in arguments["model"] else [0.005, -0.005]
-    falls = np.array([best - 0.1, best, *(best - 0.2 * share(arguments) + np.tile(swings, 3) - swings[1])])
-    return {
-        "history": pd.DataFrame({"test_accuracy": falls}),
-        "test_accuracy": falls[-1],
-        "noise_rate": share(arguments),
-    }
-
-
-@pytest.mark.parametrize("scale", ["cpu", "paper"])
-def test_claims_about_stopping_early(scale):
-    assert all(held("implicit-regularization", planted("implicit-regularization", scale, curve)).values())
-    own = planted("implicit-regularization", "cpu", curve, model="mlp:64")
-    assert set(held("implicit-regularization", own)) == {"clean-gain", "noisy-gain", "rises"}
-
-
-def test_claims_about_stopping_early_fail_when_noise_does_not_matter():
-    def flat(arguments):
-        return curve({**arguments, "corrupt": "uniform:0.3"})
-
-    found = held("implicit-regularization", planted("implicit-regularization", "cpu", flat))
-    assert {name for name, holds in found.items() if not holds} == {
-        "clean-gain",
-        "noisy-gain",
-        "rises",
-        "norm-clean-gain",
-    }
-
-
-@pytest.mark.parametrize("name", ["fitting-random-labels", "explicit-regularization", "implicit-regularization"])
-@pytest.mark.parametrize("scale", ["cpu", "paper"])
-def test_figures_are_drawn_at_every_scale(name, scale, tmp_path):
-    def value(arguments):
-        table = table_one(arguments) if arguments["model"] in PUBLISHED else {}
-        history = pd.DataFrame({"epoch": range(1, 9), "train_loss": 1.0, "test_accuracy": np.linspace(0.1, 0.8, 8)})
-        return {**as_published(arguments), **table, "history": history, "noise_rate": share(arguments)}
-
-    write_figure(STUDIES[name].figure(planted(name, scale, value)), tmp_path)
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
