@@ -77,7 +77,7 @@ def scene(monkeypatch):
     return n, nets, method, whole
 
 
-def test_a_step(scene):
+def test_step(scene):
     n, nets, method, whole = scene
     judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), whole, torch.Generator())
     assert judged.index is None
@@ -92,7 +92,7 @@ def test_a_step(scene):
     assert_gradients(nets, n, "grad_")
 
 
-def test_the_objective_by_the_logits(scene):
+def test_gradient_of_the_objective_by_the_logits(scene):
     n, nets, method, whole = scene
     with torch.no_grad():
         edited = method.edit(whole, nets, torch.Generator())
@@ -103,7 +103,7 @@ def test_the_objective_by_the_logits(scene):
     assert_close(gradient[0], n["grad_logits"])
 
 
-def test_losses_are_seen_between_epochs(scene):
+def test_losses_are_recorded_between_epochs(scene):
     _, nets, method, whole = scene
     seen = replace(whole, logits=nets(whole.x).detach())
     method.refit(EpochEnd(nets, 0, 1, lambda mask=None: iter([seen]), ledger=None))

@@ -1,18 +1,15 @@
-"""Learned stations against their definitions: orders of the meta-gradient, bounds, hypergradients and the teacher."""
+"""Learned stations against their definitions: orders of the meta-gradient, bounds and hypergradients."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from sklearn.gaussian_process.kernels import RBF
 from torch import nn
 from torch.func import functional_call
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods import build
-from noisewise.methods.learned.fwl import FidelityWeighted, Teacher
 from noisewise.methods.learned.hypergradient import Hypergradient
 from noisewise.methods.learned.l2rw import L2RW, helpful_weights
 from noisewise.methods.learned.learned_loss import BASES, LearnedLoss
@@ -86,7 +83,7 @@ def knobs_of(method):
 
 @double
 @every
-def test_first_order_is_the_trusted_gradient_at_the_present_weights(name):
+def test_first_order_uses_the_trusted_gradient_at_the_present_weights(name):
     method, nets, given = made(LEARNERS[name]("first")), networks(), problem()
     params = leaves(nets)
     goal = torch.autograd.grad(trusted_loss(nets, params, given), list(params.values()))
@@ -149,7 +146,7 @@ PASSES = {
 
 
 @pytest.mark.parametrize("spec", PASSES)
-def test_the_passes_of_a_step(spec):
+def test_forward_and_backward_passes_of_a_step(spec):
     count, rng = Count(), torch.Generator().manual_seed(0)
     method, nets = build(spec).keywords["method"], Networks([Counted(count)])
     method.prepare(Task(8, 10, torch.zeros(8, dtype=torch.int64)))
@@ -162,7 +159,7 @@ def test_the_passes_of_a_step(spec):
 
 @double
 @pytest.mark.parametrize("order, wanted", [("exact", ""), ("first", ""), ("last-layer", "nets.0.2")])
-def test_l2rw_aligns_gradients_row_by_row(order, wanted):
+def test_l2rw_alignment_equals_per_row_inner_products(order, wanted):
     nets, given = networks(), problem()
     params = leaves(nets, wanted)
     goal = torch.autograd.grad(trusted_loss(nets, params, given), list(params.values()))
@@ -177,7 +174,7 @@ def test_l2rw_aligns_gradients_row_by_row(order, wanted):
     assert_close(L2RW(order=order).alignment(given, nets)[0], torch.stack(expected))
 
 
-def test_the_bound_of_l2rw():
+def test_l2rw_cap():
     u = torch.tensor([[8.0, 1.0, 1.0, -3.0]])
     assert_close(helpful_weights(u), torch.tensor([[3.2, 0.4, 0.4, 0.0]]))
     assert_close(helpful_weights(u, 2.0), torch.tensor([[2.0, 0.4, 0.4, 0.0]]))
@@ -208,7 +205,7 @@ def test_a_frozen_last_layer_is_refused():
         L2RW(order="last-layer").alignment(scene.batch(), nets)
 
 
-def test_networks_on_the_axis_do_not_mix():
+def test_networks_are_independent():
     given, nets = scene.batch(), scene.networks(2)
     both = L2RW(order="last-layer").alignment(given, nets)
     for position in range(2):
@@ -223,7 +220,7 @@ def test_an_unknown_order_is_refused(name):
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("name", ["meta-weight-net", "learned-loss", "learned-transition", "l2rw"])
-def test_one_trusted_row(name, order):
+def test_learning_from_one_trusted_row(name, order):
     made_of = {"meta-weight-net": MetaWeightNet, "learned-loss": LearnedLoss, "l2rw": L2RW}
     method = scene.prepared(made_of.get(name, LearnedTransition)(order=order), 1)
     given = scene.replace(scene.batch(), auxiliary={"trusted": scene.part(torch.tensor([20]), 3)})
@@ -255,14 +252,14 @@ def test_hyper_parameters_start_at_known_good_values():
         LearnedLoss("mae")
 
 
-def test_the_bi_tempered_base_predicts_with_its_temperature():
+def test_bi_tempered_prediction_uses_the_learned_temperature():
     logits = torch.tensor([[[4.0, 0.0, 0.0, 0.0]]])
     sharp, heavy = (scene.prepared(LearnedLoss(base), 1).predict(logits)[0, 0] for base in ("gce", "bi-tempered"))
     assert_close(sharp, logits.softmax(dim=-1)[0, 0, 0])
     assert heavy < sharp
 
 
-def test_the_matrix_starts_as_said_and_learns_only_the_classes_it_was_shown():
+def test_transition_starts_as_stated_and_learns_only_trusted_classes():
     assert_close(initial_scores(4, 0.7).softmax(dim=-1), torch.eye(4) * 0.6 + 0.1)
     method = scene.prepared(LearnedTransition(), 1)
     start = method.parts[0].transition.detach().clone()
@@ -278,7 +275,7 @@ def test_the_matrix_starts_as_said_and_learns_only_the_classes_it_was_shown():
 
 
 @double
-def test_the_matrix_learns_the_confusions():
+def test_transition_learns_the_confusions():
     """Network outputs are the classes themselves; given labels are confused by a known matrix."""
     confusions = torch.tensor([[0.6, 0.4, 0.0], [0.0, 0.9, 0.1], [0.3, 0.0, 0.7]])
     rng = torch.Generator().manual_seed(0)
@@ -299,7 +296,7 @@ def test_the_matrix_learns_the_confusions():
 
 
 @double
-def test_additive_hypergradients_are_the_published_ones():
+def test_additive_hypergradients_match_the_authors_code():
     numbers = stored("hypergradient")
     lr = float(numbers["lr"])
     nets = Networks([MLP(numbers, "start_")])
@@ -324,7 +321,7 @@ def trusted_loss_after(m, decay, given):
 
 @double
 @pytest.mark.parametrize("seed", range(4))
-def test_multiplier_and_decay_move_against_their_central_differences(seed):
+def test_hypergradients_match_central_differences(seed):
     given, nets, start = problem(seed), networks(), 1e-3
     method = Hypergradient("both", rate=0.1, decay=start)
     method.prepare(Task(8, 4, torch.zeros(8, dtype=torch.int64)))
@@ -349,7 +346,7 @@ def test_multiplier_and_decay_move_against_their_central_differences(seed):
     assert method.decay.item() == pytest.approx(start * (1 - 0.1 * by_decay / LR / norm(before) / norm(goal)), rel=1e-6)
 
 
-def test_the_multiplier_rises_while_steps_agree_and_falls_when_they_undo_each_other():
+def test_multiplier_rises_while_steps_agree_and_falls_when_they_cancel():
     def ends_at(lr):
         net = nn.Linear(1, 2, bias=False)
         net.weight.data = torch.tensor([[1.0], [0.0]])
@@ -364,7 +361,7 @@ def test_the_multiplier_rises_while_steps_agree_and_falls_when_they_undo_each_ot
     assert ends_at(5.0) == pytest.approx(0.98**4, rel=1e-5)
 
 
-def test_the_multiplier_stays_within_its_bound():
+def test_multiplier_stays_within_its_bound():
     method, nets = scene.prepared(Hypergradient(rate=0.5, bound=1.1), 1), scene.networks(1)
     scene.trained(method, nets, [scene.batch()] * 4)
     assert method.multiplier.item() == pytest.approx(1.1)
@@ -383,61 +380,3 @@ def test_the_multiplier_stays_within_its_bound():
 def test_options_of_hypergradient(spec, words):
     with pytest.raises(BadInput, match=words):
         build(spec)
-
-
-def rows(count=60, seed=0):
-    """Three groups of points around far corners, and their labels."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    return 6 * np.eye(3)[labels] + rng.normal(size=(count, 3)), labels
-
-
-def test_the_teacher_is_the_posterior_of_its_process():
-    features, labels = rows()
-    teacher, (asked, _) = Teacher(features, labels, 3), rows(9, 1)
-    kernel = teacher.processes[0].kernel_
-    scale = np.sqrt(3) * features.std(axis=0)
-    known, new = ((part - features.mean(axis=0)) / scale for part in (features, asked))
-    smooth = kernel.k1
-    inverse = np.linalg.inv(kernel(known) + 1e-10 * np.eye(60))
-    mean = 1 / 3 + smooth(new, known) @ inverse @ (np.eye(3)[labels] - 1 / 3)
-    spread = smooth(new, known) @ inverse @ smooth(known, new)
-    expected = np.maximum(mean, 1e-6)
-    soft, uncertainty = teacher(asked)
-    np.testing.assert_allclose(soft, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
-    np.testing.assert_allclose(uncertainty, np.sqrt(1 - np.diag(spread) / kernel.diag(new)), atol=1e-5)
-    assert isinstance(smooth.k2, RBF)
-
-
-@pytest.mark.parametrize("most", [500, 25])
-def test_the_teacher_is_right_near_its_rows_and_uncertainty_far_away(most):
-    features, labels = rows()
-    teacher, (asked, true) = Teacher(features, labels, 3, most), rows(30, 1)
-    assert len(teacher.processes) == math.ceil(60 / most)
-    soft, uncertainty = teacher(asked)
-    assert (soft.argmax(axis=1) == true).mean() > 0.95
-    far, largest = teacher(1e4 * np.ones((1, 3)) * [[1, -1, 1]])
-    np.testing.assert_allclose(far, 1 / 3, atol=1e-3)
-    assert largest[0] > 0.99 > uncertainty.max()
-
-
-def test_a_class_without_trusted_rows_and_equal_features():
-    features, labels = rows()
-    soft, _ = Teacher(features[labels != 1], labels[labels != 1], 3)(features)
-    assert soft[:, 1].max() < 1 / 3 + 1e-6
-    same, uncertainty = Teacher(np.ones((6, 2)), np.arange(6) % 3, 3, most=2)(np.ones((4, 2)))
-    assert np.isfinite(same).all()
-    assert np.isfinite(uncertainty).all()
-
-
-def test_steps_are_scaled_by_fidelity():
-    labels, uncertainty = torch.rand(scene.ROWS, 4).softmax(dim=-1), torch.rand(scene.ROWS)
-    method, given = FidelityWeighted(labels, uncertainty, 2.0, 0.25), scene.batch()
-    joined = method.edit(given, scene.networks(1), RNG)
-    assert joined.index.tolist() == [*given.index.tolist(), 20, 21, 22]
-    logits = torch.randn(1, 13, 4)
-    judged, objective = judge_logits(method, joined, logits)
-    share = torch.cat([torch.ones(10), torch.full((3,), 2.5 / 3)])
-    weights = share * torch.exp(-2 * uncertainty[joined.index])
-    assert_close(judged.w, weights)
-    assert_close(objective, (weights * cross_entropy(logits, labels[joined.index])).mean())

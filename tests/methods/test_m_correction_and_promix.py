@@ -22,7 +22,7 @@ from .golden import MLP, assert_gradients, batch, hot, stored
 pytestmark = pytest.mark.usefixtures("double")
 
 
-def test_the_beta_mixture_is_the_authors():
+def test_beta_mixture_matches_the_authors_code():
     n = stored("m_correction")
     found = fit(n["values"].numpy())
     for name in ("alphas", "betas", "weights"):
@@ -32,7 +32,7 @@ def test_the_beta_mixture_is_the_authors():
     assert_close(torch.sigmoid(c + a * x.log() + b * torch.log1p(-x)), n["posterior"])
 
 
-def test_the_losses_of_a_pass_give_the_authors_mixture():
+def test_beta_mixture_of_the_losses_of_a_pass():
     n = stored("m_correction")
     losses = cross_entropy(n["track_logits"], hot(n["track_labels"], 4))
     assert_close(losses, n["track_losses"])
@@ -45,7 +45,7 @@ def test_the_losses_of_a_pass_give_the_authors_mixture():
 
 
 @pytest.mark.parametrize("kind, reg", [("hard", 0.7), ("soft", 0.0)])
-def test_a_step_of_m_correction(kind, reg, monkeypatch):
+def test_m_correction_step_matches_the_authors_code(kind, reg, monkeypatch):
     n = stored("m_correction")
     monkeypatch.setattr(m_correction, "draw_share", lambda alpha, rng: float(n[f"{kind}_share"]))
     monkeypatch.setattr(torch, "randperm", lambda size, generator=None: n[f"{kind}_permutation"])
@@ -71,7 +71,7 @@ def test_the_step_reads_the_authors_probabilities():
     "alphas, betas",
     [((2.0, 3.0), (3.0, 2.0)), ((1.0, 9.0), (4.0, 6.0)), ((2.0, 0.8), (9.0, 1.1)), ((0.5, 8.0), (0.4, 2.0))],
 )
-def test_a_larger_loss_is_never_less_noisy(alphas, betas):
+def test_noisy_probability_is_monotonic_in_the_loss(alphas, betas):
     mixture = BetaMixture(np.array(alphas), np.array(betas), np.array([0.6, 0.4]))
     model = torch.tensor([*mixture.odds, *mixture.reach, 0.0, 1.0])
     found = noisy_probability(torch.linspace(-0.2, 1.2, 500), model)
@@ -79,14 +79,14 @@ def test_a_larger_loss_is_never_less_noisy(alphas, betas):
     assert found[-1] > found[0]
 
 
-def test_equal_losses_are_all_clean():
+def test_noisy_probability_of_equal_losses_is_zero():
     losses = np.full(30, 0.7)
     assert noisy_probability(torch.as_tensor(losses), loss_model(losses)).max() < 1e-6
     with pytest.raises(ValueError, match="not finite"):
         loss_model(np.array([0.1, np.nan]))
 
 
-def test_two_groups_of_losses_are_told_apart():
+def test_noisy_probability_separates_two_groups():
     rng = np.random.default_rng(0)
     losses = np.concatenate([rng.gamma(1, 0.1, 300), rng.normal(3, 0.5, 200)])
     noisy = noisy_probability(torch.as_tensor(losses), loss_model(losses)).numpy()
@@ -94,7 +94,7 @@ def test_two_groups_of_losses_are_told_apart():
     assert noisy[300:].mean() > 0.8
 
 
-def test_the_class_penalty_is_the_divergence_from_uniform():
+def test_class_prior_penalty_is_the_divergence_from_uniform():
     logits = torch.randn(2, 7, 4)
     mean = logits.softmax(dim=-1).mean(dim=1)
     expected = (0.25 * (0.25 / mean).log()).sum()
@@ -115,7 +115,7 @@ def test_m_correction_reads_the_losses_between_epochs():
     assert method.corrects(replace(seen, clock=Clock(epoch=4, epochs=10)))
 
 
-def test_bad_kinds_are_refused():
+def test_unknown_kind_is_refused():
     with pytest.raises(BadInput, match=r"kind=.medium. must be one of hard, soft"):
         MCorrection("medium")
 
@@ -146,7 +146,7 @@ def pro_mix(request, monkeypatch):
     return n, request.param, nets, method, whole
 
 
-def test_a_step_of_promix(pro_mix):
+def test_promix_step_matches_the_authors_code(pro_mix):
     n, when, nets, method, whole = pro_mix
     scale = 1 + 2 * float(n["w"])
     judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), whole, torch.Generator())

@@ -62,7 +62,7 @@ def stages(training):
 
 
 @pytest.mark.parametrize("spec", ["pes", "pes:semi=true", "self-ensembling", "self-ensembling:restart=false"])
-def test_a_recipe_goes_on_after_any_epoch(spec, few, tmp_path, monkeypatch):
+def test_recipe_resumes_after_any_epoch(spec, few, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
     expected = outcome(run(few, spec))
     for epoch in range(1, 9):
@@ -87,7 +87,7 @@ def confident():
 
 
 @pytest.mark.usefixtures("double")
-def test_confident_rows_and_class_weights_are_the_authors(confident):
+def test_confident_rows_and_class_weights_match_the_authors_code(confident):
     n, _, plain, semi = confident
     assert torch.equal(torch.nonzero(n["probs"].argmax(dim=1) == n["given"])[:, 0], n["kept"])
     assert_close(plain.memory, n["class_weights"])
@@ -95,13 +95,13 @@ def test_confident_rows_and_class_weights_are_the_authors(confident):
     assert torch.equal(torch.nonzero(plain.selection())[:, 0], n["kept"])
 
 
-def test_a_class_without_confident_rows_has_no_weight():
+def test_class_without_confident_rows_has_weight_zero():
     kept = torch.tensor([True, True, True, False, False])
     assert_close(class_weights(torch.tensor([0, 0, 1, 2, 2]), kept, 3), torch.tensor([0.75, 1.5, 0.0]).double())
 
 
 @pytest.mark.usefixtures("double")
-def test_a_step_on_confident_rows_is_the_authors(confident):
+def test_step_on_confident_rows_matches_the_authors_code(confident):
     n, nets, method, _ = confident
     rows = batch(n["inputs"], n["labels"], 4)
     judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), rows, torch.Generator())
@@ -111,7 +111,7 @@ def test_a_step_on_confident_rows_is_the_authors(confident):
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("case", ["early", "late"])
-def test_a_step_of_mixmatch_is_the_authors(case, confident, monkeypatch):
+def test_mixmatch_step_matches_the_authors_code(case, confident, monkeypatch):
     n, nets, _, method = confident
     alphas = []
     monkeypatch.setattr(mixmatch, "draw_share", lambda alpha, rng: alphas.append(alpha) or float(n[f"{case}_share"]))
@@ -141,7 +141,7 @@ def test_phases():
     assert phases({0: 25, 2: 7, 1: 5}, depth=9, epochs=28) == [(0, 25), (2, 3)]
 
 
-def test_front_layers_stay_as_they_are(few):
+def test_front_layers_are_frozen(few):
     training = run(few, "pes:first=2,middle=1,last=1", epochs=6)
     assert stages(training) == ["main", "main", "last 2", "last 1", "confident", "confident"]
     nets = {name: learner.nets[0] for name, learner in training._learners.items()}
@@ -152,7 +152,7 @@ def test_front_layers_stay_as_they_are(few):
     assert all(row["lr"] > later["lr"] for row, later in pairwise(training.history))
 
 
-def test_the_whole_training_may_be_the_first_phase(few):
+def test_first_phase_may_take_all_epochs(few):
     assert stages(run(few, "pes:first=50", epochs=3)) == ["main"] * 3
 
 
@@ -184,13 +184,13 @@ def rows_of_four(clock):
     return Batch(x, one_hot(torch.tensor([0, 1, 2, 2]), 3), torch.arange(4), torch.ones(4), clock)
 
 
-def test_labels_are_confirmed_by_the_averaged_prediction():
+def test_averaged_predictions_confirm_labels():
     memory = torch.tensor([[0.6, 0.3], [0.6, 0.3], [0.0, 0.0], [0.2, 0.1]])
     assert confirmed(memory, torch.tensor([0, 1, 1, -1])).tolist() == [True, False, True, False]
     assert confirmed(memory[:2], torch.tensor([1, 1])).all()
 
 
-def test_filtered_rows_are_only_asked_to_be_consistent():
+def test_filtered_rows_have_only_the_consistency_loss():
     before = torch.tensor([[0.0, 0.9, 0.1], [0.1, 0.8, 0.1], [0.0, 0.0, 0.0], [0.5, 0.1, 0.4]])
     nets, method = teaching(before=before, consistency=7.0)
     assert method.selection().tolist() == [0, 1, 1, 0]
@@ -205,7 +205,7 @@ def test_filtered_rows_are_only_asked_to_be_consistent():
     assert_close(method.loss(rows), expected)
 
 
-def test_predictions_are_averaged_by_the_row():
+def test_predictions_are_averaged_per_row():
     nets, method = teaching(inertia=0.75)
     rows = rows_of_four(Clock(epoch=2, epochs=8))
     part = replace(rows, x=rows.x[1:], y=rows.y[1:], index=rows.index[1:], w=rows.w[1:])
@@ -217,7 +217,7 @@ def test_predictions_are_averaged_by_the_row():
     assert method.memory[0].sum() == 0
 
 
-def test_the_teacher_is_the_mean_of_the_first_steps():
+def test_teacher_starts_as_the_mean_of_all_steps():
     nets, method = teaching(decay=1.0)
     weights = []
     for number in range(4):
@@ -227,13 +227,13 @@ def test_the_teacher_is_the_mean_of_the_first_steps():
     assert_close(method.teacher.nets[0].weight.detach(), torch.stack(weights).mean(dim=0))
 
 
-def test_the_teacher_spans_at_most_a_tenth_of_the_round():
+def test_teacher_averages_over_at_most_a_tenth_of_the_round():
     _, method = teaching(decay=0.999)
     assert method.decay(Clock(epoch=7, epochs=8, steps=10)) == pytest.approx(1 - 1 / 6)
     assert method.decay(Clock(epoch=7, epochs=8, steps=10_000)) == 0.999
 
 
-def test_the_consistency_rises_within_the_round():
+def test_consistency_ramps_up_within_the_round():
     _, method = teaching(consistency=2.0)
     assert method.strength(Clock(epoch=2, epochs=8)) == pytest.approx(2 * math.exp(-5))
     assert method.strength(Clock(epoch=3, epochs=8)) == pytest.approx(2 * math.exp(-5 / 4))
@@ -272,7 +272,7 @@ def test_filtering_that_ends_early_leaves_its_epochs_to_the_last_round(few, monk
     assert stages(training) == ["round 1", "round 2"] + ["last round"] * 6
 
 
-def test_the_validation_of_a_round_is_its_best(few):
+def test_validation_of_a_round_is_its_best_epoch(few):
     training = run(few, "self-ensembling")
     values = [row["validation_accuracy"] for row in training.history]
     assert self_ensembling._best_validation(training, 2, 2) == max(values[2:4])

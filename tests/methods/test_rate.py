@@ -1,4 +1,4 @@
-"""The noise rate that methods set themselves by."""
+"""The estimate of the noise rate for methods."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ ROWS, CLASSES = 3000, 5
 
 
 def ledger(rate, mistaken=0.0, absent=()):
-    """A ledger of a network that is surer of a row the easier it is, and is wrong about the hard ones."""
+    """A ledger of a network that is more confident on easier rows, and wrong on hard ones."""
     rng = torch.Generator().manual_seed(0)
     truth = torch.randint(CLASSES, (ROWS,), generator=rng)
     wrong = torch.rand(ROWS, generator=rng) < rate
@@ -31,24 +31,24 @@ def ledger(rate, mistaken=0.0, absent=()):
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.8])
 @pytest.mark.parametrize("mistaken", [0.0, 0.3])
-def test_the_rate_is_found_although_the_network_errs_on_hard_rows(rate, mistaken):
+def test_noise_rate_with_errors_on_hard_rows(rate, mistaken):
     found, true = ledger(rate, mistaken)
     assert estimated_noise_rate(found) == pytest.approx(true, abs=0.04)
 
 
-def test_a_network_without_errors_gives_the_share_of_the_surest():
+def test_noise_rate_of_a_perfect_network():
     found, _ = ledger(0.4)
     differs = found.probability_sum.argmax(dim=1) != found.given
     assert estimated_noise_rate(found) == pytest.approx(float(differs.float().mean()), abs=0.04)
 
 
-def test_rows_outside_the_training_split_and_unseen_rows_do_not_count():
+def test_noise_rate_ignores_other_splits_and_unseen_rows():
     found, _ = ledger(0.3, absent=range(2990))
     assert 0 <= estimated_noise_rate(found) <= 0.9
     empty, _ = ledger(0.3, absent=range(ROWS))
     assert estimated_noise_rate(empty) == 0.0
 
 
-def test_it_never_says_that_nearly_all_is_wrong():
+def test_noise_rate_is_capped():
     found, _ = ledger(1.0)
     assert estimated_noise_rate(found) == 0.9

@@ -115,13 +115,13 @@ def test_weights_have_mean_one(kind):
 
 
 @pytest.mark.parametrize("kind", [LinearWeighting, MixtureWeighting, HardMining])
-def test_every_row_counts_in_the_burn_in_and_before_the_first_threshold(kind):
+def test_curricula_keep_all_rows_in_the_burn_in_and_before_the_first_threshold(kind):
     for method, clock in ((kind(burn_in=0.5), Clock(4, 10)), (kind(burn_in=0.0), Clock(0, 10))):
         ones = judged(scene.prepared(method, 1), LOGITS, clock=clock).w
         assert_close(ones.expand(1, 12), torch.ones(1, 12).double())
 
 
-def test_the_threshold_is_the_running_percentile():
+def test_threshold_is_the_running_percentile():
     method = scene.prepared(LinearWeighting(keep=0.25, decay=0.5), 1)
     batch = judged(method, LOGITS)
     method.observe(batch)
@@ -132,7 +132,7 @@ def test_the_threshold_is_the_running_percentile():
     assert float(method.threshold) == pytest.approx((first + second) / 2)
 
 
-def test_the_positive_class_always_counts():
+def test_hard_mining_always_keeps_the_positive_class():
     method = scene.prepared(HardMining(positive=2, burn_in=0.0), 1)
     method.threshold.fill_(1e9)
     weights = judged(method, LOGITS).w[0]
@@ -150,7 +150,7 @@ def test_class_balanced_weights():
     assert_close((inverse * counts)[[0, 1, 3]], torch.full((3,), 455 / 3).double(), rtol=1e-5, atol=0)
 
 
-def test_class_balanced_counts_the_rows_of_the_training_split():
+def test_class_balanced_counts_only_the_training_split():
     method = ClassBalanced(0.9)
     method.prepare(Task(7, 3, torch.tensor([0, 0, 0, 1, 2, -1, -1])))
     assert_close(method.memory.double(), class_balanced_weights(torch.tensor([3, 1, 1]), 0.9), rtol=1e-6, atol=0)
@@ -158,7 +158,7 @@ def test_class_balanced_counts_the_rows_of_the_training_split():
     assert_close(method.weight(batch), method.memory.double())
 
 
-def test_the_variance_is_that_of_the_history():
+def test_prediction_variance_equals_the_variance_of_the_history():
     method = scene.prepared(PredictionVariance(burn_in=0.0), 2)
     rng = torch.Generator().manual_seed(1)
     history = []
@@ -180,11 +180,11 @@ def test_the_variance_is_that_of_the_history():
     assert (method.weights[:, others] == 1).all()
 
 
-def test_rows_that_never_vary_weigh_alike():
+def test_prediction_variance_of_constant_predictions_gives_equal_weights():
     assert (variance_weights(torch.zeros(1, 5), torch.full((1, 5), 3.0), 1.0) == 1).all()
 
 
-def test_cores2_is_that_of_the_authors():
+def test_cores2_matches_the_authors_code():
     numbers = golden.stored("cores2")
     y = golden.hot(numbers["labels"], 4)
     method = CORES2(warm=0.1, full=0.4, start=0.3)
@@ -201,7 +201,7 @@ def test_cores2_is_that_of_the_authors():
         assert method.beta_at(epoch / 100) == pytest.approx(float(numbers["beta"][epoch]), abs=0.07)
 
 
-def test_cores2_counts_the_rows_that_are_left():
+def test_cores2_prior_counts_the_kept_rows():
     method = CORES2(start=0.0)
     method.prepare(Task(6, 2, torch.tensor([0, 0, 0, 1, 1, -1])))
     assert_close(method.memory, torch.tensor([[0.6, 0.4]]))
@@ -213,7 +213,7 @@ def test_cores2_counts_the_rows_that_are_left():
     assert_close(method.memory, torch.tensor([[0.5, 0.5]]))
 
 
-def test_the_confidence_term_undoes_symmetric_noise():
+def test_confidence_term_cancels_symmetric_noise():
     """With noise e over all K classes, E[l] = (1 - e) l(y) + e mean_k l(k): the second part goes for beta = e."""
     y = golden.hot(torch.arange(12) % 4, 4)
     uniform, e = torch.full((1, 4), 0.25).double(), 0.4
@@ -223,7 +223,7 @@ def test_the_confidence_term_undoes_symmetric_noise():
     )
 
 
-def test_mentornets_curricula_are_those_of_the_authors():
+def test_mentornet_curricula_match_the_authors_code():
     numbers = golden.stored("mentornet")
     losses, differences, _, epoch = numbers["inputs"].T
     assert_close(self_paced_weights(differences, 0.0), numbers["self_paced"])
@@ -233,7 +233,7 @@ def test_mentornets_curricula_are_those_of_the_authors():
     assert_close(predefined_weights(differences, epoch), numbers["mentornet_pd"])
 
 
-def test_the_mentornet_is_that_of_the_authors():
+def test_mentornet_matches_the_authors_network():
     numbers = golden.stored("mentornet")
     mentor = MentorNet().double()
     first, second = (numbers[f"nn_bidirectional_rnn_{way}_basic_lstm_cell_kernel"][:2] for way in ("fw", "bw"))
@@ -255,7 +255,7 @@ def test_the_mentornet_is_that_of_the_authors():
     assert_close(found, numbers["nn_logits"].double(), rtol=1e-5, atol=1e-5)
 
 
-def test_a_mentornet_learns_the_predefined_curriculum():
+def test_mentornet_learns_the_predefined_curriculum():
     rng = torch.Generator().manual_seed(0)
     mentor = teach(predefined_lessons(rng), rng, 1000)
     fresh = predefined_lessons(torch.Generator().manual_seed(1), rows=20_000)
@@ -265,7 +265,7 @@ def test_a_mentornet_learns_the_predefined_curriculum():
     assert not any(p.requires_grad for p in mentor.parameters())
 
 
-def test_dropped_rows_weigh_nothing():
+def test_example_dropout_gives_weight_zero():
     method = scene.prepared(Mentored(MentorNet(), burn_in=1.0, dropout=0.5), 1)
     after = method.edit(scene.batch(rows=10), scene.networks(1), torch.Generator().manual_seed(0))
     assert set(after.w.tolist()) == {0.0, 2.0}
@@ -276,7 +276,7 @@ def warm_up_student():
     return scene.prepared(WarmUpStudent(torch.arange(20, 26), 0.2, None, 0.9), 1)
 
 
-def test_trusted_rows_join_with_half_of_their_labels_wrong():
+def test_warm_up_student_corrupts_half_of_the_trusted_labels():
     method, rows = warm_up_student(), scene.batch()
     after = method.edit(rows, scene.networks(1), torch.Generator())
     gold, place = rows.auxiliary["trusted"], after.index[10:] - 20
@@ -287,7 +287,7 @@ def test_trusted_rows_join_with_half_of_their_labels_wrong():
     assert torch.equal(moved, method.shift[place])
 
 
-def test_lessons_hold_what_was_seen_and_count_as_the_noise_rate_says():
+def test_lessons_are_the_observed_losses_weighted_to_the_noise_rate():
     method = warm_up_student()
     rows = replace(method.edit(scene.batch(), scene.networks(1), torch.Generator()), clock=Clock(2, 5))
     method.threshold.fill_(0.5)
@@ -312,7 +312,7 @@ class Untrusting:
         raise BadInput(f"needs {name} rows")
 
 
-def test_the_data_driven_curriculum_needs_trusted_rows():
+def test_data_driven_curriculum_needs_trusted_rows():
     with pytest.raises(BadInput, match="trusted"):
         build("mentornet:curriculum=data-driven")(Untrusting())
 
@@ -337,7 +337,7 @@ def test_bad_options(spec):
         build(spec)(Untrusting())
 
 
-def test_a_positive_class_that_does_not_exist():
+def test_positive_class_that_does_not_exist():
     with pytest.raises(BadInput, match="positive=4"):
         scene.prepared(HardMining(positive=4), 1)
 
@@ -357,7 +357,7 @@ def few_digits():
     return replace(noisy, trusted=whole.take(np.arange(400, 500)))
 
 
-def test_a_data_driven_mentornet_tells_wrong_labels(few_digits):
+def test_data_driven_mentornet_detects_wrong_labels(few_digits):
     net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     training = Training(few_digits, net, Config(epochs=8, batch_size=20, lr=0.1, validation=0.0))
     build("mentornet:curriculum=data-driven,steps=300")(training)
