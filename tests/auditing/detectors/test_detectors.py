@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from noisewise.auditing.detectors import confident_learning
 from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.detectors.detector import Detector
+from noisewise.auditing.detectors.predictions import confident_learning
 from noisewise.auditing.evidence import LEDGER_VECTORS, Evidence
 from noisewise.errors import BadInput
 

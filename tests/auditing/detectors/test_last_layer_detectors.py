@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.func import hessian as second_derivative
 
-from noisewise.auditing.detectors.grand import gradient_norms
-from noisewise.auditing.detectors.self_influence import DAMPING, hessian, self_influence
-from noisewise.auditing.detectors.tracin import checkpoints, influence
+from noisewise.auditing.detectors.gradients.grand import gradient_norms
+from noisewise.auditing.detectors.gradients.self_influence import DAMPING, hessian, self_influence
+from noisewise.auditing.detectors.gradients.tracin import checkpoints, influence
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_factors_follow_the_exact_order(layer):
 def test_self_influence_in_blocks_is_the_same(layer, monkeypatch):
     features, _, logits, labels = layer
     whole = self_influence(features, logits.softmax(dim=1), labels)
-    monkeypatch.setattr("noisewise.auditing.detectors.self_influence._BLOCK", 30)
+    monkeypatch.setattr("noisewise.auditing.detectors.gradients.self_influence._BLOCK", 30)
     assert torch.allclose(self_influence(features, logits.softmax(dim=1), labels), whole)
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noisewise.auditing.detectors import incv, knn_shapley, simifeat
 from noisewise.auditing.detectors.catalogue import DETECTORS
+from noisewise.auditing.detectors.neighbours import knn_shapley, simifeat
+from noisewise.auditing.detectors.predictions import incv
 from noisewise.auditing.evidence import Evidence
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from noisewise.auditing import evidence as evidence_module
 from noisewise.auditing.detectors.detection import scores_of
-from noisewise.auditing.detectors.knn import KNN
-from noisewise.auditing.detectors.self_confidence import SELF_CONFIDENCE
+from noisewise.auditing.detectors.neighbours.knn import KNN
+from noisewise.auditing.detectors.predictions.self_confidence import SELF_CONFIDENCE
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement import judge as judge_module
 from noisewise.auditing.judgement.judge import judge

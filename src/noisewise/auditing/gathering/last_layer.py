@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from noisewise.auditing.detectors.catalogue import DETECTORS
-from noisewise.auditing.detectors.grand import gradient_norms
-from noisewise.auditing.detectors.self_influence import self_influence
-from noisewise.auditing.detectors.tracin import checkpoints, influence
+from noisewise.auditing.detectors.gradients.grand import gradient_norms
+from noisewise.auditing.detectors.gradients.self_influence import self_influence
+from noisewise.auditing.detectors.gradients.tracin import checkpoints, influence
 from noisewise.data import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput

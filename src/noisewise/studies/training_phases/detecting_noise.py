@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noisewise.auditing.detectors.catalogue import DETECTORS
-from noisewise.auditing.detectors.incv import agrees
+from noisewise.auditing.detectors.predictions.incv import agrees
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.compute import Task

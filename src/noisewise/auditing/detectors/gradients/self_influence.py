@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from noisewise.auditing.detectors.detector import Card, Detector
-from noisewise.auditing.detectors.grand import errors
+from noisewise.auditing.detectors.gradients.grand import errors
 from noisewise.auditing.evidence import Evidence
 
 MOST_EXACT = 2000

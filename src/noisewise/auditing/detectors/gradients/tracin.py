@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from noisewise.auditing.detectors.detector import Card, Detector
-from noisewise.auditing.detectors.grand import gradient_norms
+from noisewise.auditing.detectors.gradients.grand import gradient_norms
 from noisewise.auditing.evidence import Evidence
 
 CHECKPOINTS = 4

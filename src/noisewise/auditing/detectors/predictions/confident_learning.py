@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from noisewise.auditing.detectors.detector import Card, Detector, at_labels
-from noisewise.auditing.detectors.normalised_margin import normalised_margin
+from noisewise.auditing.detectors.predictions.normalised_margin import normalised_margin
 from noisewise.auditing.evidence import Evidence
 
 ROUNDING = 1e-9

@@ -1,0 +1,1 @@
+"""Detectors of training dynamics: statistics of the ledger."""

@@ -1,0 +1,1 @@
+"""Detectors of the last layer's gradients."""

@@ -1,0 +1,1 @@
+"""Detectors of nearest neighbours in the features."""
