@@ -115,6 +115,6 @@ class SOP(Method):
             memory = self.memory[:, batch.rows].requires_grad_()
             losses = overparametrised_loss(batch.scores, batch.y, memory)
             losses = losses + squared_residual(batch.scores, batch.y, memory, self.both)
-            (pull,) = torch.autograd.grad((batch.w * losses).sum(), memory)
+            (gradient,) = torch.autograd.grad((batch.w * losses).sum(), memory)
         rate = self.pace * (self.lr_u * batch.y + self.lr_v * (1 - batch.y))
-        self.memory[:, batch.rows] = (memory.detach() - rate * pull).clamp(-1, 1).to(self.memory.dtype)
+        self.memory[:, batch.rows] = (memory.detach() - rate * gradient).clamp(-1, 1).to(self.memory.dtype)

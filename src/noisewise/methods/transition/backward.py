@@ -23,8 +23,8 @@ _SHARES = 101
 
 CARD = Card(
     "backward",
-    "Weight the losses of all labels by the inverse of the matrix of label confusions. On average over the noise this "
-    "is the loss of the clean label.",
+    "Weight the losses of all labels by the inverse of the transition matrix of the labels. On average over the noise "
+    "this is the loss of the clean label.",
     "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
     "Approach, CVPR 2017",
     2017,

@@ -1,12 +1,12 @@
-"""Ways to estimate the transition matrix T[i, j] = P(given = j | true = i), by name, and the recipe stage that does.
+"""Estimators of the transition matrix T[i, j] = P(given = j | true = i), by name, and the recipe stage that uses them.
 
-    anchor       the prediction at a row that is surely of the class (Patrini et al. 2017, equations 12 and 13)
-    anchor-mean  the mean prediction over the surest rows of the class
+    anchor       the prediction at a row of the class with high confidence (Patrini et al. 2017, equations 12 and 13)
+    anchor-mean  the mean prediction over the most confident rows of the class
     dual-t       anchor T of the predicted class times the confusion of predicted and given (Yao et al., NeurIPS 2020,
                  equation 3)
     hoc          from the labels of neighbours (Zhu et al., ICML 2021, see `hoc`)
 
-Each is a pure function of what a network makes of the rows and of the given labels.
+Each is a pure function of predictions or features and the given labels.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ def anchor(probabilities: Tensor, labels: Tensor, features: Tensor | None, perce
 
 
 def anchor_mean(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
-    """T from the mean over the surest rows of a class."""
+    """T from the mean over the most confident rows of a class."""
     return anchor_transition(probabilities, percentile, average=True)
 
 
 def dual_t(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
-    """T as the product of two: from true to predicted class at anchors, and from predicted to given by counting."""
+    """T as a product: true to predicted class from anchors, times predicted to given class by counting."""
     return anchor_transition(probabilities, percentile) @ predicted_confusion(probabilities, labels)
 
 
 def hoc(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:
-    """T from the labels of neighbours in the features, or in the roots of the probabilities where there are none."""
+    """T from the labels of neighbours in the features, or in the square roots of the probabilities without features."""
     space = probabilities.sqrt() if features is None else features
     return hoc_transition(space, labels, probabilities.shape[1])[0].to(probabilities.dtype)
 
@@ -57,13 +57,17 @@ def hoc(probabilities: Tensor, labels: Tensor, features: Tensor | None, percenti
 def estimate_transition(
     name: str, probabilities: Tensor, labels: Tensor, features: Tensor | None = None, percentile: float | None = None
 ) -> Tensor:
-    """(K, K) estimate of T with rows that sum to one. A class that is never given keeps its labels.
+    """Estimate a transition matrix.
 
     Args:
-        name: of the estimator.
-        probabilities: (n, K) predicted posteriors of the given label. labels: (n,) given labels.
-        features: (n, d) in which neighbours are alike; only `hoc` uses them.
-        percentile: of the anchors; None leaves out three tenths of a class of average size.
+        name: name of the estimator.
+        probabilities: (n, K) predicted posteriors of the given label.
+        labels: (n,) given labels.
+        features: (n, d) in which neighbours are similar; only `hoc` uses them.
+        percentile: percentile of the anchors; None is 1 - 0.3 / K.
+
+    Returns:
+        (K, K) with rows that sum to one; a row of the identity for a class that is never given.
 
     Raises:
         BadInput: an unknown name; fewer than three rows for `hoc`.
@@ -74,23 +78,40 @@ def estimate_transition(
     return torch.where(there[:, None], found, torch.eye(classes, dtype=found.dtype, device=found.device))
 
 
-def scouted_transition(training: Training, scout: Learner, estimator: str, percentile: float | None) -> Tensor:
-    """(K, K) T by a network that was trained with cross entropy, remembered, on the training's device."""
+def warm_up_transition(training: Training, warm_up: Learner, estimator: str, percentile: float | None) -> Tensor:
+    """Estimate T with a warm-up model; memoized for a resumed training.
+
+    Args:
+        training: the training.
+        warm_up: a learner trained with cross entropy.
+        estimator: name of the estimator.
+        percentile: percentile of the anchors; None is 1 - 0.3 / K.
+
+    Returns:
+        (K, K) on the training's device.
+    """
 
     def compute() -> Tensor:
-        probabilities = training.probabilities(Predictor(scout.nets), "train")
-        features = _features(training, scout) if estimator == "hoc" else None
+        probabilities = training.probabilities(Predictor(warm_up.nets), "train")
+        features = _features(training, warm_up) if estimator == "hoc" else None
         return estimate_transition(estimator, probabilities, training.rows.given, features, percentile).cpu()
 
     found: Tensor = training.memoize("transition", compute)
     return found.to(training.device)
 
 
-def scout_of(training: Training, first: float, *, name: str = "first", record: bool = False) -> Learner:
-    """A network trained with cross entropy for the share `first` of the epochs, at least one."""
+def warm_up_model(training: Training, first: float, *, name: str = "first", record: bool = False) -> Learner:
+    """Train a model with cross entropy.
+
+    Args:
+        training: the training.
+        first: share of all epochs to train, at least one epoch.
+        name: name of the learner.
+        record: whether the epochs belong to the history.
+    """
     epochs = max(1, round(first * training.config.epochs))
     return training.fit(training.learner(name), CrossEntropy(), epochs, record=record)
 
 
-def _features(training: Training, scout: Learner) -> Tensor:
-    return torch.cat([penultimate(scout.nets[0], batch.x).float() for batch in training.passes(scout.nets)])
+def _features(training: Training, warm_up: Learner) -> Tensor:
+    return torch.cat([penultimate(warm_up.nets[0], batch.x).float() for batch in training.passes(warm_up.nets)])

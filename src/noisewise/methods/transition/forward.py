@@ -3,8 +3,8 @@
     L = -log sum_i p_i T_iy
 
 With the true T its minimiser is the clean posterior. T is given, or estimated as in the paper: a first network is
-trained with cross entropy, T is read off its anchor points, and a fresh network is trained with the corrected loss.
-Later ways to estimate T can be named instead.
+trained with cross entropy, T is estimated from its anchor points, and a new network is trained with the corrected loss.
+Other estimators of T can be chosen by name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.methods.transition.estimators import ESTIMATORS, scout_of, scouted_transition
+from noisewise.methods.transition.estimators import ESTIMATORS, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import forward_loss, read_transition
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
@@ -21,8 +21,8 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "forward",
-    "Pass the prediction through the matrix of label confusions before comparing it with the given label. The network "
-    "behind the matrix so learns the clean labels.",
+    "Multiply the prediction by the transition matrix of the labels before comparing it with the given label. The "
+    "network in front of the matrix thus learns the clean labels.",
     "Patrini, Rozza, Menon, Nock and Qu, Making Deep Neural Networks Robust to Label Noise: A Loss Correction "
     "Approach, CVPR 2017",
     2017,
@@ -31,13 +31,13 @@ CARD = Card(
     backwards=1.5,
     stations=("loss",),
     departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`); the "
-    "percentile of the anchors follows from the number of classes, 0.97 for ten",
+    "percentile of the anchors depends on the number of classes, 0.97 for ten",
 )
 FIRST_NETWORK = {"percentile": between(0.5, 1) | None, "first": between(0.01, 1)}
 
 
 class ForwardCorrection(Method):
-    """Loss station: cross entropy behind a fixed transition matrix.
+    """Loss station: cross entropy after a fixed transition matrix.
 
     Args:
         transition: (K, K), rows sum to one.
@@ -62,14 +62,14 @@ def forward(
     percentile: float | None = None,
     first: float = 0.5,
 ) -> None:
-    """Train behind a transition matrix.
+    """Train with a transition matrix after the prediction.
 
     Args:
         training: the training.
         matrix: a file with T; None estimates it from a first network.
         estimator: anchor, anchor-mean, dual-t or hoc.
-        percentile: of the anchor points; None is 1 - 0.3 / K.
-        first: epochs of the first network, as a share of the epochs.
+        percentile: percentile of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first network, as a share of all epochs.
 
     Raises:
         BadInput: an unknown estimator; a matrix that does not fit.
@@ -81,7 +81,17 @@ def forward(
 def given_or_estimated(
     training: Training, matrix: str | None, estimator: str, percentile: float | None, first: float
 ) -> Tensor:
-    """T (K, K) on the device, from a file or from a first network; the options are those of `forward`.
+    """Read T from a file, or estimate it with a first network.
+
+    Args:
+        training: the training.
+        matrix: a file with T; None estimates it.
+        estimator: anchor, anchor-mean, dual-t or hoc.
+        percentile: percentile of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first network, as a share of all epochs.
+
+    Returns:
+        (K, K) on the training's device.
 
     Raises:
         BadInput: an unknown estimator; a matrix that does not fit.
@@ -89,4 +99,4 @@ def given_or_estimated(
     ESTIMATORS.check(estimator)
     if matrix is not None:
         return read_transition(matrix, training.classes).to(training.device)
-    return scouted_transition(training, scout_of(training, first), estimator, percentile)
+    return warm_up_transition(training, warm_up_model(training, first), estimator, percentile)

@@ -3,9 +3,9 @@
     C_i = mean of p(. | x) over trusted rows of class i, p from a network trained on the untrusted rows
     L = sum over untrusted rows of -log sum_i p_i C_iy  +  sum over trusted rows of -log p_y
 
-A network is trained on the untrusted rows, C is estimated on the trusted ones, a fresh network is trained on both.
-Trusted rows join every batch in their natural proportion, at least one per batch, with weights that make the
-objective the paper's mean over all rows.
+A network is trained on the untrusted rows, C is estimated on the trusted ones, and a new network is trained on both.
+Trusted rows join every batch in their natural proportion, at least one per batch, with weights that make the objective
+the paper's mean over all rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.methods.auxiliary import join
-from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.methods.transition.estimators import warm_up_model
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, Method
@@ -27,8 +27,8 @@ from noisewise.training.trainer import Training
 
 CARD = Card(
     "glc",
-    "Measure on a few trusted rows how the noise confuses classes, then train behind that confusion on the rest. Needs "
-    "trusted rows.",
+    "Estimate the transition matrix of the labels on a few trusted rows, then train with the corrected loss on the "
+    "rest. Needs trusted rows.",
     "Hendrycks, Mazeika, Wilson and Gimpel, Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe "
     "Noise, NeurIPS 2018",
     2018,
@@ -43,7 +43,16 @@ CARD = Card(
 
 
 def gold_transition(probabilities: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """C (K, K): row i is the mean of (n, K) probabilities over rows labelled i; identity where there are none."""
+    """Transition matrix C estimated on trusted rows.
+
+    Args:
+        probabilities: (n, K) predictions.
+        labels: (n,) true labels.
+        classes: K.
+
+    Returns:
+        (K, K): row i is the mean prediction of the rows labelled i; a row of the identity where there are none.
+    """
     members = torch.nn.functional.one_hot(labels, classes).to(probabilities.dtype)
     counts = members.sum(dim=0)[:, None]
     means = members.T @ probabilities / counts.clamp_min(1)
@@ -79,22 +88,21 @@ class GoldLossCorrection(Method):
 
 @recipe(CARD, {"first": between(0.01, 1)})
 def glc(training: Training, first: float = 0.5) -> None:
-    """Gold loss correction.
+    """Train with gold loss correction.
 
     Args:
         training: the training; needs trusted rows.
-        first: epochs of the first network, as a share of the epochs (1 in the paper).
+        first: epochs of the first network, as a share of all epochs (1 in the paper).
 
     Raises:
         BadInput: no trusted rows.
     """
     gold = training.split("trusted")
-    scout = training.learner("first")
-    training.fit(scout, CrossEntropy(), max(1, round(first * training.config.epochs)), record=False)
+    warm_up = warm_up_model(training, first)
     transition = training.memoize(
         "transition",
         lambda: gold_transition(
-            training.probabilities(Predictor(scout.nets), "trusted"), gold.given, training.classes
+            training.probabilities(Predictor(warm_up.nets), "trusted"), gold.given, training.classes
         ).cpu(),
     )
     method = GoldLossCorrection(transition.to(training.device), len(gold) / len(training.rows))

@@ -1,16 +1,16 @@
 """The transition matrix from clusterable features (Zhu, Song and Liu, ICML 2021, arXiv 2102.05291), algorithm 1.
 
-A row and its two nearest neighbours are taken to have the same true class, and labels that went wrong independently.
-How often one, two and three such labels are j, k, l then depends on the prior p and on T alone, as in the paper's
+A row and its two nearest neighbours are assumed to have the same true class and independent label errors. The
+frequencies of one, two and three such labels j, k, l then depend only on the prior p and on T, as in the paper's
 equations for the three orders of consensus:
 
     c1_j = sum_i p_i T_ij,    c2_jk = sum_i p_i T_ij T_ik,    c3_jkl = sum_i p_i T_ij T_ik T_il
 
-and (p, T) is fitted to the counts by the sum of the norms of the three differences. Of these norms only products with
-the counted triples and of the rows of T with each other are computed, so that nothing of size K^3 is held.
+and (p, T) is fitted to the counts by the sum of the norms of the three differences. The norms are computed from
+products with the counted triples and of the rows of T with each other, so that nothing of size K^3 is stored.
 
-Decided differently: neighbours are looked for among all rows once, not in random subsets again and again; the prior
-starts even, without a random part; and the best fit on the way is returned, not the last.
+Departures: neighbours are searched among all rows once, not repeatedly in random subsets; the prior starts uniform,
+without a random part; and the best fit found is returned, not the last.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ _SMALLEST = 1e-20
 
 
 def two_nearest(features: Tensor, queries: Tensor | None = None) -> Tensor:
-    """(q, 2) positions of the two other rows most alike to the rows `queries` (q,), by the cosine of (n, d) features.
+    """The two nearest neighbours of rows, by cosine similarity.
 
-    All rows are asked for where `queries` is None. The nearest comes first.
+    Args:
+        features: (n, d).
+        queries: (q,) positions of rows; None is all rows.
+
+    Returns:
+        (q, 2) positions of the nearest and the second nearest other row.
     """
     unit = torch.nn.functional.normalize(features.flatten(1), dim=1)
     asked = torch.arange(len(unit), device=unit.device) if queries is None else queries
@@ -43,7 +48,14 @@ def two_nearest(features: Tensor, queries: Tensor | None = None) -> Tensor:
 
 
 def label_triples(features: Tensor, labels: Tensor) -> Tensor:
-    """(q, 3) labels of rows and of their two nearest neighbours; of 50,000 rows drawn evenly where there are more.
+    """Labels of rows and of their two nearest neighbours.
+
+    Args:
+        features: (n, d).
+        labels: (n,).
+
+    Returns:
+        (q, 3); of all rows, or of 50,000 evenly spaced ones.
 
     Raises:
         BadInput: fewer than three rows.
@@ -56,10 +68,13 @@ def label_triples(features: Tensor, labels: Tensor) -> Tensor:
 
 
 def consensus_misfit(transition: Tensor, prior: Tensor, triples: Tensor, counts: Tensor) -> Tensor:
-    """The sum over orders 1, 2, 3 of the Euclidean norm of counted less modelled consensus.
+    """Sum over the orders 1, 2, 3 of the Euclidean norm of counted minus modelled consensus.
 
     Args:
-        transition: (K, K). prior: (K,). triples: (u, 3) different triples of labels. counts: (u,) their shares.
+        transition: (K, K).
+        prior: (K,) of the true classes.
+        triples: (u, 3) distinct triples of labels.
+        counts: (u,) their relative frequencies.
     """
     classes = len(prior)
     gram = transition @ transition.T
@@ -77,11 +92,16 @@ def consensus_misfit(transition: Tensor, prior: Tensor, triples: Tensor, counts:
 
 
 def hoc_transition(features: Tensor, labels: Tensor, classes: int, steps: int = _STEPS) -> tuple[Tensor, Tensor]:
-    """T (K, K) and the prior of the true classes (K,) from (n, d) features and given labels (n,).
+    """Estimate T and the prior of the true classes from neighbours' labels.
 
     Args:
-        features: in which rows of a class are neighbours. labels: 0..K-1. classes: K.
-        steps: of Adam, at the rate 0.1, from a T near the identity.
+        features: (n, d) in which rows of a class are neighbours.
+        labels: (n,) given labels.
+        classes: K.
+        steps: steps of Adam, with learning rate 0.1, from a T near the identity.
+
+    Returns:
+        T (K, K) and the prior (K,).
 
     Raises:
         BadInput: fewer than three rows.
@@ -92,7 +112,17 @@ def hoc_transition(features: Tensor, labels: Tensor, classes: int, steps: int = 
 
 @torch.enable_grad()
 def fit_consensus(triples: Tensor, counts: Tensor, classes: int, steps: int = _STEPS) -> tuple[Tensor, Tensor]:
-    """T (K, K) and the prior (K,) that fit the shares `counts` (u,) of the different triples of labels (u, 3) best."""
+    """Fit T and the prior to the frequencies of triples of labels.
+
+    Args:
+        triples: (u, 3) distinct triples of labels.
+        counts: (u,) their relative frequencies.
+        classes: K.
+        steps: steps of Adam.
+
+    Returns:
+        T (K, K) and the prior (K,) with the smallest misfit found.
+    """
     identity, even = torch.eye(classes).to(counts), counts.new_full((classes,), 1 / classes)
     raw_transition, raw_prior = (5 * identity - 1).requires_grad_(), even.clone().requires_grad_()
     optimizer = torch.optim.Adam([raw_transition, raw_prior], lr=_LR)

@@ -6,10 +6,10 @@ bilevel update equations for a transition matrix.
     U <- U - b grad_U L_trusted(w'(U))
     w <- w - a grad_w L(w; T)         with the new T
 
-T so needs no second network and no anchor points. It starts as `start` on the diagonal and evenly spread beside it:
-from the identity a softmax would hardly move, and what is memorised before T has moved stays. A trusted batch tells
-nothing about a class that it does not contain, whose row of U gets no gradient from it. Passes per row: 5 forward and 3
-backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
+T thus needs no second network and no anchor points. It starts with `start` on the diagonal and a uniform rest: a
+softmax near the identity would hardly change, and labels memorised before T has changed stay memorised. A trusted batch
+carries no information about a class that it does not contain; the row of U of that class gets no gradient from it.
+Passes per row: 5 forward and 3 backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from noisewise.training.networks import Networks
 
 CARD = Card(
     "learned-transition",
-    "A matrix of label confusions is learned on a few trusted rows while the network trains behind it. One training "
-    "does what other corrections need a first network for.",
+    "The transition matrix of the labels is learned on a few trusted rows while the network trains with it. No first "
+    "network is needed to estimate it.",
     "Wang, Hu and Hu, Training Noise-Robust Deep Neural Networks via Meta-Learning, CVPR 2020",
     2020,
     "L = -log sum_i p_i T_iy,  T <- T - b grad_T L_trusted(w - a grad L(w; T))",
@@ -37,21 +37,21 @@ CARD = Card(
     forwards=5,
     backwards=3,
     needs_trusted=True,
-    departures="the rows of the matrix are softmaxes, moved by Adam; the row of a class that a trusted batch does not "
-    "contain is not moved by it",
+    departures="the rows of the matrix are softmaxes, updated by Adam; a trusted batch does not update the row of a "
+    "class that it does not contain",
 )
 
 
 def initial_scores(classes: int, start: float) -> Tensor:
-    """(K, K) scores whose softmax has `start` on the diagonal and the same everywhere else."""
+    """Scores (K, K) whose softmax is `start` on the diagonal and constant elsewhere."""
     return math.log(start * max(classes - 1, 1) / (1 - start)) * torch.eye(classes)
 
 
 class Transition(Method):
-    """Loss station: cross entropy behind a transition matrix that is learned.
+    """Loss station: cross entropy after a learned transition matrix.
 
     Args:
-        start: on the diagonal at first, in (0, 1).
+        start: initial value on the diagonal, in (0, 1).
     """
 
     card = CARD
@@ -67,7 +67,7 @@ class Transition(Method):
 
     @property
     def transition(self) -> Tensor:
-        """(K, K) the present matrix, T[i, j] = P(given = j | true = i)."""
+        """(K, K) the current matrix, T[i, j] = P(given = j | true = i)."""
         return self.scores.softmax(dim=-1)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -78,9 +78,9 @@ class LearnedTransition(Learned):
     """A learned loss correction.
 
     Args:
-        start: share of every class that is taken for rightly labelled at first, in (0, 1).
+        start: initial share of every class that is assumed to be labelled correctly, in (0, 1).
         lr: learning rate of the matrix.
-        order: of the meta-gradient, "exact", "first" or "last-layer".
+        order: order of the meta-gradient, "exact", "first" or "last-layer".
     """
 
     card = CARD
@@ -90,7 +90,7 @@ class LearnedTransition(Learned):
         super().__init__([Transition(start)], lr=lr, order=order)
 
     def meta_gradient(self, batch: Batch, nets: Networks, knobs: list[Tensor]) -> tuple[Tensor, ...]:
-        """That of the base, with zero rows for the classes that the trusted batch does not contain."""
+        """The gradient of the base class, with zero rows for the classes that the trusted batch does not contain."""
         first, *others = super().meta_gradient(batch, nets, knobs)
         present = batch.auxiliary[TRUSTED].y.sum(dim=0) > 0
         return first * present[:, None], *others

@@ -2,9 +2,9 @@
 
     p(given = j | x) = sum_i p_i(x) softmax_j(b_i),    L = -log p(given = y | x)
 
-A network is trained with cross entropy. Its predictions are taken for the truth and counted against the given labels;
-b starts at the logarithm of that confusion matrix, the paper's initialisation equation. The same network then goes on
-behind the layer, and both learn. At inference the layer is left out.
+A network is trained with cross entropy. Its predictions are treated as the true labels and counted against the given
+labels; b starts at the logarithm of that confusion matrix, the paper's initialisation equation. The same network then
+continues with the layer after it, and both are trained. The layer is not used at inference.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from noisewise.bounds import between
-from noisewise.methods.transition.estimators import scout_of
+from noisewise.methods.transition.estimators import warm_up_model
 from noisewise.methods.transition.matrix import forward_loss, predicted_confusion
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
@@ -24,7 +24,7 @@ _SMALLEST = 1e-8
 
 CARD = Card(
     "s-model",
-    "Put a layer behind the network that turns the true label into the given one, and learn both together. The layer "
+    "Add a layer after the network that turns the true label into the given one, and learn both together. The layer "
     "starts at the confusion matrix of the network trained without it.",
     "Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017",
     2017,
@@ -35,10 +35,10 @@ CARD = Card(
 
 
 class NoiseLayer(Method):
-    """Loss station: cross entropy behind a transition matrix that is learned by its logits.
+    """Loss station: cross entropy after a transition matrix whose logits are learned.
 
     Args:
-        transition: (K, K) to start from, rows sum to one.
+        transition: (K, K) initial matrix, rows sum to one.
         lr: learning rate of the layer; None is the networks'.
     """
 
@@ -51,7 +51,7 @@ class NoiseLayer(Method):
 
     @property
     def transition(self) -> Tensor:
-        """(K, K) the matrix as it is now."""
+        """(K, K) the current matrix."""
         return self.bias.softmax(dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -60,14 +60,14 @@ class NoiseLayer(Method):
 
 @recipe(CARD, {"first": between(0.01, 1), "lr": between(1e-12, 1000) | None})
 def s_model(training: Training, first: float = 0.5, lr: float | None = None) -> None:
-    """Train a network, then go on behind a learned layer.
+    """Train a network, then continue with a learned layer after it.
 
     Args:
         training: the training.
-        first: epochs without the layer, as a share of the epochs.
+        first: epochs without the layer, as a share of all epochs.
         lr: learning rate of the layer; None is the networks'.
     """
-    learner = scout_of(training, first, name="main", record=True)
+    learner = warm_up_model(training, first, name="main", record=True)
     found = training.memoize(
         "confusion",
         lambda: predicted_confusion(

@@ -2,13 +2,13 @@
 
     L = mean_n beta_n CE_n,    beta = p_y / (p (T + dT))_y
 
-This is the paper's algorithm 1: T is estimated by a network trained with cross entropy; the network goes on with the
-reweighted loss at dT = 0; then the slack dT is learned along with it. In the weights the prediction is a constant, in
-the second version of the authors' loss as here; their first version differentiates it (`through`), which also rewards
-making the given label of a row less likely.
+This is the paper's algorithm 1: T is estimated with a network trained with cross entropy; the network continues with
+the reweighted loss at dT = 0; then the slack dT is learned along with it. The prediction inside the weights is a
+constant, as in the second version of the authors' loss; their first version differentiates it (`through`), which also
+rewards making the given label of a row less likely.
 
-Decided differently: T + dT is kept a transition matrix (no negative entries, rows that sum to one), since the loss
-falls when its entries grow; the three phases share the epochs of one training, and its learning rate.
+Departures: T + dT is kept a transition matrix (no negative entries, rows that sum to one), because the loss decreases
+when its entries grow; the three phases share the epochs and the learning rate of one training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from noisewise.bounds import between
-from noisewise.methods.transition.estimators import ESTIMATORS, scout_of, scouted_transition
+from noisewise.methods.transition.estimators import ESTIMATORS, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import read_transition
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method
@@ -27,26 +27,35 @@ _SMALLEST = 1e-6
 
 CARD = Card(
     "t-revision",
-    "Weigh every row by how much more likely its label is to be clean than to be given. The matrix of label confusions "
-    "behind the weights is estimated first and revised at the end.",
+    "Weight every row by the ratio of the clean to the noisy posterior of its label. The transition matrix in the "
+    "weights is estimated first and revised at the end.",
     "Xia, Liu, Wang, Han, Gong, Niu and Sugiyama, Are Anchor Points Really Indispensable in Label-Noise Learning?, "
     "NeurIPS 2019",
     2019,
     "L = mean beta CE,  beta = p_y / (p (T + dT))_y",
     stations=("weight",),
-    departures="the prediction within the weights is a constant in all phases (`through`); T + dT stays a transition "
+    departures="the prediction in the weights is a constant in all phases (`through`); T + dT stays a transition "
     "matrix; the phases are shares of one training (`first`, `revision`)",
 )
 
 
 def importance_weights(logits: Tensor, targets: Tensor, transition: Tensor) -> Tensor:
-    """(..., B) weights beta = p_y / (p T)_y of (..., B, K) logits, with means over target distributions."""
+    """Importance weights beta = p_y / (p T)_y (Xia et al. 2019).
+
+    Args:
+        logits: (..., B, K).
+        targets: (B, K) or (..., B, K) distributions, over which beta is averaged.
+        transition: (K, K), rows sum to one.
+
+    Returns:
+        (..., B).
+    """
     p = logits.softmax(dim=-1)
     return (targets * p / (p @ transition).clamp_min(_SMALLEST)).sum(dim=-1)
 
 
 def revised(transition: Tensor, slack: Tensor) -> Tensor:
-    """T + dT (K, K) without negative entries and with rows that sum to one."""
+    """T + dT (K, K), clipped at zero and normalised so that rows sum to one."""
     moved = (transition + slack).clamp_min(0)
     return moved / moved.sum(dim=1, keepdim=True).clamp_min(_SMALLEST)
 
@@ -72,7 +81,7 @@ class ImportanceReweighting(Method):
         return batch.w * importance_weights(logits, batch.y, self.matrix())
 
     def matrix(self) -> Tensor:
-        """(K, K) the matrix of the weights."""
+        """(K, K) the matrix that the weights use."""
         return self.transition
 
 
@@ -119,19 +128,19 @@ def t_revision(
         training: the training.
         matrix: a file with T; None estimates it from the network after the first phase.
         estimator: anchor, anchor-mean, dual-t or hoc.
-        percentile: of the anchor points; None is 1 - 0.3 / K.
-        first: epochs of the first phase, with cross entropy, as a share of the epochs.
-        revision: epochs of the last phase, in which dT is learned, as a share of the epochs.
+        percentile: percentile of the anchor points; None is 1 - 0.3 / K.
+        first: epochs of the first phase, with cross entropy, as a share of all epochs.
+        revision: epochs of the last phase, in which dT is learned, as a share of all epochs.
         lr: learning rate of dT.
-        through: whether the prediction within the weights is differentiated.
+        through: whether the prediction in the weights is differentiated.
 
     Raises:
         BadInput: an unknown estimator; a matrix that does not fit.
     """
     ESTIMATORS.check(estimator)
     known = None if matrix is None else read_transition(matrix, training.classes).to(training.device)
-    learner = scout_of(training, first, name="main", record=True)
-    transition = scouted_transition(training, learner, estimator, percentile) if known is None else known
+    learner = warm_up_model(training, first, name="main", record=True)
+    transition = warm_up_transition(training, learner, estimator, percentile) if known is None else known
     epochs = training.config.epochs
     last = round(revision * epochs)
     middle = max(1, epochs - max(1, round(first * epochs)) - last)

@@ -2,10 +2,10 @@
 
     L = -log (p T)_y + lambda log det T,    T = rows of (I + sigmoid(w) off the diagonal), each over its sum
 
-T is learned along with the network, with no anchor points. Of all matrices that explain the given labels the penalty
-chooses the one whose simplex is the smallest, which is the true one if the clean posteriors are sufficiently scattered.
-As built, a diagonal entry is the largest of its row. The logarithm is that of the absolute value, as in the authors'
-code.
+T is learned along with the network, without anchor points. Of all matrices that explain the given labels, the penalty
+selects the one with the smallest simplex, which is the true one if the clean posteriors are sufficiently scattered. By
+construction the diagonal entry is the largest of its row. As in the authors' code, the logarithm is of the absolute
+value of the determinant.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _AWAY = 1.073
 
 
 def dominant_transition(raw: Tensor) -> Tensor:
-    """(K, K) rows that sum to one, with one before the division on the diagonal and sigmoid(raw) off it."""
+    """Transition matrix (K, K): 1 on the diagonal, sigmoid(raw) off it, each row divided by its sum."""
     identity = torch.eye(len(raw), dtype=raw.dtype, device=raw.device)
     filled = identity + raw.sigmoid() * (1 - identity)
     return filled / filled.sum(dim=1, keepdim=True)
 
 
 def start(classes: int) -> float:
-    """The raw entry at which T starts: -2 for ten classes, as the authors', and a like share of wrong labels for more.
+    """Initial raw entry of T: the authors' -2 for ten classes, and about the same share of wrong labels for others.
 
-    The share is that of all labels that T moves off the diagonal; for two classes it is as large as may be.
+    That share is the mass of T off the diagonal; for two classes it is the largest possible.
     """
     share = min(0.5, _AWAY / (classes - 1))
     return math.log(share / (1 - share))
@@ -45,13 +45,13 @@ class VolMinNet(Method):
     Args:
         lam: weight of the log-volume (the paper: 1e-4).
         lr: learning rate of the matrix; None is the networks', as in the paper.
-        init: raw entry to start from (the authors: -2 for 10 classes, -4.5 for 100); None chooses by the classes.
+        init: initial raw entry (the authors: -2 for 10 classes, -4.5 for 100); None sets it by the number of classes.
     """
 
     card = Card(
         "volminnet",
-        "Learn the matrix of label confusions together with the network behind which it stands. Among the matrices "
-        "that explain the labels, the one of the smallest volume is preferred.",
+        "Learn the transition matrix of the labels together with the network in front of it. Among the matrices that "
+        "explain the labels, the one with the smallest volume is preferred.",
         "Li, Liu, Han, Niu and Sugiyama, Provably End-to-end Label-noise Learning without Anchor Points, ICML 2021",
         2021,
         "L = -log sum_i p_i T_iy + lambda log det T",
@@ -70,7 +70,7 @@ class VolMinNet(Method):
 
     @property
     def transition(self) -> Tensor:
-        """(K, K) the matrix as it is now."""
+        """(K, K) the current matrix."""
         return dominant_transition(self.raw)
 
     def loss(self, batch: Batch) -> Tensor:
