@@ -73,6 +73,7 @@ class Hypergradient(Method):
     bounds = {
         "learn": one_of("lr", "weight-decay", "both"),
         "on": one_of("training", TRUSTED) | None,
+        "rate": between(0, 1e9),
         "rule": one_of("multiplicative", "additive"),
         "bound": between(1, 1e6),
         "decay": between(1e-12, 1),
@@ -91,7 +92,8 @@ class Hypergradient(Method):
         decay: float = 5e-4,
     ) -> None:
         super().__init__()
-        check("hypergradient", "rate", rate, between(0, 0.5 if rule == "multiplicative" else 1e9))
+        if rule == "multiplicative":
+            check("hypergradient", "rate", rate, between(0, 0.5))
         if learn != "lr" and on == "training":
             raise BadInput(f"hypergradient: learn={learn!r} needs on='trusted'")
         self.learns_lr, self.learns_decay = learn != "weight-decay", learn != "lr"
