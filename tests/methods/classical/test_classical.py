@@ -24,7 +24,7 @@ from noisewise.training.batch import cross_entropy
 from noisewise.training.config import Config
 from noisewise.training.trainer import Training
 
-from . import scene
+from .. import scene
 
 LABELS = np.repeat([0, 1, 2], [40, 12, 3])
 

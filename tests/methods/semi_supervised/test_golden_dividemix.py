@@ -15,7 +15,7 @@ from noisewise.training.mixture import clean_probability
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
-from .golden import MLP, assert_gradients, batch, hot, stored
+from ..golden import MLP, assert_gradients, batch, hot, stored
 
 pytestmark = pytest.mark.usefixtures("double")
 

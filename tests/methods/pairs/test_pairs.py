@@ -15,7 +15,7 @@ from noisewise.training.batch import Clock
 from noisewise.training.method import Method, Task
 from noisewise.training.step import judge_logits
 
-from .golden import batch, stored
+from ..golden import batch, stored
 
 LATE = Clock(epoch=90, epochs=100)
 RNG = torch.Generator()

@@ -12,8 +12,8 @@ from noisewise.methods.transition.estimators import ESTIMATORS, estimate_transit
 from noisewise.methods.transition.hoc import consensus_misfit, fit_consensus, hoc_transition, label_triples, two_nearest
 from noisewise.methods.transition.matrix import anchor_transition, predicted_confusion
 
-from .case import symmetric
-from .golden import stored
+from ..case import symmetric
+from ..golden import stored
 
 estimators = pytest.mark.parametrize("name", ESTIMATORS)
 

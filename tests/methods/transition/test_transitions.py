@@ -25,8 +25,8 @@ from noisewise.training.method import Task
 from noisewise.training.step import judge_logits
 from noisewise.training.trainer import Training
 
-from .case import symmetric
-from .golden import batch, hot, stored
+from ..case import symmetric
+from ..golden import batch, hot, stored
 
 KERAS_CLIP = {"rtol": 1e-5, "atol": 1e-6}
 FAMILY = ("forward", "backward", "t-revision")

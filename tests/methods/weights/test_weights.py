@@ -33,7 +33,7 @@ from noisewise.training.method import Task
 from noisewise.training.step import judge_logits
 from noisewise.training.trainer import Training
 
-from . import golden, scene
+from .. import golden, scene
 
 LOSSES = torch.linspace(0.03, 4.03, 161, dtype=torch.float64)[None]
 GRID = torch.linspace(0, 1, 4001, dtype=torch.float64)[:, None]

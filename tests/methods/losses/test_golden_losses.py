@@ -15,7 +15,7 @@ from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import Chain, Task
 from noisewise.training.step import judge_logits
 
-from .golden import batch, hot, stored
+from ..golden import batch, hot, stored
 
 KERAS_CLIP = {"rtol": 1e-5, "atol": 1e-6}
 

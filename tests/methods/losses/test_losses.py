@@ -25,7 +25,7 @@ from noisewise.training.method import EpochEnd, Task
 from noisewise.training.networks import Networks
 from noisewise.training.step import judge_logits
 
-from .golden import batch, hot, stored
+from ..golden import batch, hot, stored
 
 KERAS_CLIP = {"rtol": 1e-5, "atol": 1e-6}
 OFFICIAL = {

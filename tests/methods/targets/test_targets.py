@@ -22,7 +22,7 @@ from noisewise.training.method import EpochEnd, Task
 from noisewise.training.networks import Networks, mean_of_logits
 from noisewise.training.step import judge_logits
 
-from .golden import batch, hot, stored
+from ..golden import batch, hot, stored
 
 pytestmark = pytest.mark.usefixtures("double")
 RNG = torch.Generator()

@@ -21,9 +21,9 @@ from noisewise.training.method import Task
 from noisewise.training.networks import Networks
 from noisewise.training.step import judge_logits, step
 
-from . import scene
-from .golden import MLP, assert_weights, batch, hot, stored
-from .test_cost import Count, Counted
+from .. import scene
+from ..golden import MLP, assert_weights, batch, hot, stored
+from ..test_cost import Count, Counted
 
 RNG = torch.Generator()
 LR = 0.7

@@ -33,8 +33,8 @@ from noisewise.training.observer import Callbacks
 from noisewise.training.step import step
 from noisewise.training.trainer import Training
 
-from .golden import MLP, assert_gradients, batch, stored
-from .test_conformance_training import Counter, Killed, outcome, same
+from ..golden import MLP, assert_gradients, batch, stored
+from ..test_conformance_training import Counter, Killed, outcome, same
 
 NAMES = tuple(map(str, range(10)))
 THREE_LAYERS = "mlp:widths=24x16"
