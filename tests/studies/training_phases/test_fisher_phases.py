@@ -33,7 +33,7 @@ def planted(one=None, scale="cpu"):
     tasks = find("fisher-phases").tasks(scale)
     histories = [one if k == 0 and one is not None else history() for k in range(len(tasks))]
     items = [Result(task, {"history": h}, 1.0, "here") for task, h in zip(tasks, histories, strict=True)]
-    return Results(scale, tuple(items))
+    return Results(find("fisher-phases").scale(scale), tuple(items))
 
 
 def failing(one=None):
@@ -54,13 +54,15 @@ def test_runs_with_blur_make_no_claim():
     assert len(blurred) == len(results) / 2
     flat = Result(results.items[blurred[0]].task, {"history": history([1.0] * EPOCHS)}, 1.0, "here")
     items = [flat if k == blurred[0] else item for k, item in enumerate(results)]
-    assert all(claim.holds for claim in find("fisher-phases").judged(Results("cpu", tuple(items))))
+    assert all(
+        claim.holds for claim in find("fisher-phases").judged(Results(find("fisher-phases").scale("cpu"), tuple(items)))
+    )
 
 
 def test_layers_are_a_networks_children():
     found = layers(history())
     assert list(found) == ["0", "1"]
-    assert found["0"] == pytest.approx(0.5 * np.array(RISING))
+    assert found["0"].to_numpy() == pytest.approx(0.5 * np.array(RISING))
     assert _shares(history()) == pytest.approx([0.5, 0.5])
     assert peak(history()) == 2
 
