@@ -54,7 +54,7 @@ def planted(net=None, gain=(0.0, 0.1, 0.1, 0.1)):
             table.insert(0, "epoch", np.arange(1, len(table) + 1))
             values = {"history": table}
         items.append(Result(task, values, 1.0, "here"))
-    return study, Results("cpu", tuple(items))
+    return study, Results(study.scale("cpu"), tuple(items))
 
 
 def failing(**options):
@@ -76,11 +76,11 @@ def test_each_claim_can_hold_and_fail():
 
 def test_epochs_by_hand():
     _, results = planted()
-    item = results.items[0]
-    assert best_epoch(item) == 2
-    assert first(item, "noisy_given", 0.5) == 6
-    assert np.isnan(first(item, "noisy_given", 0.95))
-    assert peak(item, "fisher_trace") == 3
+    history = results.items[0]["history"]
+    assert best_epoch(history) == 2
+    assert first(history, "noisy_given", 0.5) == 6
+    assert np.isnan(first(history, "noisy_given", 0.95))
+    assert peak(history, "fisher_trace") == 3
     kernel = next(iter(results.of("kernel_descent")))
     assert stopped(kernel).tolist() == [0.2] * 4
 
@@ -116,5 +116,16 @@ def test_texts_are_refused(monkeypatch):
 @pytest.mark.parametrize("panels", [4, 2])
 def test_figures_have_their_panels(panels):
     study, results = planted()
-    some = results if panels == 4 else Results("smoke", (*results.items[:1],))
+    some = results if panels == 4 else Results(study.scale("smoke"), (*results.items[:1],))
     assert len(study.figure(some).axes) == panels
+
+
+def test_a_model_of_ones_own_makes_no_claim_about_kernels():
+    study = find("two-phases")
+    tasks = study.tasks("cpu", model="fast", source="mnist")
+    assert {(task.name, task.arguments["model"], task.arguments["source"]) for task in tasks} == {
+        ("followed", "fast", "mnist")
+    }
+    _, results = planted()
+    claims = study.judged(results.of("followed"))
+    assert [claim.id for claim in claims] == [claim.id for claim in study.listed(results.scale) if claim.id != "kernel"]

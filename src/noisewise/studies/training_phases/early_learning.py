@@ -25,7 +25,7 @@ RULES = ("validation", "label-wave", "agreement")
 def runs(scale: Scale) -> list[Task]:
     """One network at every rate of two kinds of noise, trained past the point where wrong labels are fitted."""
     return [
-        noisy_fit(scale.name, f"{kind}:{rate:g}", seed, scale.source, scale.model)
+        noisy_fit(scale, f"{kind}:{rate:g}", seed)
         for kind in KINDS
         for rate in getattr(scale, kind)
         for seed in range(scale.seeds)
