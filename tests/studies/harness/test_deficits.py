@@ -120,7 +120,7 @@ def test_it_resumes_to_the_same_bits(cut, restart, tmp_path, monkeypatch):
     class Cut(Exception):
         pass
 
-    looked = deficits._looked
+    looked = deficits._measured
 
     def until(training, window, learner, epoch):
         if epoch == cut:
@@ -128,7 +128,7 @@ def test_it_resumes_to_the_same_bits(cut, restart, tmp_path, monkeypatch):
         return looked(training, window, learner, epoch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(deficits, "_looked", until)
+        patched.setattr(deficits, "_measured", until)
         with pytest.raises(Cut):
             deprived(**arguments, scratch=tmp_path / "cut")
     again = deprived(**arguments, scratch=tmp_path / "cut")
@@ -173,7 +173,7 @@ def test_a_deficit_costs_and_schedules_differ(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"schedule": "cyclic"}, "schedule='cyclic' is none of"),
+        ({"schedule": "cyclic"}, "unknown schedule 'cyclic'; available: decaying"),
         ({"deficit": None}, "no deficit is named"),
         ({"deficit": "longtail:10"}, "must keep them"),
         ({"stop": 9}, "does not lie within"),

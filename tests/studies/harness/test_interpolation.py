@@ -12,7 +12,7 @@ from noisewise.errors import BadInput
 from noisewise.models import build, parameter_count
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.interpolation import (
-    Looks,
+    Evaluation,
     Window,
     first_epoch,
     interpolate,
@@ -157,15 +157,15 @@ def test_losses_are_of_all_rows_in_evaluation_mode(tmp_path, monkeypatch):
         seen.append((float(torch.nn.functional.cross_entropy(logits, rows.given)), found["train_loss"]))
         return found
 
-    train = Looks.train
-    monkeypatch.setattr(Looks, "train", remembered)
+    train = Evaluation.train
+    monkeypatch.setattr(Evaluation, "train", remembered)
     interpolate(**{**QUICK, "model": "inception-small"}, epochs=1, scratch=tmp_path)
     assert seen[0][0] == pytest.approx(seen[0][1], rel=1e-4)
 
 
 def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path, monkeypatch):
     whole = interpolate(**QUICK, epochs=8, scratch=tmp_path / "whole", stop=False, follow=True)
-    calls, train = [], Looks.train
+    calls, train = [], Evaluation.train
 
     def interrupted(looks):
         calls.append(1)
@@ -174,7 +174,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path, monkeypatch)
         return train(looks)
 
     monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
-    monkeypatch.setattr(Looks, "train", interrupted)
+    monkeypatch.setattr(Evaluation, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         interpolate(**QUICK, epochs=8, scratch=tmp_path / "torn", stop=False, follow=True)
     again = interpolate(**QUICK, epochs=8, scratch=tmp_path / "torn", stop=False, follow=True)

@@ -146,100 +146,131 @@ def with_deficit(
     method: Method,
     window: Window,
     restart: bool = False,
-    look: Callable[[Learner, int], dict[str, float]] | None = None,
+    measure: Callable[[Learner, int], dict[str, float]] | None = None,
 ) -> tuple[Learner, list[dict[str, float]]]:
     """The recipe: train on the rows added as "deficient" within the window and on the training rows outside of it.
 
     Args:
-        training: with the deficient rows added. method: what trains in all epochs. window: when there is a deficit.
-        restart: whether the optimiser and its learning rate begin anew when a deficit ends.
-        look: what is asked after an epoch of the learner and the number of the epoch, from 0.
+        training: With the deficient rows added.
+        method: What trains in all epochs.
+        window: When there is a deficit.
+        restart: Whether the optimiser and its learning rate begin anew when a deficit ends.
+        measure: Called after an epoch with the learner and the number of the epoch, from 0.
 
     Returns:
-        The learner at the end, and what `look` found.
+        The learner at the end, and what `measure` found.
     """
     learner, found = training.learner(), []
     for epoch in range(window.epochs):
         if restart and epoch == window.stop > window.start:
             learner = training.add_learner("after", learner.nets)
         training.fit(learner, method, 1, split=_DEFICIENT if window.has(epoch) else None, record=False)
-        if look is not None:
-            found.append(training.memoize(f"epoch {epoch}", partial(look, learner, epoch)))
+        if measure is not None:
+            found.append(training.memoize(f"epoch {epoch}", partial(measure, learner, epoch)))
     return learner, found
 
 
-def deprived(
-    source: str,
-    rows: int | None,
-    tested: int | None,
-    start: int,
-    stop: int,
-    epochs: int,
-    seed: int,
-    scratch: Path,
-    model: str = "sweep",
-    deficit: str | None = None,
-    schedule: str = DECAYING,
-    rate: float = 0.05,
-    decay: float = 0.97,
-    momentum: float = 0.0,
-    weight_decay: float = 1e-3,
-    batch_size: int = 128,
-    shrink: int = 1,
-    moved: int = 0,
-    flip: bool = False,
-    follow: bool = False,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Deprivation:
+    """One training with a deficit in some epochs, tested on clean rows.
+
+    Attributes:
+        source: Of the data.
+        rows: How many rows to train on; None takes all.
+        tested: How many rows to test on; None takes all.
+        start: The first epoch with the deficit, from 0.
+        stop: The first epoch without it again.
+        epochs: Number of epochs.
+        seed: Random seed, of the deficit, weights and order.
+        model: A catalogue name with its options, "module:function", or `sweep` with its own: "sweep:width=8,depth=2".
+        deficit: A corruption spec; None only where `start` equals `stop`.
+        schedule: Of the learning rate: "decaying" by `decay` every epoch from the first epoch on, "restarted" when the
+            deficit ends, or "fixed".
+        rate: The first learning rate.
+        decay: Factor of the learning rate after an epoch.
+        momentum: Of SGD.
+        weight_decay: The L2 coefficient.
+        batch_size: Rows per step.
+        shrink: See `shrunk`.
+        moved: By how many pixels images are moved at most; colour images of 32x32 are augmented anyway.
+        flip: Whether half of the images are mirrored.
+        follow: Whether to test and to measure the Fisher information after every epoch.
+
+    Raises:
+        BadInput: an unknown schedule, or epochs that are not in order.
+    """
+
+    source: str
+    rows: int | None
+    tested: int | None
+    start: int
+    stop: int
+    epochs: int
+    seed: int
+    model: str = "sweep"
+    deficit: str | None = None
+    schedule: str = DECAYING
+    rate: float = 0.05
+    decay: float = 0.97
+    momentum: float = 0.0
+    weight_decay: float = 1e-3
+    batch_size: int = 128
+    shrink: int = 1
+    moved: int = 0
+    flip: bool = False
+    follow: bool = False
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise BadInput(f"unknown schedule {self.schedule!r}; available: {', '.join(SCHEDULES)}")
+
+    def run(self, scratch: Path) -> dict[str, Any]:
+        """Train; see `deprived`."""
+        window = Window(self.start, self.stop, self.epochs)
+        data = shrunk(draw(self.source, self.rows, self.tested, None, self.seed), self.shrink)
+        training = Training(data, network(self.model), self._config(), folder=scratch, resume=True)
+        if self.stop > self.start:
+            training.add(_DEFICIENT, _corrupted(data, self.deficit, self.seed))
+        method = Moved(self.moved, self.flip) if self.moved or self.flip else Method()
+        measure = partial(_measured, training, window) if self.follow else None
+        learner, found = with_deficit(training, method, window, self.schedule == RESTARTED, measure)
+        ended = {
+            "test_accuracy": training.memoize("tested", lambda: _accuracy(training, learner)),
+            "parameters": sum(parameter.numel() for parameter in learner.nets.parameters()),
+        }
+        return {**ended, "history": pd.DataFrame(found)} if self.follow else ended
+
+    def _config(self) -> Config:
+        return Config(
+            epochs=self.epochs,
+            seed=self.seed,
+            batch_size=self.batch_size,
+            lr=self.rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            schedule="constant" if self.schedule == FIXED else "exponential",
+            gamma=self.decay,
+            validation=0.0,
+        )
+
+
+def deprived(source: str, scratch: Path, **fields: Any) -> dict[str, Any]:
     """Train one network with a deficit in some epochs, and test it on clean rows.
 
     Args:
-        source: of the data.
-        rows, tested: how many rows to train and to test on; None takes all.
-        start, stop, epochs: see `Window`.
-        seed: of the deficit, weights and order.
-        scratch: for checkpoints.
-        model: a catalogue name with its options, "module:function", or `sweep` with its own: "sweep:width=8,depth=2".
-        deficit: a corruption spec; None only together with an empty window.
-        schedule: of the learning rate: "decaying" by `decay` every epoch from the first epoch on, "restarted" when the
-            deficit ends, or "fixed".
-        rate: the first learning rate. decay, momentum, weight_decay, batch_size: of the optimiser.
-        shrink: see `shrunk`.
-        moved, flip: see `Moved`; colour images of 32x32 are augmented anyway.
-        follow: whether to test and to measure the Fisher information after every epoch.
+        source: Of the data.
+        scratch: For checkpoints.
+        **fields: Further ones of `Deprivation`.
 
     Returns:
         `test_accuracy`, `parameters`, and where it was asked the table `history`: per epoch, from 1, the
         `test_accuracy`, whether it was `deficient`, and the columns of the probe `fisher`.
 
     Raises:
-        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+        BadInput: whatever cannot be done as asked.
+        Diverged: the loss became infinite or NaN.
     """
-    if schedule not in SCHEDULES:
-        raise BadInput(f"schedule={schedule!r} is none of {', '.join(SCHEDULES)}")
-    window = Window(start, stop, epochs)
-    data = shrunk(draw(source, rows, tested, None, seed), shrink)
-    config = Config(
-        epochs=epochs,
-        seed=seed,
-        batch_size=batch_size,
-        lr=rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        schedule="constant" if schedule == FIXED else "exponential",
-        gamma=decay,
-        validation=0.0,
-    )
-    training = Training(data, network(model), config, folder=scratch, resume=True)
-    if stop > start:
-        training.add(_DEFICIENT, _corrupted(data, deficit, seed))
-    method = Moved(moved, flip) if moved or flip else Method()
-    look = partial(_looked, training, window) if follow else None
-    learner, found = with_deficit(training, method, window, schedule == RESTARTED, look)
-    ended = {
-        "test_accuracy": training.memoize("tested", lambda: _accuracy(training, learner)),
-        "parameters": sum(parameter.numel() for parameter in learner.nets.parameters()),
-    }
-    return {**ended, "history": pd.DataFrame(found)} if follow else ended
+    return Deprivation(source, **fields).run(scratch)
 
 
 def _corrupted(data: Dataset, deficit: str | None, seed: int) -> Dataset:
@@ -256,7 +287,7 @@ def _accuracy(training: Training, learner: Learner) -> float:
     return float((chosen == training.split("test").given).float().mean())
 
 
-def _looked(training: Training, window: Window, learner: Learner, epoch: int) -> dict[str, float]:
+def _measured(training: Training, window: Window, learner: Learner, epoch: int) -> dict[str, float]:
     """What is measured after an epoch; the Fisher information on rows as they were in the epoch."""
     deficient = window.has(epoch)
     rows, probe = training.split(_DEFICIENT) if deficient else training.rows, Fisher(examples=LOOKED)

@@ -93,14 +93,12 @@ def _run(experiment: Experiment, scratch: Path) -> dict[str, Any]:
 
 
 def on_drawn(experiment: Experiment, redraw: bool = False) -> Experiment:
-    """The experiment on the data set that `draw` gives for it; one that has a data set already stays as it is.
+    """The experiment on the data set that `draw` gives for its fields.
 
     Args:
         experiment: Its fields are the arguments of `draw`.
         redraw: Whether the seed chooses the rows.
     """
-    if isinstance(experiment.source, Dataset):
-        return experiment
     one = experiment
     data = draw(one.source, one.rows, one.tested, one.corrupt, one.config.seed, one.trusted, redraw)
     return replace(experiment, source=data, rows=None, tested=None, corrupt=None, trusted=0)
@@ -147,7 +145,9 @@ def follow(
         share of wrong labels, and `rows` of training; `seconds` of training without evaluation; the parameters that
         `keep` names.
     """
-    experiment = on_drawn(Experiment.of(source, **{**PLAIN, **fields}), redraw)
+    experiment = Experiment.of(source, **{**PLAIN, **fields})
+    if isinstance(source, str):
+        experiment = on_drawn(experiment, redraw)
     data = experiment.data()
     training = fit(experiment, scratch, [MethodObserver(data), *observers])
     history = pd.DataFrame(training.history)

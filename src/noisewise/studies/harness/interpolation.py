@@ -40,7 +40,7 @@ RATE = 0.01
 
 
 def standardised(x: Tensor) -> Tensor:
-    """(B, C, H, W) images, each less its mean and divided by max(its standard deviation, 1 / sqrt(C H W))."""
+    """(B, C, H, W) images, each minus its mean and divided by max(its standard deviation, 1 / sqrt(C H W))."""
     flat = x.flatten(1)
     middle = flat.mean(dim=1)[:, None, None, None]
     spread = flat.std(dim=1, correction=0).clamp_min(1 / math.sqrt(flat.shape[1]))[:, None, None, None]
@@ -91,11 +91,12 @@ def _cut(side: int, batch: int, moving: bool, device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Looks:
-    """What is asked of the networks after an epoch, in evaluation mode.
+class Evaluation:
+    """Loss and accuracy of networks in evaluation mode.
 
     Attributes:
-        training: what trains. nets: its one network.
+        training: Has the rows.
+        nets: Its one network.
     """
 
     training: Training
@@ -128,39 +129,92 @@ def first_epoch(history: pd.DataFrame, reached: Callable[[pd.DataFrame], pd.Seri
     return int(found.iloc[0]) if len(found) else None
 
 
-def interpolate(
-    source: str,
-    model: str,
-    rows: int | None,
-    tested: int | None,
-    epochs: int,
-    seed: int,
-    scratch: Path,
-    corrupt: str | None = None,
-    rate: float | None = None,
-    decay: float = DECAY,
-    weight_decay: float = 0.0,
-    crop: bool = False,
-    shrink: int = 1,
-    batch_size: int = BATCH,
-    stop: bool = True,
-    follow: bool = False,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Interpolation:
+    """One training of a network on given labels that may be wrong, until it fits them.
+
+    Attributes:
+        source: Of the data.
+        model: A catalogue name with its options, or "module:function".
+        rows: How many rows to train on; None takes all.
+        tested: How many rows to test on; None takes all.
+        epochs: The most epochs.
+        seed: Random seed, of corruption, weights and order.
+        corrupt: A corruption spec; None leaves the data as they are.
+        rate: The first learning rate; None is the paper's: 0.1 for inception-small, 0.01 for all others.
+        decay: Factor of the learning rate every 391 steps.
+        weight_decay: The L2 coefficient.
+        crop: See `Window`; for images.
+        shrink: See `Window`; for images.
+        batch_size: Rows per step.
+        stop: Whether to end after the first epoch that is fitted (`is_fitted`); otherwise all epochs are trained.
+        follow: Whether to test after every epoch instead of after the last alone.
+    """
+
+    source: str
+    model: str
+    rows: int | None
+    tested: int | None
+    epochs: int
+    seed: int
+    corrupt: str | None = None
+    rate: float | None = None
+    decay: float = DECAY
+    weight_decay: float = 0.0
+    crop: bool = False
+    shrink: int = 1
+    batch_size: int = BATCH
+    stop: bool = True
+    follow: bool = False
+
+    def run(self, scratch: Path) -> dict[str, Any]:
+        """Train; see `interpolate`."""
+        data = draw(self.source, self.rows, self.tested, self.corrupt, self.seed)
+        if data.kind != "image" and (self.crop or self.shrink != 1):
+            kind = f"inputs of kind {data.kind!r}"
+            raise BadInput(f"source={self.source!r} holds {kind}, but only images can be cropped or shrunk")
+        whole, rest = divmod(len(data), self.batch_size)
+        steps = max(1, whole + (rest > 1))
+        config = self._config(steps)
+        training = Training(data, self.model, config, folder=scratch, resume=True, normalise=_untouched(data))
+        # NumPy and torch accept seeds below 2**32 and 2**31.
+        seed = seeded(self.seed, "main") % 2**31
+        net = models.build(self.model, seen_shape(data.shape, self.shrink), len(data.classes), seed=seed)
+        behind = Window(net, crop=self.crop, shrink=self.shrink) if data.kind == "image" else net
+        learner = training.add_learner("main", Networks([behind], config.torch_precision))
+        history = _history(training, learner, self.stop, self.follow)
+        history["steps"] = steps * history["epoch"]
+        return {
+            **_summary(history),
+            **training.memoize("test", Evaluation(training, learner.nets).test),
+            "noise_rate": 0.0 if data.noise_rate is None else data.noise_rate,
+            "parameters": models.parameter_count(net),
+            "rows": len(data),
+            "classes": len(data.classes),
+        }
+
+    def _config(self, steps: int) -> Config:
+        """The settings, with the decay of an epoch of so many steps."""
+        return Config(
+            epochs=self.epochs,
+            seed=self.seed,
+            batch_size=self.batch_size,
+            lr=RATES.get(self.model.partition(":")[0], RATE) if self.rate is None else self.rate,
+            schedule="exponential",
+            gamma=self.decay ** (steps / DECAY_STEPS),
+            weight_decay=self.weight_decay,
+            validation=0.0,
+            augment="none",
+            precision="fp32",
+        )
+
+
+def interpolate(scratch: Path, **fields: Any) -> dict[str, Any]:
     """Train one network on given labels that may be wrong, until it fits them.
 
     Args:
-        source: of the data. model: a catalogue name with its options, or "module:function".
-        rows, tested: how many rows to train and to test on; None takes all.
-        epochs: at most. seed: of corruption, weights and order.
-        scratch: for checkpoints.
-        corrupt: a corruption spec; None leaves the data as they are.
-        rate: the first learning rate; None is the paper's: 0.1 for inception-small, 0.01 for all others.
-        decay: of the learning rate every 391 steps.
-        weight_decay: the L2 coefficient.
-        crop, shrink: see `Window`; for images.
-        batch_size: rows per step.
-        stop: whether to end after the first epoch that is fitted (`is_fitted`); otherwise all epochs are trained.
-        follow: whether to test after every epoch, not after the last alone.
+        scratch: For checkpoints.
+        **fields: Of `Interpolation`.
 
     Returns:
         `history`: per epoch the `epoch`, `steps` so far, `train_loss`, `train_accuracy` and, where it was asked,
@@ -169,41 +223,10 @@ def interpolate(
         not; `noise_rate`, the realised share of wrong given labels; `parameters`, `rows` and `classes`.
 
     Raises:
-        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+        BadInput: whatever cannot be done as asked.
+        Diverged: the loss became infinite or NaN.
     """
-    data = draw(source, rows, tested, corrupt, seed)
-    if data.kind != "image" and (crop or shrink != 1):
-        raise BadInput(
-            f"source={source!r} holds inputs of kind {data.kind!r}, but only images can be cropped or shrunk"
-        )
-    whole, rest = divmod(len(data), batch_size)
-    steps = max(1, whole + (rest > 1))
-    config = Config(
-        epochs=epochs,
-        seed=seed,
-        batch_size=batch_size,
-        lr=RATES.get(model.partition(":")[0], RATE) if rate is None else rate,
-        schedule="exponential",
-        gamma=decay ** (steps / DECAY_STEPS),
-        weight_decay=weight_decay,
-        validation=0.0,
-        augment="none",
-        precision="fp32",
-    )
-    training = Training(data, model, config, folder=scratch, resume=True, normalise=_untouched(data))
-    net = models.build(model, seen_shape(data.shape, shrink), len(data.classes), seed=seeded(seed, "main") % 2**31)
-    behind = Window(net, crop=crop, shrink=shrink) if data.kind == "image" else net
-    learner = training.add_learner("main", training.networks([behind]))
-    history, looks = _followed(training, learner, stop, follow), Looks(training, learner.nets)
-    history["steps"] = steps * history["epoch"]
-    return {
-        **_summary(history),
-        **training.memoize("test", looks.test),
-        "noise_rate": 0.0 if data.noise_rate is None else data.noise_rate,
-        "parameters": models.parameter_count(net),
-        "rows": len(data),
-        "classes": len(data.classes),
-    }
+    return Interpolation(**fields).run(scratch)
 
 
 def _untouched(data: Dataset) -> Normalise | None:
@@ -213,13 +236,13 @@ def _untouched(data: Dataset) -> Normalise | None:
     return Normalise(torch.zeros(data.shape[-1]), torch.ones(data.shape[-1]))
 
 
-def _followed(training: Training, learner: Learner, stop: bool, follow: bool) -> pd.DataFrame:
-    """Train epoch by epoch, and look after each; the history."""
-    looks, method = Looks(training, learner.nets), Method()
+def _history(training: Training, learner: Learner, stop: bool, follow: bool) -> pd.DataFrame:
+    """Train epoch by epoch, and evaluate after each; the history."""
+    evaluation, method = Evaluation(training, learner.nets), Method()
     history: list[dict[str, Any]] = []
     for epoch in range(1, training.config.epochs + 1):
         training.fit(learner, method, 1, record=False)
-        row = training.memoize(f"epoch {epoch}", lambda: looks.train() | (looks.test() if follow else {}))
+        row = training.memoize(f"epoch {epoch}", lambda: evaluation.train() | (evaluation.test() if follow else {}))
         history.append({"epoch": epoch, **row})
         if stop and is_fitted(row):
             break

@@ -6,7 +6,7 @@ NeurIPS 2019; only then are the others corrupted, so that a long tail leaves the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ from noisewise.methods.learned.meta_weight_net import WeightNet
 from noisewise.run.experiment import Experiment
 from noisewise.spec import parse
 from noisewise.studies.frame.results import Results
-from noisewise.studies.harness.data import draw, of_classes, vouched
-from noisewise.studies.harness.fit import fit, task
+from noisewise.studies.harness.data import of_classes, vouched
+from noisewise.studies.harness.fit import fit, on_drawn, task
 from noisewise.studies.harness.statistics import auroc, spearman
 from noisewise.training import Training
 from noisewise.training.batch import Batch
@@ -124,28 +124,16 @@ def _method(spec: str) -> Method | None:
 
 
 def weighted(
-    source: str,
-    model: str,
-    method: str,
-    rows: int | None,
-    tested: int | None,
-    trusted: int,
-    epochs: int,
-    seed: int,
-    scratch: Path,
-    corrupt: str | None = None,
-    classes: list[int] | None = None,
-    **settings: Any,
+    source: str, scratch: Path, *, method: str, classes: list[int] | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """Train a network, all its rows known to be right or wrong, and look at weights and tests after every epoch.
+    """Train a network on rows known to be right or wrong, and measure weights and tests after every epoch.
 
     Args:
-        source, rows, tested, trusted, corrupt: see `draw`.
-        classes: the numbers of the classes to take, in their new order; None takes all.
-        model: a catalogue name with its options. method: a spec.
-        epochs: of the training. seed: of everything random.
-        scratch: for checkpoints.
-        settings: further fields of `Config`.
+        source: Of the data.
+        scratch: For checkpoints.
+        method: A spec.
+        classes: The numbers of the classes to take, in their new order; None takes all.
+        **fields: Further ones of `Experiment` and `Config`.
 
     Returns:
         `history`: per epoch `epoch`, `test_accuracy`, `moved` (see `Kept`) and `tells`, how well small weights tell
@@ -155,18 +143,19 @@ def weighted(
         last drawn, and of Meta-Weight-Net `curves`, (epochs, G), its function at `GRID`.
 
     Raises:
-        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+        BadInput: whatever cannot be done as asked.
+        Diverged: the loss became infinite or NaN.
     """
-    chosen = source if classes is None else of_classes(load(source), classes)
-    data = vouched(draw(chosen, rows, tested, corrupt, seed, trusted))
+    rows = source if classes is None else of_classes(load(source), classes)
+    experiment = on_drawn(Experiment.of(rows, **{"validation": 0.0, "precision": "fp32", **fields}))
+    data = vouched(experiment.data())
     assert data.truth is not None
     wrong = np.zeros(data.capacity, dtype=bool)
     wrong[data.index] = data.given != data.truth
     found, kept = _method(method), Kept()
     part: Any = method if found is None else Chain([found, kept])
-    settings = {"validation": 0.0, "precision": "fp32", **settings}
-    experiment = Experiment.of(data, method=part, model=model, epochs=epochs, seed=seed, **settings)
-    training = fit(experiment, scratch, [Watch(wrong, None if found is None else kept, GRID)])
+    observer = Watch(wrong, None if found is None else kept, GRID)
+    training = fit(replace(experiment, source=data, method=part), scratch, [observer])
     values = {"sizes": np.bincount(data.given, minlength=len(data.classes)), "noise_rate": data.noise_rate}
     if found is not None:
         values |= {"weights": kept.now.cpu().numpy()[data.index], "losses": kept.lost.cpu().numpy()[data.index]}

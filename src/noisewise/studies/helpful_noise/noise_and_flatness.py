@@ -17,7 +17,7 @@ from noisewise.spec import parse
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
-from noisewise.studies.harness.interpolation import Looks
+from noisewise.studies.harness.interpolation import Evaluation
 from noisewise.training import Learner, Training
 from noisewise.training.config import configured, seeded
 from noisewise.training.method import Method
@@ -90,7 +90,7 @@ def descended(
     table = _followed(training, learner, named(method), levels, limit // per_epoch, max(1, LOOK // per_epoch))
     table["step"] = table.pop("epoch") * per_epoch
     last = {name: float(value) for name, value in table.iloc[-1].items()}
-    looks = Looks(training, learner.nets)
+    looks = Evaluation(training, learner.nets)
     ends = training.memoize("ends", lambda: {**looks.train(), **looks.test()})
     return {
         "measured": table,
@@ -117,7 +117,7 @@ def _followed(
 ) -> pd.DataFrame:
     """Train, look at the loss after `every` epochs, and measure at each level; at the end where one is not reached."""
     found: list[dict[str, float]] = []
-    left, looks = list(levels), Looks(training, learner.nets)
+    left, looks = list(levels), Evaluation(training, learner.nets)
     for done in range(every, epochs + 1, every):
         training.fit(learner, method, every, record=False)
         loss = training.memoize(f"loss {done}", lambda: looks.train()["train_loss"])
