@@ -45,3 +45,20 @@ def test_bad_input_is_one_sentence(arguments: dict, message: str) -> None:
 def test_a_missing_statistic_is_named() -> None:
     with pytest.raises(BadInput, match="no 'loss_last'; it has loss_mean"):
         Evidence(LABELS, 2, ledger={"loss_mean": np.ones(3)}).statistic("loss_last")
+
+
+def test_other_features_leave_probabilities_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    evidence = Evidence(np.zeros(500, int), 7, probabilities=rng.random((500, 7)))
+    other = evidence.with_features(np.ones((500, 2)))
+    assert evidence.features is None
+    assert other.features is not None
+    assert np.array_equal(other.probabilities, evidence.probabilities)
+    assert other.with_features(None).parts == ("probabilities",)
+    with pytest.raises(BadInput, match="features have shape"):
+        evidence.with_features(np.ones((499, 2)))
+
+
+def test_evidence_says_what_it_has() -> None:
+    assert repr(Evidence(LABELS, 2, features=np.ones((3, 4)))) == "Evidence(3 rows, 2 classes; features)"
+    assert repr(Evidence(LABELS, 2)) == "Evidence(3 rows, 2 classes; labels only)"

@@ -1,6 +1,7 @@
 """The plan of an audit: validated once, written down, and carried out again; and the progress of its parts."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -49,6 +50,14 @@ def test_a_plan_is_plain_data_and_back():
     assert read.settings == {"lr": 0.05, "milestones": (0.3, 0.6)}
     assert read.detectors == ("aum", "tracin")
     assert AuditPlan(detectors="all").plain()["detectors"] == "all"
+
+
+def test_plans_and_findings_can_be_pickled():
+    data = nw.subset(nw.load("digits"), 50, 0)
+    found = nw.audit(data, probs=np.eye(10)[data.given], lr=0.1)
+    read = pickle.loads(pickle.dumps(found))
+    assert read.plan == found.plan
+    assert read.summary["plan"]["settings"] == {"lr": 0.1}
 
 
 def test_objects_appear_by_their_names():

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from noisewise.auditing.detectors.detection import EVERY, asked
@@ -79,7 +78,7 @@ class AuditPlan:
         put(self, "detectors", self.detectors if self.detectors == EVERY else asked(self.detectors))
         # lists come from JSON, where a plan is read back
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(self.settings).items()}
-        put(self, "settings", MappingProxyType(settings))
+        put(self, "settings", settings)
         check_limit(self.fail_above, self.fail_when_sure)
         for name, least in (("folds", 2), ("rows", 2), ("seed", 0)):
             _check_whole(name, getattr(self, name), least)

@@ -60,7 +60,16 @@ def pooled(held_out: np.ndarray, trained: np.ndarray) -> np.ndarray:
 
 
 def mixed_log_odds(one: np.ndarray, other: np.ndarray, weight: float) -> np.ndarray:
-    """(n,) probabilities whose log-odds are those of `one`, and those of `other` with this weight."""
+    """Weighted mean of two probabilities on the scale of log-odds.
+
+    Args:
+        one: (n,) probabilities.
+        other: (n,) probabilities.
+        weight: of `other`, in [0, 1]; `one` has the rest.
+
+    Returns:
+        (n,) probabilities.
+    """
     first, second = (logit(np.clip(part, SMALLEST, 1 - SMALLEST)) for part in (one, other))
     return expit((1 - weight) * first + weight * second)
 

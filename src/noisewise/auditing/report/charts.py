@@ -15,7 +15,13 @@ MANY_CLASSES = 30
 
 
 def histogram(suspicion: np.ndarray, threshold: float, bins: int = 40) -> str:
-    """Histogram of the suspicion, (n,) in [0, 1], on a logarithmic scale, with the threshold marked."""
+    """Histogram of the suspicion on a logarithmic scale, with the threshold marked.
+
+    Args:
+        suspicion: (n,) in [0, 1].
+        threshold: suspicion above which a row is an issue.
+        bins: number of bins.
+    """
     counts, edges = np.histogram(np.clip(suspicion, 0, 1), bins=bins, range=(0, 1))
     top = max(1, int(np.ceil(np.log10(counts.max() + 1)))) if len(suspicion) else 1
     bars = []

@@ -77,7 +77,17 @@ def densest_block(transition: np.ndarray, size: int = BLOCK) -> list[int]:
 def confused_pairs(
     given: np.ndarray, suggested: np.ndarray, issues: np.ndarray, most: int
 ) -> list[tuple[int, int, int]]:
-    """The `most` frequent (given, suggested, rows) among the issues, most frequent first."""
+    """The most frequent pairs of given and suggested class among the issues.
+
+    Args:
+        given: (n,) given labels.
+        suggested: (n,) suggested labels.
+        issues: (n,) bool.
+        most: the most pairs.
+
+    Returns:
+        (given, suggested, rows), most frequent first.
+    """
     differs = issues & (given != suggested)
     pairs, rows = np.unique(np.stack([given[differs], suggested[differs]], axis=1), axis=0, return_counts=True)
     order = np.argsort(-rows, kind="stable")[:most]
@@ -85,7 +95,13 @@ def confused_pairs(
 
 
 def pair_list(pairs: Sequence[tuple[int, int, int]], transition: np.ndarray, classes: Sequence[str]) -> str:
-    """A table of confused pairs with their numbers of issues and the estimated P(given | true)."""
+    """A table of confused pairs with their numbers of issues and the estimated P(given | true).
+
+    Args:
+        pairs: (given, suggested, rows) as `confused_pairs` returns them.
+        transition: (K, K) P(given = j | true = i).
+        classes: K names.
+    """
     most = max((rows for *_, rows in pairs), default=1)
     lines = [
         f'<tr data-true="{right}" data-given="{wrong}"><th scope="row">{name(classes[wrong], NAMES)}'

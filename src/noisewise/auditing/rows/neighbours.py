@@ -83,7 +83,14 @@ def nearest_neighbours(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
 
 
 def neighbour_shares(features: np.ndarray, labels: np.ndarray, classes: int, k: int = NEIGHBOURS) -> np.ndarray:
-    """(n, K) shares of the labels among each row's k neighbours, without the row itself."""
+    """(n, K) shares of the labels among each row's neighbours, without the row itself.
+
+    Args:
+        features: (n, d).
+        labels: (n,) class numbers.
+        classes: K.
+        k: number of neighbours.
+    """
     voted = labels[nearest_neighbours(features, k)]
     rows, votes = voted.shape
     flat = (np.arange(rows)[:, None] * classes + voted).ravel()
@@ -199,7 +206,7 @@ def _faiss(n: int) -> ModuleType:
         import faiss
     except ImportError as error:
         raise BadInput(
-            f"an approximate index of {n:,} rows (beyond {LIMIT:,} there is no other) needs the extra ann: "
+            f"an approximate index, required beyond {LIMIT:,} rows (here {n:,}), needs the extra ann: "
             "pip install noisewise[ann]"
         ) from error
     return faiss

@@ -26,7 +26,14 @@ def checkpoints(epochs: int) -> tuple[int, ...]:
 
 
 def influence(features: Tensor, probabilities: Tensor, labels: Tensor, lr: float) -> Tensor:
-    """(m,) contribution of a checkpoint: `lr` times the squared gradient norm (see `grand.gradient_norms`)."""
+    """(m,) contribution of a checkpoint: the learning rate times the squared gradient norm.
+
+    Args:
+        features: (m, d) input of the last linear layer.
+        probabilities: (m, K) softmax of its output.
+        labels: (m,) given labels.
+        lr: learning rate.
+    """
     return lr * gradient_norms(features, probabilities, labels).square()
 
 

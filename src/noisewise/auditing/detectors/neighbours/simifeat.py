@@ -36,7 +36,13 @@ def agreement(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def wrong_shares(features: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """(K,) estimated P(true != j | given = j); zero for classes that do not occur."""
+    """(K,) estimated P(true != j | given = j); zero for classes that do not occur.
+
+    Args:
+        features: (n, d) in which similar rows are close.
+        labels: (n,) given labels.
+        classes: K.
+    """
     transition, prior = hoc_transition(torch.as_tensor(features), torch.as_tensor(labels), classes)
     given = np.bincount(labels, minlength=classes) / len(labels)
     right = prior.numpy() * transition.numpy().diagonal()
@@ -44,9 +50,17 @@ def wrong_shares(features: np.ndarray, labels: np.ndarray, classes: int) -> np.n
 
 
 def ranked(agreements: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """(n,) bool, per class the share `wrong` (K,) of the rows with the lowest agreement (n,).
+    """Flag the rows of each class with the lowest agreement.
 
     Rows of equal agreement are flagged together or not at all, whichever is closer to the share.
+
+    Args:
+        agreements: (n,) of neighbours with the given label.
+        labels: (n,) given labels.
+        wrong: (K,) share of each class to flag.
+
+    Returns:
+        (n,) bool.
     """
     flagged = np.zeros(len(labels), dtype=bool)
     for label, share in enumerate(wrong):
