@@ -12,11 +12,10 @@ from noisewise.studies.frame.results import Results
 from noisewise.studies.robust_early_learning.cdr_ablation import (
     REPEATS,
     RULES,
-    SEEDS,
     VARIANTS,
-    of,
     rule_seconds,
     settings,
+    variants,
 )
 
 HELD = {
@@ -41,7 +40,7 @@ def planted(scale="cpu", spent=None, **change):
     study = find("cdr-ablation")
     tasks = study.tasks(scale)
     ends = {**HELD, **change}
-    names = list(VARIANTS) * SEEDS[scale]
+    names = list(VARIANTS) * study.scale(scale).seeds
     items = []
     for task in tasks:
         if task.name == "curve":
@@ -52,7 +51,7 @@ def planted(scale="cpu", spent=None, **change):
             values = {"least": large * task.arguments["entries"] / 1e6, "kept": 0.6}
         items.append(Result(task, values, 1.0, "here"))
     assert not names
-    return study, Results(scale, tuple(items))
+    return study, Results(study.scale(scale), tuple(items))
 
 
 def failing(spent=None, **change):
@@ -89,19 +88,20 @@ def test_each_claim_about_speed_can_fail(rule):
 
 @pytest.mark.parametrize("scale", ["smoke", "cpu", "paper"])
 def test_variants_are_told_apart_and_can_be_built(scale):
-    _, results = planted(scale)
+    study, results = planted(scale)
+    found = variants(results)
+    assert len(results.of("curve")) == study.scale(scale).seeds * len(VARIANTS)
     for name, (method, _) in VARIANTS.items():
-        found = of(results, name)
-        assert len(found) == SEEDS[scale]
-        assert [item["history"]["test_accuracy"].iloc[-1] for item in found] == [HELD[name][1]] * SEEDS[scale]
+        assert tuple(found.loc[name]) == pytest.approx(HELD[name])
         build(method)
 
 
 def test_the_slower_training_has_the_rate_of_the_factor():
-    assert settings("cpu", "plain, slower")["lr"] == pytest.approx(0.6 * settings("cpu", "CDR")["lr"])
-    assert settings("cpu", "L1 decay, 1e-3")["weight_decay"] == 0.0
-    assert "slower" not in settings("paper", "plain, slower")
-    assert settings("paper", "CDR")["schedule"] == "constant"
+    cpu, paper = (find("cdr-ablation").scale(name) for name in ("cpu", "paper"))
+    assert settings(cpu, "plain, slower")["lr"] == pytest.approx(0.6 * settings(cpu, "CDR")["lr"])
+    assert settings(cpu, "L1 decay, 1e-3")["weight_decay"] == 0.0
+    assert "slower" not in settings(paper, "plain, slower")
+    assert settings(paper, "CDR")["schedule"] == "constant"
 
 
 def test_core_runs_are_those_of_the_study_of_shares():

@@ -1,7 +1,5 @@
 """The study of CDR's share of weights, on planted accuracies."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +8,8 @@ from noisewise.compute import Result
 from noisewise.figures import write_figure
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.robust_early_learning.cdr_denoising import RATES, TAUS, grid
-from noisewise.studies.robust_early_learning.robust_early import best_of, corruption, last_of, spec
+from noisewise.studies.robust_early_learning.cdr_denoising import grids
+from noisewise.studies.robust_early_learning.robust_early import accuracies, corruption, spec
 
 
 def history(best, last, fitted=0.0):
@@ -41,7 +39,7 @@ def planted(change=None, scale="cpu"):
         whole = history(*values)
         known = whole if cell[0] else whole.drop(columns="noisy_fit")
         items.append(Result(task, {"history": known}, 1.0, "here"))
-    return study, Results(scale, tuple(items))
+    return study, Results(study.scale(scale), tuple(items))
 
 
 def failing(change=None):
@@ -66,18 +64,18 @@ def test_each_claim_can_hold_and_fail():
 
 
 def test_cells_are_means_over_seeds():
-    _, results = planted()
-    assert grid(results, "best").shape == (len(RATES["cpu"]), len(TAUS["cpu"]))
-    assert grid(results, "test_accuracy")[2, 0] == pytest.approx(0.75 - 0.12)
-    assert np.isnan(grid(results, "noisy_fit")[0]).all()
-    pair = Results("cpu", results.where(seed=0, corrupt="symmetric:0.2").items[:1])
-    other = Result(pair.items[0].task, {"history": history(0.5, 0.4, 0.2)}, 1.0, "here")
-    both = Results("cpu", (*pair.items, other))
-    assert best_of(both) == pytest.approx((0.75 + 0.5) / 2)
-    assert last_of(both) == pytest.approx((0.69 + 0.4) / 2)
-    assert last_of(both, "noisy_fit") == pytest.approx(0.2)
-    assert math.isnan(best_of(Results("cpu", ())))
-    assert math.isnan(last_of(Results("cpu", ())))
+    study, results = planted()
+    scale, found = study.scale("cpu"), grids(results)
+    assert found["best"].shape == (len(scale.rates), len(scale.taus))
+    assert found["last"].loc[0.4, 0.0] == pytest.approx(0.75 - 0.12)
+    assert found["noisy_fit"].loc[0.0].isna().all()
+    one = results.where(seed=0, corrupt="symmetric:0.2", method="ce").items[0]
+    other = Result(one.task, {"history": history(0.5, 0.4, 0.2)}, 1.0, "here")
+    both = Results(scale, (one, other))
+    assert grids(both)["best"].loc[0.2, 0.0] == pytest.approx((0.75 + 0.5) / 2)
+    assert grids(both)["last"].loc[0.2, 0.0] == pytest.approx((0.69 + 0.4) / 2)
+    assert accuracies(both)["noisy_fit"].tolist() == [0.2, 0.2]
+    assert accuracies(both)["best_epoch"].tolist() == [2, 2]
 
 
 def test_a_share_of_zero_is_plain_training_and_a_rate_of_zero_no_corruption():
@@ -86,8 +84,9 @@ def test_a_share_of_zero_is_plain_training_and_a_rate_of_zero_no_corruption():
 
 
 def test_every_rate_has_its_own_share():
-    for scale, rates in RATES.items():
-        assert set(rates) <= set(TAUS[scale])
+    study = find("cdr-denoising")
+    for scale in map(study.scale, study.card.scales):
+        assert set(scale.rates) <= set(scale.taus)
 
 
 def test_a_person_may_choose_data_and_network():
@@ -101,6 +100,6 @@ def test_the_figure_is_drawn(scale, tmp_path):
     drawn = study.figure(results)
     lines = drawn.axes[1].get_lines()
     curves = [line for line in lines if len(line.get_xdata()) > 1]
-    assert len(curves) == len(RATES[scale])
+    assert len(curves) == len(study.scale(scale).rates)
     assert np.asarray(curves[0].get_ydata())[0] == pytest.approx(75)
     write_figure(drawn, tmp_path)

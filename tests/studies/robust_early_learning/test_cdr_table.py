@@ -1,5 +1,7 @@
 """The study of CDR among other methods, on planted accuracies."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,10 @@ from noisewise.methods import build
 from noisewise.noise import corrupt
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.robust_early_learning.cdr_table import ABOVE, METHODS, cells, methods, settings, table
+from noisewise.studies.robust_early_learning.cdr_table import ABOVE, METHODS, methods, noise, settings, table
+
+STUDY = find("cdr-table")
+CPU, PAPER = STUDY.scale("cpu"), STUDY.scale("paper")
 
 
 def as_published(method, source, rate):
@@ -25,14 +30,13 @@ def as_published(method, source, rate):
 
 
 def planted(change=None, scale="cpu"):
-    study = find("cdr-table")
     items = []
-    for task in study.tasks(scale):
+    for task in STUDY.tasks(scale):
         told = task.arguments
         named = (told["method"], told["source"], told["noise_rate"])
         values = (change and change(*named, told["corrupt"])) or as_published(*named)
         items.append(Result(task, {"history": pd.DataFrame({"test_accuracy": [0.1, *values]})}, 1.0, "here"))
-    return study, Results(scale, tuple(items))
+    return STUDY, Results(STUDY.scale(scale), tuple(items))
 
 
 def failing(change=None, scale="cpu"):
@@ -76,8 +80,8 @@ def test_each_claim_about_other_methods_can_fail():
 def test_what_is_said_to_be_above_runs_at_paper_scale():
     assert failing(scale="paper") == set()
     assert failing(changed("dividemix", lambda source, rate: (0.5, 0.5)), "paper") == {"below-ensembles"}
-    assert methods("paper") == METHODS + ABOVE
-    assert [name.partition(":")[0] for name in methods("cpu")] == list(METHODS)
+    assert methods(PAPER) == METHODS + ABOVE
+    assert [name.partition(":")[0] for name in methods(CPU)] == list(METHODS)
 
 
 def test_the_table_is_read_by_cell():
@@ -87,26 +91,27 @@ def test_the_table_is_read_by_cell():
         found = table(results, epoch)
         assert found.shape == (len(METHODS), 16)
         (row,), (column,) = np.nonzero(np.isclose(found, value))
-        assert METHODS[row] == "forward"
-        assert cells("cpu")[column] == ("mnist", "pair:0.4", 0.4)
+        assert METHODS[row] == found.index[row] == "forward"
+        assert found.columns[column] == ("mnist", "pair", 0.4)
 
 
-@pytest.mark.parametrize("method", methods("paper"))
+@pytest.mark.parametrize("method", methods(PAPER))
 def test_methods_are_known(method):
     assert build(method)
 
 
 def test_every_noise_can_be_made():
     digits = load("digits")
-    for _, spec, rate in cells("paper")[:8]:
+    for kind, rate in product(PAPER.kinds, PAPER.rates):
+        spec = noise(kind, rate, PAPER)
         named = f"{spec},source=mnist" if spec.startswith("asymmetric") else spec
         assert 0 < corrupt(digits, named, 0).noise_rate < 1.5 * rate
 
 
 def test_settings_by_source_at_paper_scale():
-    assert settings("paper", "mnist")["model"] == "lenet"
-    assert settings("paper", "mnist")["milestones"] == [0.1, 0.2]
-    cifar, fashion = settings("paper", "cifar100"), settings("paper", "fashion-mnist")
+    assert settings(PAPER, "mnist")["model"] == "lenet"
+    assert settings(PAPER, "mnist")["milestones"] == [0.1, 0.2]
+    cifar, fashion = settings(PAPER, "cifar100"), settings(PAPER, "fashion-mnist")
     assert (cifar["model"], cifar["batch_size"], cifar["augment"], cifar["milestones"]) == (
         "resnet18",
         64,
@@ -114,7 +119,7 @@ def test_settings_by_source_at_paper_scale():
         [0.4, 0.8],
     )
     assert (fashion["batch_size"], "augment" in fashion) == (32, False)
-    assert {settings("cpu", source)["model"] for source in ("mnist", "fashion-mnist")} == {"lenet"}
+    assert {settings(CPU, source)["model"] for source in ("mnist", "fashion-mnist")} == {"lenet"}
 
 
 @pytest.mark.parametrize("scale", ["smoke", "cpu", "paper"])
@@ -122,5 +127,5 @@ def test_the_figure_is_drawn(scale, tmp_path):
     study, results = planted(scale=scale)
     drawn = study.figure(results)
     shown = [text.get_text() for text in drawn.axes[0].texts]
-    assert len(shown) == len(methods(scale)) * len(drawn.axes[0].get_xticks())
+    assert len(shown) == len(methods(STUDY.scale(scale))) * len(drawn.axes[0].get_xticks())
     write_figure(drawn, tmp_path)

@@ -6,14 +6,14 @@ import pytest
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.robust_early_learning.early_learning_memorization import RATES, best, gain, trained_at_best
+from noisewise.studies.robust_early_learning.robust_early import accuracies
 
 
 def planted(scale="cpu", **changes):
     """Histories as in the note; `changes` by percent of noise, of the test or the training accuracies."""
     study = find("early-learning-memorization")
     items = []
-    for task, rate in zip(study.tasks(scale), RATES[scale], strict=True):
+    for task, rate in zip(study.tasks(scale), study.scale(scale).rates, strict=True):
         epochs = task.arguments["epochs"]
         middle = [0.9] * (epochs - 2)
         tests = [0.5, *middle, 0.9 if rate == 0 else 0.6] if rate < 0.9 else [0.1] * epochs
@@ -23,7 +23,7 @@ def planted(scale="cpu", **changes):
         trains = changes.get(name, {}).get("train", lambda n, t=trains: t)(epochs)
         history = pd.DataFrame({"epoch": range(1, epochs + 1), "test_accuracy": tests, "train_accuracy": trains})
         items.append(Result(task, {"history": history}, 1.0, "here"))
-    claims = study.judged(Results(scale, tuple(items)))
+    claims = study.judged(Results(study.scale(scale), tuple(items)))
     return {claim.id for claim in claims if not claim.holds}
 
 
@@ -51,10 +51,8 @@ def test_each_claim_can_fail(changes, broken):
 def test_peaks_by_hand():
     task = find("early-learning-memorization").tasks("smoke")[0]
     history = pd.DataFrame({"epoch": [1, 2, 3], "test_accuracy": [0.5, 0.8, 0.7], "train_accuracy": [0.1, 0.3, 0.6]})
-    item = Result(task, {"history": history}, 1.0, "here")
-    assert best(item) == 0.8
-    assert gain(item) == pytest.approx(0.1)
-    assert trained_at_best(item) == 0.3
+    found = accuracies(Results(None, (Result(task, {"history": history}, 1.0, "here"),))).iloc[0]
+    assert (found["best"], found["best_epoch"], found["last"], found["train_accuracy"]) == (0.8, 2, 0.7, 0.6)
 
 
 def test_settings_of_the_note():

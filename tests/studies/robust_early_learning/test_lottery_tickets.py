@@ -42,7 +42,7 @@ def planted(accuracies=None, slower=1.0, twice_slower=1.0, kept=lambda tau: 1 - 
         doubled = task is tasks[-1]
         accuracy = {**ACCURACIES, **(accuracies or {})}.get(tau, 0.97)
         items.append(item_of(task, 12_000, accuracy, kept(tau), twice_slower if doubled else slower))
-    claims = study.judged(Results("cpu", tuple(items)))
+    claims = study.judged(Results(study.scale("cpu"), tuple(items)))
     return {claim.id for claim in claims if not claim.holds}
 
 
