@@ -12,7 +12,7 @@ from noisewise.methods.learned.fwl import FidelityWeighted, Teacher
 from noisewise.training.batch import cross_entropy
 from noisewise.training.step import judge_logits
 
-from . import scene
+from .. import scene
 
 
 def rows(count=60, seed=0):

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from noisewise.methods.semi_supervised.mixmatch import Views, mix_rows, mixmatch, ramp, semi_supervised_loss, sharpen
 
-from .golden import batch, hot
+from ..golden import batch, hot
 
 LABELS = torch.tensor([0, 1, 2])
 

@@ -1,0 +1,43 @@
+"""Small problems with trusted rows, on which learned methods are compared with their definitions."""
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from noisewise.training.batch import Clock, cross_entropy
+from noisewise.training.method import Task
+from noisewise.training.networks import Networks
+
+from ..golden import batch
+
+RNG = torch.Generator()
+LR = 0.7
+
+
+def problem(seed=0, trusted=6):
+    """8 rows of 4 classes with trusted rows beside, in the default dtype."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def part(rows, **fields):
+        x, y = torch.randn(rows, 5, generator=rng), torch.randperm(rows, generator=rng) % 4
+        return batch(x.double(), y, 4, clock=Clock(lr=LR), **fields)
+
+    return part(8, auxiliary={"trusted": part(trusted)})
+
+
+def made(method):
+    """A learner with its memory allocated, in float64."""
+    torch.manual_seed(1)
+    method.prepare(Task(8, 4, torch.zeros(8, dtype=torch.int64)))
+    return method.double()
+
+
+def networks(bias=True):
+    """5-7-4 in float64."""
+    torch.manual_seed(2)
+    return Networks([nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 4, bias=bias)).double()])
+
+
+def trusted_loss(nets, params, given):
+    trusted = given.auxiliary["trusted"]
+    return cross_entropy(functional_call(nets, params, (trusted.x,)), trusted.y).mean()
