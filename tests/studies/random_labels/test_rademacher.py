@@ -19,7 +19,7 @@ def planted(plane=None, net=1.0, rank=784, weights=100_000, bound=1.0):
             "linear": {"correlation": fitted, "dimensions": min(points - 1, rank), "bound": bound},
         }[task.name]
         items.append(Result(task, values, 1.0, "here"))
-    return {claim.id: claim for claim in study.judged(Results("cpu", tuple(items)))}
+    return {claim.id: claim for claim in study.judged(Results(study.scale("cpu"), tuple(items)))}
 
 
 def failed(found):

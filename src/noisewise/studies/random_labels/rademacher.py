@@ -6,27 +6,22 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
 from noisewise.models.build import parameter_count
-from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.counting import massart, separable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SOURCES = {"smoke": "digits", "cpu": "fashion-mnist"}
-MODELS = {"smoke": ("mlp:512",), "cpu": ("mlp:512", "lenet")}
-POINTS = {"smoke": (55, 120, 250), "cpu": (200, 700, 1500, 3000)}
-LINEAR_POINTS = {"smoke": (15, 55, 120, 250, 500, 1400), "cpu": (200, 700, 1500, 3000, 6000, 12_000)}
-DRAWS = {"smoke": 2, "cpu": 3}
 EPOCHS, RATE = 100, 0.03
-BEYOND = 3.5
 INVERSE_STRENGTH = 1e6
 
 
@@ -86,81 +81,55 @@ def _signs(points: int, draw: int) -> np.ndarray:
     return signs
 
 
-def runs(scale: str, source: str | None, model: str | None) -> list[Task]:
+def runs(scale: Scale) -> list[Task]:
     """Networks first: they take longest."""
-    data, draws = source or SOURCES[scale], range(DRAWS[scale])
-    nets = [model] if model else MODELS[scale]
+    source, draws = scale.source, range(scale.draws)
     trained = [
-        Task.of(network, source=data, points=points, draw=draw, model=name)
-        for points in reversed(POINTS[scale])
-        for name in nets
+        Task.of(network, source=source, points=points, draw=draw, model=name)
+        for points in reversed(scale.points)
+        for name in scale.models
         for draw in draws
     ]
     return trained + [
-        Task.of(linear, source=data, points=points, draw=draw) for points in LINEAR_POINTS[scale] for draw in draws
+        Task.of(linear, source=source, points=points, draw=draw) for points in scale.linear_points for draw in draws
     ]
 
 
-def _curve(some: Results) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Sizes, mean correlations, and their standard errors over draws."""
-    sizes = sorted(some.choices("points"))
-    found = [some.where(points=points).numbers("correlation") for points in sizes]
-    errors = [values.std(ddof=1) / math.sqrt(len(values)) for values in found]
-    return sizes, np.array([values.mean() for values in found]), np.array(errors)
+def _by_size(runs: pd.DataFrame) -> pd.DataFrame:
+    """By number of points the mean correlation and its standard `error` over draws; of hyperplanes `d` and `bound`."""
+    by = runs.groupby("points")
+    found = pd.DataFrame({"correlation": by["correlation"].mean(), "error": by["correlation"].sem()})
+    return found.assign(d=by["dimensions"].min(), bound=by["bound"].mean()) if "bound" in runs else found
 
 
-def claims(results: Results) -> list[Claim]:
+def measured(results: Results) -> dict[str, float | None]:
     """Networks stay at one; hyperplanes are at one up to their dimension and one, then fall, below the bound."""
-    planes, nets = results.of("linear"), results.of("network")
-    sizes, means, _ = _curve(planes)
-    by_size = [planes.where(points=points) for points in sizes]
-    dimensions = [min(some.numbers("dimensions")) for some in by_size]
-    general = [i for i, points in enumerate(sizes) if points <= dimensions[i] + 1]
-    beyond = [i for i, points in enumerate(sizes) if points >= BEYOND * dimensions[i]]
-    rooms = [item["correlation"] for item in nets if item["parameters"] > item.task.arguments["points"]]
-    found = [
-        Claim(
-            "networks",
-            "Networks with more weights than points correlate with random signs at 0.98 or more, in every draw.",
-            min(rooms) if rooms else None,
-            ">=",
-            0.98,
-        ),
-        Claim(
-            "cover",
-            "Hyperplanes fit all signs of up to d + 1 points, d being the rank of the points.",
-            float(means[general].min()) if general else None,
-            "==",
-            1.0,
-        ),
-        Claim(
-            "massart",
-            "At no size do hyperplanes exceed the bound from counting (largest excess of the mean over it).",
-            float(max(means[i] - by_size[i].mean("bound") for i in range(len(sizes)))),
-            "<=",
-            0.0,
-        ),
-    ]
-    if beyond:
-        statement = f"From n = {BEYOND:g} d on, hyperplanes fall below 0.9."
-        found.append(Claim("linear-falls", statement, float(means[beyond].max()), "<", 0.9))
-    return found
+    planes, nets = _by_size(results.of("linear").table), results.of("network").table
+    size, mean = planes.index.to_series(), planes["correlation"]
+    room, general = nets["parameters"] > nets["points"], size <= planes["d"] + 1
+    beyond = size >= results.scale.beyond * planes["d"]
+    found = {
+        "networks": nets["correlation"][room].min(),
+        "cover": mean[general].min(),
+        "massart": (mean - planes["bound"]).max(),
+    }
+    return found | ({"linear-falls": mean[beyond].max()} if beyond.any() else {})
 
 
 def figure(results: Results) -> Figure:
     """Correlation with random signs by size: networks, hyperplanes, and the bound for hyperplanes."""
-    planes, nets = results.of("linear"), results.of("network")
+    lines, nets = results.of("linear").table, results.of("network").table
     drawn, axes = subplots()
-    sizes, means, errors = _curve(planes)
-    bounds = [planes.where(points=points).mean("bound") for points in sizes]
-    axes.errorbar(sizes, means, errors, fmt="s-", color=COLOURS[0], label="hyperplanes")
-    axes.plot(sizes, bounds, ":", color=COLOURS[0], label="their bound")
-    for name, colour, marker in zip(nets.choices("model"), COLOURS[1:], "o^", strict=False):
-        some, found, spread = _curve(nets.where(model=name))
-        axes.errorbar(some, found, spread, fmt=marker + "-", color=colour, label=name, mfc="none", ms=9, lw=1)
-    axes.axvline(max(planes.numbers("dimensions")), linestyle="--", color=GREY, linewidth=1, label="n = d")
+    planes = _by_size(lines)
+    axes.errorbar(planes.index, planes["correlation"], planes["error"], fmt="s-", color=COLOURS[0], label="hyperplanes")
+    axes.plot(planes["bound"], ":", color=COLOURS[0], label="their bound")
+    for (name, some), colour, marker in zip(nets.groupby("model", sort=False), COLOURS[1:], "o^", strict=False):
+        net = _by_size(some)
+        style = {"fmt": f"{marker}-", "color": colour, "label": name, "mfc": "none", "ms": 9, "lw": 1}
+        axes.errorbar(net.index, net["correlation"], net["error"], **style)
+    axes.axvline(lines["dimensions"].max(), linestyle="--", color=GREY, linewidth=1, label="n = d")
     axes.set_xscale("log")
-    axes.set_xticks(sizes, [f"{points:,}" for points in sizes], fontsize=8.5)
+    axes.set_xticks(planes.index, [f"{points:,}" for points in planes.index], fontsize=8.5)
     axes.minorticks_off()
     axes.set_ylim(0, 1.06)
     axes.set(xlabel="points n", ylabel="correlation with signs", title="Fitting random signs")
@@ -168,33 +137,4 @@ def figure(results: Results) -> Figure:
     return drawn
 
 
-STUDY = Study(
-    Card(
-        name="rademacher",
-        title="Networks fit random signs at every size tried; hyperplanes only up to their dimension",
-        shows="Every point gets a random sign, and a network is trained to reproduce them: how well it does bounds its "
-        "Rademacher complexity from below. For networks that is one at all sizes, while for hyperplanes it falls once "
-        "there are more points than dimensions.",
-        paper="Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking "
-        "Generalization, ICLR",
-        year=2017,
-        figure="Section 2.2",
-        explanation="The empirical Rademacher complexity is the mean, over random signs, of the best correlation that "
-        "a class of functions reaches with them. Bounds on the generalisation error that rest on it say nothing once "
-        "it is one. Counting tells where that ends for hyperplanes: n points in general position in d dimensions can "
-        "be split in all ways up to n = d + 1, in half of them at n = 2 (d + 1), and in ever fewer beyond (Cover "
-        "1965); the number of ways bounds the complexity from above (Massart's lemma).",
-        departures="The paper infers this from its fits of ten random classes; here signs are drawn and fitted. What "
-        "is measured is what training finds, a lower bound of the best. Networks are small, on up to 3,000 points, and "
-        "the first two signs differ so that both occur.",
-        scales={
-            "smoke": "digits, up to 250 points for a network and 1,400 for hyperplanes, 2 draws",
-            "cpu": "Fashion-MNIST, up to 3,000 points for two networks and 12,000 for hyperplanes, 3 draws",
-        },
-        budget={"smoke": 40, "cpu": 600},
-        takes=("source", "model"),
-    ),
-    runs,
-    claims,
-    figure,
-)
+STUDY = Study.load(__file__, runs, measured, figure)
