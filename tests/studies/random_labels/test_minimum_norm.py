@@ -28,7 +28,9 @@ def planted(**changes):
             "descent": {"distances": np.geomspace(1, 1e-8, len(EPOCHS)), "elsewhere": 0.9},
         }[task.name]
         items.append(Result(task, {**values, **changes.get(task.name, {})}, 1.0, "here"))
-    return {claim.id: claim for claim in study.judged(Results("cpu", tuple(items)))}
+    return {
+        claim.id: claim for claim in study.judged(Results(study.scale("cpu", source="fashion-mnist"), tuple(items)))
+    }
 
 
 def test_all_hold_when_all_is_as_published():

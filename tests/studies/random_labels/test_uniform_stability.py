@@ -21,7 +21,7 @@ def planted(net=None, reference=None, noisy=None):
         else:
             values = {"largest": 10 / points, "bound": 200 / points, **(reference or {})}
         items.append(Result(task, values, 1.0, "here"))
-    found = study.judged(Results("cpu", tuple(items)))
+    found = study.judged(Results(study.scale("cpu"), tuple(items)))
     return {claim.id for claim in found if not claim.holds}
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.filters import MAPS
 from noisewise.theory.minimum_norm import descend, interpolate, least_norm
@@ -18,14 +20,7 @@ from noisewise.theory.minimum_norm import descend, interpolate, least_norm
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SOURCES = {"smoke": "digits", "cpu": "mnist", "paper": "mnist"}
-POINTS = {
-    "smoke": (75, 300, 1200),
-    "cpu": (1000, 2000, 5000, 10_000),
-    "paper": (1000, 2000, 5000, 10_000, 30_000, 60_000),
-}
-BOTH_LABELS_UP_TO = 10_000
-MAP_POINTS = {"smoke": 600, "cpu": 4000, "paper": 4000}
+LABELS = ("true", "random")
 MAP_TESTED = 5000
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 MATCHED = 2.0
@@ -109,120 +104,50 @@ def descent(source: str, points: int, seed: int) -> dict[str, Any]:
     }
 
 
-def runs(scale: str, source: str | None, model: None) -> list[Task]:
+def runs(scale: Scale) -> list[Task]:
     """The largest fit first: it takes the longest."""
-    data = source or SOURCES[scale]
     fits = [
-        Task.of(kernel, source=data, points=points, labels=labels, seed=0)
-        for points in reversed(POINTS[scale])
-        for labels in ("true", "random")
-        if labels == "true" or points <= BOTH_LABELS_UP_TO
+        Task.of(kernel, source=scale.source, points=points, labels=labels, seed=0)
+        for points in reversed(scale.points)
+        for labels in LABELS
+        if labels == "true" or points <= scale.both_labels_up_to
     ]
-    maps = [Task.of(mapped, source=data, points=MAP_POINTS[scale], features=name, seed=0) for name in MAPS]
-    others = [Task.of(digits, labels=labels, seed=0) for labels in ("true", "random")]
-    return [*fits, *maps, *others, Task.of(descent, source=data, points=200, seed=0)]
+    maps = [Task.of(mapped, source=scale.source, points=scale.map_points, features=name, seed=0) for name in MAPS]
+    others = [Task.of(digits, labels=labels, seed=0) for labels in LABELS]
+    return [*fits, *maps, *others, Task.of(descent, source=scale.source, points=200, seed=0)]
 
 
-def _sizes(results: Results) -> tuple[list[int], Results]:
-    fits = results.of("kernel")
-    return sorted(fits.choices("points")), fits
+def _by_size(results: Results, value: str) -> pd.DataFrame:
+    """A value of the kernels: a row per number of points, a column per kind of labels, NaN where there is no run."""
+    return results.of("kernel").table.pivot(index="points", columns="labels", values=value)
 
 
-def _ratios(fits: Results) -> list[float]:
-    """Norm at random labels over norm at true ones, by size."""
-    sizes = fits.where(labels="random").choices("points")
-    return [
-        fits.one(points=n, labels="random")["norm"] / fits.one(points=n, labels="true")["norm"] for n in sorted(sizes)
-    ]
-
-
-def claims(results: Results) -> list[Claim]:
+def measured(results: Results) -> dict[str, float]:
     """Interpolants generalise, random labels cost norm, descent finds them, and norms do not order errors."""
-    sizes, fits = _sizes(results)
-    small = results.of("digits")
-    errors = [fits.one(points=n, labels="true")["test_error"] for n in sizes]
-    descended = results.of("descent").one()
-    ratio = small.one(labels="random")["norm"] / small.one(labels="true")["norm"]
-    found = [
-        Claim(
-            "digits-fit",
-            "On 1,297 digits true and random labels are fitted without an error.",
-            float(small.numbers("train_error").max()),
-            "==",
-            0.0,
-        ),
-        Claim(
-            "digits-error",
-            "On 500 further digits at most one in fifty is missed.",
-            small.one(labels="true")["test_error"],
-            "<=",
-            0.02,
-        ),
-        Claim("digits-norm", "On the digits random labels take three times the norm of true ones.", ratio, ">=", 3.0),
-        Claim("fit", "At every size all labels are fitted.", float(fits.numbers("train_error").max()), "==", 0.0),
-        Claim(
-            "more-points",
-            "Every larger sample errs less, without a regulariser (largest rise of the test error).",
-            max(later - earlier for earlier, later in pairwise(errors)),
-            "<",
-            0.0,
-        ),
-        Claim("random-norm", "At every size random labels take more norm.", min(_ratios(fits)), ">", 1.0),
-        Claim(
-            "descent",
-            "Gradient descent from zero ends within a millionth of the solution of least norm.",
-            float(descended["distances"][-1]),
-            "<=",
-            1e-6,
-        ),
-        Claim(
-            "start",
-            "From a random start of the same size it ends at another solution, a tenth of the norm away or more.",
-            descended["elsewhere"],
-            ">=",
-            0.1,
-        ),
-    ]
-    if fits.choices("source") == ["mnist"]:
-        found.append(_published(sizes[-1], errors[-1]))
-    return found + _about_norms(results.of("mapped"))
+    fits, small = results.of("kernel").table, results.of("digits").table.set_index("labels")
+    errors, norms = _by_size(results, "test_error")["true"], _by_size(results, "norm")
+    both = norms[norms.index <= results.scale.both_labels_up_to]
+    maps, descended = results.of("mapped").table.set_index("features"), results.of("descent").one()
+    error, norm = (
+        {name: values[WIDTHS.index(MATCHED)] for name, values in maps[of].items()} for of in ("errors", "norms")
+    )
+    found = {
+        "digits-fit": small["train_error"].max(),
+        "digits-error": small["test_error"]["true"],
+        "digits-norm": small["norm"]["random"] / small["norm"]["true"],
+        "fit": fits["train_error"].max(),
+        "more-points": errors.diff().max(),
+        "random-norm": (both["random"] / both["true"]).min(skipna=False),
+        "descent": descended["distances"][-1],
+        "start": descended["elsewhere"],
+        "gabor-error": error["gabor"] / error["pixels"],
+        "gabor-norm": norm["gabor"] / norm["pixels"],
+        "norms-mislead": misled(*(np.concatenate(maps[of].tolist()).tolist() for of in ("norms", "errors"))),
+    }
+    return found | ({"mnist": errors[results.scale.largest]} if results.scale.source == "mnist" else {})
 
 
-def _published(points: int, error: float) -> Claim:
-    if points == 60_000:
-        return Claim("mnist", "All of MNIST gives the published 1.2 % test error.", error, "in", (0.010, 0.015))
-    return Claim("mnist", f"{points:,} points of MNIST give at most 3 % test error.", error, "<=", 0.03)
-
-
-def _about_norms(maps: Results) -> list[Claim]:
-    at = WIDTHS.index(MATCHED)
-    pixels, gabor = (maps.one(features=name) for name in ("pixels", "gabor"))
-    return [
-        Claim(
-            "gabor-error",
-            "At one relative width Gabor wavelets at least halve the test error of pixels.",
-            float(gabor["errors"][at] / pixels["errors"][at]),
-            "<=",
-            0.5,
-        ),
-        Claim(
-            "gabor-norm",
-            "At that width the norm is nevertheless larger (norm on wavelets over norm on pixels).",
-            float(gabor["norms"][at] / pixels["norms"][at]),
-            ">",
-            1.0,
-        ),
-        Claim(
-            "norms-mislead",
-            "Over all maps and widths, in a quarter of the pairs or more the one of smaller norm errs more.",
-            misled([value for one in maps for value in one["norms"]], [e for one in maps for e in one["errors"]]),
-            ">=",
-            0.25,
-        ),
-    ]
-
-
-def misled(norms: list[float], errors: list[float]) -> float:
+def misled(norms: Sequence[float], errors: Sequence[float]) -> float:
     """The share of pairs with different errors in which the smaller norm has the larger error; NaN without pairs."""
     pairs = [
         (norms[i] - norms[j]) * (errors[i] - errors[j])
@@ -234,18 +159,15 @@ def misled(norms: list[float], errors: list[float]) -> float:
 
 def figure(results: Results) -> Figure:
     """Error and norm by size, error against norm by feature map, and the descent."""
-    sizes, fits = _sizes(results)
     drawn, ((error, norm), (cloud, steps)) = subplots(2, 2)
-    error.semilogx(sizes, [100 * fits.one(points=n, labels="true")["test_error"] for n in sizes], "o-")
+    error.semilogx(100 * _by_size(results, "test_error")["true"], "o-")
     error.set(xlabel="points n", ylabel="test error (%)", title="Every label is fitted, yet the error falls")
-    if fits.choices("source") == ["mnist"]:
+    if results.scale.source == "mnist":
         error.axhline(100 * PAPER_ERROR, linestyle="--", color=GREY, label="paper, n = 60,000")
         error.legend()
     error.set_ylim(bottom=0)
-    for labels in ("true", "random"):
-        some = sorted(fits.where(labels=labels).choices("points"))
-        found = [fits.one(points=n, labels=labels)["norm"] for n in some]
-        norm.loglog(some, found, "o-", label=f"{labels} labels")
+    for labels in LABELS:
+        norm.loglog(_by_size(results, "norm")[labels].dropna(), "o-", label=f"{labels} labels")
     norm.set(xlabel="points n", ylabel="norm", title="Random labels take more norm")
     norm.legend()
     _draw_maps(cloud, results.of("mapped"))
@@ -278,37 +200,4 @@ def _draw_maps(axes: Any, maps: Results) -> None:
     axes.legend(loc="upper right", ncols=2)
 
 
-STUDY = Study(
-    Card(
-        name="minimum-norm",
-        title="Fitting every label without a regulariser generalises, and the norm does not say how well",
-        shows="Gaussian kernels are made to pass through every label exactly, and test well all the same. Random "
-        "labels take more norm than true ones, but between features a smaller norm does not mean a smaller error.",
-        paper="Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking "
-        "Generalization, ICLR",
-        year=2017,
-        figure="Section 5",
-        explanation="Of all functions that pass through the labels gradient descent from zero finds the one of least "
-        "norm, since its steps never leave the span of the data. That is a choice no one made explicitly: the "
-        "algorithm regularises. Among labels of the same points the norm tells signal from noise, as wild functions "
-        "are long. Between kernels and features it is measured with another ruler each time, so it alone cannot "
-        "explain generalisation.",
-        departures="Sizes up to 10,000 at the scale cpu; all 60,000 at the scale paper, where conjugate gradients in "
-        "float32 end at a relative residual of 0.001. The paper does not state the width of the kernel on wavelets nor "
-        "its wavelets: ours are moduli of 16 Gabor wavelets averaged over 4 x 4 pixels, and the kernel's width is the "
-        "same multiple of the mean squared distance for all features (ringed in the figure: 2), so that its norms, 220 "
-        "on pixels and 390 on wavelets, need not come out. Features are compared on 4,000 points. Random convolutions "
-        "have 64 filters rather than 32,000, and CIFAR-10 is not part of it unless given as the source. Descent is "
-        "shown on 2,000 random cosine features of 200 points.",
-        scales={
-            "smoke": "up to 1,200 handwritten digits, three feature maps of 600",
-            "cpu": "up to 10,000 points of MNIST, three feature maps of 4,000, one seed",
-            "paper": "as cpu, and 30,000 and all 60,000 points of MNIST, whose Gram matrix takes 14.4 GB",
-        },
-        budget={"smoke": 40, "cpu": 480},
-        takes=("source",),
-    ),
-    runs,
-    claims,
-    figure,
-)
+STUDY = Study.load(__file__, runs, measured, figure)
