@@ -42,8 +42,8 @@ def test_an_audit_finds_injected_noise(fashion):
 PROGRAM = """
 import sys
 import noisewise as nw
-from noisewise.training import trainer
-trainer._CHECKPOINT_SECONDS = 0
+from noisewise.training import resume
+resume.CHECKPOINT_SECONDS = 0
 nw.train("digits", method=sys.argv[1], corrupt="symmetric:0.3", model="lenet", epochs=12, out=sys.argv[2], resume=True)
 """
 

@@ -15,7 +15,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.methods import build
 from noisewise.noise import corrupt
 from noisewise.run.train import train
-from noisewise.training import checkpoint, trainer
+from noisewise.training import resume
 from noisewise.training.config import Config
 from noisewise.training.observer import Callbacks
 from noisewise.training.trainer import Training
@@ -120,7 +120,7 @@ def check_resumes(data, spec, folder, expected, **kill):
 )
 @everywhere
 def test_interrupted_and_resumed_is_uninterrupted(name, callback, when, few, uninterrupted, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
     expected, calls = uninterrupted(name)
     if not calls[callback]:
         pytest.skip(f"{name} has no progress within an epoch that could be interrupted")
@@ -129,15 +129,15 @@ def test_interrupted_and_resumed_is_uninterrupted(name, callback, when, few, uni
 
 
 def test_a_memory_that_is_not_stored_is_caught(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
-    real = checkpoint.write
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
+    real = resume.write
 
     def forgets(folder, state):
         for entry in state["methods"]:
             entry["method"] = {name: torch.zeros_like(value) for name, value in entry["method"].items()}
         real(folder, state)
 
-    monkeypatch.setattr(checkpoint, "write", forgets)
+    monkeypatch.setattr(resume, "write", forgets)
     expected = outcome(run(few, "elr"))
     with pytest.raises(AssertionError):
         check_resumes(few, "elr", tmp_path, expected, on_epoch=Counter(2))
@@ -145,16 +145,16 @@ def test_a_memory_that_is_not_stored_is_caught(few, tmp_path, monkeypatch):
 
 @everywhere
 def test_checkpoints_of_different_epochs_differ(name, few, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
     seen = []
-    real = checkpoint.write
+    real = resume.write
 
     def keeps(folder, state):
         real(folder, state)
         nets = [learner["nets"].values() for learner in state["learners"].values()]
         seen.append(torch.cat([value.reshape(-1).double() for values in nets for value in values]))
 
-    monkeypatch.setattr(checkpoint, "write", keeps)
+    monkeypatch.setattr(resume, "write", keeps)
     run(few, CASES[name].spec, folder=tmp_path)
     epochs, last = seen[:-1], seen[-1]
     assert len(epochs) >= SHORT.epochs

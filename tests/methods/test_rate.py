@@ -5,7 +5,6 @@ import torch
 
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import Task
 
 ROWS, CLASSES = 3000, 5
 
@@ -19,10 +18,9 @@ def ledger(rate, mistaken=0.0, absent=()):
     given = torch.where(wrong, (truth + shift) % CLASSES, truth)
     ease = torch.rand(ROWS, generator=rng)
     believed = torch.where(ease < mistaken, (truth + 1) % CLASSES, truth)
-    found = Ledger()
     visible = given.clone()
     visible[list(absent)] = -1
-    found.prepare(Task(ROWS, CLASSES, visible))
+    found = Ledger(visible, CLASSES)
     logits = torch.nn.functional.one_hot(believed, CLASSES) * (1 + 4 * ease[:, None])
     index = torch.nonzero(visible >= 0)[:, 0]
     found.record(index, logits[index][None].float())

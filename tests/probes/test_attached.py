@@ -93,7 +93,7 @@ def test_effective_parameters_are_counted():
 
 
 def test_a_killed_run_keeps_what_was_measured(noisy, tmp_path, monkeypatch):
-    monkeypatch.setattr("noisewise.training.trainer._CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("noisewise.training.resume.CHECKPOINT_SECONDS", 0.0)
     options = {"model": "mlp:8", "epochs": 4, "probe": "label-fit,effective-parameters"}
     whole = nw.train(noisy, **options)
 

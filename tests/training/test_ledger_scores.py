@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from noisewise.training import Ledger
-from noisewise.training.method import Task
 
 
 def probabilities_to_logits(*rows):
@@ -13,8 +12,7 @@ def probabilities_to_logits(*rows):
 
 
 def test_error_and_sieve_by_hand():
-    ledger = Ledger()
-    ledger.prepare(Task(3, 2, torch.tensor([0, 1, -1]), epochs=4))
+    ledger = Ledger(torch.tensor([0, 1, -1]), 2, epochs=4)
     rows = torch.tensor([0, 1])
     ledger.record(rows, probabilities_to_logits([0.6, 0.4], [0.6, 0.4]))
     ledger.record(rows, probabilities_to_logits([0.8, 0.2], [0.8, 0.2]))

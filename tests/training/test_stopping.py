@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import noisewise as nw
 from noisewise.errors import BadInput
-from noisewise.training.stopping import RULES, agreement_plateau, best_validation, first_minimum, label_wave
+from noisewise.training.history import RULES, agreement_plateau, best_validation, first_minimum, label_wave
 
 
 def history(**columns):

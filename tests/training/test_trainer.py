@@ -8,7 +8,7 @@ from torch import nn
 import noisewise as nw
 from noisewise.data import Dataset, split
 from noisewise.errors import BadInput
-from noisewise.training import Config, Method, Training, trainer
+from noisewise.training import Config, Method, Training, resume
 from noisewise.training.networks import Networks
 from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import single
@@ -40,7 +40,7 @@ def training(data, **more):
 
 
 def test_a_methods_own_parameters_move_with_the_objective_and_resume(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0.0)
     whole, method = training(data), Tempered()
     single(whole, method)
     assert method.shift.abs().sum() > 0.1
@@ -139,7 +139,7 @@ def test_a_recipe_may_note_epochs_of_networks_it_made_itself(data):
 
 
 def test_noted_epochs_are_not_noted_again_after_an_interruption(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("noisewise.training.trainer._CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("noisewise.training.resume.CHECKPOINT_SECONDS", -1.0)
 
     def killed(row):
         if row["epoch"] == 2:
@@ -228,7 +228,7 @@ def test_rows_of_an_added_split_may_be_chosen(data):
 
 
 def test_drawing_from_added_rows_resumes_to_the_same_bits(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0.0)
 
     def recipe(t):
         t.add("other", other_version(data))

@@ -23,9 +23,9 @@ from noisewise.formatting import percent
 from noisewise.probes.observer import SECONDS
 from noisewise.reports.run import render
 from noisewise.training.config import Config
+from noisewise.training.history import RULES
 from noisewise.training.networks import Predictor
 from noisewise.training.observer import Row
-from noisewise.training.stopping import RULES
 from noisewise.training.streams import predicted
 from noisewise.training.trainer import Training
 

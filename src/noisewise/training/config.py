@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from noisewise.errors import BadInput, nearest
-from noisewise.training.stopping import RULES
+from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "step", "linear", "exponential")
@@ -40,7 +40,7 @@ class Config:
         seed: random seed, of initial weights, order, augmentation and methods.
         validation: share of the training rows held out, with their given (noisy) labels, for model selection.
         select: the rule that chooses the epoch whose weights are kept: "validation", "label-wave", "agreement" or
-            "last" (see `stopping`); without validation rows "validation" keeps the last.
+            "last" (see `history`); without validation rows "validation" keeps the last.
         patience: stop when the chosen epoch is this many epochs ago; None trains to the end.
         augment: "auto" (by the kind of data) or "none".
         precision: "auto", "fp32" or "bf16".
@@ -133,16 +133,17 @@ class Config:
         """The settings that differ from the defaults, by name."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
 
-    def seed_of(self, *parts: int | str) -> int:
+    def seed_of(self, *parts: int | str, bits: int = 63) -> int:
         """A seed for one purpose, that depends on `seed` and all parts.
 
         Args:
             *parts: what tells the purpose from all others, such as a name and a number.
+            bits: of the seed; NumPy and scikit-learn take no more than 32, torch 63.
 
         Returns:
-            A whole number in [0, 2^63), the same in every process and on every platform.
+            A whole number in [0, 2^bits), the same in every process and on every platform.
         """
-        return seeded(self.seed, *parts)
+        return seeded(self.seed, *parts) % 2**bits
 
 
 def configured(epochs: int, seed: int, settings: dict[str, Any]) -> Config:

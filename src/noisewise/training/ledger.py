@@ -1,24 +1,25 @@
 """The Ledger: what training saw of every row, in running form, O(rows x classes) memory.
 
-It is a method with only `observe` (and a `refit` that looks at rows the epoch did not show it, because an edit had
-mixed them or because they were not drawn). Methods read it, probes plot it, detectors score it.
+It observes every step, and between epochs it predicts the rows that the epoch did not show it, because an edit had
+mixed them or because they were not drawn. Methods read it, probes plot it, detectors score it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, EpochEnd, Method, Task
 
 EARLY = 0.5
 _FLOOR = 1e-8
 
 
-class Ledger(Method):
+class Ledger(nn.Module):
     """Running statistics per row, keyed by index; with N networks, of their mean prediction.
 
     Buffers, (rows,) unless said: `seen` observations; `loss_last` and `loss_sum` cross entropy with the given label;
@@ -27,11 +28,15 @@ class Ledger(Method):
     et al. 2019); `was_right`; `predicted` the class it was last predicted as, -1 before; `moved` whether it was
     another the time before; `learned_at` observation number from which it was first right (0: never);
     `probability_sum` (rows, K); `error_sum` of the norm ||p - onehot(given)|| over the first half of the
-    observations that the epochs promise (Paul et al. 2021); `sieve_sum` of the cross entropy with the given label less
+    observations that the epochs promise (Paul et al. 2021); `sieve_sum` of the cross entropy with the given label minus
     its mean over all classes, there with p + 1e-8 for p (Cheng et al. 2021).
+
+    Args:
+        given: (rows,) int64 given labels by index; -1 for rows that are not trained on.
+        classes: K.
+        epochs: how many there will be, for the statistics of the first half.
     """
 
-    card = Card("ledger", "Records what training saw of every row.", "-", 2026, forwards=0, backwards=0)
     given: Tensor
     seen: Tensor
     wrong_events: Tensor
@@ -48,39 +53,47 @@ class Ledger(Method):
     fresh: Tensor
     probability_sum: Tensor
 
-    def prepare(self, task: Task) -> None:
-        """Allocate the buffers; rows with a given label of -1 are never looked at by `refit`."""
-        rows = task.rows
-        self.early = early_observations(task.epochs)
-        self.register_buffer("given", task.given.clone())
+    def __init__(self, given: Tensor, classes: int, epochs: int = 1) -> None:
+        super().__init__()
+        rows, device = len(given), given.device
+        self.early = early_observations(epochs)
+        self.register_buffer("given", given.clone())
         for name in ("seen", "wrong_events", "forgetting", "learned_at"):
-            self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=task.given.device))
+            self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=device))
         for name in ("loss_last", "loss_sum", "margin_sum", "error_sum", "sieve_sum"):
-            self.register_buffer(name, torch.zeros(rows, device=task.given.device))
-        self.register_buffer("predicted", torch.full((rows,), -1, dtype=torch.int32, device=task.given.device))
+            self.register_buffer(name, torch.zeros(rows, device=device))
+        self.register_buffer("predicted", torch.full((rows,), -1, dtype=torch.int32, device=device))
         for name in ("was_right", "moved", "fresh"):
-            self.register_buffer(name, torch.zeros(rows, dtype=torch.bool, device=task.given.device))
-        self.register_buffer("probability_sum", torch.zeros(rows, task.classes, device=task.given.device))
+            self.register_buffer(name, torch.zeros(rows, dtype=torch.bool, device=device))
+        self.register_buffer("probability_sum", torch.zeros(rows, classes, device=device))
 
     def observe(self, batch: Batch) -> None:
+        """Record a batch as `step` returns it; rows that are not trained on, and mixed rows, are left out."""
         if batch.index is None:
             return
         training = self.given[batch.index] >= 0
         self.record(batch.index[training], batch.scores[:, training])
 
-    def refit(self, epoch_end: EpochEnd) -> None:
-        """Look at the training rows that this epoch has not shown, in evaluation mode."""
+    def end_epoch(self, passes: Callable[[Tensor], Iterable[Batch]]) -> None:
+        """Record the training rows that this epoch has not shown.
+
+        Args:
+            passes: from a mask (rows,) by index to batches of these rows with logits in evaluation mode.
+        """
         missing = (self.given >= 0) & ~self.fresh
         if missing.any():
-            for batch in epoch_end.passes(missing):
+            for batch in passes(missing):
                 self.record(batch.rows, batch.scores)
         self.fresh.zero_()
 
     @torch.no_grad()
     def record(self, index: Tensor, logits: Tensor, labels: Tensor | None = None) -> None:
-        """Enter one observation of the rows `index` (B,) with logits (N, B, K).
+        """Enter one observation of some rows.
 
-        `labels` (B,) are needed for rows outside the training split, whose given label the ledger does not hold.
+        Args:
+            index: (B,) of the rows.
+            logits: (N, B, K) of N networks.
+            labels: (B,) given labels, needed for rows outside the training split, which the ledger does not know.
         """
         given = self.given[index] if labels is None else labels
         mean = logits.mean(dim=0).float()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,8 @@ from torch import Tensor, nn
 from noisewise.bounds import Bounded, name_of
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch
+from noisewise.training.ledger import Ledger
 from noisewise.training.networks import Networks, first_network
-
-if TYPE_CHECKING:
-    from noisewise.training.ledger import Ledger
 
 STATIONS = ("edit", "target", "loss", "weight", "penalty", "gradient")
 

@@ -1,9 +1,11 @@
-"""N networks as one module, and the ways of asking them something without leaving a trace."""
+"""N networks as one module, forward passes without side effects, and what goes with networks in a training."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -42,29 +44,34 @@ class Networks(nn.Module):
 
 
 def stateless_forward(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor] | None = None) -> Tensor:
-    """(N, B, K) logits in the networks' present mode, leaving no trace: no buffer moves, no random number is spent.
+    """Stateless forward pass: buffers (such as BatchNorm statistics) and the RNG state are left unchanged.
 
-    Asked within one step, dropout draws the masks that the step's own forward pass draws.
+    Within one step dropout draws the masks that the step's own forward pass draws.
 
     Args:
-        nets: the networks. x: (B, ...) inputs.
+        nets: the networks, in their present mode.
+        x: (B, ...) inputs.
         params: parameters to use instead of the networks' own, by name.
+
+    Returns:
+        (N, B, K) logits.
     """
     with no_trace(nets) as buffers:
         return functional_call(nets, {**(params or {}), **buffers}, (x,))
 
 
 def eval_forward(nets: Networks, x: Tensor) -> Tensor:
-    """(N, B, K) logits in evaluation mode; the mode is put back afterwards."""
+    """(N, B, K) logits in evaluation mode; the mode is restored afterwards."""
     with evaluating(nets):
         return nets(x)
 
 
 @contextlib.contextmanager
 def no_trace(nets: Networks) -> Iterator[dict[str, Tensor]]:
-    """Within the block normalisation layers use, but do not move, their statistics, and the random state is put back.
+    """Within the block normalisation layers use but do not update their statistics; the RNG state is restored after it.
 
-    Yields copies of the buffers of all other layers, by name, to be used in place of the real ones.
+    Yields:
+        Copies of the buffers of all other layers, by name, to be used in place of the real ones.
     """
     norms = {name: module for name, module in nets.named_modules() if isinstance(module, _NormBase)}
     moving = [m for m in norms.values() if m.training and m.track_running_stats]
@@ -82,7 +89,7 @@ def no_trace(nets: Networks) -> Iterator[dict[str, Tensor]]:
 
 @contextlib.contextmanager
 def evaluating(nets: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block; every submodule's own mode is put back afterwards."""
+    """Evaluation mode within the block; every submodule's own mode is restored afterwards."""
     modes = [(module, module.training) for module in nets.modules()]
     nets.eval()
     try:
@@ -90,6 +97,23 @@ def evaluating(nets: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@dataclass(eq=False)
+class Learner:
+    """Networks with their optimiser.
+
+    Attributes:
+        name: unique in a training.
+        nets: the networks.
+        optimizer: over their trainable parameters.
+        epochs_done: how long they have trained.
+    """
+
+    name: str
+    nets: Networks
+    optimizer: torch.optim.Optimizer
+    epochs_done: int = 0
 
 
 class Predictor(nn.Module):
@@ -118,3 +142,34 @@ def first_network(logits: Tensor) -> Tensor:
 def mean_of_logits(logits: Tensor) -> Tensor:
     """(B, K) softmax of the mean over networks of (N, B, K) logits."""
     return logits.mean(dim=0).softmax(dim=-1)
+
+
+class Average(nn.Module):
+    """An exponential moving average of networks: the teacher of mean-teacher methods (Tarvainen and Valpola, 2017).
+
+    w' <- decay w' + (1 - decay) w, equation 1, for the weights; other buffers are copied.
+
+    A submodule of a method, so that it is stored and resumed with it; no objective moves it.
+
+    Args:
+        nets: the networks to follow; copied as they are now.
+        decay: in [0, 1].
+    """
+
+    def __init__(self, nets: Networks, decay: float) -> None:
+        super().__init__()
+        self.nets = copy.deepcopy(nets).requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, nets: Networks, decay: float | None = None) -> None:
+        """Move towards `nets`, by another decay than the usual where one is given."""
+        keep = self.decay if decay is None else decay
+        for mine, theirs in zip(self.nets.parameters(), nets.parameters(), strict=True):
+            mine.mul_(keep).add_(theirs.detach(), alpha=1 - keep)
+        for here, there in zip(self.nets.buffers(), nets.buffers(), strict=True):
+            here.copy_(there)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, B, K) logits of the averaged networks, in their present mode."""
+        return self.nets(x)

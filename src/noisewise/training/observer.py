@@ -7,53 +7,11 @@ its list, in order, and writes the numbers that `after_epoch` returns into the r
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from noisewise.training.method import Method
-    from noisewise.training.trainer import Training
+from noisewise.training.history import Row
+from noisewise.training.trainer import Observer
 
-Row = dict[str, Any]
-
-
-class Observer:
-    """Follows a training. The base does nothing; override what is of interest.
-
-    An observer leaves networks, memories and the global random state as they are.
-    """
-
-    def before(self, training: Training) -> None:
-        """Called once, before the first epoch; what cannot be observed is refused here.
-
-        Args:
-            training: ready to train; nothing has been trained yet.
-        """
-
-    def during_epoch(self, share: float) -> None:
-        """Called after every step.
-
-        Args:
-            share: of the present epoch that is done, in (0, 1].
-        """
-
-    def after_epoch(self, training: Training, method: Method) -> Row:
-        """Called after every epoch that is recorded, when it has been evaluated.
-
-        Args:
-            training: after the epoch; its history does not have this epoch yet.
-            method: what has trained.
-
-        Returns:
-            Columns of this epoch's row of the history.
-        """
-        return {}
-
-    def recorded(self, row: Row) -> None:
-        """Called when an epoch's row is complete and in the history.
-
-        Args:
-            row: of the history.
-        """
+__all__ = ["Callbacks", "Observer", "Row"]
 
 
 class Callbacks(Observer):

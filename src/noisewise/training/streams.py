@@ -1,23 +1,25 @@
-"""From rows on a device to batches: the epoch's own, those drawn beside them, and passes over a whole split."""
+"""From rows on a device to batches: the epoch's own, auxiliary ones, and passes over a whole split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from noisewise.data.augment import default_augment
+from noisewise.data.dataset import Dataset
+from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch, one_hot
-from noisewise.training.method import Method
+from noisewise.training.config import Config, number
+from noisewise.training.method import Task
 from noisewise.training.networks import Networks, Predictor, evaluating
 
-if TYPE_CHECKING:
-    from noisewise.training.trainer import Training
-
+# Larger passes (rows x classes x networks) are computed again whenever they are asked for: 400 MB as float32.
 _CACHED_LOGITS = 100_000_000
 
 
@@ -41,56 +43,175 @@ def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batc
     return Batch(x, one_hot(rows.given[at], classes), rows.index[at], w, **more)
 
 
-class Streams:
-    """The batches of an epoch, with those drawn beside them.
+class Splits:
+    """The rows of a training on its device, by split, and what is computed for whole splits.
 
     Args:
-        training: whose. method: for the auxiliary batches it wants.
-        mask: by index, of the rows to draw; None draws all. auxiliary: masks of further training rows, by name.
-        drawn: what the epoch's own batches are drawn from; by default the training rows.
+        data: the split data set; it is blinded here, so that nothing behind this point can see a truth.
+        config: for device, batch size and augmentation.
+        noise_rate: the noise rate, where the user states it.
+        normalise: how inputs are prepared; by default by the statistics of the training rows.
+
+    Attributes:
+        data: the data set, without truth.
+        rows: the training rows.
+        splits: the other rows by name: "validation", "test", "trusted", and what `add` brought.
+        task: what methods may know.
+        device: where the rows are.
+        classes: K.
+
+    Raises:
+        BadInput: data that cannot be trained on, or a rate outside [0, 1].
+    """
+
+    def __init__(
+        self, data: Dataset, config: Config, noise_rate: float | None = None, normalise: Normalise | None = None
+    ) -> None:
+        if len(data) < 2:
+            raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
+        if data.shape == (0,):
+            raise BadInput(f"{data.name} has labels alone, and nothing to learn from")
+        self.data = data.blind()
+        self.config = config
+        self.device = config.torch_device
+        self.classes = len(data.classes)
+        self._augment = default_augment(data) if config.augment == "auto" else None
+        self.rows = Rows(self.data, self.device, augment=self._augment, normalise=normalise)
+        self.splits = {
+            name: self._prepared(split)
+            for name in ("validation", "test", "trusted")
+            if (split := getattr(self.data, name)) is not None and len(split)
+        }
+        self.task = self._task(noise_rate)
+
+    def _task(self, noise_rate: float | None) -> Task:
+        splits = [d for d in (self.data, self.data.validation, self.data.trusted) if d is not None]
+        rows = max(d.capacity for d in splits)
+        given = torch.full((rows,), -1, dtype=torch.int64, device=self.device)
+        given[self.rows.index] = self.rows.given
+        stated = None if noise_rate is None else number("noise_rate", noise_rate, 0, 1)
+        return Task(rows, self.classes, given, self.config.epochs, stated, box=self._box())
+
+    def _box(self) -> tuple[Tensor, Tensor] | None:
+        if self.data.kind != "image":
+            return None
+        mean, std = (v.reshape(-1, 1, 1).to(self.device) for v in (self.rows.normalise.mean, self.rows.normalise.std))
+        return -mean / std, (1 - mean) / std
+
+    def split(self, name: str) -> Rows:
+        """Rows other than the training rows.
+
+        Args:
+            name: "validation", "test", "trusted", or a name that `add` brought.
+
+        Raises:
+            BadInput: there are none.
+        """
+        if name not in self.splits:
+            hint = ": ask for some (--trusted N)" if name == "trusted" else ""
+            raise BadInput(f"this training needs {name} rows and the data set has none{hint}")
+        return self.splits[name]
+
+    def _drawn(self, split: str | None) -> Rows:
+        if split is None:
+            return self.rows
+        if split in ("validation", "test"):
+            raise BadInput(f"split={split!r} is held out, and nothing can be trained on it")
+        rows = self.split(split)
+        if bool((rows.index >= self.task.rows).any()):
+            raise BadInput(
+                f"split={split!r} has rows whose index is not below {self.task.rows}: they are not known here"
+            )
+        return rows
+
+    def add(self, name: str, data: Dataset) -> None:
+        """Further rows, under a name by which a method can ask for them in `auxiliary` and a recipe in `fit`.
+
+        They are prepared as the others are.
+
+        Args:
+            name: of the rows.
+            data: the rows.
+        """
+        self.splits[name] = self._prepared(data.blind())
+
+    def _prepared(self, data: Dataset) -> Rows:
+        return Rows(data, self.device, augment=self._augment, normalise=self.rows.normalise)
+
+    def passes(self, nets: Networks, mask: Tensor | None = None) -> Iterator[Batch]:
+        """Training rows, not augmented, as batches with logits in evaluation mode.
+
+        Args:
+            nets: the networks.
+            mask: (task.rows,) of the rows to take, by index; None takes all.
+        """
+        everything = torch.arange(len(self.rows))
+        positions = everything if mask is None else everything[mask[self.rows.index].cpu()]
+        with torch.no_grad(), evaluating(nets):
+            for batch in batches(self.rows, positions, 4 * self.config.batch_size, self.classes):
+                yield replace(batch, logits=nets(batch.x))
+
+    def probabilities(self, predictor: Predictor, split: str) -> Tensor:
+        """(rows of the split, K) predicted probabilities, in the order of the split.
+
+        Args:
+            predictor: what predicts.
+            split: "train", "test", "validation", "trusted", or a name that `add` brought.
+        """
+        rows = self.rows if split == "train" else self.splits[split]
+        return predicted(predictor, rows, 4 * self.config.batch_size)
+
+
+class Streams:
+    """The batches of an epoch, with auxiliary batches drawn along with each.
+
+    Args:
+        drawn: what the epoch's own batches are drawn from.
+        mask: by index, of the rows to draw; None draws all.
+        auxiliary: by name, rows and a mask by index, or None for all, of what to draw further batches from.
+        size: rows per batch.
+        classes: K.
+
+    Raises:
+        BadInput: fewer than 2 rows.
     """
 
     def __init__(
         self,
-        training: Training,
-        method: Method,
+        drawn: Rows,
         mask: Tensor | None,
-        auxiliary: Mapping[str, Tensor],
-        drawn: Rows | None = None,
+        auxiliary: Mapping[str, tuple[Rows, Tensor | None]],
+        size: int,
+        classes: int,
     ) -> None:
-        self.training = training
-        self.drawn = training.rows if drawn is None else drawn
-        self.positions = _positions(self.drawn, mask)
+        self.drawn, self.size, self.classes = drawn, size, classes
+        self.positions = _positions(drawn, mask)
         if len(self.positions) < 2:
             raise BadInput(f"only {len(self.positions)} row(s) are left to train on")
-        self.auxiliary = {name: (training.rows, _positions(training.rows, m)) for name, m in auxiliary.items()}
-        for name in method.auxiliary:
-            if name not in self.auxiliary:
-                others = training.split(name)
-                self.auxiliary[name] = (others, torch.arange(len(others)))
+        self.auxiliary = {name: (rows, _positions(rows, chosen)) for name, (rows, chosen) in auxiliary.items()}
 
     @property
     def rows(self) -> int:
+        """How many rows an epoch has."""
         return len(self.positions)
 
     @property
     def steps(self) -> int:
-        size = self.training.config.batch_size
-        whole, rest = divmod(self.rows, size)
+        """How many batches an epoch has; a single row left at its end joins the last one."""
+        whole, rest = divmod(self.rows, self.size)
         return max(1, whole + (rest > 1))
 
     def epoch(self, rng: torch.Generator) -> Iterator[Batch]:
         """The batches of one epoch in a fresh order, augmented."""
-        training, classes = self.training, self.training.classes
         order = self.positions[torch.randperm(self.rows, generator=rng)]
         others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.auxiliary.items() if len(at)}
-        for at, raw in self.drawn.stream(order, training.config.batch_size):
+        for at, raw in self.drawn.stream(order, self.size):
             drawn = {name: next(stream) for name, stream in others.items()}
-            auxiliary = {name: _augmented(*parts, classes, rng) for name, parts in drawn.items()}
-            yield replace(_augmented(self.drawn, at, raw, classes, rng), auxiliary=auxiliary)
+            auxiliary = {name: _augmented(*parts, self.classes, rng) for name, parts in drawn.items()}
+            yield replace(_augmented(self.drawn, at, raw, self.classes, rng), auxiliary=auxiliary)
 
     def _endless(self, rows: Rows, positions: Tensor, rng: torch.Generator) -> Iterator[tuple[Rows, Tensor, Tensor]]:
-        size = min(self.training.config.batch_size, len(positions))
+        size = min(self.size, len(positions))
         while True:
             order = positions[torch.randperm(len(positions), generator=rng)]
             whole = order[: len(order) // size * size]
@@ -113,25 +234,29 @@ def _view(rows: Rows, raw: Tensor) -> Callable[[torch.Generator], Tensor]:
 
 
 class Passes:
-    """`Training.passes` of one network state, remembered when the whole split was asked for and it is small enough."""
+    """Passes of one network state over training rows, kept when the whole split was asked for and it is small enough.
 
-    def __init__(self, training: Training, nets: Networks) -> None:
-        self.training, self.nets = training, nets
+    Args:
+        compute: from a mask (rows,) by index, or None for all rows, to batches with logits.
+        rows: the training rows.
+        numbers: how many logits one row has, over all networks.
+    """
+
+    def __init__(self, compute: Callable[[Tensor | None], Iterator[Batch]], rows: Rows, numbers: int) -> None:
+        self._compute, self._rows = compute, rows
+        self._small = len(rows) * numbers <= _CACHED_LOGITS
         self._kept: list[Batch] | None = None
 
     def __call__(self, mask: Tensor | None = None) -> Iterator[Batch]:
-        rows = self.training.rows
-        whole = mask is None or bool(mask[rows.index].all())
-        if not whole:
-            yield from self.training.passes(self.nets, mask)
+        if mask is not None and not bool(mask[self._rows.index].all()):
+            yield from self._compute(mask)
             return
         if self._kept is not None:
             yield from self._kept
             return
-        small = len(rows) * self.training.classes * len(self.nets) <= _CACHED_LOGITS
         kept = []
-        for batch in self.training.passes(self.nets):
-            if small:
+        for batch in self._compute(None):
+            if self._small:
                 kept.append(replace(batch, x=batch.x[:0]))
             yield batch
-        self._kept = kept if small else None
+        self._kept = kept if self._small else None

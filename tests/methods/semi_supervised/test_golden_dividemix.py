@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from noisewise.methods.mixtures import clean_probability
 from noisewise.methods.semi_supervised import mixmatch
 from noisewise.methods.semi_supervised.dividemix import DivideMix, negative_entropy, prior_penalty, refine
 from noisewise.methods.semi_supervised.mixmatch import ramp, sharpen
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import EpochEnd, Task
-from noisewise.training.mixture import clean_probability
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 

@@ -8,11 +8,11 @@ import torch
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
+from noisewise.methods.mixtures import BetaMixture, fit, loss_model, noisy_probability
 from noisewise.methods.semi_supervised import m_correction, mixmatch
 from noisewise.methods.semi_supervised.m_correction import MCorrection, class_prior_penalty
 from noisewise.methods.semi_supervised.promix import ProMix, Settings, TwoHeads, agreed, small_losses
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.beta_mixture import BetaMixture, fit, loss_model, noisy_probability
 from noisewise.training.method import EpochEnd, Task
 from noisewise.training.networks import Networks
 from noisewise.training.step import step

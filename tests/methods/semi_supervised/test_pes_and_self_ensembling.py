@@ -24,7 +24,7 @@ from noisewise.methods.semi_supervised.pes import (
 )
 from noisewise.methods.semi_supervised.self_ensembling import SelfEnsembling, confirmed, early_epochs
 from noisewise.noise import corrupt
-from noisewise.training import trainer
+from noisewise.training import resume
 from noisewise.training.batch import Batch, Clock, cross_entropy, one_hot
 from noisewise.training.config import Config
 from noisewise.training.method import Task
@@ -63,7 +63,7 @@ def stages(training):
 
 @pytest.mark.parametrize("spec", ["pes", "pes:semi=true", "self-ensembling", "self-ensembling:restart=false"])
 def test_recipe_resumes_after_any_epoch(spec, few, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
     expected = outcome(run(few, spec))
     for epoch in range(1, 9):
         with pytest.raises(Killed):

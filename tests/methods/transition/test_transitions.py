@@ -208,7 +208,7 @@ def run(data, spec, epochs=8):
 @pytest.mark.parametrize("method", FAMILY)
 def test_every_estimator_serves_every_method(name, method, digits):
     training = run(digits, f"{method}:estimator={name}")
-    found = training._remembered["transition"][1]
+    found = training._checkpoints.memos["transition"][1]
     assert_close(found.sum(dim=1), torch.ones(10))
     assert training.history[-1]["train_accuracy"] > 0.5
 
@@ -218,7 +218,7 @@ def test_a_matrix_may_be_given(method, digits, tmp_path):
     np.save(tmp_path / "t.npy", symmetric(10, 0.3).numpy())
     training = run(digits, f"{method}:matrix={tmp_path / 't.npy'}", epochs=4)
     assert len(training.history) == 4
-    assert "transition" not in training._remembered
+    assert "transition" not in training._checkpoints.memos
 
 
 @pytest.mark.parametrize("spec", ["s-model", "t-revision"])

@@ -22,7 +22,7 @@ from noisewise.studies.harness.deficits import (
     sweep,
 )
 from noisewise.studies.harness.deficits import with_deficit as recipe
-from noisewise.training import Config, Method, Training, trainer
+from noisewise.training import Config, Method, Training, resume
 
 SMALL = {"rows": 120, "tested": 60, "seed": 0, "batch_size": 40, "model": "mlp:8"}
 
@@ -112,7 +112,7 @@ def test_the_rate_begins_anew_when_the_deficit_ends():
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_it_resumes_to_the_same_bits(cut, restart, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0.0)
     arguments = {"source": "digits", "start": 1, "stop": 2, "epochs": 4, "deficit": "vflip", "follow": True, **SMALL}
     arguments["schedule"] = RESTARTED if restart else DECAYING
     whole = deprived(**arguments, scratch=tmp_path / "whole")

@@ -21,7 +21,7 @@ from noisewise.studies.harness.interpolation import (
     standardised,
     window,
 )
-from noisewise.training import trainer
+from noisewise.training import resume
 
 QUICK = {"source": "digits", "model": "mlp:128", "rows": 200, "tested": 100, "seed": 0, "rate": 0.1, "batch_size": 16}
 
@@ -173,7 +173,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path, monkeypatch)
             raise KeyboardInterrupt
         return train(looks)
 
-    monkeypatch.setattr(trainer, "_CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
     monkeypatch.setattr(Evaluation, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         interpolate(**QUICK, epochs=8, scratch=tmp_path / "torn", stop=False, follow=True)

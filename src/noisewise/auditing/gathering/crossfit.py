@@ -127,7 +127,7 @@ class FoldWork:
             parts,
             fit.model,
             # torch and NumPy accept seeds below 2**31 everywhere
-            replace(fit.config, seed=seeded(fit.config.seed, fold) % 2**31),
+            replace(fit.config, seed=fit.config.seed_of(fold, bits=31)),
             observers=[predictions, last_layer, Callbacks(on_progress=steps)],
             evaluate_from=0 if fit.config.patience else predictions.early,
         )

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, whole
+from noisewise.methods.mixtures import clean_probability
 from noisewise.methods.semi_supervised.mixmatch import (
     LABELLED,
     UNLABELLED,
@@ -37,7 +38,6 @@ from noisewise.methods.semi_supervised.mixmatch import (
 )
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Card, EpochEnd, Method, Task
-from noisewise.training.mixture import clean_probability
 from noisewise.training.networks import Networks, Predictor, eval_forward, mean_of_logits, stateless_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training

@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from noisewise.bounds import between, one_of
 from noisewise.methods.inputs.mixup import draw_share, mix
+from noisewise.methods.mixtures import loss_model, noisy_probability
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.beta_mixture import loss_model, noisy_probability
 from noisewise.training.method import Card, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, eval_forward
 

@@ -42,7 +42,6 @@ from noisewise.methods.semi_supervised.mixmatch import (
 )
 from noisewise.models.parts import layers, reinitialise_last
 from noisewise.training.batch import Batch
-from noisewise.training.config import seeded
 from noisewise.training.method import Card, Method, Task
 from noisewise.training.networks import Networks, Predictor, stateless_forward
 from noisewise.training.recipe import recipe
@@ -226,7 +225,7 @@ def phases(lengths: dict[int, int], depth: int, epochs: int) -> list[tuple[int, 
 def _continued(training: Training, before: Learner, last: int, done: int) -> Learner:
     """A learner that continues another one `done` epochs into the training, with its `last` layers re-initialised."""
     name = f"last {last}" if last else "confident"
-    seed = seeded(training.config.seed, name, 0) % 2**31
+    seed = training.config.seed_of(name, 0, bits=31)
     fresh = models.build(training.model, training.data.shape, training.classes, seed=seed)
     nets = training.networks([reinitialise_last(before.nets[0], fresh, last)])
     learner = training.add_learner(name, nets)

@@ -26,7 +26,6 @@ from noisewise.methods.rate import estimated_noise_rate
 from noisewise.methods.semi_supervised.mixmatch import mix_rows, ramp, sharpen
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy, one_hot
-from noisewise.training.config import seeded
 from noisewise.training.method import Card, EpochEnd, Method, Task
 from noisewise.training.networks import Networks, Predictor, eval_forward, mean_of_logits, stateless_forward
 from noisewise.training.recipe import recipe
@@ -288,7 +287,7 @@ def promix(
 
 def _learner(training: Training, name: str) -> Learner:
     """A learner of a fresh network with an auxiliary head."""
-    seed = seeded(training.config.seed, name, 0) % 2**31
+    seed = training.config.seed_of(name, 0, bits=31)
     net = models.build(training.model, training.data.shape, training.classes, seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

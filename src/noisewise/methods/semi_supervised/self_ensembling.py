@@ -24,10 +24,9 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, whole
-from noisewise.training.average import Average
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.method import Card, Method, Task
-from noisewise.training.networks import Networks, Predictor, eval_forward
+from noisewise.training.networks import Average, Networks, Predictor, eval_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 

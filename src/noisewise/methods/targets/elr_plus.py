@@ -23,10 +23,9 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.targets.elr import early_learning_penalty
-from noisewise.training.average import Average
 from noisewise.training.batch import Batch
 from noisewise.training.method import Card, Method, Task
-from noisewise.training.networks import Networks, mean_of_logits, stateless_forward
+from noisewise.training.networks import Average, Networks, mean_of_logits, stateless_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 

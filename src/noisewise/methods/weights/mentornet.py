@@ -22,7 +22,6 @@ from noisewise.methods.weights.mentor import EPOCHS, MentorNet, teach
 from noisewise.methods.weights.mentornet_data_driven import observe_lessons
 from noisewise.methods.weights.mentornet_predefined import predefined_lessons
 from noisewise.training.batch import Batch
-from noisewise.training.config import seeded
 from noisewise.training.method import Card
 from noisewise.training.networks import Networks
 from noisewise.training.recipe import recipe
@@ -123,7 +122,7 @@ def mentornet(
     Raises:
         BadInput: data-driven without trusted rows.
     """
-    rng = torch.Generator().manual_seed(seeded(training.config.seed, "mentornet"))
+    rng = torch.Generator().manual_seed(training.config.seed_of("mentornet"))
     if curriculum == "predefined":
         known, lessons = None, predefined_lessons(rng, EPOCHS * burn_in)
     else:

@@ -28,7 +28,6 @@ from noisewise.errors import BadInput
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.fit import task
 from noisewise.training import Config, Learner, Training
-from noisewise.training.config import seeded
 from noisewise.training.method import Method
 from noisewise.training.networks import Networks, Predictor
 

@@ -19,7 +19,7 @@ from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.interpolation import Evaluation
 from noisewise.training import Learner, Training
-from noisewise.training.config import configured, seeded
+from noisewise.training.config import configured
 from noisewise.training.method import Method
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _followed(
 def curvature(training: Training, learner: Learner) -> dict[str, float]:
     """What the probe `curvature` measures on at most 1,000 of the training rows."""
     probe = Curvature(examples=1000)
-    rng = torch.Generator().manual_seed(seeded(training.config.seed, "curvature"))
+    rng = torch.Generator().manual_seed(training.config.seed_of("curvature"))
     order = torch.randperm(len(training.rows), generator=rng)[: probe.examples]
     chosen, raw = next(training.rows.stream(order, len(order)))
     net = learner.nets[0].eval()

@@ -12,7 +12,7 @@ import numpy as np
 
 from noisewise.auditing.detectors.detector import Card, Detector
 from noisewise.auditing.evidence import Evidence
-from noisewise.training.mixture import clean_probability
+from noisewise.methods.mixtures import clean_probability
 
 
 def score(evidence: Evidence) -> np.ndarray:

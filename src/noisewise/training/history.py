@@ -1,4 +1,6 @@
-"""Which epoch to keep, without a clean label in sight. A rule reads the history of the epochs so far.
+"""The history of a training, and which epoch of it to keep, without a clean label in sight.
+
+A rule reads the history of the epochs so far:
 
     validation     the epoch with the best accuracy on held-out rows with their given labels. Under symmetric noise of
                    rate r it is E[noisy accuracy] = (1 - r) a + r (1 - a) / (K - 1), rising in the clean accuracy a, so
@@ -21,13 +23,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-History = Sequence[Mapping[str, Any]]
+Row = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
 
 WINDOW = 3
 PATIENCE = 3
 
 
-def best_validation(history: History) -> int:
+def best_validation(history: Rows) -> int:
     """The position of the first epoch with the largest `validation_accuracy`; the last epoch where there is none."""
     known = [row.get("validation_accuracy", float("nan")) for row in history]
     best = len(history) - 1
@@ -37,24 +40,24 @@ def best_validation(history: History) -> int:
     return best
 
 
-def label_wave(history: History) -> int:
+def label_wave(history: Rows) -> int:
     """The position of the first local minimum of the averaged `prediction_changes`."""
     return first_minimum(moving_average([row["prediction_changes"] for row in history]))
 
 
-def agreement_plateau(history: History) -> int:
+def agreement_plateau(history: Rows) -> int:
     """The position of the first local minimum of the averaged rise of `train_accuracy`."""
     values = [row["train_accuracy"] for row in history]
     rises = [float("inf"), *(b - a for a, b in pairwise(values))]
     return first_minimum(moving_average(rises))
 
 
-def last(history: History) -> int:
+def last(history: Rows) -> int:
     """The position of the last epoch."""
     return len(history) - 1
 
 
-RULES: dict[str, Callable[[History], int]] = {
+RULES: dict[str, Callable[[Rows], int]] = {
     "validation": best_validation,
     "label-wave": label_wave,
     "agreement": agreement_plateau,
@@ -81,3 +84,34 @@ def first_minimum(values: Sequence[float], patience: int = PATIENCE) -> int:
         if value < float("inf") and (best is None or value < values[best]):
             best = position
     return len(values) - 1 if best is None else best
+
+
+class History(list[Row]):
+    """One row per recorded epoch, oldest first.
+
+    Args:
+        rule: of `RULES`, which chooses the epoch to keep.
+        patience: how many epochs the training goes on beyond the chosen one; None is to the end.
+    """
+
+    def __init__(self, rule: str, patience: int | None = None) -> None:
+        super().__init__()
+        self._rule, self._patience = RULES[rule], patience
+
+    def record(self, row: Row) -> bool:
+        """Append a row, with its column `selected`.
+
+        Returns:
+            Whether the rule chooses this epoch, among those so far.
+        """
+        self.append(row)
+        row["selected"] = self._rule(self) == len(self) - 1
+        return bool(row["selected"])
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the chosen epoch is as long ago as `patience` allows."""
+        if self._patience is None or not self:
+            return False
+        chosen = max(i for i, row in enumerate(self) if row["selected"])
+        return len(self) - 1 - chosen >= self._patience

@@ -1,0 +1,118 @@
+"""Resuming: which calls of an interrupted recipe are done, and the checkpoint that remembers it.
+
+An interrupted recipe is simply called again. Its calls of `fit` are numbered; those that were finished return at once,
+the one that was interrupted continues after its last epoch, and values that were memoized are given back. For this the
+recipe must make the same calls in the same order, whatever it computes in between.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from noisewise.errors import BadInput
+from noisewise.files import whole
+
+FILE = "state.pt"
+CHECKPOINT_SECONDS = 10.0
+
+
+class Checkpoints:
+    """The checkpoints of one training.
+
+    Args:
+        folder: where they lie; None keeps none.
+        identity: what a checkpoint must agree with to be resumed.
+        resume: whether to continue from the one in the folder, if there is one.
+
+    Attributes:
+        stored: the state that is resumed, by name; empty in a fresh training.
+
+    Raises:
+        BadInput: the checkpoint is damaged, or is of something else.
+    """
+
+    def __init__(self, folder: Path | None, identity: str, resume: bool) -> None:
+        self._folder, self._identity = folder, identity
+        self._calls = 0
+        self._saved_at = time.monotonic()
+        self.stored: dict[str, Any] = (resume and folder and read(folder)) or {}
+        if self.stored and self.stored["identity"] != identity:
+            raise BadInput(f"the checkpoint in {folder} is of another data set, method, model or configuration")
+        self.memos: dict[str, tuple[int, Any]] = dict(self.stored.get("remembered", {}))
+
+    def begin(self) -> tuple[int, int | None]:
+        """Begin a call of the recipe.
+
+        Returns:
+            The number of the call, and how many of its epochs are done already; None where all of them are.
+        """
+        call, self._calls = self._calls, self._calls + 1
+        reached = self.stored.get("calls", 0)
+        if call < reached:
+            return call, None
+        return call, self.stored.get("epoch", 0) if call == reached else 0
+
+    def memoize(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives; a recipe that comes here again after an interruption gets the stored value."""
+        at, value = self.memos.get(name, (-1, None))
+        if at < self._calls:  # the value is from before the last call of `fit`, and so out of date
+            value, at = compute(), self._calls
+        self.memos[name] = (at, value)
+        return value
+
+    def save(self, call: int, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
+        """Write a checkpoint, unless one was written in the last seconds.
+
+        Args:
+            call: number of the present call.
+            epoch: how many of its epochs are done.
+            state: gives what is to be stored beyond this.
+        """
+        if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+            self._write(call, epoch, state())
+
+    def finish(self, state: dict[str, Any]) -> None:
+        """Write the last checkpoint, in which all calls so far are done."""
+        self._write(self._calls, 0, state)
+
+    def _write(self, call: int, epoch: int, state: dict[str, Any]) -> None:
+        if self._folder is None:
+            return
+        about = {"identity": self._identity, "calls": call, "epoch": epoch, "remembered": dict(self.memos)}
+        write(self._folder, {**about, **state})
+        self._saved_at = time.monotonic()
+
+
+def write(folder: Path, state: dict[str, Any]) -> None:
+    """Write `state` (nested dicts and lists of tensors and plain values) to `folder`, replacing the one before.
+
+    Raises:
+        BadInput: the folder cannot be written or the disk is full; the checkpoint before is kept.
+    """
+    with whole(folder / FILE) as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # torch reports a full disk as a failed zip write
+            raise BadInput(f"cannot write the checkpoint in {folder}: is the disk full?") from error
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The state that `write` left in `folder`, or None when there is none. No code in it is executed.
+
+    Raises:
+        BadInput: the file is there but damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise BadInput(f"the checkpoint {path} is damaged and cannot be resumed: remove it to start again") from error
