@@ -153,7 +153,7 @@ def test_enclosing_still_refuses_two_losses():
         ("gce+dividemix", "dividemix is a recipe"),
         ("gce:q=2", r"gce: q=2 must lie between"),
         ("elr:beta=x", "elr: beta='x' must lie between 0 and 1"),
-        ("cdr:ordering=odd", "is not one of global, tensor"),
+        ("cdr:ordering=odd", "must be one of global, tensor"),
         ("coteeching", "did you mean 'coteaching'"),
     ],
 )
