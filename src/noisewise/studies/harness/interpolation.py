@@ -176,11 +176,10 @@ class Interpolation:
         steps = max(1, whole + (rest > 1))
         config = self._config(steps)
         training = Training(data, self.model, config, folder=scratch, resume=True, normalise=_untouched(data))
-        # NumPy and torch accept seeds below 2**32 and 2**31.
-        seed = seeded(self.seed, "main") % 2**31
+        seed = config.seed_of("main", bits=31)
         net = models.build(self.model, seen_shape(data.shape, self.shrink), len(data.classes), seed=seed)
         behind = Window(net, crop=self.crop, shrink=self.shrink) if data.kind == "image" else net
-        learner = training.add_learner("main", Networks([behind], config.torch_precision))
+        learner = training.add_learner("main", training.networks([behind]))
         history = _history(training, learner, self.stop, self.follow)
         history["steps"] = steps * history["epoch"]
         return {
