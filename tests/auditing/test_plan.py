@@ -97,6 +97,12 @@ def test_a_plan_refuses_before_rows_are_loaded(values, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_plan_shows_what_was_stated():
+    assert repr(AuditPlan()) == "AuditPlan()"
+    plan = AuditPlan.of("digits", {"epochs": 3, "lr": 0.1})
+    assert repr(plan) == "AuditPlan(source='digits', epochs=3, settings={'lr': 0.1})"
+
+
 def test_findings_say_what_they_are():
     data = nw.subset(nw.load("digits"), 100, 0)
     found = nw.audit(data, probs=np.eye(10)[data.given])

@@ -21,7 +21,7 @@ from noisewise.training.config import Config, configured
 EPOCHS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditPlan:
     """One audit as data: equal plans, of the same rows, end at equal findings.
 
@@ -89,6 +89,11 @@ class AuditPlan:
         if isinstance(self.method, str):
             parse(self.method, METHODS)
         _ = self.config  # refuses unknown settings and values out of range
+
+    def __repr__(self) -> str:
+        default: dict[str, Any] = {one.name: {} if one.name == "settings" else one.default for one in fields(self)}
+        stated = [f"{name}={getattr(self, name)!r}" for name in default if getattr(self, name) != default[name]]
+        return f"AuditPlan({', '.join(stated)})"
 
     @classmethod
     def of(cls, source: str | Path, values: Mapping[str, Any]) -> AuditPlan:
