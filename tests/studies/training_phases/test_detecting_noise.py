@@ -11,7 +11,6 @@ from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness import data as samples
 from noisewise.studies.training_phases.detecting_noise import (
-    EARLY,
     LAST,
     MEAN,
     PAIR,
@@ -33,13 +32,13 @@ def failing(noise=None, watch=None, half=None):
     for task in study.tasks("cpu"):
         here = noise in (None, task.arguments["noise"])
         ends = dict.fromkeys(SCORES, (0.95, 0.9)) | {LAST: (0.95, 0.6)} | (watch or {} if here else {})
-        auroc = np.array([np.where(np.arange(EPOCHS) < EARLY["cpu"], *ends[name]) for name in SCORES])
+        auroc = np.array([np.where(np.arange(EPOCHS) < study.scale("cpu").early, *ends[name]) for name in SCORES])
         values = {
             "watched": {"auroc": auroc, "train_accuracy": np.full(EPOCHS, ends.get("fit", 1.0))},
             "halves": {name: np.array([0.8, 0.84]) for name in ("kept", "precision", "recall")},
         }[task.name] | (half or {} if here and task.name == "halves" else {})
         items.append(Result(task, values, 1.0, "here"))
-    return {claim.id for claim in study.judged(Results("cpu", tuple(items))) if not claim.holds}
+    return {claim.id for claim in study.judged(Results(study.scale("cpu"), tuple(items))) if not claim.holds}
 
 
 def test_each_claim_can_hold_and_fail():

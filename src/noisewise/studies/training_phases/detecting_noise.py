@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.detectors.predictions.incv import agrees
@@ -15,8 +16,8 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
-from noisewise.studies.frame.former import Card, Claim, Study
 from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample
 from noisewise.training import Method, Training
 from noisewise.training.config import Config, configured
@@ -26,15 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SOURCES = {"smoke": "digits", "cpu": "fashion-mnist", "paper": "cifar10"}
-SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"points": 300, "model": "mlp:128", "epochs": 40, "batch": 16, "rate": 0.05},
-    "cpu": {"points": 3000, "model": "mlp:512", "epochs": 60, "batch": 64, "rate": 0.02},
-    "paper": {"points": 50_000, "model": "resnet32", "epochs": 200, "batch": 128, "rate": 0.1},
-}
-EARLY = {"smoke": 5, "cpu": 5, "paper": 20}
-SEEDS = {"smoke": 1, "cpu": 2, "paper": 3}
-SYMMETRIC = {0.2: 0.9, 0.4: 0.85}
+SYMMETRIC = {20: "symmetric:0.2", 40: "symmetric:0.4"}
 PAIR = "pair:0.4"
 LAST, MEAN = "last loss", "mean loss"
 BY_PACKAGE = ("aum", "forgetting", "loss-mixture")
@@ -42,23 +35,28 @@ SCORES = (LAST, MEAN, *BY_PACKAGE)
 FOLDS = 2
 
 
-def watched(
-    source: str, noise: str, points: int, model: str, epochs: int, batch: int, rate: float, seed: int
-) -> dict[str, Any]:
-    """One training, and after every epoch how well each score tells wrong labels.
+def watched(source: str, noise: str, points: int, model: str, seed: int, **training: Any) -> dict[str, Any]:
+    """One training, and after every epoch how well each score separates wrong labels from right ones.
 
-    `auroc` (scores, epochs) is in the order of `SCORES`; `train_accuracy`, `clean_fit` and `noisy_fit` (epochs,) are
-    the shares of all, the right and the wrong labels that the network predicted when it last saw their rows.
+    Training is by SGD with momentum 0.9 and a learning rate that falls along a cosine.
 
     Args:
-        source: of the rows. noise: a corruption. points: how many rows.
-        model, epochs, batch, rate: of the training by SGD with momentum 0.9 and a rate that falls as a cosine.
-        seed: of rows, noise and training.
+        source: Of the rows.
+        noise: A corruption spec.
+        points: Number of rows.
+        model: A catalogue name with its options.
+        seed: Random seed of rows, noise and training.
+        **training: `epochs`, `batch` (rows per batch) and `rate` (the learning rate).
+
+    Returns:
+        `auroc`: (scores, epochs) in the order of `SCORES`; `train_accuracy`, `clean_fit` and `noisy_fit`: (epochs,) the
+        shares of all, the right and the wrong labels that the network predicted when it last trained on their rows;
+        `wrong`: the share of wrong labels.
     """
     data, wrong = _corrupted(source, noise, points, seed)
-    observer = _Scores(data, wrong)
-    training = Training(data, model, _config(epochs, batch, rate, seed), observers=[observer])
-    training.fit(training.learner(), Method(), epochs)
+    observer, config = _Scores(data, wrong), _config(seed=seed, **training)
+    fitted = Training(data, model, config, observers=[observer])
+    fitted.fit(fitted.learner(), Method(), config.epochs)
     table = np.array(observer.rows).T
     names = ("train_accuracy", "clean_fit", "noisy_fit")
     return {"auroc": table[: len(SCORES)], **dict(zip(names, table[len(SCORES) :], strict=True)), "wrong": wrong.mean()}
@@ -89,18 +87,26 @@ def scores(evidence: Evidence) -> dict[str, np.ndarray]:
     return losses | {name: DETECTORS[name](evidence) for name in BY_PACKAGE}
 
 
-def halves(
-    source: str, noise: str, points: int, model: str, epochs: int, batch: int, rate: float, seed: int
-) -> dict[str, Any]:
+def halves(source: str, noise: str, points: int, model: str, seed: int, **training: Any) -> dict[str, Any]:
     """What INCV selects, one network per half, against what `memorised` predicts from the share of wrong labels.
 
-    `kept`, `precision` and `recall` (2,) are the share of the rows selected, the share of right labels among them and
-    the share of the right labels that are among them: as predicted and as found. Arguments as `watched`.
+    Args:
+        source: Of the rows.
+        noise: A corruption spec.
+        points: Number of rows.
+        model: A catalogue name with its options.
+        seed: Random seed of rows, noise and training.
+        **training: As of `watched`.
+
+    Returns:
+        `kept`, `precision` and `recall`: (2,) as predicted and as found, the share of the rows selected, the share of
+        right labels among them, and the share of the right labels that are among them; `wrong`: the share of wrong
+        labels; `incv`: the AUROC of the detector.
     """
     from sklearn.metrics import roc_auc_score
 
     data, wrong = _corrupted(source, noise, points, seed)
-    evidence = cross_fit(data, CrossFit(model, config=_config(epochs, batch, rate, seed), folds=FOLDS))
+    evidence = cross_fit(data, CrossFit(model, config=_config(seed=seed, **training), folds=FOLDS))
     assert evidence.probabilities is not None
     kept, share = agrees(evidence.probabilities, data.given), float(wrong.mean())
     found = (kept.mean(), (~wrong)[kept].mean(), kept[~wrong].mean())
@@ -111,14 +117,15 @@ def halves(
 
 
 def memorised(share: float, others: int) -> tuple[float, float, float]:
-    """What a network that has learnt its labels as they are selects of the other half (Chen et al., ICML 2019).
+    """What a network that has memorised its labels selects of the other half (Chen et al., ICML 2019).
 
     Its predictions are then distributed as the given labels, and independent of those of the other half:
 
         kept = (1 - e)^2 + e^2 / m,   precision = (1 - e)^2 / kept,   recall = 1 - e
 
     Args:
-        share: e, of wrong labels. others: m, how many classes a class is taken for, with equal chances.
+        share: e, of wrong labels.
+        others: m, the number of classes that a class is mislabelled as, all equally likely.
     """
     kept = (1 - share) ** 2 + share**2 / others
     return kept, (1 - share) ** 2 / kept, 1 - share
@@ -142,111 +149,66 @@ def _config(epochs: int, batch: int, rate: float, seed: int) -> Config:
     return configured(epochs, seed, settings)
 
 
-def runs(scale: str, source: str | None, model: str | None) -> list[Task]:
+def runs(scale: Scale) -> list[Task]:
     """Halves first: they take longest."""
-    sizes = SIZES[scale] | ({} if model is None else {"model": model})
     return [
-        Task.of(function, source=source or SOURCES[scale], noise=noise, seed=seed, **sizes)
+        Task.of(function, source=scale.source, noise=noise, seed=seed, model=scale.model, **scale.sizes)
         for function in (halves, watched)
-        for noise in (*map(_symmetric, SYMMETRIC), PAIR)
-        for seed in range(SEEDS[scale])
+        for noise in (*SYMMETRIC.values(), PAIR)
+        for seed in range(scale.seeds)
     ]
 
 
-def _symmetric(share: float) -> str:
-    return f"symmetric:{share}"
+def curves(results: Results) -> dict[str, pd.DataFrame]:
+    """By noise the AUROC of every score, a column each, after every epoch, from 1; means over seeds."""
+    nets, found = results.of("watched"), {}
+    for noise in nets.choices("noise"):
+        mean = np.mean([item["auroc"] for item in nets.where(noise=noise)], axis=0).T
+        found[noise] = pd.DataFrame(mean, index=range(1, len(mean) + 1), columns=list(SCORES))
+    return found
 
 
-def _auroc(results: Results, noise: str, name: str) -> np.ndarray:
-    """(epochs,) the mean over seeds."""
-    some = results.of("watched").where(noise=noise)
-    return np.asarray(np.mean([item["auroc"][SCORES.index(name)] for item in some], axis=0))
-
-
-def claims(results: Results) -> list[Claim]:
-    """Early, all scores tell wrong labels; late, the last loss does not, its mean does; INCV selects as predicted."""
-    early = EARLY[results.scale] - 1
-    noises = [_symmetric(share) for share in SYMMETRIC]
-    nets = Results(results.scale, tuple(x for x in results.of("watched") if x.task.arguments["noise"] in noises))
-    last, mean = (np.array([item["auroc"][SCORES.index(name), -1] for item in nets]) for name in (LAST, MEAN))
-    return [
-        Claim(
-            "memorised",
-            "At the end the networks predict 99 % of the given labels, wrong ones included (least over runs).",
-            float(min(item["train_accuracy"][-1] for item in nets)),
-            ">=",
-            0.99,
-        ),
-        *(_early(results, share, early) for share in SYMMETRIC),
-        *(_fallen(results, share, early) for share in SYMMETRIC),
-        Claim(
-            "mean-not-worse",
-            "At the end the mean of the losses over epochs tells wrong labels no worse than the last loss (least "
-            "difference of AUROCs over runs).",
-            float((mean - last).min()),
-            ">=",
-            0.0,
-        ),
-        *_about_halves(results, noises, "symmetric"),
-        *_about_halves(results, [PAIR], "pair"),
-    ]
-
-
-def _early(results: Results, share: float, early: int) -> Claim:
-    found = min(float(_auroc(results, _symmetric(share), name)[early]) for name in SCORES)
-    return Claim(
-        f"early-{round(100 * share)}",
-        f"After {early + 1} epochs every score tells wrong labels among {share:.0%} of symmetric noise (least AUROC).",
-        found,
-        ">=",
-        SYMMETRIC[share],
-    )
-
-
-def _fallen(results: Results, share: float, early: int) -> Claim:
-    found = _auroc(results, _symmetric(share), LAST)
-    return Claim(
-        f"late-{round(100 * share)}",
-        f"By the end the AUROC of the last loss has fallen by 0.1 from what it was after {early + 1} epochs "
-        f"({share:.0%}).",
-        float(found[early] - found[-1]),
-        ">=",
-        0.1,
-    )
-
-
-def _about_halves(results: Results, noises: list[str], kind: str) -> list[Claim]:
-    some = [item for item in results.of("halves") if item.task.arguments["noise"] in noises]
-    return [
-        Claim(
-            f"incv-{name}-{kind}",
-            f"The label {name} of what INCV selects under {kind} noise is as predicted from the share of wrong labels, "
-            f"up to {limit} (largest difference).",
-            float(max(abs(float(np.diff(item[name])[0])) for item in some)),
-            "<=",
-            limit,
-        )
-        for name, limit in (("precision", 0.05), ("recall", 0.1))
-    ]
+def measured(results: Results) -> dict[str, float]:
+    """Early, all scores show wrong labels; late, the last loss does not, its mean does; INCV selects as predicted."""
+    early, areas, runs = results.scale.early, curves(results), results.table
+    nets = runs[(runs["task"] == "watched") & runs["noise"].isin(SYMMETRIC.values())]
+    ends = pd.DataFrame([area[:, -1] for area in nets["auroc"]], columns=list(SCORES))
+    found = {
+        "memorised": np.min([fit[-1] for fit in nets["train_accuracy"]]),
+        "mean-not-worse": (ends[MEAN] - ends[LAST]).min(skipna=False),
+    }
+    for percent, noise in SYMMETRIC.items():
+        here = areas[noise]
+        found[f"early-{percent}"] = here.loc[early].min(skipna=False)
+        found[f"late-{percent}"] = here.loc[early, LAST] - here[LAST].iloc[-1]
+    halved = runs[runs["task"] == "halves"]
+    for kind, some in halved.groupby(halved["noise"].str.partition(":")[0]):
+        for name in ("precision", "recall"):
+            found[f"incv-{name}-{kind}"] = np.max([abs(real - theory) for theory, real in some[name]])
+    return found
 
 
 def figure(results: Results) -> Figure:
     """AUROC by epoch at three kinds of noise, what is fitted when, early against late, and INCV by its theory."""
     drawn, ((fewer, more, pairs), (fits, bars, incv)) = subplots(2, 3)
-    noises = [_symmetric(share) for share in SYMMETRIC]
-    titles = [f"{share:.0%} symmetric noise" for share in SYMMETRIC]
-    for axes, noise, title in zip((fewer, more, pairs), (*noises, PAIR), (*titles, "40 % pair noise"), strict=True):
-        for name, colour in zip(SCORES, COLOURS, strict=False):
-            values = _auroc(results, noise, name)
-            style = "--" if name == "loss-mixture" else "-"
-            axes.plot(range(1, len(values) + 1), values, style, color=colour, label=name)
-        axes.axvline(EARLY[results.scale], linestyle=":", color=GREY, linewidth=1)
-        axes.set(xlabel="epoch", ylabel="AUROC", title=title, ylim=(0.4, 1.02))
+    areas, (_, noise) = curves(results), SYMMETRIC.values()
+    titles = [f"{percent}% symmetric noise" for percent in SYMMETRIC]
+    noises = zip((*SYMMETRIC.values(), PAIR), (*titles, "40 % pair noise"), strict=True)
+    for axes, (name, title) in zip((fewer, more, pairs), noises, strict=True):
+        _draw_areas(axes, areas[name], title)
+        axes.axvline(results.scale.early, linestyle=":", color=GREY, linewidth=1)
     fewer.legend(loc="lower right", ncols=2, fontsize=8)
-    _draw_fits(fits, results.of("watched").where(noise=noises[-1]))
-    _draw_bars(bars, results, noises[-1])
+    _draw_fits(fits, results.of("watched").where(noise=noise))
+    own = results.of("halves").where(noise=noise).mean("incv")
+    _draw_bars(bars, areas[noise], results.scale.early, own)
     _draw_halves(incv, results.of("halves"))
     return drawn
+
+
+def _draw_areas(axes: Axes, areas: pd.DataFrame, title: str) -> None:
+    for name, colour in zip(SCORES, COLOURS, strict=False):
+        axes.plot(areas.index, areas[name], "--" if name == "loss-mixture" else "-", color=colour, label=name)
+    axes.set(xlabel="epoch", ylabel="AUROC", title=title, ylim=(0.4, 1.02))
 
 
 def _draw_fits(axes: Axes, nets: Results) -> None:
@@ -257,12 +219,11 @@ def _draw_fits(axes: Axes, nets: Results) -> None:
     axes.legend(loc="lower right")
 
 
-def _draw_bars(axes: Axes, results: Results, noise: str) -> None:
-    places, early = np.arange(len(SCORES)), EARLY[results.scale] - 1
-    for offset, at, colour, label in ((-0.2, early, COLOURS[0], f"epoch {early + 1}"), (0.2, -1, COLOURS[4], "last")):
-        found = [_auroc(results, noise, name)[at] for name in SCORES]
-        axes.barh(places + offset, found, 0.36, color=colour, label=label)
-    own = float(np.mean([item["incv"] for item in results.of("halves").where(noise=noise)]))
+def _draw_bars(axes: Axes, areas: pd.DataFrame, early: int, own: float) -> None:
+    """The AUROC of every score early and at the end, and that of INCV, `own`."""
+    places = np.arange(len(SCORES))
+    axes.barh(places - 0.2, areas.loc[early], 0.36, color=COLOURS[0], label=f"epoch {early}")
+    axes.barh(places + 0.2, areas.iloc[-1], 0.36, color=COLOURS[4], label="last")
     axes.barh(len(SCORES), own, 0.5, color=GREY, label="other half")
     axes.set_yticks([*places, len(SCORES)], [*SCORES, "incv"])
     axes.set(xlabel="AUROC", xlim=(0.4, 1.02), ylim=(len(SCORES) + 0.5, -1.3), title="40 %: early and late")
@@ -285,41 +246,4 @@ def _draw_halves(axes: Axes, some: Results) -> None:
     axes.legend(loc="lower right", fontsize=8, ncols=2, columnspacing=1)
 
 
-STUDY = Study(
-    Card(
-        name="detecting-noise",
-        title="Wrong labels show early in training, and late best in what was averaged over it",
-        shows="A network is trained until it has memorised its wrong labels, and after every epoch five scores are "
-        "asked for them. INCV selects the rows on which the network of the other half agrees; how many of them are "
-        "right is predicted from the noise rate.",
-        paper="Pleiss, Zhang, Elenberg and Weinberger, Identifying Mislabeled Data using the Area Under the Margin "
-        "Ranking, NeurIPS; Toneva et al., An Empirical Study of Example Forgetting, ICLR 2019; Chen, Liao, Chen and "
-        "Zhang, Understanding and Utilizing Deep Neural Networks Trained with Noisy Labels, ICML 2019",
-        year=2020,
-        figure="AUM section 4.1; Toneva et al. section 4; Chen et al. figure 2",
-        explanation="A network fits what many rows have in common before it fits single rows. After a few epochs it "
-        "predicts most right labels and hardly a wrong one, so any score of the loss tells them apart. By the end it "
-        "predicts them all, and the last loss says much less. The mean over epochs remembers when a label was learnt, "
-        "and loses least; the loss mixture is made from it and orders nearly alike. The area under the margin sums "
-        "logits, which grow: late epochs weigh most in it. Forgetting stops to count when everything is learnt, and "
-        "under symmetric noise falls even sooner. Pair noise is harder, as all wrong labels of a class agree with each "
-        "other. A network that has memorised half of the labels predicts the other half as if it drew from the noise "
-        "itself; so the share of right labels among the rows on which both agree follows from the noise rate.",
-        departures="Networks of one hidden layer on 3,000 images rather than ResNets on CIFAR-10. The area under the "
-        "margin is taken without the paper's threshold class, the mixture is of Gaussians on mean losses, and of INCV "
-        "there is the first iteration, with predictions averaged over the last fifth of the epochs. The fifth epoch "
-        "counts as early. Learning rate and batches were chosen after pilot runs: at a rate of 0.05 and batches of "
-        "32 the networks memorised but a third of the wrong labels in 80 epochs. Pair noise is shown, and claimed "
-        "for INCV alone.",
-        scales={
-            "smoke": "300 digits, 40 epochs, one seed",
-            "cpu": "3,000 images of Fashion-MNIST, 60 epochs, two seeds",
-            "paper": "CIFAR-10, a ResNet-32, 200 epochs, three seeds",
-        },
-        budget={"smoke": 20, "cpu": 140},
-        takes=("source", "model"),
-    ),
-    runs,
-    claims,
-    figure,
-)
+STUDY = Study.load(__file__, runs, measured, figure)
