@@ -31,9 +31,9 @@ _HEAD = """\
 # Which of these should I use?
 
 Written by `python benchmarks/choosing.py docs` from three grids; every number is a test accuracy in percent that
-was measured here, of the last epoch, since nobody who has noisy labels alone knows the best one. Nobody tuned a
-method for a kind of noise or told it the rate. Methods within {close} points of the best are named with it, at most
-{named}: such differences are none. *Cost* is measured, relative to `ce`.
+was measured here, at the last epoch, since the best one is not known with noisy labels only. Methods were neither
+tuned for a kind of noise nor given the rate. Methods within {close} points of the best are named with it, at most
+{named}: such differences are not significant. *Cost* is measured, relative to `ce`.
 
 ## In short
 
@@ -41,9 +41,8 @@ Over the {cases} cases of label noise below, of the methods that were run in all
 
 {short}
 
-Whether any method is needed depends on how far training goes, and on the kind of noise. *Loses* says how far plain
-training falls from its best epoch to its last: that is what it has memorised. Compare with what you see on held-out
-rows.
+Whether a method is needed depends on the length of the training and on the kind of noise. *Loses* is the drop of plain
+training from its best epoch to its last, which is due to memorisation. Compare it with your accuracy on held-out rows.
 
 ## Short training
 
@@ -59,7 +58,7 @@ rows.
 
 ## When you do not know the noise
 
-How far each method's last epoch is behind the best of all these, with or without trusted rows: in the mean over the
+How far each method's last epoch is behind the best of all these, with or without trusted rows: on average over the
 cases, and at worst.
 
 {regret}
@@ -74,10 +73,9 @@ accuracy over classes.
 ## How far to trust this
 
 One small network, one data set, {seeds}; noise that was injected, not human. On large images with a deep network
-another may be first: [published numbers](results.md). Look at what the methods do on *your* data: `noisewise bench`
-makes such a grid of any source in one command, and an [audit](quickstart.md) says first which noise you have and
-how much of it. What trusted rows are worth by their number, and what the parts of methods do, is in the
-[gallery](gallery.md).
+another may be first: [published numbers](results.md). Measure the methods on *your* data: `noisewise bench` runs such
+a grid on any source with one command, and an [audit](quickstart.md) estimates the kind and amount of noise. The
+[gallery](gallery.md) shows the value of trusted rows by their number, and the effect of the parts of methods.
 """
 
 
@@ -157,7 +155,7 @@ def short(frame: pd.DataFrame) -> str:
 
 
 def _said(row: pd.Series) -> str:
-    return f"{row['mean']:.1f} points behind the best in the mean, at worst {row['worst']:.1f} (under `{row['where']}`)"
+    return f"{row['mean']:.1f} points behind the best on average, {row['worst']:.1f} at worst (under `{row['where']}`)"
 
 
 def table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:

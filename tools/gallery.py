@@ -1,8 +1,8 @@
-"""What was measured of the studies, and the page that shows it: `python tools/gallery.py DOCS [DIR ...]`.
+"""Collect results of studies and generate the gallery: `python tools/gallery.py DOCS [DIR ...]`.
 
-Every DIR is what `noisewise study --out DIR` wrote. Its claims and times go into the package's `studies/measured.json`,
-which `noisewise study --list` reads, its figures into `DOCS/gallery/`. Then `DOCS/gallery.md` is written. Without a DIR
-the page alone is written, from what was measured before.
+Every DIR is an output folder of `noisewise study --out DIR`. Its claims and times are added to the package's
+`studies/measured.json`, which `noisewise study --list` reads, and its figures to `DOCS/gallery/`. Then the page
+`DOCS/gallery.md` is written. Without a DIR only the page is written, from earlier results.
 """
 
 from __future__ import annotations
@@ -36,10 +36,15 @@ away.
 def collect(
     known: Measured, folders: Sequence[Path], studies: Mapping[str, Study]
 ) -> tuple[Measured, dict[str, bytes]]:
-    """What is known and what lies in the folders, and the figures there by file name.
+    """Merge known results with those in the folders, and read the figures there, by file name.
+
+    Args:
+        known: earlier results.
+        folders: output folders of studies.
+        studies: all studies by name; results of others are dropped.
 
     Raises:
-        BadInput: a folder without a finished study, or one that ran on somebody's own source or model.
+        BadInput: a folder has no finished study, or a study ran on a custom source or model.
     """
     found: Measured = {name: dict(scales) for name, scales in known.items() if name in studies}
     figures = {}
@@ -64,24 +69,24 @@ def collect(
 
 
 def page(known: Measured, studies: Mapping[str, Study]) -> str:
-    """The gallery as Markdown: of every study the largest scale that was measured."""
+    """The gallery as Markdown, with the largest measured scale of every study."""
     parts = [_section(study, known.get(name, {})) for name, study in studies.items()]
     return "\n".join([_HEAD, _overview(known, studies), *(parts or ["There are no studies yet.\n"])])
 
 
 def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
-    """A table of all studies, and what all of them took together at scale cpu."""
+    """A table of all studies, and their total computing time at scale cpu."""
     head = "| study | title | claims that hold | scale | time |\n|---|---|---|---|---|\n"
     lines = []
     for name, study in studies.items():
         scale = last(known.get(name, {}))
-        told = ["", "", ""]
+        result = ["", "", ""]
         if scale is not None:
             entry = known[name][scale]
             held = sum(stated(claim).holds for claim in entry["claims"])
-            told = [f"{held} of {len(entry['claims'])}", scale, computing(entry)]
+            result = [f"{held} of {len(entry['claims'])}", scale, computing(entry)]
         anchor = re.sub(r"[^\w\- ]", "", study.card.title.lower()).replace(" ", "-")
-        lines.append(f"| [`{name}`](#{anchor}) | {study.card.title} | " + " | ".join(told) + " |\n")
+        lines.append(f"| [`{name}`](#{anchor}) | {study.card.title} | " + " | ".join(result) + " |\n")
     return head + "".join(lines) + _together([scales["cpu"] for scales in known.values() if "cpu" in scales])
 
 
@@ -105,9 +110,9 @@ def write(docs: Path, folders: Sequence[Path], *, record: Path = MEASURED) -> No
     """Write `measured.json`, the figures and the page.
 
     Args:
-        docs: the folder of the documentation.
-        folders: of finished studies.
-        record: where `measured.json` is.
+        docs: the documentation folder.
+        folders: output folders of finished studies.
+        record: path of `measured.json`.
 
     Raises:
         BadInput: see `collect`.

@@ -1,8 +1,8 @@
-"""The pages of the documentation that are written from the code: `python tools/pages.py docs`.
+"""Generate the documentation pages that are made from the code: `python tools/pages.py docs`.
 
-`methods.md` lists all methods, `methods/NAME.md` says of each what its card and docstring say, and what was measured
-of it: the numbers in `results/methods.csv` and `results/method-cost.json`, where they have the method. `detectors.md`
-lists all detectors, `probes.md` all probes.
+`methods.md` lists all methods. `methods/NAME.md` shows the card and the options of a method, and its measurements in
+`results/methods.csv` and `results/method-cost.json`, if any. `detectors.md` lists all detectors, `probes.md` all
+probes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MEASURED = ("best", "last", "last 10", "selected", "label-wave", "agreement", "s
 _HEAD = """\
 # Methods
 
-Written from the methods' own cards by `make docs`. A method is used by name, with options after a colon,
-and joined to others with `+`: `elr`, `elr:lam=7`, `cdr:tau=0.4+gce:q=0.7`. *Stations* are the places of a training step
-where it acts; *cost* is relative to `ce`, by passes through a network.
+Generated from the cards of the methods by `make docs`. A method is selected by name, with options after a colon, and
+joined with others by `+`: `elr`, `elr:lam=7`, `cdr:tau=0.4+gce:q=0.7`. *Stations* are the places in a training step
+where it acts; *cost* is relative to `ce`, in passes through a network.
 
 | method | stations | networks | trusted rows | cost | year |
 |---|---|---|---|---|---|
@@ -36,7 +36,7 @@ where it acts; *cost* is relative to `ce`, by passes through a network.
 
 
 def pages(folder: Path) -> dict[str, str]:
-    """Every written page by its path inside `folder`, as Markdown."""
+    """All generated pages as Markdown, by their path in `folder`."""
     entries, results = describe_methods(), folder / "results"
     found = {"methods.md": _HEAD + "".join(_line(entry) for entry in entries), "detectors.md": detector_page(folder)}
     found["probes.md"] = probe_page()
@@ -72,7 +72,7 @@ def _page(entry: Entry, measured: list[dict[str, str]], seconds: float | None) -
 
 
 def _picture(stations: list[str]) -> str:
-    """The step, with what the method changes underlined."""
+    """The training step, with the stations of the method underlined."""
     marks = [("=" if part in stations else " ") * len(part) for part in STEP]
     picture = f"    {' -> '.join(STEP)}\n"
     return picture + (f"    {'    '.join(marks).rstrip()}\n" if stations else "")
@@ -94,7 +94,7 @@ def _plain(value: Any) -> str:
 
 
 def _arguments(text: str) -> Iterator[str]:
-    """The lines of a docstring's section of arguments, as a list."""
+    """The lines of a docstring's `Args` section, as a Markdown list."""
     _, found, section = text.partition("Args:\n")
     for line in section.partition("\n\n")[0].splitlines() if found else ():
         if not line.strip().startswith("training:"):
@@ -132,7 +132,7 @@ def _cost(results: Path, entry: Entry) -> float | None:
 
 
 def write(folder: Path) -> None:
-    """Write every page, and remove those of methods that are no more."""
+    """Write all pages, and remove those of methods that no longer exist."""
     written = pages(folder)
     (folder / "methods").mkdir(exist_ok=True)
     for path in (folder / "methods").glob("*.md"):

@@ -1,4 +1,4 @@
-"""`docs/probes.md`, written from the probes' own cards."""
+"""Generate `docs/probes.md` from the cards of the probes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from noisewise.probes.build import options
 _HEAD = """\
 # Probes
 
-Written from the probes' own cards by `make docs`. A probe measures what training does to a network, and leaves no trace
-in it: the weights of a run with probes are those of the same run without. Attach probes to any training by name; what
-they measure stands in the run's history, and is drawn in its `report.html`.
+Generated from the cards of the probes by `make docs`. A probe measures what training does to a network, without
+affecting it: a run with probes has the same weights as the same run without. Attach probes to any training by name. The
+measurements are stored in the run's history and plotted in its `report.html`.
 
     noisewise train fashion-mnist --corrupt symmetric:0.4 --epochs 20 --probe fisher,label-fit --out run/
     noisewise train digits --probe fisher:examples=100,every=5,curvature:top=3 --out run/
@@ -28,12 +28,12 @@ print(run.history[["epoch", "noisy_given", "effective_parameters"]])
 print(nw.probe(noisy, "complexity:examples=200"))
 ```
 
-All probes look at `examples` random training rows, not augmented, as many of each given label as there are, the same
-rows in every epoch. They measure the network that predicts (the first, where there are several) in evaluation mode:
-after epochs 1, 1 + `every`, 1 + 2 `every` and so on, and after the last one planned. A comma joins probes and options
-alike: what holds a `=` is an option of the probe before it. Probes that need no network measure a data set by itself as
-well, with `noisewise probe`. Probes that need the truth run where noise was injected or the truth is stored. What each
-costs beside the training: [measured](results/probes.md).
+All probes measure `examples` random training rows, balanced over the given labels and not augmented, the same rows in
+every epoch. They measure the network that predicts (the first, if there are several) in evaluation mode: after epochs
+1, 1 + `every`, 1 + 2 `every` and so on, and after the last planned epoch. A comma separates both probes and options: an
+entry with `=` is an option of the preceding probe. Probes that do not need a network can also measure a data set alone,
+with `noisewise probe`. Probes that need the truth require injected noise or a stored truth. For the cost of each
+relative to the training, see [the measurements](results/probes.md).
 
 | probe | network | truth | cost | year |
 |---|---|---|---|---|

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that `import noisewise` is quick."""
+    """Import a public name on first use, which keeps `import noisewise` fast."""
     import importlib
     import sys
 

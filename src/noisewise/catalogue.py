@@ -1,7 +1,7 @@
-"""One catalogue type for everything that has a name: methods, corruptions, detectors, models, sources.
+"""The catalogue type of everything with a name: methods, corruptions, detectors, models, sources.
 
-A catalogue is a mapping from a name to `"module:attribute"`. Nothing is imported before it is asked for, so a broken or
-heavy entry costs nobody who does not use it.
+A catalogue maps names to `"module:attribute"`. Entries are imported on first use; an expensive or broken entry does not
+affect users of others.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from noisewise.former_names import present_name
 
 
 class Catalogue(Mapping[str, Any]):
-    """Names and what they stand for; looking one up imports it.
+    """A mapping from names to objects, which are imported on access.
 
     Args:
-        kind: what the entries are, in the singular, for error messages ("method").
-        entries: name to "package.module:attribute".
+        kind: kind of the entries, in the singular, for error messages ("method").
+        entries: maps names to "package.module:attribute".
     """
 
     def __init__(self, kind: str, entries: Mapping[str, str]) -> None:
@@ -48,10 +48,14 @@ class Catalogue(Mapping[str, Any]):
         return len(self._entries)
 
     def check(self, name: str, where: str = "") -> str:
-        """Return `name` when it is known.
+        """Return `name` if it is known.
+
+        Args:
+            name: the name.
+            where: place of the name, appended to it in the error message.
 
         Raises:
-            BadInput: unknown name; the message suggests the nearest one.
+            BadInput: the name is unknown; the message suggests the nearest one.
         """
         if name not in self._entries:
             hint = nearest(name, self._entries) or f"; known: {', '.join(sorted(self._entries))}"
@@ -60,10 +64,10 @@ class Catalogue(Mapping[str, Any]):
 
 
 def load(target: str) -> Any:
-    """The object that `"module:attribute"` names; it may go by a former name.
+    """Import the object named by `"module:attribute"`, which may be a former name.
 
     Raises:
-        BadInput: the string has no colon, the module cannot be imported, or it has no such attribute.
+        BadInput: the string has no colon, or the module or its attribute does not exist.
     """
     module_name, colon, attribute = present_name(target).partition(":")
     if not colon or not module_name or not attribute:

@@ -1,4 +1,4 @@
-"""NoisyClassifier: training that lives with wrong labels, as a scikit-learn estimator."""
+"""NoisyClassifier: training that is robust to wrong labels, as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -25,33 +25,34 @@ _ROWS_AT_ONCE = 4096
 
 
 class NoisyClassifier(ClassifierMixin, BaseEstimator):
-    """A neural network trained by a method that lives with wrong labels.
+    """A neural network trained by a method that is robust to wrong labels.
 
-    It takes vectors (n, d), or images (n, H, W, C) as uint8, and names the training rows whose label it doubts.
+    Inputs are vectors (n, d), or images (n, H, W, C) as uint8. After fitting, `suspicion_` holds the probability that
+    the label of each training row is wrong.
 
     Example:
         `NoisyClassifier(method="coteaching", epochs=50).fit(X, y).suspicion_`
 
     Args:
         method: a spec such as "elr" or "cdr:tau=0.4+gce"; names from `METHODS`.
-        model: a name from `MODELS`, "module:function", a callable or a module; by default one that fits the inputs.
-        epochs: passes over the rows.
-        batch_size: rows per step; None takes 128, or fewer on small data, so that an epoch has about 20 steps.
-        optimizer: sgd, nesterov, adam or adamw.
-        lr: peak learning rate; None is the optimiser's usual one.
-        weight_decay: L2 for sgd and adam, decoupled for adamw.
-        validation: share of the rows held out, with the labels they have, to select the best epoch; nothing is held out
-            where a class has fewer than 10 rows.
-        noise_rate: share of wrong labels where you know it; methods that need it otherwise estimate it.
+        model: a name from `MODELS`, "module:function", a callable or a module; by default a suitable one.
+        epochs: number of passes over the rows.
+        batch_size: rows per step; None means 128, or fewer on small data for about 20 steps per epoch.
+        optimizer: "sgd", "nesterov", "adam" or "adamw".
+        lr: peak learning rate; None means the usual one of the optimiser.
+        weight_decay: L2 penalty for sgd and adam, decoupled decay for adamw.
+        validation: share of the rows held out, with their given labels, to select the best epoch; no rows are held out
+            if a class has fewer than 10 rows.
+        noise_rate: share of wrong labels, if known; methods that need it otherwise estimate it.
         device: "auto" or a torch device.
-        random_state: seed, generator or None, as everywhere in scikit-learn.
+        random_state: seed, generator or None, as in scikit-learn.
 
     Attributes:
         classes_: (K,) the labels, sorted.
-        n_features_in_: number of features (of images: their height).
-        feature_names_in_: names of the features, where X was a table whose column names are all strings.
-        suspicion_: (n,) in [0, 1], how probably the label of a training row is wrong.
-        suggested_: (n,) the label of every training row, or a more probable one where it is in doubt.
+        n_features_in_: number of features (for images, their height).
+        feature_names_in_: names of the features, if X was a table whose column names are all strings.
+        suspicion_: (n,) in [0, 1], probability that the label of a training row is wrong.
+        suggested_: (n,) for every training row its label, or a more probable one if the label is suspect.
         run_: the `Run`, with history, samples and metrics.
     """
 
@@ -83,15 +84,15 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, trusted: tuple[Any, Any] | None = None) -> NoisyClassifier:
-        """Train.
+        """Train the network.
 
         Args:
             X: (n, d) numbers or (n, H, W, C) uint8 images, at least 2 rows.
             y: (n,) labels of at least 2 classes, some of which may be wrong.
-            trusted: X and y of further rows whose labels are correct, for methods that need such rows.
+            trusted: X and y of further rows with correct labels, for methods that need such rows.
 
         Raises:
-            BadInput: what cannot be trained on as asked; a ValueError.
+            BadInput: an argument or the data is invalid; a ValueError.
             Diverged: the loss became infinite or NaN.
         """
         X, y = validate_data(self, X, y, allow_nd=True, ensure_min_samples=2)
@@ -161,7 +162,7 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         self._predictor = copy.deepcopy(run.predictor).double()
 
     def _exact(self, vectors: np.ndarray) -> np.ndarray:
-        """Probabilities in double precision, so that a row's does not depend on the rows beside it."""
+        """Probabilities in double precision, so that those of a row do not depend on the other rows of its batch."""
         data = Dataset(vectors, np.zeros(len(vectors), dtype=np.int64), self.run_.classes)
         rows = Rows(data, self.run_.config.torch_device, normalise=self.run_.normalise)
         return predicted(self._predictor, rows, _ROWS_AT_ONCE).cpu().numpy()

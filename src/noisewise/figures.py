@@ -1,4 +1,4 @@
-"""How all figures look: light, legible in print, in colours that colour-blind people tell apart.
+"""The style of all figures: light, legible in print, in colours that colour-blind people can distinguish.
 
 The colours are those of Okabe and Ito, Color Universal Design (2008).
 """
@@ -50,7 +50,7 @@ _STYLE: dict[str, Any] = {
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Figures that are made or written in the block look like all others."""
+    """Apply the style of noisewise to figures made or written in the block."""
     import matplotlib
     from cycler import cycler
 
@@ -60,7 +60,7 @@ def styled() -> Iterator[None]:
 
 
 def subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """A figure of panels of one size.
+    """Make a figure of panels of equal size.
 
     Args:
         rows: number of rows of panels.
@@ -78,7 +78,8 @@ def subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, A
 
 
 def write_figure(figure: Figure, folder: Path, name: str = "figure") -> None:
-    """Write `NAME.png` and `NAME.svg`; the same figure gives the same bytes."""
+    """Write `NAME.png` and `NAME.svg`; equal figures result in equal bytes."""
+    # Without metadata, which would contain the version of matplotlib and the date.
     with styled():
         figure.savefig(folder / f"{name}.png", metadata={"Software": None})
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Results appear whole or not at all: everything is written beside its place first, then renamed."""
+"""Atomic writing: results are written to a temporary file in the same folder first, then renamed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from noisewise.errors import BadInput
 
 @contextlib.contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; rename it to `path` when the block ends well, remove it otherwise.
+    """Yield a temporary path in the same folder; rename it to `path` if the block succeeds, otherwise remove it.
 
     Raises:
-        BadInput: the folder cannot be written or the disk is full.
+        BadInput: the folder is not writable or the disk is full.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -74,18 +74,18 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 def to_json(value: Any) -> str:
-    """JSON text of plain data; NumPy scalars and arrays become numbers and lists, what is not finite becomes null."""
+    """JSON text of plain data; NumPy scalars and arrays become numbers and lists, infinities and NaN become null."""
     return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def digest(value: Any) -> str:
-    """A short stable hash of plain data, for addressing folders by their config."""
+    """A short stable hash of plain data, for folders named by their config."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `to_json(value)` whole."""
+    """Write `to_json(value)` atomically."""
     text = to_json(value)
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Former names of modules and functions. Stored results and specs that name them stay valid.
+"""Former names of modules and functions, which keep stored results and specs valid.
 
-The result of a computation lies in a folder named by a hash of its function's name. A function that moves or is
+The result of a computation is stored in a folder named by a hash of its function's name. A function that moves or is
 renamed keeps the name under which its results were computed.
 """
 
@@ -35,12 +35,12 @@ _FORMER = {present: former for former, present in MOVED.items()}
 
 
 def present_name(target: str) -> str:
-    """The present "module:name" of a target, whose module or function may go by a former name."""
+    """The present "module:name" of a target, whose module or function may have a former name."""
     return _translated(target, MOVED)
 
 
 def stable_name(target: str) -> str:
-    """The "module:name" under which results of a function are kept: its first name."""
+    """The "module:name" under which results of a function are stored: its first name."""
     return _translated(target, _FORMER)
 
 

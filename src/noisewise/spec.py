@@ -1,9 +1,9 @@
-"""The one spec language: `name:value,key=value+name...`, for corruptions and for methods.
+"""The spec language of corruptions, methods, models and probes: `name:value,key=value+name...`.
 
     symmetric:0.4                 one term with one positional argument
     pair:0.45+longtail:100        two terms, applied in this order
     cdr:tau=0.4+gce:q=0.7         named arguments
-    matrix:"a+b, c.npy"           text in double quotes is taken as it is
+    matrix:"a+b, c.npy"           text in double quotes is taken literally
 
 A value is read as an integer, a float, `true`, `false`, `none`, or else as text.
 """
@@ -23,7 +23,14 @@ QUOTE = '"'
 
 @dataclass(frozen=True)
 class Term:
-    """One named thing with its arguments, as written in a spec."""
+    """One term of a spec: a name with its arguments.
+
+    Attributes:
+        name: the name.
+        args: positional arguments.
+        options: named arguments.
+        text: the term as written.
+    """
 
     name: str
     args: tuple[Any, ...] = ()
@@ -33,10 +40,12 @@ class Term:
     def bind(self, function: Callable[..., Any], given: tuple[str, ...] = ()) -> dict[str, Any]:
         """The term's arguments by name, for a call of `function`.
 
-        `given` names parameters that the caller fills in itself and a spec may not.
+        Args:
+            function: the function to call.
+            given: parameters that the caller supplies, which a spec may not set.
 
         Raises:
-            BadInput: too many positional arguments, an unknown option, or a missing one.
+            BadInput: there are too many positional arguments, an option is unknown, or one is missing.
         """
         parameters = {
             name: parameter
@@ -62,11 +71,15 @@ class Term:
 
 
 def parse(text: str, catalogue: Catalogue) -> list[Term]:
-    """Read a spec into its terms.
+    """Parse a spec into its terms.
+
+    Args:
+        text: the spec.
+        catalogue: the known names.
 
     Raises:
-        BadInput: not text, an open quote, an empty term, an unknown name, or a missing, misplaced or repeated value;
-            the message says at which character.
+        BadInput: the spec is not text, a quote is open, a term is empty, a name is unknown, or a value is missing,
+            misplaced or repeated; the message gives the position.
     """
     if not isinstance(text, str):
         raise BadInput(f"a {catalogue.kind} spec is text such as 'name:value', not {text!r}")

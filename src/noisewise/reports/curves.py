@@ -1,4 +1,4 @@
-"""The figures of a run's report, drawn from its history."""
+"""The figures of a run's report, from its history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PANELS: dict[str, dict[str, str]] = {
 
 
 def progress(history: pd.DataFrame) -> bytes:
-    """SVG of accuracies and losses by epoch, and where known the fit of wrong labels and the method's selection."""
+    """SVG of accuracies and losses by epoch and, if known, the fit of wrong labels and the method's selection."""
     with styled():
         return _svg(_progress(history))
 
@@ -49,11 +49,11 @@ def _progress(history: pd.DataFrame) -> Figure:
 
 
 def traces(history: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
-    """SVG of what a probe measured, a panel per column: the whole in black, and of its parts those that change most.
+    """SVG of a probe's measurements, one panel per column: the total in black, and the parts that change most.
 
     Args:
         history: one row per epoch.
-        columns: names of columns, and what stands there.
+        columns: maps names of columns to their content.
     """
     with styled():
         return _svg(_traces(history, columns))
@@ -64,7 +64,7 @@ def _traces(history: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     figure, panels = _grid(len(there))
     for axes, column in zip(panels, there, strict=True):
         parts = _moving(history, column)
-        labels = [*(part.partition("/")[2] for part in parts), "in all"]
+        labels = [*(part.partition("/")[2] for part in parts), "total"]
         for one, colour in zip([*parts, column], [*COLOURS[: len(parts)], COLOURS[-1]], strict=True):
             _line(axes, history, one, "", colour)
         values = history[[column, *parts]].to_numpy(dtype=float)

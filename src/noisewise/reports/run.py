@@ -18,7 +18,7 @@ SHOWN = 20
 
 
 def render(metrics: dict[str, Any], history: pd.DataFrame, samples: pd.DataFrame) -> str:
-    """The text of the page; everything that may come from data is escaped.
+    """The HTML text of the page; all text that may come from data is escaped.
 
     Args:
         metrics: the content of `run.json`.
@@ -50,22 +50,22 @@ def _what(metrics: dict[str, Any]) -> str:
 
 
 def _how(config: dict[str, Any]) -> str:
-    told = ("epochs", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "validation", "select", "seed")
-    return ", ".join(f"{key} {config[key]}" for key in told if config[key] is not None)
+    shown = ("epochs", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "validation", "select", "seed")
+    return ", ".join(f"{key} {config[key]}" for key in shown if config[key] is not None)
 
 
 def _verdict(metrics: dict[str, Any]) -> str:
     if metrics["test_accuracy_last"] is None:
-        return f"Kept is the network of epoch {metrics['selected_epoch']}"
+        return f"The saved network is that of epoch {metrics['selected_epoch']}"
     kept = f"<strong>{percent(metrics['test_accuracy_selected'])}</strong>"
     best, last = percent(metrics["test_accuracy_best"]), percent(metrics["test_accuracy_last"])
-    return f"Test accuracy {kept} in the epoch that is kept, {metrics['selected_epoch']}; best {best}, last {last}"
+    return f"Test accuracy {kept} at the saved epoch, {metrics['selected_epoch']}; best {best}, last {last}"
 
 
 def _cost(metrics: dict[str, Any]) -> str:
     seconds, rate = metrics["seconds"], metrics["examples_per_second"]
     probes = sum(metrics.get("probe_seconds", {}).values())
-    more = f"; {probes:.1f} s of probes beside it" if probes else ""
+    more = f", plus {probes:.1f} s of probes" if probes else ""
     return f"{seconds:.1f} s of training, {rate:,.0f} rows per second on {metrics['device']}{more}"
 
 
@@ -97,8 +97,8 @@ def _first(samples: pd.DataFrame) -> pd.DataFrame:
 def _doubted(samples: pd.DataFrame) -> str:
     issues, rows = int(samples["is_issue"].sum()), len(samples)
     share = unbroken(plain_percent(issues / rows))
-    said = f"{issues:,} of {count(rows, 'row')} ({share}) are doubted by what training saw of them"
-    return f"{said}; the first {min(SHOWN, rows)} by suspicion. All are in samples.parquet."
+    said = f"{issues:,} of {count(rows, 'row')} ({share}) are suspect by the statistics of the training"
+    return f"{said}; the first {min(SHOWN, rows)} by suspicion. All rows are in samples.parquet."
 
 
 def _suspect(row: Any) -> str:
