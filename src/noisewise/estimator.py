@@ -20,7 +20,7 @@ from noisewise.run.train import train
 from noisewise.training.streams import predicted
 
 _STEPS_PER_EPOCH = 20
-_ROWS_TO_VALIDATE = 10
+_ROWS_TO_VALIDATE = 10  # of every class; with fewer, no rows are held out
 _ROWS_AT_ONCE = 4096
 
 
@@ -138,6 +138,7 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, data: Dataset) -> None:
         rarest = int(np.bincount(data.given).min())
+        # Training works on NumPy arrays, whichever array library the caller has enabled in scikit-learn.
         with config_context(array_api_dispatch=False):
             run = train(
                 data,

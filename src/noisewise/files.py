@@ -31,7 +31,7 @@ def whole(path: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
         yield temporary
         os.replace(temporary, path)
         temporary = None

@@ -12,7 +12,8 @@ from torch import Tensor
 from noisewise.data.dataset import Inputs
 
 SAMPLE, SEED = 10_000, 0
-_BLOCK_NUMBERS = 1 << 20
+_BLOCK_NUMBERS = 1 << 20  # 8 MiB of float64 at a time
+# A feature is constant if its deviation is below the resolution of float32, relative to its mean.
 _CONSTANT = 1e-7
 
 

@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from noisewise.data.dataset import Inputs, Selection
 from noisewise.errors import BadInput, nearest
 
-WIDTH = 2048
+WIDTH = 2048  # hashed words: 8 KiB per row as float32
 WORDS = 3
 
 
@@ -75,7 +75,7 @@ def text_column(frame: pd.DataFrame, where: str, text: str | None) -> str | None
         text: name of the column, or None.
 
     Raises:
-        BadInput: there is no such column.
+        BadInput: the column does not exist.
     """
     names = [str(name) for name in frame.columns]
     if text is not None:

@@ -1,4 +1,4 @@
-"""From `fisher,curvature:top=3` to probes; and a data set measured alone."""
+"""Make probes from a text such as `fisher,curvature:top=3`, and measure a data set without a network."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from noisewise.training.config import seeded
 
 
 def build(text: str) -> list[Probe]:
-    """The probes that a text names, joined by commas or by +, with options as everywhere: `fisher,curvature:top=3`.
+    """Make the probes named by a text, joined by commas or +, with options: `fisher,curvature:top=3`.
 
     Raises:
-        BadInput: an unknown name or option, a value outside its range, or a probe that is named twice.
+        BadInput: a name or option is unknown, a value is out of range, or a probe is named twice.
     """
     if not isinstance(text, str):
         raise BadInput(f"probes are named by text such as 'fisher,curvature', not {text!r}")
     found: list[Probe] = []
     for term in parse(joined(text), PROBES):
         if any(probe.card.name == term.name for probe in found):
-            raise BadInput(f"probe {term.name!r} is asked for twice in {text!r}")
+            raise BadInput(f"probe {term.name!r} is named twice in {text!r}")
         found.append(PROBES[term.name](**term.bind(PROBES[term.name])))
     return found
 
 
 def joined(text: str) -> str:
-    """The text with + for commas between names; after a comma between options follows `option=`."""
+    """Replace commas between probes by +; a comma before `option=` separates options and stays."""
     pieces = text.split(",")
     marks = ["," if "=" in piece.partition(":")[0] else "+" for piece in pieces]
     return pieces[0] + "".join(mark + piece for mark, piece in zip(marks[1:], pieces[1:], strict=True))
@@ -48,7 +48,13 @@ def options(probe: type[Probe]) -> dict[str, Any]:
 
 
 def positions(given: Tensor, examples: int, seed: int) -> Tensor:
-    """Which rows are looked at: (at most `examples`,) positions of random rows, as many of each label as there are."""
+    """(at most `examples`,) positions of the rows to measure, drawn at random and balanced over the given labels.
+
+    Args:
+        given: (n,) given labels.
+        examples: number of rows.
+        seed: random seed.
+    """
     rng = torch.Generator().manual_seed(seeded(seed, "probe"))
     order = torch.randperm(len(given), generator=rng)
     labels = given.cpu()[order]
@@ -60,56 +66,66 @@ def positions(given: Tensor, examples: int, seed: int) -> Tensor:
 
 
 def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
-    """What probes that need no network find in a data set by itself, its inputs normalised.
+    """Measure a data set, with normalised inputs, by probes that do not need a network.
 
     Args:
-        data: the data set. names: of probes, as for `build`. seed: of the choice of rows, and of what probes draw.
+        data: the data set.
+        names: names of the probes with their options, as for `build`.
+        seed: random seed of the choice of rows and of the probes.
 
     Returns:
-        By probe, the measured numbers by name, and `rows`, how many were looked at.
+        For every probe the measured numbers by name, and `rows`, the number of rows measured.
 
     Raises:
-        BadInput: an unknown probe or option; one that needs a network, or truth that is not known; labels
-            alone, or fewer than 2 rows.
+        BadInput: a probe or option is unknown, a probe needs a network or a truth that is not known, or the data have
+            no inputs or fewer than 2 rows.
     """
     probes = build(names)
     needing = [one.card.name for one in probes if one.card.network]
     if needing:
         raise BadInput(
             f"probe {needing[0]!r} measures networks: attach it to a training (noisewise train --probe {needing[0]}); "
-            f"data sets are measured by {', '.join(alone())}"
+            f"data sets are measured by {', '.join(probes_without_network())}"
         )
     if data.shape == (0,):
-        raise BadInput(f"{data.name} has labels alone, and nothing to measure")
+        raise BadInput(f"{data.name} has labels alone, but probes measure inputs")
     if len(data) < 2:
         raise BadInput(f"{data.name} has {len(data)} row(s); at least 2 are needed")
     check_truth(probes, data)
     rows = Rows(data.blind(), torch.device("cpu"))
     found = {}
     for one in probes:
-        subject = looked_at(rows, data, one, seed)
+        subject = make_subject(rows, data, one, seed)
         found[one.card.name] = {"rows": float(len(subject.x)), **one.measure(subject)}
     return found
 
 
-def alone() -> list[str]:
+def probes_without_network() -> list[str]:
     """The names of the probes that can measure a data set without a network."""
     return [name for name in PROBES if not PROBES[name].card.network]
 
 
 def check_truth(probes: Sequence[Probe], data: Dataset) -> None:
-    """Refuse probes that need the truth where there is none.
+    """Check that the truth is known if a probe needs it.
 
     Raises:
-        BadInput: there is none.
+        BadInput: it is not known.
     """
     for probe in probes:
         if probe.card.truth and data.truth is None:
-            raise BadInput(f"probe {probe.card.name!r} needs the true labels, and {data.name} has none")
+            raise BadInput(f"probe {probe.card.name!r} needs the true labels, but {data.name} has none")
 
 
-def looked_at(rows: Rows, data: Dataset, probe: Probe, seed: int, network: torch.nn.Module | None = None) -> Subject:
-    """What the probe is shown of the rows of a split, whose data set with its truth is `data`."""
+def make_subject(rows: Rows, data: Dataset, probe: Probe, seed: int, network: torch.nn.Module | None = None) -> Subject:
+    """The rows that a probe measures, as a `Subject`.
+
+    Args:
+        rows: the training split on its device.
+        data: the data set of this split, with its truth if known.
+        probe: the probe.
+        seed: random seed of the choice of rows and of the probe.
+        network: the network to measure, if any.
+    """
     at = positions(rows.given, probe.examples, seed)
     raw = torch.cat([part for _, part in rows.stream(at, 1024)])
     truth = None if data.truth is None else torch.tensor(np.asarray(data.truth)[at.numpy()], device=rows.device)

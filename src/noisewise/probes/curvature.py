@@ -25,8 +25,8 @@ from noisewise.errors import BadInput
 from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 
 Params = dict[str, Tensor]
-TOLERANCE = 1e-4
-BLOCK = 512
+TOLERANCE = 1e-4  # relative accuracy of eigenvalues
+BLOCK = 512  # rows per pass
 
 
 @dataclass(frozen=True, eq=False)

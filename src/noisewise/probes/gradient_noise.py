@@ -23,7 +23,7 @@ from noisewise.errors import BadInput
 from noisewise.probes.per_example_gradient_norms import SquaredNorms
 from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 
-PART = 256
+PART = 256  # rows per pass for the mean gradient
 
 
 @dataclass(frozen=True)

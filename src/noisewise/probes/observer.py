@@ -12,7 +12,7 @@ from torch import nn
 from noisewise import models
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
-from noisewise.probes.build import check_truth, looked_at
+from noisewise.probes.build import check_truth, make_subject
 from noisewise.probes.probe import Measured, Probe
 from noisewise.training.method import Method
 from noisewise.training.networks import evaluating
@@ -69,7 +69,7 @@ class ProbeObserver(Observer):
         return row
 
     def _measured(self, probe: Probe, training: Training, network: nn.Module) -> Measured:
-        subject = looked_at(training.rows, self.data, probe, training.config.seed, network)
+        subject = make_subject(training.rows, self.data, probe, training.config.seed, network)
         try:
             with torch.random.fork_rng(devices=_cuda(training.device)), evaluating(network):
                 return probe.measure(subject)

@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from noisewise.models.parts import forward_hooks
 
-NUMBERS_AT_ONCE = 1 << 25
+NUMBERS_AT_ONCE = 1 << 25  # 128 MiB of float32
 MOST_ROWS = 64
 
 Square = Callable[[Tensor], Tensor]

@@ -61,7 +61,7 @@ def gabor(images: np.ndarray) -> np.ndarray:
         images: (n, H, W, C). The grid has a cell per 4 x 4 pixels.
 
     Raises:
-        BadInput: the inputs are no images.
+        BadInput: the inputs are not images.
     """
     real, imaginary = gabor_bank()
     side = real.shape[-1] // 2
@@ -82,7 +82,7 @@ def random_convolution(images: np.ndarray, filters: int = FILTERS, seed: int = 0
         seed: random seed of the weights.
 
     Raises:
-        BadInput: the inputs are no images.
+        BadInput: the inputs are not images.
     """
     channels = images.shape[-1]
     weights = torch.randn(filters, channels, PATCH, PATCH, generator=torch.Generator().manual_seed(seed))

@@ -15,9 +15,9 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from noisewise.errors import BadInput
 
-BLOCK = 4096
-DIRECT = 12_000
-JITTER = 1e-10
+BLOCK = 4096  # rows of a Gram matrix computed at a time
+DIRECT = 12_000  # largest system solved directly: 2.3 GB for two copies of the Gram matrix
+JITTER = 1e-10  # added to the diagonal, relative to its ones, so that Cholesky succeeds despite rounding
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ class Finder:
 
     def _missing(self, source: str, places: Sequence[str], why: str) -> str:
         folders = ", ".join(map(str, self.folders))
-        return f"{source} was not found: {' or '.join(places)} is in none of the folders {folders}, and {why}"
+        return f"{source} was not found: {' or '.join(places)} is not in the folders {folders}, and {why}"
 
     def _fetch(self, remote: Remote) -> Path:
         import pooch

@@ -17,7 +17,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-RESIDENT = 1 << 30
+RESIDENT = 1 << 30  # 1 GiB of decoded images
 _GREY = ("1", "L", "LA")
 _DEEP = ("I", "F")
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)

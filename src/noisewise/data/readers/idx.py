@@ -78,7 +78,7 @@ def labels_of(images: Path) -> Path:
     """The file of labels that belongs to a file of images: `images` replaced by `labels`, and 3 axes by 1.
 
     Raises:
-        BadInput: there is no such file.
+        BadInput: the file does not exist.
     """
     stem = images.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
     candidates = [images.with_name(stem + ending) for ending in (".gz", "")]

@@ -9,6 +9,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 
+# Larger numbers are probably identifiers, not classes; K x K tables of that size would not fit into memory.
 LARGEST = 1_000_000
 
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from noisewise.errors import BadInput
 
-HELD = 2**26
+HELD = 2**26  # 67 million numbers: 512 MiB of float64
 
 
 def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:

@@ -61,7 +61,7 @@ def unpickle(content: bytes, where: str) -> dict[bytes, Any]:
 class _Plain(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         if (module, name) not in ALLOWED:
-            raise BadInput(f"it asks for {module}.{name}, and only plain data and arrays are read")
+            raise BadInput(f"it contains {module}.{name}, but only plain data and arrays are read")
         return super().find_class(module, name)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 
+# Added before rounding down: a quotient that is a whole number may be computed slightly below it.
 ROUNDING = 1e-9
 
 

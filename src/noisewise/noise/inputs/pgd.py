@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 BATCH = 128
-RATE = 2e-3
-PACE = 2.5
+RATE = 2e-3  # learning rate of the surrogate
+PACE = 2.5  # length of all steps of the attack together, in units of eps
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from noisewise.data.dataset import Dataset, Inputs
 from noisewise.errors import BadInput
 
-BLOCK_NUMBERS = 2**22
+BLOCK_NUMBERS = 2**22  # 32 MiB of float64 at a time
 
 
 def check_not_text(corruption: str, data: Dataset) -> None:

@@ -32,7 +32,7 @@ from noisewise.noise.corruption import CorruptionCard, relabel
 from noisewise.noise.labels.transition import choose_exactly, pick
 
 SPREAD = 0.1
-BLOCK_NUMBERS = 2**22
+BLOCK_NUMBERS = 2**22  # 32 MiB of float64 at a time
 
 
 def row_rates(rate: float, n: int, rng: np.random.Generator) -> np.ndarray:

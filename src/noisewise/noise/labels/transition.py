@@ -62,7 +62,7 @@ def choose_exactly(
     """
     keys = rng.exponential(size=len(labels))
     if weights is not None:
-        keys /= np.maximum(weights, 1e-300)
+        keys /= np.maximum(weights, 1e-300)  # weights of 0 come last, without dividing by zero
     order = np.lexsort((keys, labels))
     sizes = np.bincount(labels, minlength=len(rates))
     first = np.cumsum(sizes) - sizes

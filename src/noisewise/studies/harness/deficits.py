@@ -27,7 +27,7 @@ from noisewise.errors import BadInput
 from noisewise.models.checks import image
 from noisewise.models.layers import MeanPool, he_forward
 from noisewise.noise import corrupt
-from noisewise.probes.build import looked_at
+from noisewise.probes.build import make_subject
 from noisewise.probes.fisher import Fisher
 from noisewise.spec import parse
 from noisewise.studies.harness.data import draw
@@ -292,7 +292,7 @@ def _measured(training: Training, window: Window, learner: Learner, epoch: int) 
     deficient = window.has(epoch)
     rows, probe = training.split(_DEFICIENT) if deficient else training.rows, Fisher(examples=LOOKED)
     with evaluating(learner.nets):
-        subject = looked_at(rows, training.data, probe, training.config.seed, learner.nets[0])
+        subject = make_subject(rows, training.data, probe, training.config.seed, learner.nets[0])
         traces = probe.measure(subject)
     return {"epoch": epoch + 1, "deficient": float(deficient), "test_accuracy": _accuracy(training, learner), **traces}
 
