@@ -36,14 +36,14 @@ _FORMER = {present: former for former, present in MOVED.items()}
 
 def present_name(target: str) -> str:
     """The present "module:name" of a target, whose module or function may have a former name."""
-    return _translated(target, MOVED)
+    return _translate(target, MOVED)
 
 
 def stable_name(target: str) -> str:
     """The "module:name" under which results of a function are stored: its first name."""
-    return _translated(target, _FORMER)
+    return _translate(target, _FORMER)
 
 
-def _translated(target: str, names: dict[str, str]) -> str:
+def _translate(target: str, names: dict[str, str]) -> str:
     module, colon, name = target.partition(":")
     return names.get(target, f"{names.get(module, module)}{colon}{name}")

@@ -153,7 +153,9 @@ def test_a_download_is_checked(tmp_path, served):
     remote = Remote(f"{served}/file", "9a0364b9e99bb480dd25e1f0284c8555", "file")
     finder = Finder((tmp_path / "cache",))
     (tmp_path / "served" / "file").write_bytes(b"other content")
-    with pytest.raises(BadInput, match=r"thing was not found: file is not in the folders .* downloading it failed .*hash"):
+    with pytest.raises(
+        BadInput, match=r"thing was not found: file is not in the folders .* downloading it failed .*hash"
+    ):
         finder.need("thing", ("file",), (remote,))
     assert finder.find("file") is None
     (tmp_path / "served" / "file").write_bytes(b"content")
