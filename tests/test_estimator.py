@@ -31,7 +31,7 @@ def blobs():
     return X, names[given], names[truth], wrong
 
 
-def test_doubts_the_wrong_rows_and_suggests_the_right_label(blobs):
+def test_suspicion_and_suggestions(blobs):
     X, given, truth, wrong = blobs
     clf = NoisyClassifier(epochs=30, random_state=0).fit(X, given)
     assert roc_auc_score(np.isin(np.arange(300), wrong), clf.suspicion_) > 0.95
@@ -84,7 +84,7 @@ def test_two_networks_survive_pickling(blobs):
     assert np.array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), clf.predict_proba(X))
 
 
-def test_takes_part_in_pipelines_and_searches(blobs):
+def test_pipelines_and_grid_search(blobs):
     X, given, truth, _ = blobs
     pipeline = make_pipeline(StandardScaler(), NoisyClassifier(epochs=5, random_state=0))
     search = GridSearchCV(pipeline, {"noisyclassifier__method": ["ce", "gce"]}, cv=2).fit(X, given)

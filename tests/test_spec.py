@@ -31,7 +31,7 @@ def only(text: str) -> Term:
         ('""', ""),
     ],
 )
-def test_values_are_read_as_what_they_look_like(text, value):
+def test_types_of_values(text, value):
     (positional,), (named,) = only(f"apple:{text}").args, only(f"apple:size={text}").options.values()
     assert positional == value
     assert type(positional) is type(value)
@@ -127,7 +127,7 @@ def written(value):
 
 
 @given(st.lists(VALUES, max_size=3), st.dictionaries(st.sampled_from(["size", "ripe", "_x"]), VALUES))
-def test_what_is_written_is_read_back(args, options):
+def test_spec_round_trip(args, options):
     parts = [written(value) for value in args] + [f"{key}={written(value)}" for key, value in options.items()]
     text = "apple" + (":" if parts else "") + ",".join(parts)
     first, second = parse(f"{text}+pear", FRUIT)

@@ -158,9 +158,9 @@ def reachable(thing):
 
 
 @LIMITS
-def test_the_truth_cannot_be_reached(vectors, limit):
+def test_rows_do_not_expose_the_truth(vectors, limit):
     data = vectors(40)
-    noisy = data.relabelled((data.given + 1) % 4, {})
+    noisy = data.with_labels((data.given + 1) % 4, {})
     found = reachable(Rows(noisy, CPU, resident_limit=limit))
     assert any(isinstance(thing, torch.Tensor) for thing in found)
     assert not any(isinstance(thing, Dataset) or thing is noisy.truth for thing in found)
@@ -211,7 +211,7 @@ def test_leaving_early_stops_the_reader(images):
     wait_until(lambda: threading.active_count() <= before)
 
 
-def test_what_the_reader_meets_is_raised_here(images):
+def test_errors_of_the_reader_thread_are_raised(images):
     rows = Rows(lazy(images(20)), CPU, resident_limit=0)
     with pytest.raises(IndexError):
         list(rows.stream(torch.tensor([0, 25]), 2))

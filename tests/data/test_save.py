@@ -28,10 +28,10 @@ def assert_same(found, data):
 
 
 def noisy(data):
-    return data.relabelled((data.given + (np.arange(len(data)) % 4 == 0)) % len(data.classes), RECORD)
+    return data.with_labels((data.given + (np.arange(len(data)) % 4 == 0)) % len(data.classes), RECORD)
 
 
-def test_npz_comes_back(tmp_path, make):
+def test_npz_round_trip(tmp_path, make):
     data = split(noisy(replace(make(), test=make(8, seed=1), name="ours")), validation=0.2, trusted=6)
     path = save(data, tmp_path / "data.npz")
     assert_same(load(path), data)
@@ -61,12 +61,12 @@ def table(tmp_path):
     return load(tmp_path / "birds.csv", labels="species")
 
 
-def test_parquet_comes_back(tmp_path, table):
+def test_parquet_round_trip(tmp_path, table):
     data = noisy(table)
     assert_same(load(save(data, tmp_path / "noisy.parquet")), data)
 
 
-def test_parquet_comes_back_with_all_its_splits(tmp_path, table):
+def test_parquet_round_trip_with_all_splits(tmp_path, table):
     data = split(noisy(table), validation=0.2, trusted=9)
     assert_same(load(save(data, tmp_path / "noisy.parquet")), data)
 
@@ -84,7 +84,7 @@ def test_parquet_keeps_a_class_without_rows(tmp_path, table):
     assert load(save(data, tmp_path / "some.parquet")).classes == table.classes
 
 
-def test_csv_comes_back_less_provenance(tmp_path, table):
+def test_csv_round_trip_without_provenance(tmp_path, table):
     data = noisy(table)
     found = load(save(data, tmp_path / "noisy.csv"), labels="species")
     np.testing.assert_array_equal(found.given, data.given)
@@ -110,7 +110,7 @@ def test_suffixes_that_do_not_fit(tmp_path, images, suffix, said):
     assert not list(tmp_path.iterdir())
 
 
-def test_csv_has_no_room_for_splits(table):
+def test_csv_cannot_store_splits(table):
     with pytest.raises(BadInput, match=r"further splits, use \.parquet"):
         check_suffix(split(table, validation=0.2), "a.csv")
 

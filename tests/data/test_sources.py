@@ -110,7 +110,7 @@ def test_the_order_of_the_search(tmp_path, write, monkeypatch):
     assert "not allowed" in str(caught.value)
 
 
-def test_a_data_dir_that_is_none(tmp_path):
+def test_data_dir_must_be_a_folder(tmp_path):
     with pytest.raises(BadInput, match=r"data_dir=.* is not a folder"):
         load("mnist", data_dir=tmp_path / "none")
 

@@ -12,7 +12,7 @@ from noisewise.errors import BadInput
 def noisy(vectors):
     def make(n=100, k=4):
         data = vectors(n, k)
-        return data.relabelled(np.where(np.arange(n) % 3 == 0, (data.given + 1) % k, data.given), {"step": "test"})
+        return data.with_labels(np.where(np.arange(n) % 3 == 0, (data.given + 1) % k, data.given), {"step": "test"})
 
     return make
 
@@ -21,7 +21,7 @@ def counts(labels, k=4):
     return np.bincount(labels, minlength=k).tolist()
 
 
-def test_every_row_is_in_one_split_with_its_labels(noisy):
+def test_splits_partition_the_rows(noisy):
     data = noisy()
     parts = split(data, validation=0.2, trusted=12, seed=1)
     assert (len(parts), len(parts.validation), len(parts.trusted)) == (68, 20, 12)
@@ -56,18 +56,18 @@ def test_seeds(noisy):
     assert first.tolist() != other.tolist()
 
 
-def test_rare_classes_give_what_they_have(vectors):
-    data = vectors(50, 4).relabelled(np.zeros(50, dtype=int), {})
+def test_trusted_rows_of_rare_classes(vectors):
+    data = vectors(50, 4).with_labels(np.zeros(50, dtype=int), {})
     data = data.take(np.flatnonzero((data.truth != 3) | (np.arange(50) < 5)))
     assert counts(split(data, trusted=10).trusted.truth) == [3, 3, 3, 1]
 
 
-def test_a_share_that_is_no_row_makes_no_split(noisy):
+def test_validation_share_below_one_row_makes_no_split(noisy):
     data = noisy(4)
     assert split(data, validation=0.1) is data
 
 
-def test_existing_splits_stay(noisy):
+def test_existing_splits_are_kept(noisy):
     first = split(noisy(), validation=0.2)
     assert split(first) is first
     assert split(first, trusted=4).validation is first.validation
@@ -147,7 +147,7 @@ grouped = st.integers(2, 60).flatmap(
 
 @settings(max_examples=200, deadline=None)
 @given(grouped, st.integers(2, 9), st.integers(0, 5))
-def test_groups_lie_in_one_fold_unless_torn(drawn, k, seed):
+def test_groups_stay_in_one_fold_unless_they_must_be_split(drawn, k, seed):
     labels, groups = map(np.array, drawn)
     k = min(k, len(labels))
     found = folds(labels, k, seed, groups)
@@ -182,7 +182,7 @@ def test_a_class_of_copies_is_spread():
     assert np.bincount(folds(labels, 3, 0, groups)[30:]).tolist() == [3, 3, 3]
 
 
-def test_rows_alone_fill_what_groups_leave():
+def test_single_rows_balance_the_folds():
     labels, groups = np.zeros(12, int), np.r_[0, 0, 0, 0, np.arange(1, 9)]
     found = folds(labels, 3, 0, groups)
     assert len(set(found[:4])) == 1

@@ -119,7 +119,7 @@ def test_broken_files(tmp_path, name, content, words):
         nw.load(tmp_path / name)
 
 
-def test_texts_have_no_room_in_an_archive(frame, tmp_path):
+def test_texts_cannot_be_saved_as_npz(frame, tmp_path):
     data = nw.load(write(frame, tmp_path / "t.csv"), text="note")
     with pytest.raises(BadInput, match=r"must be \.parquet or \.csv"):
         nw.save(data, tmp_path / "a.npz")

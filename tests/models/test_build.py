@@ -56,7 +56,7 @@ def test_seeded_and_the_callers_random_state_stays(model, own_module):
     assert not torch.equal(weights(first), weights(other))
 
 
-def test_the_random_state_stays_when_building_fails():
+def test_random_state_is_restored_if_building_fails():
     before = torch.get_rng_state()
     with pytest.raises(BadInput):
         build(lambda shape, classes: nn.Linear(9, classes), (4,), 3)
@@ -145,7 +145,7 @@ class Backwards(nn.Module):
         return self.out(self.inside(x).relu())
 
 
-def test_penultimate_is_what_the_linear_layer_used_last_is_given():
+def test_penultimate_is_the_input_of_the_last_linear_layer_called():
     net, x = Backwards(), torch.randn(5, 4)
     assert torch.equal(penultimate(net, x), net.inside(x).relu())
     assert penultimate(net, x).requires_grad

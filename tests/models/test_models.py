@@ -125,7 +125,7 @@ def test_state_dict_round_trip(digits_net):
         assert torch.equal(other(x), net.eval()(x))
 
 
-def test_rows_do_not_see_each_other_in_evaluation(digits_net):
+def test_rows_are_independent_in_evaluation_mode(digits_net):
     _, net = digits_net
     x = images(DIGITS, rows=3)
     net.eval()

@@ -100,7 +100,7 @@ def test_a_selection_of_noisy_rows_is_still_known(fashion):
     np.testing.assert_array_equal(again.given == part.given, ~np.isin(part.given, [0, 2, 5, 7]))
 
 
-def test_two_classes_taken_for_each_other_swap_at_once(fashion):
+def test_mutually_confused_classes_swap_simultaneously(fashion):
     noisy = corrupt(fashion, "asymmetric:0.4,exact=true")
     for a, b in ((5, 7), (7, 5), (0, 6), (2, 4)):
         rows = fashion.given == a

@@ -172,7 +172,7 @@ def test_exact_is_true_or_false(name, fashion):
 
 
 @pytest.mark.parametrize("name", RATED)
-def test_under_one_seed_a_lower_rate_changes_some_of_what_a_higher_one_does(name, fashion):
+def test_noise_is_nested_over_rates_for_a_fixed_seed(name, fashion):
     low, high = (corrupt(fashion, f"{name}:{rate}") for rate in (0.2, 0.5))
     changed = low.given != low.truth
     assert changed.sum() > 200
@@ -189,12 +189,12 @@ def test_terms_apply_in_order_and_the_truth_is_from_before_the_first(fashion):
     np.testing.assert_array_equal(np.bincount(noisy.given, minlength=10), shifted)
 
 
-def test_two_certain_shifts_make_a_shift_by_two(fashion):
+def test_composition_of_two_full_pair_noises(fashion):
     noisy = corrupt(fashion, "pair:1+pair:1")
     np.testing.assert_array_equal(noisy.given, (fashion.given + 2) % 10)
 
 
-def test_a_term_draws_by_its_place_and_name_and_not_by_what_follows(fashion):
+def test_generator_depends_on_position_and_name_only(fashion):
     alone = corrupt(fashion, "symmetric:0.4", seed=5)
     chained = corrupt(fashion, "symmetric:0.4+pair:0", seed=5)
     np.testing.assert_array_equal(alone.given, chained.given)
@@ -210,7 +210,7 @@ def test_a_second_call_goes_on_from_the_first(fashion):
     assert twice.provenance[1]["changed"] == np.mean(twice.given != once.given)
 
 
-def test_another_process_draws_the_same(vectors):
+def test_reproducible_in_another_process(vectors):
     program = (
         "import numpy as np; from noisewise.data.dataset import Dataset; from noisewise.noise import corrupt;"
         "data = Dataset(np.zeros((30, 1)), np.arange(30) % 3, ('a', 'b', 'c'));"
@@ -262,7 +262,7 @@ TERM = st.builds(
 
 @given(spec=st.lists(TERM, min_size=1, max_size=3).map("+".join), seed=st.integers(0, 2**70))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_spec_is_carried_out_or_refused(spec, seed, fashion, here):
+def test_random_specs_are_applied_or_rejected(spec, seed, fashion, here):
     data = fashion.take(np.arange(60))
     try:
         noisy = corrupt(data, spec, seed)

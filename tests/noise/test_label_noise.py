@@ -24,7 +24,7 @@ def within(count, n, p, sigmas=5):
         ("asymmetric:0.4", 0.16),
     ],
 )
-def test_the_realised_rate_is_within_chance_of_the_nominal_one(spec, share, seed, fashion):
+def test_realised_noise_rate_within_sampling_error(spec, share, seed, fashion):
     noisy = corrupt(fashion, spec, seed)
     assert within((noisy.given != noisy.truth).sum(), len(noisy), share, sigmas=5)
 
@@ -103,13 +103,13 @@ def test_matrix_noise_has_the_frequencies_of_the_file(suffix, vectors, tmp_path)
         ("", "has shape"),
     ],
 )
-def test_a_matrix_that_is_none_is_refused(content, reason, vectors, tmp_path):
+def test_invalid_transition_matrices_are_rejected(content, reason, vectors, tmp_path):
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(BadInput, match=reason):
         corrupt(vectors(n=30, k=3), f"matrix:{tmp_path / 't.csv'}")
 
 
-def test_a_file_that_is_no_matrix_is_refused(vectors, tmp_path):
+def test_invalid_matrix_files_are_rejected(vectors, tmp_path):
     (tmp_path / "t.npy").write_bytes(b"PK\x03\x04")
     for spec, reason in [
         (f"matrix:{tmp_path / 't.npy'}", "does not hold a table"),

@@ -34,7 +34,7 @@ def test_inputs_stay_in_their_box_and_their_range(digits):
         np.testing.assert_array_equal(moved.given, digits.given)
 
 
-def test_another_network_errs_more_on_them_than_on_random_noise_of_that_size(digits):
+def test_adversarial_examples_transfer_to_another_network(digits):
     other = train_surrogate(digits, Scale.of(digits), 300, np.random.default_rng(7))
     adversarial = corrupt(digits, "pgd:0.2,batches=300")
     signs = np.random.default_rng(0).choice([-51, 51], size=digits.inputs.shape)
@@ -63,7 +63,7 @@ def test_vectors_move_by_standard_deviations_of_their_columns():
     assert distance[2] <= 0.5
 
 
-def test_uphill_is_the_gradient_of_a_linear_network():
+def test_input_gradient_of_a_linear_network():
     net = torch.nn.Linear(2, 2, bias=False)
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
@@ -79,7 +79,7 @@ def test_what_cannot_be_asked_is_refused(digits, spec):
         corrupt(digits, spec)
 
 
-def test_what_cannot_be_attacked_is_refused():
+def test_inputs_that_cannot_be_attacked_are_rejected():
     labels = np.array([0, 1, 0, 1])
     broken = Dataset(np.array([[1.0], [np.nan], [2.0], [3.0]]), labels, ("a", "b"))
     with pytest.raises(BadInput, match="finite"):
@@ -88,7 +88,7 @@ def test_what_cannot_be_attacked_is_refused():
         corrupt(Dataset(np.array(["a", "b", "c", "d"], dtype=object), labels, ("a", "b"), "text"), "pgd:0.1")
 
 
-def test_columns_that_are_everywhere_the_same_stay():
+def test_constant_columns_do_not_change():
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.int64):
         inputs = np.column_stack([10 * rng.normal(size=40), np.full(40, 7)]).astype(dtype)

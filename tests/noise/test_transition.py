@@ -25,7 +25,7 @@ def test_the_matrices_are_those_of_the_papers():
 
 
 @given(SHARE, st.integers(2, 12))
-def test_the_matrices_are_stochastic_and_uniform_is_symmetric_at_another_rate(rate, k):
+def test_transition_matrices_are_stochastic_and_uniform_equals_symmetric_at_scaled_rate(rate, k):
     for matrix in (symmetric_matrix(rate, k), uniform_matrix(rate, k), pair_matrix(rate, k)):
         assert (matrix >= 0).all()
         np.testing.assert_allclose(matrix.sum(axis=1), 1)
@@ -69,7 +69,7 @@ def test_exact_draws_change_the_rounded_number_of_rows_of_every_class(labels, ra
         assert leaves[labels == k].sum() == np.rint(rates[k] * (labels == k).sum())
 
 
-def test_rows_leave_in_proportion_to_their_weights():
+def test_weighted_sampling_without_replacement():
     rng, labels, weights = np.random.default_rng(0), np.zeros(4, int), np.array([0.0, 1, 2, 5])
     times = sum(choose_exactly(labels, np.array([0.25]), rng, weights) for _ in range(8000))
     assert times[0] == 0

@@ -113,7 +113,7 @@ def test_a_killed_run_keeps_what_was_measured(noisy, tmp_path, monkeypatch):
     ["label-fit:examples=1e3", "fisher:every=1.5", "curvature:top=1.5", "curvature:draws=2.5", "lid:batch=3.5",
      "lid:neighbours=2.5", "complexity:permutations=1.5", "gradient-noise:batch=1.5"],
 )  # fmt: skip
-def test_numbers_of_things_are_whole(option):
+def test_counts_must_be_whole_numbers(option):
     with pytest.raises(nw.BadInput, match="whole number"):
         build(option)
 

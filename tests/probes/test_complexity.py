@@ -32,7 +32,7 @@ def test_two_points_at_sixty_degrees_by_hand():
     assert found["complexity_left_out"] == 0
 
 
-def test_lengths_of_inputs_do_not_count():
+def test_complexity_is_invariant_to_input_scale():
     scaled = SIXTY * torch.tensor([[3.0], [0.2]])
     assert Complexity().measure(subject(scaled, [0, 1])) == pytest.approx(Complexity().measure(subject(SIXTY, [0, 1])))
 

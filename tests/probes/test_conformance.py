@@ -78,7 +78,7 @@ def test_what_is_measured_is_what_the_card_names(probe, subject):
     assert any(math.isfinite(found[column]) for column in probe.card.columns)
 
 
-def test_a_measurement_leaves_no_trace(probe, subject):
+def test_measuring_does_not_change_the_network_or_random_state(probe, subject):
     before = traces(subject)
     probe.measure(subject)
     assert alike(before, traces(subject))
@@ -115,7 +115,7 @@ def test_options_out_of_range_are_refused(probe, option):
         type(probe)(**{option: 0})
 
 
-def test_all_of_them_change_nothing_about_a_training_and_stand_in_its_history():
+def test_probes_do_not_affect_training_and_add_their_columns():
     noisy = nw.corrupt(nw.subset(nw.load("digits"), 300, seed=0), "symmetric:0.3", seed=0)
     names = ",".join(f"{name}:examples=20,every=2" for name in PROBES)
     plain = nw.train(noisy, model="fast", epochs=3)

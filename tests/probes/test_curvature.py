@@ -165,7 +165,7 @@ def test_networks_are_left_as_they_were():
     assert not any(module.training for module in net.modules())
 
 
-def test_blocks_of_rows_make_no_difference(subject):
+def test_curvature_does_not_depend_on_the_block_size(subject):
     whole = Landscape(subject.net, subject.x, subject.given)
     blocks = Landscape(subject.net, subject.x, subject.given, block=7)
     direction = {name: torch.ones_like(p) for name, p in whole.params.items()}

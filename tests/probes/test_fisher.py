@@ -124,7 +124,7 @@ def test_a_linear_model_by_hand():
     assert found == {"Linear": pytest.approx(by_hand, rel=1e-12)}
 
 
-def test_drawn_labels_come_to_the_exact_trace():
+def test_sampled_trace_converges_to_the_exact_trace():
     torch.manual_seed(0)
     net = build("mlp:widths=6", (5,), 4, seed=0).double().eval()
     x = 3 * rows(40, 5)
@@ -137,7 +137,7 @@ def test_drawn_labels_come_to_the_exact_trace():
     assert 4 < errors[1] / errors[100] < 25, "a tenth, give or take"
 
 
-def test_parts_make_no_difference(monkeypatch):
+def test_trace_does_not_depend_on_the_block_size(monkeypatch):
     from noisewise.probes import per_example_gradient_norms as squares
 
     net = settled(build("fast", (8, 8, 1), 4, seed=0), (1, 8, 8))

@@ -79,7 +79,7 @@ def test_equal_rows_have_no_noise_and_opposed_ones_no_signal():
 
 
 @pytest.mark.parametrize("model", ["mlp:8", "fast:width=4", "lenet"])
-def test_a_look_leaves_no_trace_and_agrees_with_a_loop(model):
+def test_moments_agree_with_a_loop_and_leave_the_network_unchanged(model):
     net = models.build(model, (28, 28, 1), 3, seed=0).eval()
     looked = subject(net, n=6, shape=(1, 28, 28))
     before = {name: value.clone() for name, value in net.state_dict().items()}

@@ -29,7 +29,7 @@ def test_dimensions_of_uniform_points():
     assert 3.0 < four < 4.5
 
 
-def test_neighbours_are_sought_within_batches():
+def test_neighbours_are_searched_within_batches():
     points = torch.rand(20, 2, generator=torch.Generator().manual_seed(0))
     whole, first, second = (LID(neighbours=4, batch=10).measure(subject(p))["lid"] for p in (points, *points.split(10)))
     assert whole == pytest.approx((first + second) / 2)

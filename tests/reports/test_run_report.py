@@ -30,7 +30,7 @@ def test_it_shows_the_run_its_probes_and_suspects(page):
     assert page.count("<tr><td class=number>") == 20
 
 
-def test_nothing_of_the_data_is_markup_and_nothing_is_fetched(page):
+def test_data_is_escaped_and_the_page_is_offline(page):
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "default-src 'none'" in page

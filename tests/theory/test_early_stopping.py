@@ -18,7 +18,7 @@ def test_two_directions_by_hand():
     assert all_of_it[0][:, 0].tolist() == pytest.approx([1, 1])
 
 
-def test_it_is_descent_and_ends_at_the_interpolant():
+def test_path_equals_gradient_descent_and_converges_to_the_interpolant():
     rng = np.random.default_rng(0)
     features, others, y = rng.normal(size=(6, 9)), rng.normal(size=(4, 9)), rng.normal(size=(6, 2))
     kernel, cross = features @ features.T, others @ features.T

@@ -32,7 +32,7 @@ def test_each_wavelet_answers_to_its_own_grating(wavelength, first, orientation)
     assert found.argmax() == first + orientation
 
 
-def test_moduli_do_not_see_where_a_wave_starts():
+def test_gabor_moduli_are_phase_invariant():
     one, other = (gabor(gratings(6.0, 0.0, shift)).reshape(17, 7, 7)[8, 2:5, 2:5] for shift in (0.0, 1.5))
     assert one == pytest.approx(other, rel=0.1)
 
@@ -53,7 +53,7 @@ def test_every_image_is_mapped_by_itself(name, shape):
     assert MAPS[name](images[3:4]) == pytest.approx(together[3:4], abs=1e-5)
 
 
-def test_random_filters_do_not_see_brightness():
+def test_random_filters_are_invariant_to_brightness():
     images = np.random.default_rng(0).random((2, 28, 28, 1), dtype=np.float32)
     inner = [random_convolution(images + shift).reshape(2, 64, 7, 7)[:, :, 1:6, 1:6] for shift in (0, 5)]
     assert inner[0] == pytest.approx(inner[1], abs=1e-4)

@@ -30,7 +30,7 @@ def test_digits_are_interpolated_and_generalise(digits):
     assert (found(test).argmax(axis=1) != labels).mean() <= 0.02
 
 
-def test_random_labels_cost_norm(digits):
+def test_random_labels_need_a_larger_norm(digits):
     x, y, _, _ = digits
     true = interpolate(x, y, 0.1).norm
     shuffled = interpolate(x, np.random.default_rng(0).permutation(y), 0.1)
@@ -100,7 +100,7 @@ def test_two_points_by_hand():
     assert found.norm == pytest.approx(np.sqrt(2 / (1 - g)))
 
 
-def test_gradient_descent_from_elsewhere_keeps_what_the_points_do_not_see():
+def test_gradient_descent_keeps_the_component_orthogonal_to_the_points():
     x, y = np.array([[1.0, 0.0, 0.0]]), np.array([[2.0]])
     found = descend(x, y, epochs=5, start=np.array([[7.0], [3.0], [-1.0]]))
     assert found[:, 0] == pytest.approx([2.0, 3.0, -1.0])

@@ -108,7 +108,7 @@ def test_the_spurious_point_is_critical(ratio):
 
 
 @pytest.mark.parametrize(("factor", "stays"), [(0.98, True), (1.02, False)])
-def test_it_attracts_below_the_threshold_alone(factor, stays):
+def test_spurious_point_attracts_only_below_the_threshold(factor, stays):
     teacher = Teacher.of_ratio(9, 3, factor * threshold(9))
     a = spurious(teacher)[1][None]
     nearby = np.array([[-np.cos(1e-3), np.sin(1e-3), 0]])

@@ -24,7 +24,7 @@ def test_sines_by_hand():
     assert sines(4, [1], [1.0], [np.pi / 2]) == pytest.approx([1, 0, -1, 0], abs=1e-12)
 
 
-def test_amplitudes_come_back():
+def test_amplitudes_round_trip():
     target = sines(50, [2, 5, 24], [1.0, 0.3, 2.0], [0.1, 2.0, 4.0])
     assert amplitudes_of(np.stack([target, 3 + 2 * target]), [2, 5, 24, 7]) == pytest.approx(
         np.array([[1.0, 0.3, 2.0, 0.0], [2.0, 0.6, 4.0, 0.0]]), abs=1e-12
@@ -52,7 +52,7 @@ def test_smoothing_by_hand():
     assert part_errors(smooth, y + 1, y) == pytest.approx((1 / (near - far), 0.0, 1.0), abs=1e-12)
 
 
-def test_units_do_not_matter():
+def test_smoothing_is_invariant_to_scale():
     x = np.random.default_rng(0).normal(size=(40, 3))
     assert smoother(5 * x + 2, 0.3) == pytest.approx(smoother(x, 0.3))
     assert smoother(x, 0.3).sum(axis=1) == pytest.approx(np.ones(40))
@@ -78,7 +78,7 @@ def test_descent_fits_and_tells_the_steps():
     net = rectified(1, 16, 1, 1, 0)
     x = torch.linspace(-1, 1, 20)[:, None]
     seen = {}
-    descend(net, x, x.abs(), steps=300, rate=0.01, every=100, watch=lambda step, found: seen.update({step: found}))
+    descend(net, x, x.abs(), steps=300, rate=0.01, every=100, observe=lambda step, found: seen.update({step: found}))
     assert list(seen) == [0, 100, 200, 300]
     errors = [float(np.abs(found - x.abs().numpy()).mean()) for found in seen.values()]
     assert errors[-1] < 0.05 < errors[0]

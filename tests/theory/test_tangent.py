@@ -76,7 +76,7 @@ def test_wide_networks_have_nearly_the_kernel_of_infinite_width(x, hidden):
 
 
 @pytest.mark.parametrize("hidden", [1, 3])
-def test_three_ways_to_the_same_kernel(x, hidden):
+def test_three_computations_of_the_kernel_agree(x, hidden):
     net, points = TangentNet(5, 8, hidden, seed=1), torch.tensor(x, dtype=torch.float32)
     found = by_autograd(net, points)
     assert net.tangent(points) == pytest.approx(found, rel=1e-4, abs=1e-4)

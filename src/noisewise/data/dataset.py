@@ -159,7 +159,7 @@ class Dataset:
             described=None if self.described is None else self.described.iloc[chosen].reset_index(drop=True),
         )
 
-    def relabelled(self, given: np.ndarray, record: dict[str, Any]) -> Dataset:
+    def with_labels(self, given: np.ndarray, record: dict[str, Any]) -> Dataset:
         """The same rows with new given labels; if there was no truth, the previous labels become the truth."""
         truth = self.given if self.truth is None else self.truth
         return replace(self, given=given, truth=truth, provenance=(*self.provenance, record))

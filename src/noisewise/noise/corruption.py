@@ -102,7 +102,7 @@ def relabel(data: Dataset, given: np.ndarray) -> Dataset:
     totals = counts.sum(axis=1)
     transition = [(row / total).tolist() if total else [None] * k for row, total in zip(counts, totals, strict=True)]
     changed = float(np.mean(given != data.given))
-    return data.relabelled(given, {"step": "corrupt", "changed": changed, "transition": transition})
+    return data.with_labels(given, {"step": "corrupt", "changed": changed, "transition": transition})
 
 
 def generator(seed: int, position: int, name: str) -> np.random.Generator:

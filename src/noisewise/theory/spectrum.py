@@ -126,7 +126,7 @@ def descend(
     steps: int,
     rate: float,
     every: int,
-    watch: Callable[[int, np.ndarray], None],
+    observe: Callable[[int, np.ndarray], None],
 ) -> None:
     """Adam on the mean squared error of all rows at once; the network changes in place.
 
@@ -136,14 +136,14 @@ def descend(
         y: (n, K) values.
         steps: number of steps.
         rate: learning rate.
-        every: number of steps between two calls of `watch`.
-        watch: called with the number of steps taken and the (n, K) outputs after them.
+        every: number of steps between two calls of `observe`.
+        observe: called with the number of steps taken and the (n, K) outputs after them.
     """
     optimiser = torch.optim.Adam(net.parameters(), rate)
     for step in range(steps + 1):
         found = net(x)
         if step % every == 0:
-            watch(step, found.detach().numpy())
+            observe(step, found.detach().numpy())
         if step < steps:
             optimiser.zero_grad()
             nn.functional.mse_loss(found, y).backward()

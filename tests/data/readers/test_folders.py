@@ -37,7 +37,7 @@ def test_a_class_called_train(tmp_path, write_images):
     assert load(tmp_path).classes == ("train", "truck")
 
 
-def test_lazy_reads_what_eager_reads(tmp_path, write_images):
+def test_lazy_and_eager_reading_agree(tmp_path, write_images):
     write_images(tmp_path, {"a": 4, "b": 5})
     eager, lazy = read_folder(tmp_path), read_folder(tmp_path, resident=0)
     assert isinstance(lazy.inputs, ImageFiles)
@@ -62,7 +62,7 @@ def test_selections_stay_lazy(tmp_path, write_images):
 def test_saved_lazy_images_stay_lazy(tmp_path, write_images):
     write_images(tmp_path / "images", {"a": 4, "b": 5})
     lazy = read_folder(tmp_path / "images", resident=0).take([8, 1, 4])
-    noisy = lazy.relabelled(np.array([0, 0, 1]), {"step": "test"})
+    noisy = lazy.with_labels(np.array([0, 0, 1]), {"step": "test"})
     found = load(save(noisy, tmp_path / "noisy.parquet"))
     np.testing.assert_array_equal(found.inputs[:], lazy.inputs[:])
     assert not isinstance(found.inputs, np.ndarray)

@@ -8,7 +8,7 @@ from noisewise.errors import BadInput
 
 @pytest.mark.parametrize("kind", ["u1", "i4", "f4"])
 @pytest.mark.parametrize("name", ["a-ubyte", "a-ubyte.gz"])
-def test_numbers_come_back(tmp_path, write_idx, kind, name):
+def test_idx_round_trip(tmp_path, write_idx, kind, name):
     array = np.arange(24).reshape(2, 3, 4).astype(kind)
     write_idx(tmp_path / name, array, kind)
     found = read_idx(tmp_path / name)

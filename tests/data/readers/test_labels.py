@@ -60,12 +60,12 @@ def test_names_of_the_numbers_are_the_labels(labels):
     assert list(classes) == sorted(set(labels))
 
 
-def test_numbered_by_name_and_by_number():
+def test_number_labels_by_name_and_by_number():
     assert number_labels("here", ["b", "a"], ("a", "b")).tolist() == [1, 0]
     assert number_labels("here", np.array([1, 0], dtype=np.uint8), ("a", "b")).dtype == np.int64
 
 
 @pytest.mark.parametrize("labels, said", [(["c"], "'c'"), ([2], "2"), ([-1], "-1")])
-def test_numbered_refuses_others(labels, said):
+def test_number_labels_rejects_unknown_labels(labels, said):
     with pytest.raises(BadInput, match=f"^here has the label {said}"):
         number_labels("here", labels, ("a", "b"))

@@ -68,7 +68,7 @@ def test_labels_must_be_clear(frame, write):
         load(write(frame), labels="speces")
 
 
-def test_truth_is_no_feature(frame, write):
+def test_truth_is_not_a_feature(frame, write):
     truth = ["owl", "owl", "owl", "hen", "owl", "emu"]
     data = load(write(frame.assign(truth=truth)), labels="species")
     assert data.classes == ("emu", "hen", "owl")

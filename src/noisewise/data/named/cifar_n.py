@@ -85,7 +85,7 @@ def _with_labels(images: Dataset, name: str, labels: dict[str, np.ndarray], vari
     if not np.array_equal(clean, images.given):
         raise BadInput(f"the clean labels of {path} differ from those of the {len(images)} images: rows do not match")
     record = {"step": "human labels", "source": name, "changed": float(np.mean(given != clean))}
-    return replace(images.relabelled(given, record), name=name)
+    return replace(images.with_labels(given, record), name=name)
 
 
 def _published(path: Path) -> dict[str, np.ndarray]:

@@ -65,12 +65,12 @@ def line(
     x = torch.arange(ON_LINE, dtype=torch.float32)[:, None] / ON_LINE
     net, times, seen = rectified(1, width, hidden, 1, seed), [], []
 
-    def watch(step: int, found: np.ndarray) -> None:
+    def observe(step: int, found: np.ndarray) -> None:
         times.append(step)
         seen.append(amplitudes_of(found[:, 0].astype(np.float64), frequencies) / sizes)
 
     y = torch.as_tensor(target, dtype=torch.float32)[:, None]
-    descend(net, x, y, steps=steps, rate=rate, every=10, watch=watch)
+    descend(net, x, y, steps=steps, rate=rate, every=10, observe=observe)
     kept, errors = _moved(net, x, frequencies, seed)
     reached = first_reached(np.array(times), np.array(seen), HALF)
     return {
@@ -110,12 +110,12 @@ def cloud(source: str, points: int, labels: str, steps: int, seed: int) -> dict[
     smooth, y = smoother(x, WIDTH), y - y.mean(axis=0)
     net, times, seen = rectified(x.shape[1], UNITS, LAYERS, y.shape[1], seed), [], []
 
-    def watch(step: int, found: np.ndarray) -> None:
+    def observe(step: int, found: np.ndarray) -> None:
         times.append(step)
         seen.append(part_errors(smooth, found, y))
 
     inputs, values = (torch.as_tensor(part, dtype=torch.float32) for part in (x, y))
-    descend(net, inputs, values, steps=steps, rate=CLOUD_RATE, every=EVERY, watch=watch)
+    descend(net, inputs, values, steps=steps, rate=CLOUD_RATE, every=EVERY, observe=observe)
     low, high, whole = np.array(seen).T
     taken = np.array(times)
     return {
