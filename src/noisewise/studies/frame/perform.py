@@ -27,12 +27,13 @@ class Outcome:
     """How a study ended.
 
     Attributes:
-        study: which. scale: at which scale.
-        claims: what was claimed and found; empty when a run failed.
-        failed: the runs that failed, without which nothing is claimed.
-        seconds: of computing, over all runs.
-        folder: where its files are.
-        cpu_seconds: of processor time, over all runs; None where it is not known of one.
+        study: The study.
+        scale: The name of its scale.
+        claims: The claims with what was measured; empty when a run failed.
+        failed: The runs that failed, without which nothing is claimed.
+        seconds: Seconds of computing, over all runs.
+        folder: The folder with its files.
+        cpu_seconds: Seconds of processor time, over all runs; None where one run's is not known.
     """
 
     study: Study
@@ -65,12 +66,13 @@ def perform(
     others are finished and nothing is written into `out/NAME`.
 
     Args:
-        study: from `find`.
+        study: From `find`.
         scale: smoke, cpu or paper.
-        out: the folder for studies.
-        source, model: your own data and network, where the study takes them.
-        engine: what executes the runs; by default one process per core of this machine.
-        on_done: told of every run that ended, and of how many there are.
+        out: The folder for studies.
+        source: Your own data, where the study takes them.
+        model: Your own network, where the study takes one.
+        engine: Executes the runs; by default one process per core of this machine.
+        on_done: Called with every run that ended, and the number of runs.
 
     Raises:
         BadInput: a scale, source or model that the study does not take; a source that cannot be read, a model that

@@ -18,9 +18,10 @@ def render(card: Card, claims: Sequence[Claim], timings: dict[str, Any], figure:
     """The text of the page; everything that may come from data is escaped.
 
     Args:
-        card: of the study. claims: about its results.
-        timings: the content of `timings.json`.
-        figure: as SVG.
+        card: Of the study.
+        claims: About its results.
+        timings: The content of `timings.json`.
+        figure: As SVG.
     """
     style = resource("page.css")
     return Template(_resource("page.html")).substitute(

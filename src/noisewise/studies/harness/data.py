@@ -97,10 +97,12 @@ class Sample:
     """Rows drawn from a source, and rows of its test split.
 
     Attributes:
-        x: (n, ...) as in the source, (n, H, W, C) uint8 for images. y: (n,) class numbers.
-        test_x, test_y: the same of the test split.
-        classes: their number, K.
-        kind: of the source's data set.
+        x: (n, ...) as in the source, (n, H, W, C) uint8 for images.
+        y: (n,) class numbers.
+        test_x: Rows of the test split, like `x`.
+        test_y: Class numbers of the test split.
+        classes: Number of classes, K.
+        kind: Of the source's data set.
     """
 
     x: np.ndarray

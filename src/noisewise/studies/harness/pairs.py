@@ -36,7 +36,7 @@ class Pair:
 
 
 def pair(source: str, points: int, held: int = 0, seed: int = 0) -> Pair:
-    """Draw `points` rows, less near-duplicates, and `held` others, of the first two classes of the training split.
+    """Draw `points` rows, minus near-duplicates, and `held` others, of the first two classes of the training split.
 
     Raises:
         BadInput: the source cannot be read, is of texts, or has too few rows of its first two classes.
