@@ -139,8 +139,8 @@ def weighted(
         `history`: per epoch `epoch`, `test_accuracy`, `moved` (see `Kept`) and `tells`, how well small weights tell
         wrong labels (AUROC), NaN where there is nothing to tell; `recalls`, (epochs, K) of the test rows;
         `test_accuracy` of the last epoch and `test_best`, of the best one; `sizes`, (K,) rows by given label;
-        `noise_rate`. Of a method that is not a recipe also `weights`, `losses` and `wrong`, (n,), of every row when it was
-        last drawn, and of Meta-Weight-Net `curves`, (epochs, G), its function at `GRID`.
+        `noise_rate`. Of a method that is not a recipe also `weights`, `losses` and `wrong`, (n,), of every row when it
+        was last drawn, and of Meta-Weight-Net `curves`, (epochs, G), its function at `GRID`.
 
     Raises:
         BadInput: whatever cannot be done as asked.
