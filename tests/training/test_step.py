@@ -1,6 +1,7 @@
 """The rules of the step: each is a check that holds for the library and fails for a planted mistake."""
 
 import copy
+import sys
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,6 @@ from noisewise.methods.gradients.sam import SAM
 from noisewise.methods.learned.meta_weight_net import MetaWeightNet
 from noisewise.methods.pairs.coteaching import CoTeaching
 from noisewise.methods.targets.elr import ELR
-from noisewise.training import step as step_module
 from noisewise.training.batch import cross_entropy
 from noisewise.training.method import Chain, Method
 from noisewise.training.networks import Networks, stateless_forward
@@ -26,6 +26,7 @@ from noisewise.training.step import judge, judge_logits, step
 
 from .support import CLASSES, assert_caught, make_batch, mlp, prepared, rng, twins, weights
 
+STEP = sys.modules[step.__module__]  # the package's attribute of this name is the function
 BATCHES = [make_batch(seed=s) for s in range(5)]
 
 
@@ -144,7 +145,7 @@ def test_statistics_advance_once(method):
 
 
 def test_statistics_that_advance_when_asked_again_are_caught(monkeypatch):
-    monkeypatch.setattr(step_module, "stateless_forward", leaves_traces)
+    monkeypatch.setattr(sys.modules["noisewise.training.step"], "stateless_forward", leaves_traces)
     assert_caught(lambda: check_statistics_advance_once(SAM()))
 
 
@@ -161,7 +162,7 @@ def test_dropout_asked_again_draws_the_same_masks():
 
 
 def test_fresh_masks_are_caught(monkeypatch):
-    monkeypatch.setattr(step_module, "_set_random_state", lambda state, device: None)
+    monkeypatch.setattr(sys.modules["noisewise.training.step"], "_set_random_state", lambda state, device: None)
     assert_caught(check_same_masks)
 
 

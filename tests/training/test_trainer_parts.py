@@ -11,7 +11,7 @@ from torch import nn
 import noisewise
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
-from noisewise.training import Chain, Config, Method, Training
+from noisewise.training import Batch, Chain, Config, Ledger, Method, Networks, Training, step
 
 
 @pytest.fixture
@@ -75,3 +75,16 @@ def test_only_the_training_makes_networks_of_recipes():
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Networks"
     ]
     assert makers == []
+
+
+def test_a_batch_of_a_data_loader_trains_in_an_ordinary_loop():
+    x, labels, index = torch.randn(8, 4), torch.arange(8) % 3, torch.arange(8)
+    batch = Batch.of(x, labels, 3, index)
+    assert torch.equal(batch.y.argmax(dim=1), labels)
+    assert (len(batch), batch.w.tolist(), batch.clock.epochs) == (8, [1.0] * 8, 1)
+    nets, ledger = Networks([nn.Linear(4, 3)]), Ledger(labels, 3)
+    before = nets[0].weight.clone()
+    optimizer = torch.optim.SGD(nets.parameters(), 0.1)
+    ledger.observe(step(nets, Method(), optimizer, batch, torch.Generator()))
+    assert not torch.equal(nets[0].weight, before)
+    assert ledger.seen.tolist() == [1] * 8

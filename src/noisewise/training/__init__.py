@@ -9,6 +9,7 @@ from noisewise.training.method import Card, Chain, EpochEnd, Method, Task
 from noisewise.training.networks import Average, Learner, Networks, Predictor
 from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import recipe
+from noisewise.training.step import step
 from noisewise.training.trainer import Training
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "Task",
     "Training",
     "recipe",
+    "step",
 ]

@@ -62,6 +62,22 @@ class Batch:
     logits: Tensor | None = None
     loss: Tensor | None = None
 
+    @classmethod
+    def of(
+        cls, x: Tensor, labels: Tensor, classes: int, index: Tensor | None = None, clock: Clock | None = None
+    ) -> Batch:
+        """A batch as a step takes it, from what an ordinary data loader gives.
+
+        Args:
+            x: (B, ...) inputs, ready for the network.
+            labels: (B,) given labels.
+            classes: K.
+            index: (B,) row in the data set; methods and ledgers with a memory per row need it.
+            clock: where in training the step is; by default at the start of one epoch.
+        """
+        w = torch.ones(len(labels), device=x.device)
+        return cls(x, one_hot(labels, classes), index, w, Clock() if clock is None else clock)
+
     def __len__(self) -> int:
         return self.y.shape[-2]
 
