@@ -19,6 +19,8 @@ from noisewise.studies.meta_learning.imbalance import (
     spec,
 )
 
+STUDY = find("imbalance")
+CPU = STUDY.scale("cpu")
 SIZES = np.floor(2000 * 100.0 ** (-np.arange(10) / 9) + 1e-9).astype(int)
 SCORES = {
     TAILED_ONLY: {"ce": 0.70, "self-paced": 0.65, "hard-mining": 0.71},
@@ -31,7 +33,7 @@ def values_of(task, plan):
     arguments = task.arguments
     if task.name == "boosting":
         return {"shares": np.linspace(0.2, plan.get("pile", 0.6), 11), "noise_rate": 0.2}
-    name = next(name for name in NAMES if spec(name, "cpu") == arguments["method"])
+    name = next(name for name in NAMES if spec(name, CPU) == arguments["method"])
     if arguments.get("classes"):
         end = plan.get(("nines", name), {"ce": 0.7, "l2rw": 0.9}[name])
         return {"recalls": np.array([[end, end]]), "sizes": np.array([199, 1])}
@@ -43,13 +45,13 @@ def values_of(task, plan):
 
 
 def results(plan):
-    tasks = find("imbalance").tasks("cpu")
-    return Results("cpu", tuple(Result(task, values_of(task, plan), 1.0, "here") for task in tasks))
+    items = (Result(task, values_of(task, plan), 1.0, "here") for task in STUDY.tasks("cpu"))
+    return Results(CPU, tuple(items))
 
 
 def failed(**plan):
     plan = plan | plan.pop("at", {})
-    return {claim.id for claim in find("imbalance").judged(results(plan)) if not claim.holds}
+    return {claim.id for claim in STUDY.judged(results(plan)) if not claim.holds}
 
 
 def test_each_claim_can_hold_and_fail():
@@ -102,10 +104,10 @@ def test_boosting_piles_weight_on_wrong_digits():
 
 
 def test_the_paper_does_not_boost_pixels_of_cifar():
-    methods = {task.arguments.get("method") for task in find("imbalance").tasks("paper")}
+    methods = {task.arguments.get("method") for task in STUDY.tasks("paper")}
     assert not any(method and method.startswith("adaboost") for method in methods)
 
 
 def test_the_figure_can_be_drawn():
-    drawn = find("imbalance").figure(results({}))
+    drawn = STUDY.figure(results({}))
     assert len(drawn.axes) == 6

@@ -8,13 +8,22 @@ from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.weighting import GRID
-from noisewise.studies.meta_learning.meta_weight_net import CASES, LEARNED, PLAIN, method_of, moved, recovered, run_of
+from noisewise.studies.meta_learning.meta_weight_net import (
+    CASES,
+    ROLES,
+    described,
+    over_epochs,
+    recovered,
+    run_of,
+)
 
+STUDY = find("meta-weight-net")
+CPU = STUDY.scale("cpu")
 LOSSES = np.linspace(0.1, 5, 50)
 
 
 def values_of(task, change):
-    role = next(role for role in ("plain", "learned", "reweighted") if method_of(role, "cpu") == task["method"])
+    role = next(role for role in ROLES if getattr(CPU, role) == task["method"])
     case = next(case for case, corrupt in CASES.items() if corrupt == task["corrupt"])
     end = {"plain": 0.70, "learned": 0.74, "reweighted": 0.75}[role]
     found = {
@@ -42,8 +51,8 @@ def values_of(task, change):
 
 
 def results(change=lambda case, role: {}):
-    tasks = find("meta-weight-net").tasks("cpu")
-    return Results("cpu", tuple(Result(task, values_of(task.arguments, change), 1.0, "here") for task in tasks))
+    tasks = STUDY.tasks("cpu")
+    return Results(CPU, tuple(Result(task, values_of(task.arguments, change), 1.0, "here") for task in tasks))
 
 
 def failed(case=None, role=None, **values):
@@ -52,7 +61,7 @@ def failed(case=None, role=None, **values):
     def change(case, role):
         return values if wanted["case"] in (case, None) and wanted["role"] == role else {}
 
-    claims = find("meta-weight-net").judged(results(change))
+    claims = STUDY.judged(results(change))
     return {claim.id for claim in claims if not claim.holds}
 
 
@@ -74,17 +83,18 @@ def test_without_a_gain_nothing_is_recovered():
 
 
 def test_recovered_by_hand():
-    assert recovered(results(), "uniform") == pytest.approx(0.03 / 0.04)
-    assert moved(results(), "uniform", "learned")[1:] == pytest.approx([9, 0.2, 0.2])
+    runs = described(results())
+    assert recovered(runs) == pytest.approx(0.03 / 0.04)
+    assert over_epochs(runs, "learned", "moved")[1:] == pytest.approx([9, 0.2, 0.2])
 
 
 def test_studies_ask_for_the_same_run():
-    one = run_of("cpu", "uniform", LEARNED["cpu"], 0)
-    assert one.key in {task.key for task in find("meta-weight-net").tasks("cpu")}
+    one = run_of(CPU, "uniform", CPU.learned, 0)
+    assert one.key in {task.key for task in STUDY.tasks("cpu")}
     assert one.key in {task.key for task in find("weight-functions").tasks("cpu")}
-    assert run_of("cpu", "uniform", PLAIN, 0).key in {task.key for task in find("imbalance").tasks("cpu")}
+    assert run_of(CPU, "uniform", CPU.plain, 0).key in {task.key for task in find("imbalance").tasks("cpu")}
 
 
 def test_the_figure_can_be_drawn():
-    drawn = find("meta-weight-net").figure(results())
+    drawn = STUDY.figure(results())
     assert len(drawn.axes) == 4

@@ -10,9 +10,7 @@ from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.weighting import GRID
 from noisewise.studies.meta_learning.weight_functions import (
     FALLING,
-    POINTS,
     RISING,
-    TRIED,
     VARIANCE,
     forms,
     grouped,
@@ -25,15 +23,15 @@ FORMS = forms(200, 401)
 
 
 def results(closed=None, noisy=-GRID, tailed=GRID, varying=MIDDLE):
-    items = []
-    for task in find("weight-functions").tasks("cpu"):
+    study, items = find("weight-functions"), []
+    for task in study.tasks("cpu"):
         values = {**FORMS, **(closed or {})}
         if task.name == "weighted":
             curves = tailed if "longtail" in task.arguments["corrupt"] else noisy
             values = {"losses": LOSSES, "history": pd.DataFrame()}
             values |= {"weights": varying} if task.arguments["method"] == VARIANCE else {"curves": curves[None]}
         items.append(Result(task, values, 1.0, "here"))
-    return Results("cpu", tuple(items))
+    return Results(study.scale("cpu"), tuple(items))
 
 
 def failed(**planted):
@@ -74,7 +72,8 @@ def test_closed_forms_by_hand():
 
 
 def test_closed_forms_are_the_best_weights():
-    found = forms(POINTS, TRIED)
+    scale = find("weight-functions").scale("smoke")
+    found = forms(scale.points, scale.tried)
     assert np.abs(found["weights"] - found["best"]).max() <= 0.0005
     assert 0 < found["constant"] <= 1e-5
 
