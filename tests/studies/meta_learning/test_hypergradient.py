@@ -6,31 +6,29 @@ import pytest
 
 from noisewise.compute import Result
 from noisewise.studies import find
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.meta_learning.hypergradient import (
-    DECAYS,
     NOISE,
-    RATES,
-    by_decay,
-    by_rate,
-    ended,
+    on_true_labels,
     reached,
-    runs,
     spread,
+    under_noise,
 )
 
-STARTS = list(RATES["cpu"])
+STUDY = find("hypergradient")
+CPU = STUDY.scale("cpu")
 LOSSES = {"ce": (2.0, 1.0, 0.5, 0.3, 0.4), "multiplicative": (0.5, 0.4, 0.3, 0.3, 0.4), "additive": (0.6,) * 5}
 TESTS = {"ce": (0.2, 0.6, 0.8, 0.85, 0.84), "multiplicative": (0.80, 0.845, 0.85, 0.85, 0.845), "additive": (0.8,) * 5}
 
 
 def results(scale="cpu", losses=None, tests=None, rates=None, decays=None, none=0.6, fixed=0.7, learned=0.7, sure=0.5):
+    study = STUDY.scale(scale)
     losses, tests, items = LOSSES | (losses or {}), TESTS | (tests or {}), []
-    for task in runs(scale, None, None):
+    for task in STUDY.tasks(scale):
         given, method = task.arguments, task.arguments["method"]
         rule = "ce" if method == "ce" else "additive" if "additive" in method else "multiplicative"
         if given.get("corrupt") is None:
-            place = STARTS.index(given["lr"])
+            place = CPU.rates.index(given["lr"])
             last = (rates or (0.1, 0.2, 0.2, 0.3, 0.5))[place]
             history = pd.DataFrame({"lr": [given["lr"], last]})
             values = {"train_loss": losses[rule][place], "test_accuracy": tests[rule][place], "history": history}
@@ -42,11 +40,11 @@ def results(scale="cpu", losses=None, tests=None, rates=None, decays=None, none=
             last = 0.01 if decays is None else decays * start
             values = {"test_accuracy": learned, "history": pd.DataFrame({"decay": [start, last]})}
         items.append(Result(task, values, 1.0, "here"))
-    return Results(scale, tuple(items))
+    return Results(study, tuple(items))
 
 
 def failing(**planted):
-    return {claim.id for claim in find("hypergradient").judged(results(**planted)) if not claim.holds}
+    return {claim.id for claim in STUDY.judged(results(**planted)) if not claim.holds}
 
 
 def test_each_claim_can_hold_and_fail():
@@ -65,10 +63,14 @@ def test_each_claim_can_hold_and_fail():
 
 def test_results_go_by_their_starts():
     found = results(decays=2.0)
-    assert by_rate(found, "constant", "train_loss") == pytest.approx(LOSSES["ce"])
-    assert reached(found, "multiplicative") == pytest.approx([0.1, 0.2, 0.2, 0.3, 0.5])
-    assert ended(found) == pytest.approx(2 * np.array(DECAYS["cpu"]))
-    assert by_decay(results(fixed=0.65), False) == pytest.approx([0.65] * 5)
+    clean, (fixed, learned) = on_true_labels(found), under_noise(found)
+    constant = means(clean[clean["rule"] == "constant"], "lr", "train_loss")
+    assert constant.to_dict() == pytest.approx(dict(zip(CPU.rates, LOSSES["ce"], strict=True)))
+    assert reached(clean[clean["rule"] == "multiplicative"], "lr") == pytest.approx([0.1, 0.2, 0.2, 0.3, 0.5])
+    assert reached(learned, "start") == pytest.approx(2 * np.array(CPU.decays))
+    assert means(fixed, "start", "test_accuracy").to_dict() == pytest.approx(
+        {0.0: 0.6, **dict.fromkeys(CPU.decays, 0.7)}
+    )
 
 
 def test_spread_by_hand():
@@ -77,17 +79,17 @@ def test_spread_by_hand():
 
 @pytest.mark.parametrize("scale", ["smoke", "cpu"])
 def test_the_figure_is_drawn(scale):
-    figure = find("hypergradient").figure(results(scale))
+    figure = STUDY.figure(results(scale))
     assert len(figure.axes) == 4
-    assert len(figure.axes[1].lines) == len(RATES[scale])
+    assert len(figure.axes[1].lines) == len(STUDY.scale(scale).rates)
 
 
 def test_rates_are_learned_on_true_labels_and_decays_under_noise():
-    tasks = runs("cpu", None, None)
+    tasks = STUDY.tasks("cpu")
     noisy = [task for task in tasks if task.arguments.get("corrupt") == NOISE]
     assert len(tasks) - len(noisy) == 3 * 5 * 2
     assert all(task.arguments["trusted"] == 500 and task.arguments["lr"] == 0.05 for task in noisy)
     assert {task.arguments["weight_decay"] for task in noisy if task.arguments["method"] == "ce"} == {
         0.0,
-        *DECAYS["cpu"],
+        *CPU.decays,
     }

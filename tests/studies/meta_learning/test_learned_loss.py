@@ -6,31 +6,29 @@ import pytest
 import torch
 
 from noisewise.compute import Result
-from noisewise.errors import BadInput
 from noisewise.methods.losses.gce import generalized_cross_entropy
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.meta_learning.learned_loss import (
     GRIDS,
-    LOSSES,
     Replayed,
     accuracies,
     best,
+    grid,
     learned,
-    runs,
     specs,
-    tuned,
     values,
 )
 from noisewise.training.batch import Batch, Clock
 
+STUDY = find("learned-loss")
 ACCURACY = {"ce": 0.6, "frozen": 0.74, "tuned": 0.76, "replayed": 0.77, "learned": 0.8}
 
 
 def results(scale="cpu", path=(0.7, 0.45), seconds=6.0, **accuracy):
     """Planted: the second point of every grid is best on the trusted rows, the fourth of GCE's on the test rows."""
     found, items = {**ACCURACY, **accuracy}, []
-    for task in runs(scale, None, None):
+    for task in STUDY.tasks(scale):
         method = task.arguments.get("method")
         if task.name == "learned":
             history = pd.DataFrame({"value_0": path, "value_1": (2.0, 2.0)})
@@ -43,11 +41,11 @@ def results(scale="cpu", path=(0.7, 0.45), seconds=6.0, **accuracy):
             test = {1: found["tuned"], 3: found["tuned"] + 0.01}.get(place, 0.5)
             result = {"test_accuracy": test, "trusted_accuracy": 0.8 if place == 1 else 0.7, "seconds": 2.0}
         items.append(Result(task, result, 1.0, "here"))
-    return Results(scale, tuple(items))
+    return Results(STUDY.scale(scale), tuple(items))
 
 
 def failing(**planted):
-    return {claim.id for claim in find("learned-loss").judged(results(**planted)) if not claim.holds}
+    return {claim.id for claim in STUDY.judged(results(**planted)) if not claim.holds}
 
 
 def test_each_claim_can_hold_and_fail():
@@ -65,17 +63,18 @@ def test_each_claim_can_hold_and_fail():
 
 def test_the_grid_is_searched_on_trusted_rows():
     found = results()
-    chosen = tuned(found, "gce", 0.2, 1)
-    assert chosen.task.arguments["method"] == "gce:q=0.3"
-    assert chosen.task.arguments["seed"] == 1
-    assert accuracies(found, "poly-soft", 0.6) == pytest.approx(ACCURACY)
+    chosen = best(grid(found, "gce"), "trusted_accuracy")
+    cells = [[f"symmetric:{noise}", seed] for noise in (0.2, 0.6) for seed in (0, 1)]
+    assert sorted(chosen[["corrupt", "seed"]].to_numpy().tolist()) == cells
+    assert set(chosen["method"]) == {"gce:q=0.3"}
+    assert accuracies(found).loc["poly-soft", "symmetric:0.6"].to_dict() == pytest.approx(ACCURACY)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "cpu", "paper"])
 def test_the_figure_is_drawn(scale):
-    drawn = find("learned-loss").figure(results(scale))
+    drawn = STUDY.figure(results(scale))
     assert len(drawn.axes[1].lines) == len(results(scale).of("learned").where(base="gce"))
-    assert len(drawn.axes[3].patches) == len(LOSSES[scale])
+    assert len(drawn.axes[3].patches) == len(STUDY.scale(scale).losses)
 
 
 def test_grids_become_specs():
@@ -109,9 +108,6 @@ def test_what_was_learned_is_taken_over(tmp_path):
     assert all(0.1 < found[name] <= 1 for name in ("test_accuracy", "frozen", "replayed"))
 
 
-def test_the_best_of_some_results():
-    task = find("learned-loss").tasks("smoke")[0]
-    items = [Result(task, {"value": value}, 1.0, "here") for value in (0.2, None, 0.5, 0.3)]
-    assert best(items, "value") is items[2]
-    with pytest.raises(BadInput, match="no run"):
-        best([], "value")
+def test_the_best_run_of_every_cell_is_the_first_of_the_largest():
+    table = pd.DataFrame({"corrupt": "a", "seed": [0, 0, 0, 0, 1], "value": [0.2, np.nan, 0.5, 0.5, 0.1]})
+    assert sorted(best(table, "value").index) == [2, 4]

@@ -13,25 +13,23 @@ from noisewise.studies.meta_learning import trusted_data
 from noisewise.studies.meta_learning.trusted_data import (
     FLIP,
     METHODS,
-    TRUSTED,
     alone,
-    curve,
+    by_count,
     rare,
     reference,
-    runs,
     two,
 )
 
-COUNTS = list(TRUSTED["cpu"])
+STUDY = find("trusted-data")
 
 
 def results(scale="cpu", gain=0.05, glc=0.0, rise=0.01, single=(0.3, 0.5, 0.6, 0.8), error=0.3, fall=0.1, rare=None):
     """Planted: a method gains `gain` over the joined rows and `rise` per place; GLC `glc` more."""
     scarce, items = {"ce": 0.6, "l2rw:cap=none": 0.9} | (rare or {}), []
-    counts = list(TRUSTED[scale])
-    for task in runs(scale, None, None):
+    study = STUDY.scale(scale)
+    for task in STUDY.tasks(scale):
         given = task.arguments
-        place = counts.index(given["trusted"]) if "trusted" in given else 0
+        place = study.trusted.index(given["trusted"]) if "trusted" in given else 0
         if task.name == "rare":
             values = {"test_accuracy": scarce[given["method"]]}
         elif task.name == "reference":
@@ -40,11 +38,11 @@ def results(scale="cpu", gain=0.05, glc=0.0, rise=0.01, single=(0.3, 0.5, 0.6, 0
             extra = glc if given["method"] == "glc" and given["corrupt"] == FLIP else 0.0
             values = {"test_accuracy": 0.6 + gain + rise * place + extra, "transition_error": error - fall * place}
         items.append(Result(task, values, 1.0, "here"))
-    return Results(scale, tuple(items))
+    return Results(study, tuple(items))
 
 
 def failing(**planted):
-    return {claim.id for claim in find("trusted-data").judged(results(**planted)) if not claim.holds}
+    return {claim.id for claim in STUDY.judged(results(**planted)) if not claim.holds}
 
 
 def test_each_claim_can_hold_and_fail():
@@ -61,14 +59,15 @@ def test_each_claim_can_hold_and_fail():
 
 
 def test_curves_go_by_the_number_of_trusted_rows():
-    found = results(single=(0.1, 0.2, 0.3, 0.4))
-    assert curve(found, "alone", FLIP) == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert curve(found, "fwl", FLIP) == pytest.approx([0.65, 0.66, 0.67, 0.68])
+    found = by_count(results(single=(0.1, 0.2, 0.3, 0.4)))
+    assert list(found.columns) == [10, 50, 200, 1000]
+    assert found.loc["alone", FLIP].to_list() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert found.loc["fwl", FLIP].to_list() == pytest.approx([0.65, 0.66, 0.67, 0.68])
 
 
 @pytest.mark.parametrize(("scale", "panels"), [("smoke", 3), ("cpu", 4), ("paper", 4)])
 def test_the_figure_is_drawn(scale, panels):
-    figure = find("trusted-data").figure(results(scale))
+    figure = STUDY.figure(results(scale))
     assert len(figure.axes) == panels
     assert len(figure.axes[0].lines) == len(METHODS) + 2
 
