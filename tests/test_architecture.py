@@ -48,11 +48,6 @@ BELOW = {
     "cli": {"studies", "bench", *STUDIES},
 }
 
-# Offences that are known and not mended yet. Entries are only ever taken out.
-KNOWN = {
-    "src/noisewise/studies/frame holds more than 15 files",
-}
-
 
 def modules(sources: Path) -> dict[str, Path]:
     """The file of every module below `sources`, by its dotted name."""
@@ -145,15 +140,9 @@ def offences(root: Path, below: Mapping[str, set[str]] = BELOW) -> list[str]:
     return pointing_up(graph, below) + circles(graph) + too_long(root, folders) + too_full(root, folders)
 
 
-def is_known(offence: str) -> bool:
-    """Whether an offence, or a circle of which it is a part, is in KNOWN."""
-    parts = set(offence.removeprefix("circle: ").split(" <-> "))
-    return any(parts <= set(entry.removeprefix("circle: ").split(" <-> ")) for entry in KNOWN)
-
-
 def test_the_layout_holds():
-    new = [offence for offence in offences(PROJECT) if not is_known(offence)]
-    assert not new, "\n" + "\n".join(new)
+    found = offences(PROJECT)
+    assert not found, "\n" + "\n".join(found)
 
 
 def test_every_package_has_its_place():
