@@ -12,7 +12,7 @@ _STUDIES = {
     "harness": "pairs weighting deficits interpolation",
     "random_labels": "fitting_random_labels explicit_regularization implicit_regularization "
     "finite_sample_expressivity minimum_norm rademacher uniform_stability",
-    "training_phases": "two_phases early_learning detecting_noise coteaching critical_periods critical_plans "
+    "training_phases": "two_phases early_learning detecting_noise coteaching critical_periods "
     "fisher_phases adversarial_training attacks",
     "theory": "wide_network_dynamics neural_tangent_kernel dataset_complexity spectral_bias influence",
     "helpful_noise": "spurious_optima noise_and_flatness descents",

@@ -8,11 +8,11 @@ from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.deficits import DECAYING, FIXED, RESTARTED
-from noisewise.studies.training_phases.critical_periods import Found
-from noisewise.studies.training_phases.critical_plans import PLANS
+from noisewise.studies.training_phases.critical_periods import Found, lengths
 
-PLAN = PLANS["cpu"]
-MIDDLE, LONGEST = PLAN.middle, PLAN.lengths[-1]
+PLAN = find("critical-periods").scale("cpu")
+MIDDLE, LONGEST = PLAN.middle, PLAN.longest
+EPOCHS_OF_PAPER = 10
 COSTS = {"blur": 0.06, "noise": 0.04, "permute": 0.03, "vflip": 0.01}
 
 
@@ -28,11 +28,11 @@ def cost(arguments):
 
 
 def planted(change=lambda arguments, cost: cost, scale="cpu"):
-    items = []
-    for task in find("critical-periods").tasks(scale):
+    study, items = find("critical-periods"), []
+    for task in study.tasks(scale):
         found = 0.9 - change(task.arguments, cost(task.arguments)) + 0.001 * (-1) ** task.arguments["seed"]
         items.append(Result(task, {"test_accuracy": found, "parameters": 1}, 1.0, "here"))
-    return Results(scale, tuple(items))
+    return Results(study.scale(scale), tuple(items))
 
 
 def failing(change=lambda arguments, cost: cost):
@@ -75,7 +75,7 @@ def test_drops_are_means_over_seeds_by_hand():
     def uneven(arguments, cost):
         return 0.02 * arguments["seed"] if arguments["stop"] == 0 else 0.1
 
-    found = Found.of(planted(uneven))
+    found = Found(planted(uneven), PLAN.model)
     assert found.drop(DECAYING, PLAN.blur, MIDDLE) == pytest.approx(0.1 - 0.01)
     assert found.drop(RESTARTED, PLAN.blur, MIDDLE) == pytest.approx(0.1 - 0.01)
     assert found.late(FIXED) == pytest.approx([0.1 - 0.01] * len(PLAN.onsets))
@@ -95,13 +95,20 @@ def test_a_model_of_ones_own_is_followed_alone():
     assert {task.arguments["model"] for task in tasks} == {"fast"}
     assert {task.arguments["source"] for task in tasks} == {"mnist"}
     items = tuple(Result(task, {"test_accuracy": 0.5, "parameters": 1}, 1.0, "here") for task in tasks)
-    results = Results("cpu", items)
+    results = Results(study.scale("cpu", model="fast", source="mnist"), items)
     assert len(study.judged(results)) == 8
     assert study.figure(results).axes
 
 
 def test_the_paper_is_named_in_its_own_epochs():
-    paper = PLANS["paper"]
-    for name in ("clean", "middle", "window", "whole"):
-        assert getattr(PLAN, name) == pytest.approx(getattr(paper, name) / PLAN.unit, abs=2)
-    assert PLAN.settings["decay"] == pytest.approx(0.97**PLAN.unit)
+    paper = find("critical-periods").scale("paper")
+    for name in ("clean", "middle", "window", "whole", "longest"):
+        assert getattr(PLAN, name) == pytest.approx(getattr(paper, name) / EPOCHS_OF_PAPER, abs=2)
+    assert PLAN.sizes["decay"] == PLAN.perceptron["decay"] == pytest.approx(0.97**EPOCHS_OF_PAPER)
+
+
+@pytest.mark.parametrize("scale", ["smoke", "cpu", "paper"])
+def test_lengths_rise_and_have_the_middle_among_them(scale):
+    found = find("critical-periods").scale(scale)
+    assert list(lengths(found)) == sorted(set(lengths(found)))
+    assert found.middle in lengths(found)
