@@ -39,7 +39,7 @@ def planted(plain=(0.98, 0.05), trained=(0.95, 0.85), noise=None, robustly=None)
             accuracy = np.where(np.arange(len(RADII)) == AT, attacked, clean)
             values = {"accuracy": accuracy, "losses": np.linspace(0.1, 2, 21), "excess": 1e-8} | (robustly or {})
         items.append(Result(task, values, 1.0, "here"))
-    return study, Results("cpu", tuple(items))
+    return study, Results(study.scale("cpu"), tuple(items))
 
 
 def failing(**options):
@@ -127,12 +127,21 @@ def test_training_on_attacks_buys_robustness():
 
 
 def test_tasks_give_what_claims_ask(tmp_path):
-    sizes = {"rows": 100, "tested": 50, "epochs": 2, "batch_size": 25, "rate": 0.001, "steps": 2, "seed": 0}
-    one = robust("digits", "mlp:16", **sizes, scratch=tmp_path, eps=0.3, train_steps=1, warm=1)
+    sizes = {
+        "model": "mlp:16",
+        "rows": 100,
+        "tested": 50,
+        "epochs": 2,
+        "batch_size": 25,
+        "rate": 0.001,
+        "steps": 2,
+        "seed": 0,
+    }
+    one = robust("digits", **sizes, scratch=tmp_path, eps=0.3, train_steps=1, warm=1)
     assert one["accuracy"].shape == (len(RADII),)
     assert one["losses"].shape == (3,)
     assert one["excess"] <= 1e-6
-    other = as_noise("digits", "mlp:16", **sizes)
+    other = as_noise("digits", **sizes)
     assert other["random"].shape == other["adversarial"].shape == (3,)
     assert other["random_length"] == pytest.approx(other["adversarial_length"], rel=0.15)
     assert (np.diff(other["adversarial_length"]) > 0).all()

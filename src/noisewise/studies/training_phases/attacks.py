@@ -1,4 +1,4 @@
-"""Networks trained plainly or adversarially, and projected gradient descent against them, followed step by step.
+"""Networks trained with or without adversarial examples, and projected gradient descent against them, step by step.
 
 Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018,
 section 2.1. Radii are in the maximum norm and in units of the raw range [0, 1] of pixels.
@@ -30,8 +30,10 @@ def challenge_net(shape: tuple[int, ...], classes: int, width: int = 32, hidden:
     """The network of Madry et al. for MNIST: two 5x5 convolutions, each with pooling, and a hidden layer.
 
     Args:
-        shape: (H, W, C), sides of at least 4. classes: K. width: channels of the first convolution; the second has
-            twice as many. hidden: units.
+        shape: (H, W, C), sides of at least 4.
+        classes: Number of classes, K.
+        width: Channels of the first convolution; the second has twice as many.
+        hidden: Number of hidden units.
 
     Raises:
         BadInput: vectors.
@@ -61,7 +63,9 @@ class Defence:
     """How inputs are attacked in training.
 
     Attributes:
-        eps: radius. steps: of the attack. warm: epochs over which the radius grows to eps, in equal parts.
+        eps: Radius.
+        steps: Of the attack.
+        warm: Number of epochs over which the radius grows to eps, in equal parts.
     """
 
     eps: float
@@ -83,14 +87,18 @@ def trained_net(
     *,
     folder: Path | None = None,
 ) -> tuple[Training, Learner]:
-    """A network trained on attacked inputs, or on inputs as they are; nothing is evaluated meanwhile.
+    """A network trained on attacked inputs, or on inputs as they are; nothing is evaluated during training.
 
     Args:
-        data: images with a test split. model: as in `noisewise.train`. config: the settings.
-        defence: how inputs are attacked. folder: for checkpoints.
+        data: Images with a test split.
+        model: As in `noisewise.train`.
+        config: The settings.
+        defence: How inputs are attacked; None leaves them as they are.
+        folder: For checkpoints; None keeps none.
 
     Raises:
-        BadInput: no images, or a model that cannot be built for them. Diverged: a loss that is not finite.
+        BadInput: no images, or a model that cannot be built for them.
+        Diverged: a loss that is not finite.
     """
     if data.kind != "image":
         raise BadInput(f"{data.name} holds inputs of kind {data.kind!r}, but only images have a range to stay in")
@@ -106,9 +114,10 @@ class Attacked:
     """Inputs after an attack.
 
     Attributes:
-        inputs: (n, H, W, C) from 0 to 1. accuracy: share whose predicted class is the given one.
+        inputs: (n, H, W, C) from 0 to 1.
+        accuracy: Share of rows whose predicted class is the given one.
         losses: (steps + 1,) mean cross entropy, at the random start and after every step.
-        largest: the largest distance of any pixel from where it was.
+        largest: The largest distance of any pixel from where it was.
     """
 
     inputs: np.ndarray
@@ -123,8 +132,12 @@ def attack(training: Training, nets: Networks, split: str, eps: float, steps: in
     A step is 2.5 eps / steps long. A radius of 0 leaves inputs as they are.
 
     Args:
-        training: for the rows and their preparation. nets: what is attacked. split: "train" or "test".
-        eps: radius. steps: how many, at least 1. seed: of the start.
+        training: For the rows and their preparation.
+        nets: What is attacked.
+        split: "train" or "test".
+        eps: Radius.
+        steps: How many, at least 1.
+        seed: Random seed of the start.
     """
     rows = training.rows if split == "train" else training.split(split)
     one = PGDTraining(eps=eps, step_size=PACE * eps / steps, steps=1)
@@ -177,7 +190,10 @@ def random_like(inputs: np.ndarray, moved: np.ndarray, eps: float, seed: int) ->
     to the length wanted. Where it is lengthened pixels may reach the end of their range, and rows stay a little short.
 
     Args:
-        inputs: (n, H, W, C) bytes. moved: the same, perturbed. eps: how far pixels move. seed: of the noise.
+        inputs: (n, H, W, C) bytes.
+        moved: (n, H, W, C) bytes, the same images perturbed.
+        eps: How far pixels move.
+        seed: Random seed of the noise.
     """
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=inputs.shape)
     base = inputs / 255.0
