@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import inspect
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from detector_page import detector_page
+from noisewise.bounds import Bound, flag
 from noisewise.cli.commands.catalogues import Entry, describe_methods
 from noisewise.files import whole
 from probe_page import probe_page
@@ -86,19 +88,29 @@ def _options(name: str) -> str:
     if not parameters:
         return ""
     spec = ",".join(f"{p.name}={_plain(p.default)}" for p in parameters)
-    return f"## Options\n\nWith their defaults: `{name}:{spec}`\n\n" + "".join(_arguments(inspect.getdoc(entry) or ""))
+    return f"## Options\n\nWith their defaults: `{name}:{spec}`\n\n" + "".join(
+        _arguments(inspect.getdoc(entry) or "", entry.bounds)
+    )
 
 
 def _plain(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _arguments(text: str) -> Iterator[str]:
-    """The lines of a docstring's `Args` section, as a Markdown list."""
+def _arguments(text: str, bounds: Mapping[str, Bound]) -> Iterator[str]:
+    """The lines of a docstring's `Args` section, as a Markdown list, with the legal values."""
     _, found, section = text.partition("Args:\n")
-    for line in section.partition("\n\n")[0].splitlines() if found else ():
-        if not line.strip().startswith("training:"):
-            yield f"- {line.strip()}\n" if line.startswith("    ") and line[4] != " " else f"  {line.strip()}\n"
+    entries = re.split(r"\n    (?=\S)", "\n" + section.partition("\n\n")[0])[1:] if found else []
+    for entry in entries:
+        name = entry.partition(":")[0]
+        if name != "training":
+            lines = [line.strip() for line in entry.splitlines()]
+            yield "- " + "\n  ".join(lines) + (_legal(bounds[name]) if name in bounds else "") + "\n"
+
+
+def _legal(bound: Bound) -> str:
+    """What a value must be, where the default does not show it."""
+    return "" if bound.says == flag().says else f" Must {bound.says}{', or be none' if bound.optional else ''}."
 
 
 def _presets(presets: dict[str, dict[str, Any]]) -> str:

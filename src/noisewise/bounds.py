@@ -54,12 +54,12 @@ class Bound:
 
 def between(low: float, high: float) -> Bound:
     """A number in [low, high]."""
-    return Bound(f"lie between {low} and {high}", lambda value: _number(value) and low <= value <= high)
+    return Bound(f"lie between {_shown(low)} and {_shown(high)}", lambda value: _number(value) and low <= value <= high)
 
 
 def at_least(low: float) -> Bound:
     """A finite number of at least `low`."""
-    return Bound(f"be at least {low}", lambda value: _number(value) and low <= value < math.inf)
+    return Bound(f"be at least {_shown(low)}", lambda value: _number(value) and low <= value < math.inf)
 
 
 def whole(low: int, high: int | None = None) -> Bound:
@@ -67,6 +67,10 @@ def whole(low: int, high: int | None = None) -> Bound:
     says = f"be a whole number of at least {low}" if high is None else f"be a whole number between {low} and {high}"
     most = math.inf if high is None else high
     return Bound(says, lambda value: _number(value, Integral) and low <= value <= most)
+
+
+def _shown(limit: float) -> str:
+    return str(int(limit)) if float(limit).is_integer() and abs(limit) < 1e12 else str(limit)
 
 
 def one_of(*values: str) -> Bound:
