@@ -95,6 +95,15 @@ def test_studies_ask_for_the_same_run():
     assert run_of(CPU, "uniform", CPU.plain, 0).key in {task.key for task in find("imbalance").tasks("cpu")}
 
 
+@pytest.mark.parametrize("name", ["weight-functions", "imbalance"])
+def test_studies_ask_for_the_same_run_where_a_person_chose(name):
+    chosen = {"source": "mnist", "model": "mlp:16"}
+    task = run_of(find(name).scale("cpu", **chosen), "uniform", "prediction-variance", 0)
+    assert (task.arguments["source"], task.arguments["model"]) == ("mnist", "mlp:16")
+    shared = {task.key for task in find(name).tasks("cpu", **chosen)}
+    assert shared & {task.key for task in STUDY.tasks("cpu", **chosen)}
+
+
 def test_the_figure_can_be_drawn():
     drawn = STUDY.figure(results())
     assert len(drawn.axes) == 4

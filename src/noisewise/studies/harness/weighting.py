@@ -178,7 +178,7 @@ def weighing(**arguments: Any) -> Task:
     """The task of one `weighted`, titled by what tells runs apart.
 
     Raises:
-        BadInput: arguments that are no plain data.
+        BadInput: arguments that are not plain data.
     """
     return task(weighted, "weigh", **arguments)
 
@@ -195,7 +195,7 @@ def curve(results: Results, progress: float = 1.0) -> np.ndarray:
 
 
 def draw_curves(axes: Axes, cases: dict[str, tuple[Results, str]]) -> None:
-    """Learned weight functions by name, each in its colour: solid at the end, dashed after four fifths of training."""
+    """Draw learned weight functions by name and colour: solid at the end, dashed after four fifths of training."""
     for name, (found, colour) in cases.items():
         axes.plot(GRID, curve(found), color=colour, label=name)
         axes.plot(GRID, curve(found, 0.8), color=colour, linestyle="--", linewidth=1.2)
