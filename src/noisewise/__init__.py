@@ -42,9 +42,12 @@ _PLACES = {
     "SOURCES": "noisewise.data.catalogue",
 }
 
-__all__ = [*_PLACES, "__version__"]
+_MODULES = ("losses",)
+
+__all__ = [*_PLACES, *_MODULES, "__version__"]
 
 if TYPE_CHECKING:
+    from noisewise import losses
     from noisewise.auditing.detectors.catalogue import DETECTORS
     from noisewise.auditing.findings import Findings
     from noisewise.auditing.pipeline import audit
@@ -70,6 +73,8 @@ def __getattr__(name: str) -> Any:
     import importlib
     import sys
 
+    if name in _MODULES:
+        return importlib.import_module(f"noisewise.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'noisewise' has no attribute {name!r}")
     value = getattr(importlib.import_module(_PLACES[name]), name)

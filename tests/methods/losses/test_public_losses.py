@@ -1,6 +1,8 @@
 """`noisewise.losses`: what every loss promises about targets, shapes and gradients."""
 
 import inspect
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -128,3 +130,8 @@ def test_early_learning_in_two_lines():
     assert torch.autograd.gradcheck(lambda z: losses.early_learning_penalty(z, memory), z.requires_grad_())
     with pytest.raises(BadInput, match="do not fit"):
         losses.early_learning_penalty(z, memory[:, :2])
+
+
+def test_losses_are_an_attribute_of_the_package():
+    code = "import sys, noisewise as nw; assert 'torch' not in sys.modules; print(nw.losses.cross_entropy.__name__)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "cross_entropy\n"
