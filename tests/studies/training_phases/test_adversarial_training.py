@@ -103,7 +103,7 @@ def test_the_radius_grows_to_its_end():
     assert [method.eps for method, _ in Defence(0.3, 5, warm=9).stages(2)][-1] == 0.3
 
 
-def test_random_noise_is_as_long_as_what_it_stands_beside():
+def test_random_noise_is_as_long_as_the_adversarial_perturbation():
     rng = np.random.default_rng(0)
     inputs = rng.integers(80, 176, size=(20, 8, 8, 1)).astype(np.uint8)
     moved = (inputs + rng.integers(-50, 51, size=inputs.shape)).astype(np.uint8)

@@ -45,5 +45,5 @@ def noisy_fit(scale: Scale, corrupt: str, seed: int, **others: Any) -> Task:
         whole, every = f"examples={ALL_ROWS}", f"every={scale.probe['every']}"
         fisher = f"fisher:examples={scale.probe['examples']},{every}"
         arguments["probe"] = f"label-fit:{whole}+gradient-noise:{whole},{every}+{fisher}"
-    told = f"{arguments['source']} {corrupt} {arguments['model']} epochs={arguments['epochs']} seed={seed}"
-    return Task.of(trained_on_drawn, title=f"follow {told}", **arguments)
+    fit = f"{arguments['source']} {corrupt} {arguments['model']} epochs={arguments['epochs']} seed={seed}"
+    return Task.of(trained_on_drawn, title=f"follow {fit}", **arguments)

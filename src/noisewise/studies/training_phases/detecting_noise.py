@@ -19,6 +19,7 @@ from noisewise.noise import corrupt
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample
+from noisewise.studies.harness.statistics import auroc
 from noisewise.training import Method, Training
 from noisewise.training.config import Config, configured
 from noisewise.training.observer import Observer, Row
@@ -70,13 +71,11 @@ class _Scores(Observer):
         self.rows: list[list[float]] = []
 
     def after_epoch(self, training: Training, method: Method) -> Row:
-        from sklearn.metrics import roc_auc_score
-
         data, wrong = self.data, self.wrong
         statistics = {name: values[data.index] for name, values in training.ledger.statistics().items()}
         fits = training.ledger.was_right.cpu().numpy()[data.index]
         found = scores(Evidence(data.given, len(data.classes), ledger=statistics))
-        areas = [float(roc_auc_score(wrong, found[name])) for name in SCORES]
+        areas = [auroc(wrong, found[name]) for name in SCORES]
         self.rows.append([*areas, float(fits.mean()), float(fits[~wrong].mean()), float(fits[wrong].mean())])
         return {}
 
@@ -103,8 +102,6 @@ def halves(source: str, noise: str, points: int, model: str, seed: int, **traini
         right labels among them, and the share of the right labels that are among them; `wrong`: the share of wrong
         labels; `incv`: the AUROC of the detector.
     """
-    from sklearn.metrics import roc_auc_score
-
     data, wrong = _corrupted(source, noise, points, seed)
     evidence = cross_fit(data, CrossFit(model, config=_config(seed=seed, **training), folds=FOLDS))
     assert evidence.probabilities is not None
@@ -112,7 +109,7 @@ def halves(source: str, noise: str, points: int, model: str, seed: int, **traini
     found = (kept.mean(), (~wrong)[kept].mean(), kept[~wrong].mean())
     predicted = memorised(share, 1 if noise.startswith("pair") else len(data.classes) - 1)
     pairs = zip(("kept", "precision", "recall"), predicted, found, strict=True)
-    own = {"incv": float(roc_auc_score(wrong, DETECTORS["incv"](evidence)))}
+    own = {"incv": auroc(wrong, DETECTORS["incv"](evidence))}
     return {"wrong": share, **own, **{name: np.array([theory, real], dtype=float) for name, theory, real in pairs}}
 
 
