@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from noisewise.data import load
+from noisewise.data import Dataset, load
 from noisewise.errors import BadInput
+from noisewise.studies.harness import data as samples
 from noisewise.studies.harness.data import sample, unit
+from noisewise.studies.harness.pairs import pair
 
 
 def test_rows_are_of_the_source_without_replacement():
@@ -49,3 +51,12 @@ def test_bad_input(tmp_path):
     table.write_text("a,label\n" + "".join(f"{i},{i % 2}\n" for i in range(30)))
     with pytest.raises(BadInput, match="no test split"):
         sample(str(table), 10)
+
+
+@pytest.mark.parametrize("drawn", [sample, pair])
+def test_texts_are_refused_wherever_rows_of_numbers_are_drawn(monkeypatch, drawn):
+    test = Dataset(np.array(["c", "d"]), np.array([0, 1]), ("a", "b"), "text", name="test")
+    texts = Dataset(np.array(["c", "d"]), np.array([0, 1]), ("a", "b"), "text", name="own", test=test)
+    monkeypatch.setattr(samples, "load", lambda source: texts)
+    with pytest.raises(BadInput, match="source='own' holds texts, but this study needs rows of numbers"):
+        drawn("own", 1)

@@ -8,7 +8,7 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.theory import dataset_complexity
+from noisewise.studies.harness import data as samples
 from noisewise.studies.theory.dataset_complexity import COMPARED, _by_kernel, _drawn, measured, tracking
 from noisewise.theory.wide import Spectrum, infinite_gram, unit_rows
 
@@ -95,11 +95,11 @@ def test_what_is_drawn():
 
 def test_sources_that_do_not_serve_are_refused(monkeypatch):
     texts = Dataset(np.array(["c", "d"]), np.array([0, 1]), ("a", "b"), "text", name="own")
-    monkeypatch.setattr(dataset_complexity, "load", lambda source: texts)
+    monkeypatch.setattr(samples, "load", lambda source: texts)
     with pytest.raises(BadInput, match="holds texts"):
         _drawn("own", "pair", 2, 2, 0)
     alone = Dataset(np.ones((2, 3), dtype=np.float32), np.array([0, 1]), ("a", "b"), "vector", name="own")
-    monkeypatch.setattr(dataset_complexity, "load", lambda source: alone)
+    monkeypatch.setattr(samples, "load", lambda source: alone)
     with pytest.raises(BadInput, match="no test split"):
         _drawn("own", "pair", 2, 2, 0)
 

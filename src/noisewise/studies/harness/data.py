@@ -123,15 +123,27 @@ class Sample:
         return Dataset(self.x, given, names, "image" if self.kind == "image" else "vector", name=name)
 
 
+def numeric(source: str) -> Dataset:
+    """Load a source of images or vectors.
+
+    Raises:
+        BadInput: the source cannot be read, or is of texts.
+    """
+    data = load(source)
+    if data.kind == "text":
+        raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
+    return data
+
+
 def sample(source: str, points: int, tested: int = 10_000, seed: int = 0) -> Sample:
     """`points` rows of the training split and at most `tested` of the test split, without replacement.
 
     Rows of a smaller sample are among those of a larger one of the same seed.
 
     Raises:
-        BadInput: the source cannot be read, has too few rows, or has no test split.
+        BadInput: the source cannot be read, is of texts, has too few rows, or has no test split.
     """
-    data = load(source)
+    data = numeric(source)
     if data.test is None:
         raise BadInput(f"source={source!r} has no test split, which this study needs")
     if points > len(data):

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.data import load
 from noisewise.errors import BadInput
-from noisewise.studies.harness.data import unit
+from noisewise.studies.harness.data import numeric, unit
 from noisewise.theory.wide import distinct, unit_rows
 
 
@@ -41,9 +40,7 @@ def pair(source: str, points: int, held: int = 0, seed: int = 0) -> Pair:
     Raises:
         BadInput: the source cannot be read, is of texts, or has too few rows of its first two classes.
     """
-    data = load(source)
-    if data.kind == "text":
-        raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
+    data = numeric(source)
     rows = np.flatnonzero(data.given < 2)
     if points + held > len(rows):
         have = f"has {len(rows)} training rows of its first two classes"

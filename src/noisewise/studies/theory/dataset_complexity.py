@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from noisewise.compute import Task
-from noisewise.data import Dataset, load
+from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
-from noisewise.studies.harness.data import unit
+from noisewise.studies.harness.data import numeric, unit
 from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.complexity import MEASURES, Ground
 from noisewise.theory.wide import Spectrum, distinct, infinite_gram, unit_rows
@@ -128,9 +128,7 @@ def _drawn(source: str, labels: str, points: int, tested: int, seed: int) -> tup
     Raises:
         BadInput: a source of texts, without a test split, or with too few rows.
     """
-    data = load(source)
-    if data.kind == "text":
-        raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
+    data = numeric(source)
     if data.test is None:
         raise BadInput(f"source={source!r} has no test split, which this study needs")
     limit = 2 if labels == "pair" else len(data.classes)

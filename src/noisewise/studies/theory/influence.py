@@ -112,8 +112,6 @@ def _drawn(source: str, points: int, tested: int, labels: str, seed: int) -> tup
     and a one for the intercept.
     """
     rows = sample(source, points, tested, seed)
-    if rows.kind == "text":
-        raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
     x, test_x = (unit(part).reshape(len(part), -1).astype(np.float64) for part in (rows.x, rows.test_x))
     middle = x.mean(axis=0)
     x, test_x = x - middle, test_x - middle

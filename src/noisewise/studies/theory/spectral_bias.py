@@ -9,7 +9,6 @@ import torch
 
 from noisewise.compute import Result, Task
 from noisewise.data import Dataset
-from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
 from noisewise.studies.frame.results import Results
@@ -105,7 +104,7 @@ def _moved(net: torch.nn.Module, x: torch.Tensor, frequencies: list[int], seed: 
 
 def cloud(source: str, points: int, labels: str, steps: int, seed: int) -> dict[str, Any]:
     """A network on one-hot labels of a source, and its errors in their slow part, the rest and all, at every look."""
-    rows = _drawn(source, points, seed)
+    rows = sample(source, points, 1, seed)
     x, y = _points(rows), rows.targets(seed if labels == "random" else None)
     smooth, y = smoother(x, WIDTH), y - y.mean(axis=0)
     net, times, seen = rectified(x.shape[1], UNITS, LAYERS, y.shape[1], seed), [], []
@@ -135,7 +134,7 @@ def spectrum(source: str, points: int, seed: int) -> dict[str, Any]:
 
     `energies` (redrawn,) goes with `wrong` (redrawn,), the shares of wrong labels; `true` and `random` with `WIDTHS`.
     """
-    rows = _drawn(source, points, seed)
+    rows = sample(source, points, 1, seed)
     x, names = _points(rows), tuple(str(k) for k in range(rows.classes))
     data = Dataset(x.astype(np.float32), rows.y, names, "vector", name=source)
     given = [corrupt(data, f"uniform:{share}", seed).given if share else rows.y for share in REDRAWN]
@@ -151,13 +150,6 @@ def spectrum(source: str, points: int, seed: int) -> dict[str, Any]:
         "true": np.array(true),
         "random": np.array(random),
     }
-
-
-def _drawn(source: str, points: int, seed: int) -> Sample:
-    rows = sample(source, points, 1, seed)
-    if rows.kind == "text":
-        raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
-    return rows
 
 
 def _points(rows: Sample) -> np.ndarray:

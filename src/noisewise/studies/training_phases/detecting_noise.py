@@ -13,7 +13,6 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.compute import Task
 from noisewise.data import Dataset
-from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
 from noisewise.studies.frame.results import Results
@@ -135,8 +134,6 @@ def _corrupted(source: str, noise: str, points: int, seed: int) -> tuple[Dataset
         BadInput: a source of texts, or whatever cannot be read or corrupted.
     """
     rows = sample(source, points, 1, seed)
-    if rows.kind == "text":
-        raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
     given = corrupt(rows.dataset(rows.y, source), noise, seed).given
     return rows.dataset(given, source), given != rows.y
 
