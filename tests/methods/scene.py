@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from noisewise.training.batch import Batch, Clock, one_hot
-from noisewise.training.method import Method, Task
+from noisewise.training.method import LearningTask, Method
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
@@ -52,7 +52,7 @@ def prepared(method: Method, count: int) -> Method:
     given = torch.arange(ROWS) % CLASSES
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
-        method.prepare(Task(ROWS, CLASSES, given, epochs=5, noise_rate=0.3, networks=count))
+        method.prepare(LearningTask(ROWS, CLASSES, given, epochs=5, noise_rate=0.3, networks=count))
     rng = torch.Generator().manual_seed(3)
     if "memory" in dict(method.named_buffers()):
         method.memory.copy_(torch.rand(method.memory.shape, generator=rng) / CLASSES)

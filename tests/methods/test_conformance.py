@@ -12,7 +12,7 @@ from noisewise.methods.losses.gce import GCE
 from noisewise.methods.targets.elr import ELR
 from noisewise.training.batch import cross_entropy
 from noisewise.training.method import Method, changes
-from noisewise.training.step import judge, judge_logits
+from noisewise.training.step import compute_objective, objective_of
 
 from . import scene
 from .case import CLASSES, Case
@@ -64,7 +64,7 @@ def check_judging_is_pure(case, count):
     nets, method = scene.networks(count), scene.build(case, count)
     rows = scene.edited(case, method, nets, BATCHES[0])
     before = scene.buffers(method) | scene.buffers(nets)
-    answers = [judge(nets, method, rows, nets.trainable()) for _ in range(2)]
+    answers = [compute_objective(nets, method, rows, nets.trainable()) for _ in range(2)]
     assert torch.equal(answers[0][1], answers[1][1])
     assert torch.equal(answers[0][0].losses, answers[1][0].losses)
     for name, value in (scene.buffers(method) | scene.buffers(nets)).items():
@@ -90,8 +90,8 @@ def check_rows_may_come_in_any_order(case, count):
     nets, method = scene.networks(count), scene.build(case, count)
     rows = scene.edited(case, method, nets, BATCHES[0])
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(1))
-    one, objective = judge(nets, method, rows, nets.trainable())
-    two, regrad = judge(nets, method, scene.permuted(rows, order), nets.trainable())
+    one, objective = compute_objective(nets, method, rows, nets.trainable())
+    two, regrad = compute_objective(nets, method, scene.permuted(rows, order), nets.trainable())
     assert_close(objective, regrad)
     assert_close(one.losses[:, order], two.losses)
     assert_close(one.w.expand_as(one.losses)[:, order], two.w.expand_as(two.losses))
@@ -127,13 +127,13 @@ def check_classes_have_no_names(case, count):
     rows = scene.edited(case, method, nets, BATCHES[0])
     logits = nets(rows.x).detach()
     renamed = torch.tensor([2, 0, 3, 1])
-    one, objective = judge_logits(method, rows, logits)
+    one, objective = objective_of(method, rows, logits)
     for name, buffer in method.named_buffers():
         if name == "memory":
             buffer.copy_(buffer[..., renamed])
     by_class = {name: value for name, value in rows.info.items() if value.ndim > 1 and value.shape[-1] == CLASSES}
     info = {**rows.info, **{name: value[..., renamed] for name, value in by_class.items()}}
-    two, regrad = judge_logits(method, scene.replace(rows, y=rows.y[..., renamed], info=info), logits[..., renamed])
+    two, regrad = objective_of(method, scene.replace(rows, y=rows.y[..., renamed], info=info), logits[..., renamed])
     assert_close(objective, regrad)
     assert_close(one.losses, two.losses)
 
@@ -157,7 +157,7 @@ def check_memories_follow_the_index(case, count):
     found = []
     for rows in (BATCHES[0], scene.permuted(BATCHES[0], order)):
         nets, method = scene.networks(count), scene.build(case, count)
-        judged, _ = judge(nets, method, scene.edited(case, method, nets, rows), nets.trainable())
+        judged, _ = compute_objective(nets, method, scene.edited(case, method, nets, rows), nets.trainable())
         before = scene.buffers(method)
         with torch.no_grad():
             method.observe(judged)
@@ -190,7 +190,7 @@ def check_finite(case, count):
     rows = scene.edited(case, method, nets, BATCHES[0])
     signs = torch.randn(count, len(rows), CLASSES, generator=torch.Generator().manual_seed(2)).sign()
     z = (1e4 * signs).requires_grad_()
-    judged, objective = judge_logits(method, rows, z)
+    judged, objective = objective_of(method, rows, z)
     (gradient,) = torch.autograd.grad(objective, z)
     assert torch.isfinite(objective)
     assert torch.isfinite(judged.losses).all()
@@ -217,7 +217,7 @@ def check_gradient(case, count):
     method.double()
     rows = scene.replace(rows, y=rows.y.double(), w=rows.w.double())
     logits = nets(rows.x).detach().double()
-    fixed = judge_logits(method, rows, logits)[0].w.detach()
+    fixed = objective_of(method, rows, logits)[0].w.detach()
 
     def objective(z):
         at = scene.replace(rows, logits=z)

@@ -12,9 +12,9 @@ from noisewise.methods.learned.meta_weight_net import WeightNet
 from noisewise.methods.targets.elr import ELR
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.meta import Learned
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
-from noisewise.training.step import judge_logits, step
+from noisewise.training.step import objective_of, step
 
 from .golden import MLP, assert_gradients, assert_weights, batch, hot, stored
 
@@ -25,12 +25,12 @@ RNG = torch.Generator()
 def test_elr_over_three_steps():
     numbers = stored("elr")
     method = ELR(float(numbers["beta"]), float(numbers["lam"]))
-    method.prepare(Task(10, 4, numbers["given"]))
+    method.prepare(LearningTask(10, 4, numbers["given"]))
     for at in range(3):
         rows = numbers["index"][at]
         z = numbers["logits"][at][None].clone().requires_grad_()
         given = batch(torch.zeros(5, 1), numbers["given"][rows], 4, index=rows)
-        judged, objective = judge_logits(method, given, z)
+        judged, objective = objective_of(method, given, z)
         (gradient,) = torch.autograd.grad(objective, z)
         assert_close(objective.detach(), numbers["loss"][at])
         assert_close(gradient[0], numbers["grad"][at])
@@ -56,7 +56,7 @@ def test_cdr_over_two_steps(tau):
     net = CDRNet()
     net.load_state_dict({k.removeprefix("start_"): v for k, v in numbers.items() if k.startswith("start_")})
     nets, method = Networks([net]), CDR(tau=tau)
-    method.prepare(Task(6, 3, torch.zeros(6, dtype=torch.int64)))
+    method.prepare(LearningTask(6, 3, torch.zeros(6, dtype=torch.int64)))
     settings = {name: float(numbers[name]) for name in ("lr", "momentum", "weight_decay")}
     optimizer = torch.optim.SGD(nets.parameters(), **settings)
     for at in range(2):
@@ -101,7 +101,7 @@ def test_meta_gradient_of_meta_weight_net():
 
 def test_a_step_of_meta_weight_net():
     numbers, nets, method, net, whole = meta_weight_net()
-    before, _ = judge_logits(method, whole, nets(whole.x))
+    before, _ = objective_of(method, whole, nets(whole.x))
     assert_close(before.losses[0].detach(), numbers["losses"])
     assert_close(before.w[0].detach(), numbers["weights_before"])
     optimizer = torch.optim.SGD(nets.parameters(), float(numbers["model_lr"]))
@@ -145,7 +145,7 @@ def pgd():
     numbers = stored("pgd")
     eps, size, steps = float(numbers["epsilon"]), float(numbers["step_size"]), int(numbers["steps"])
     method = PGDTraining(eps, size, steps)
-    method.prepare(Task(6, 3, numbers["labels"], box=(torch.zeros(1), torch.ones(1))))
+    method.prepare(LearningTask(6, 3, numbers["labels"], box=(torch.zeros(1), torch.ones(1))))
     return numbers, MLP(numbers), method, {"eps": eps, "size": size, "steps": steps}
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from noisewise.training.batch import Batch, Clock, one_hot
-from noisewise.training.method import Method, Task
+from noisewise.training.method import LearningTask, Method
 from noisewise.training.networks import Networks
 
 ROWS, DIMENSIONS, CLASSES = 24, 6, 4
@@ -30,9 +30,9 @@ def make_batch(rows: int = 8, seed: int = 0, dtype: torch.dtype = torch.float32,
     return Batch(x, y, **{"index": index, "w": torch.ones(rows, dtype=dtype), "clock": Clock(epochs=4), **fields})
 
 
-def task(networks: int = 1) -> Task:
+def task(networks: int = 1) -> LearningTask:
     """Sizes of the data set that the batches are of."""
-    return Task(ROWS, CLASSES, torch.zeros(ROWS, dtype=torch.int64), epochs=4, networks=networks)
+    return LearningTask(ROWS, CLASSES, torch.zeros(ROWS, dtype=torch.int64), epochs=4, networks=networks)
 
 
 def prepared(method: Method, networks: int = 1) -> Method:

@@ -14,7 +14,7 @@ from noisewise.training import meta
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.meta import Learned
 from noisewise.training.networks import Networks
-from noisewise.training.step import judge_logits, step
+from noisewise.training.step import objective_of, step
 
 from .support import assert_caught, make_batch, mlp, rng, twins
 
@@ -35,7 +35,7 @@ def scene():
 def trusted_loss(nets, method, batch, *, create_graph=False):
     """The trusted loss after one virtual step, as a function of the method's parameters."""
     params = {name: p.detach().requires_grad_() for name, p in nets.trainable().items()}
-    _, objective = judge_logits(method, batch, functional_call(nets, params, (batch.x,)))
+    _, objective = objective_of(method, batch, functional_call(nets, params, (batch.x,)))
     inner = torch.autograd.grad(objective, list(params.values()), create_graph=create_graph)
     moved = {name: p - batch.clock.lr * g for (name, p), g in zip(params.items(), inner, strict=True)}
     trusted = batch.auxiliary["trusted"]

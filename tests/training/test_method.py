@@ -17,7 +17,7 @@ from noisewise.methods.pairs.coteaching import CoTeaching
 from noisewise.methods.targets.bootstrap import BootstrapSoft
 from noisewise.methods.targets.elr import ELR
 from noisewise.methods.weights.self_paced import SelfPaced
-from noisewise.training.method import Card, Chain, Method, changes, stations
+from noisewise.training.method import Chain, Method, MethodCard, changes, stations
 from noisewise.training.step import step
 
 from .support import assert_caught, make_batch, mlp, prepared, rng, twins, weights
@@ -88,7 +88,7 @@ def test_different_numbers_of_networks_are_refused():
 class Undeclared(Method):
     """A memory per row that does not say so."""
 
-    card = Card("undeclared", "Keeps a memory.", "-", 2026)
+    card = MethodCard("undeclared", "Keeps a memory.", "-", 2026)
 
     def observe(self, batch):
         self.seen = batch.rows

@@ -22,7 +22,7 @@ from noisewise.methods.targets.elr import ELR
 from noisewise.training.batch import cross_entropy
 from noisewise.training.method import Chain, Method
 from noisewise.training.networks import Networks, stateless_forward
-from noisewise.training.step import judge, judge_logits, step
+from noisewise.training.step import compute_objective, objective_of, step
 
 from .support import CLASSES, assert_caught, make_batch, mlp, prepared, rng, twins, weights
 
@@ -181,7 +181,7 @@ def check_pure(method):
     batch, params = make_batch(), nets.trainable()
     prepared(method).memory.uniform_(0, 0.2)
     before = copy.deepcopy((method.state_dict(), nets.state_dict()))
-    (first, one), (second, two) = (judge(nets, method, batch, params) for _ in range(2))
+    (first, one), (second, two) = (compute_objective(nets, method, batch, params) for _ in range(2))
     assert torch.equal(one, two)
     assert torch.equal(first.losses, second.losses)
     for was, now in zip(before, (method.state_dict(), nets.state_dict()), strict=True):
@@ -219,9 +219,9 @@ class Marked(Method):
 def test_the_objective_is_the_mean_over_the_batch_summed_over_networks_plus_penalties():
     logits = torch.tensor([[[2.0, 0.0], [4.0, 0.0]], [[6.0, 0.0], [8.0, 0.0]]])
     batch = replace(make_batch(2), y=torch.eye(2))
-    _, objective = judge_logits(Marked(), batch, logits)
+    _, objective = objective_of(Marked(), batch, logits)
     assert objective.item() == (1 * 2 + 2 * 4) / 2 + (1 * 6 + 2 * 8) / 2 + 200
-    _, twice = judge_logits(Chain([Marked(), WeightsOnly()]), batch, logits)
+    _, twice = objective_of(Chain([Marked(), WeightsOnly()]), batch, logits)
     assert twice.item() == 2 * (objective.item() - 200) + 200
 
 
@@ -235,8 +235,8 @@ def test_the_objective_is_linear_in_the_weights(networks, rows, factor):
     generator = rng(rows)
     logits = torch.randn(networks, rows, CLASSES, generator=generator)
     batch = replace(make_batch(rows), w=torch.rand(rows, generator=generator))
-    _, one = judge_logits(Chain(), batch, logits)
-    _, scaled = judge_logits(Chain(), replace(batch, w=factor * batch.w), logits)
+    _, one = objective_of(Chain(), batch, logits)
+    _, scaled = objective_of(Chain(), replace(batch, w=factor * batch.w), logits)
     assert_close(scaled, factor * one)
 
 

@@ -11,7 +11,7 @@ from noisewise.errors import BadInput
 from noisewise.methods.catalogue import METHODS
 from noisewise.spec import parse
 from noisewise.training.meta import LookAhead
-from noisewise.training.method import Card, Chain, Method, stations
+from noisewise.training.method import Chain, Method, MethodCard, stations
 from noisewise.training.recipe import single
 from noisewise.training.trainer import Training
 
@@ -62,7 +62,7 @@ def compose(methods: list[Method]) -> Method:
     return learners[0].enclose(m for m in methods if m is not learners[0])
 
 
-def card(name: str) -> Card:
+def card(name: str) -> MethodCard:
     """The card of a catalogue entry, with the stations filled in for a method.
 
     Raises:

@@ -6,18 +6,18 @@ from noisewise.studies.catalogue import STUDIES, find
 from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.perform import Outcome, perform
 from noisewise.studies.frame.results import Results, means
-from noisewise.studies.frame.study import SCALES, Card, Scale, Study
+from noisewise.studies.frame.study import SCALES, Scale, Study, StudyCard
 from noisewise.studies.harness.fit import training
 
 __all__ = [
     "SCALES",
     "STUDIES",
-    "Card",
     "Claim",
     "Outcome",
     "Results",
     "Scale",
     "Study",
+    "StudyCard",
     "find",
     "means",
     "perform",

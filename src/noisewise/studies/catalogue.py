@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from noisewise.catalogue import Catalogue, load
 from noisewise.errors import BadInput
-from noisewise.studies.frame import former
 from noisewise.studies.frame.study import Study
 
 STUDIES = Catalogue(
@@ -59,6 +58,6 @@ def find(name: str) -> Study:
         BadInput: there is no such study.
     """
     found = load(name) if ":" in name else STUDIES[name]
-    if not isinstance(found, (Study, former.Study)):
+    if not isinstance(found, Study):
         raise BadInput(f"{name!r} is not a study but a {type(found).__name__}")
-    return found  # type: ignore[return-value]
+    return found

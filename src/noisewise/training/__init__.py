@@ -5,7 +5,7 @@ from __future__ import annotations
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import Card, Chain, EpochEnd, Method, Task
+from noisewise.training.method import Chain, EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Average, Learner, Networks, Predictor
 from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import recipe
@@ -16,18 +16,18 @@ __all__ = [
     "Average",
     "Batch",
     "Callbacks",
-    "Card",
     "Chain",
     "Clock",
     "Config",
     "EpochEnd",
     "Learner",
+    "LearningTask",
     "Ledger",
     "Method",
+    "MethodCard",
     "Networks",
     "Observer",
     "Predictor",
-    "Task",
     "Training",
     "recipe",
     "step",

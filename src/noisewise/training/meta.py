@@ -39,7 +39,7 @@ from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import Chain, Gradients, Method
 from noisewise.training.networks import Networks, no_trace, stateless_forward
-from noisewise.training.step import judge_logits
+from noisewise.training.step import objective_of
 
 TRUSTED = "trusted"
 ORDERS = ("exact", "first", "last-layer")
@@ -90,7 +90,7 @@ class LookAhead(Chain):
         params = {name: p.detach() for name, p in nets.trainable().items()}
         virtual = params
         if reach and self.order == "exact":
-            inner = _pull(nets, params, lambda z: judge_logits(self, batch, z)[1], batch.x)
+            inner = _pull(nets, params, lambda z: objective_of(self, batch, z)[1], batch.x)
             virtual = {name: p - reach * inner[name] for name, p in params.items()}
         return directional(nets, params, trusted_gradient(nets, virtual, batch.auxiliary[TRUSTED]), batch.x)
 
@@ -104,7 +104,7 @@ class LookAhead(Chain):
         if reach:
             with torch.enable_grad():
                 z = logits.requires_grad_()
-                (inner,) = torch.autograd.grad(judge_logits(self, batch, z)[1], z)
+                (inner,) = torch.autograd.grad(objective_of(self, batch, z)[1], z)
             goal = goal - reach * products.mT @ inner
         pull = (goal.softmax(dim=-1) - trusted.y) / len(trusted)
         return logits.detach(), products @ pull
@@ -166,7 +166,7 @@ class Learned(LookAhead):
         logits, tangent = self.along_trusted(batch, nets, batch.clock.lr)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            _, objective = judge_logits(self, batch, z)
+            _, objective = objective_of(self, batch, z)
             (by_logits,) = torch.autograd.grad(objective, z, create_graph=True)
             along = (by_logits * tangent.detach()).sum()
             found = torch.autograd.grad(along, knobs, allow_unused=True, materialize_grads=True)

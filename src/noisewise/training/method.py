@@ -29,7 +29,7 @@ Regrad = Callable[[Gradients], Gradients]
 
 
 @dataclass(frozen=True)
-class Card:
+class MethodCard:
     """What a catalogue says of a method.
 
     Attributes:
@@ -62,7 +62,7 @@ class Card:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class LearningTask:
     """What a method may know before training: sizes and given labels, never the truth.
 
     Attributes:
@@ -115,14 +115,14 @@ class Method(Bounded, nn.Module):
             never decay. In a chain every part has its own.
     """
 
-    card: ClassVar[Card]
+    card: ClassVar[MethodCard]
     networks: int | None = None
     mixes_rows: bool = False
     remembers_rows: bool = False
     auxiliary: tuple[str, ...] = ()
     joint_lr: float | None = None
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate memory for this data set, and draw parameters that start at random from torch's seeded generator.
 
         Called once before training (and before state is loaded).
@@ -225,7 +225,7 @@ class Chain(Method):
         """The methods, in order."""
         return list(self.methods)  # type: ignore[arg-type]
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         for method in self.parts:
             method.prepare(task)
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from noisewise.bounds import Bound, bounded
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.trainer import Training
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def recipe(card: Card, bounds: Mapping[str, Bound] | None = None) -> Callable[[Function], Function]:
+def recipe(card: MethodCard, bounds: Mapping[str, Bound] | None = None) -> Callable[[Function], Function]:
     """Mark a function `(training, **options) -> None` as a recipe.
 
     Args:

@@ -1,4 +1,4 @@
-"""One training step. Whatever moves in training, networks, memories, statistics, moves here or in `refit`."""
+"""One training step. Everything that training changes (networks, memories, statistics) changes here or in `refit`."""
 
 from __future__ import annotations
 
@@ -22,25 +22,38 @@ class SupportsStep(Protocol):
     def step(self) -> object: ...
 
 
-def judge(
+def compute_objective(
     nets: Networks, method: Method, batch: Batch, params: Mapping[str, Tensor] | None = None
 ) -> tuple[Batch, Tensor]:
-    """Forward pass and the pure stations: target, loss, weight, penalty.
+    """Forward pass, then the pure stations: target, loss, weight, penalty.
 
-    With `params` the networks are asked at those parameters and without a trace; without, it is the step's own forward
-    pass, the one that moves normalisation statistics and spends random numbers.
+    Args:
+        nets: the networks.
+        method: the method or chain.
+        batch: as edited, without logits.
+        params: evaluate the networks statelessly at these parameters; None is the step's own forward pass, the only one
+            that updates normalisation statistics and advances the random number generator.
 
     Returns:
         The batch with logits (N, B, K), targets, loss (N, B) and weights; and the objective, a scalar: the mean over
         the batch of weight times loss, summed over networks, plus penalties.
     """
-    return judge_logits(
+    return objective_of(
         method, batch, nets(batch.x) if params is None else stateless_forward(nets, batch.x, params=params)
     )
 
 
-def judge_logits(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, Tensor]:
-    """The pure stations on given (N, B, K) logits; returns what `judge` returns."""
+def objective_of(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, Tensor]:
+    """Apply the pure stations to given logits.
+
+    Args:
+        method: the method or chain.
+        batch: as edited.
+        logits: (N, B, K).
+
+    Returns:
+        What `compute_objective` returns.
+    """
     batch = replace(batch, logits=logits)
     batch = replace(batch, y=method.target(batch))
     loss = method.loss(batch) if changes(method, "loss") else cross_entropy(logits, batch.y)
@@ -64,29 +77,29 @@ def step(
         nets: the networks, in training mode.
         method: the method or chain.
         optimizer: over the networks' trainable parameters and the method's joint ones.
-        batch: as drawn.
-        rng: the random numbers of edits.
+        batch: as drawn from the data.
+        rng: random number generator of edits.
         clip_norm: largest norm of the networks' gradient, or None.
 
     Returns:
-        The judged batch, detached, as `observe` saw it.
+        The batch with logits, targets, losses and weights, detached, as `observe` saw it.
 
     Raises:
-        Diverged: the objective is not finite; nothing has been moved by the optimiser.
+        Diverged: the objective is not finite; the optimiser has not stepped.
     """
     draws = _random_state(batch.x.device)
     with torch.no_grad():
         batch = method.edit(batch, nets, rng)
     params, joint = nets.trainable(), method.joint_parameters()
-    judged, objective = judge(nets, method, batch)
+    evaluated, objective = compute_objective(nets, method, batch)
     pulled = _gradients(objective, [*params.values(), *joint])
     gradients = dict(zip(params, pulled, strict=False))
 
     def regrad(at: Gradients) -> Gradients:
         here = {name: p.detach().requires_grad_() for name, p in at.items()}
         with torch.random.fork_rng(_cuda(batch.x.device)), torch.enable_grad():
-            _set_random_state(draws, batch.x.device)
-            _, elsewhere = judge(nets, method, batch, here)
+            _set_random_state(draws, batch.x.device)  # the same dropout masks as in the first pass
+            _, elsewhere = compute_objective(nets, method, batch, here)
         return dict(zip(here, _gradients(elsewhere, list(here.values())), strict=True))
 
     if not torch.isfinite(objective):
@@ -94,20 +107,24 @@ def step(
             f"the loss became {objective.item()} in epoch {batch.clock.epoch + 1}, step {batch.clock.step + 1}: "
             "a smaller learning rate usually helps"
         )
-    judged = replace(
-        judged, y=judged.y.detach(), w=judged.w.detach(), logits=judged.scores.detach(), loss=judged.losses.detach()
+    evaluated = replace(
+        evaluated,
+        y=evaluated.y.detach(),
+        w=evaluated.w.detach(),
+        logits=evaluated.scores.detach(),
+        loss=evaluated.losses.detach(),
     )
     with torch.no_grad():
-        gradients = method.gradient(gradients, params, regrad, judged)
+        gradients = method.gradient(gradients, params, regrad, evaluated)
         if clip_norm is not None:
             _clip(list(gradients.values()), clip_norm)
-        for name, parameter in params.items():
+        for name, parameter in params.items():  # set, not accumulated: no zero_grad is needed
             parameter.grad = gradients[name]
         for parameter, gradient in zip(joint, pulled[len(params) :], strict=True):
             parameter.grad = gradient
         optimizer.step()
-        method.observe(judged)
-    return judged
+        method.observe(evaluated)
+    return evaluated
 
 
 def _gradients(objective: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:

@@ -16,7 +16,7 @@ from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch, one_hot
 from noisewise.training.config import Config, number
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks, Predictor, evaluating
 
 # Larger passes (rows x classes x networks) are computed again whenever they are asked for: 400 MB as float32.
@@ -84,13 +84,13 @@ class Splits:
         }
         self.task = self._task(noise_rate)
 
-    def _task(self, noise_rate: float | None) -> Task:
+    def _task(self, noise_rate: float | None) -> LearningTask:
         splits = [d for d in (self.data, self.data.validation, self.data.trusted) if d is not None]
         rows = max(d.capacity for d in splits)
         given = torch.full((rows,), -1, dtype=torch.int64, device=self.device)
         given[self.rows.index] = self.rows.given
         stated = None if noise_rate is None else number("noise_rate", noise_rate, 0, 1)
-        return Task(rows, self.classes, given, self.config.epochs, stated, box=self._box())
+        return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self._box())
 
     def _box(self) -> tuple[Tensor, Tensor] | None:
         if self.data.kind != "image":

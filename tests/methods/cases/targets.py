@@ -8,7 +8,7 @@ from noisewise.methods.targets.elr import ELR
 from noisewise.methods.targets.elr_plus import ELRPlus
 from noisewise.methods.targets.sop import SOP
 from noisewise.methods.targets.sop_plus import SOPPlus
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 
 from ..case import Case
@@ -17,7 +17,7 @@ from ..case import Case
 class Turned(D2L):
     """D2L after its turn."""
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         super().prepare(task)
         self.alpha.fill_(0.4)
 

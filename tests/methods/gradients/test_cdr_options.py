@@ -10,7 +10,7 @@ from noisewise.errors import BadInput
 from noisewise.methods.gradients.cdr import CDR, proximal_term
 from noisewise.methods.gradients.criticality import importance, kth_mask, sampled_mask, supplement_mask
 from noisewise.training.batch import Batch, Clock, one_hot
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 
 RNG = torch.Generator()
 PARAMS = {"a.weight": torch.randn(6, 10, generator=RNG.manual_seed(0)), "a.bias": torch.ones(6)}
@@ -21,7 +21,7 @@ GRADIENTS = {name: torch.randn(p.shape, generator=RNG) for name, p in PARAMS.ite
 def prepared(tau, **options):
     """CDR with its share and seed."""
     method = CDR(tau, **options)
-    method.prepare(Task(10, 4, torch.zeros(10, dtype=torch.int64)))
+    method.prepare(LearningTask(10, 4, torch.zeros(10, dtype=torch.int64)))
     return method
 
 

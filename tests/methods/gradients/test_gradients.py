@@ -12,7 +12,7 @@ from noisewise.errors import BadInput
 from noisewise.methods.gradients.gradient_noise import GradientNoise, generator_at
 from noisewise.methods.gradients.perturbed_gd import PerturbedGD, in_ball
 from noisewise.training.batch import Batch, Clock, one_hot
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
@@ -21,7 +21,7 @@ SHAPES = {"body.weight": torch.ones(30, 20), "body.bias": torch.zeros(30), "head
 
 def prepared(method, networks=2):
     """The method, ready for 40 rows of 4 classes."""
-    method.prepare(Task(40, 4, torch.zeros(40, dtype=torch.int64), epochs=100, networks=networks))
+    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64), epochs=100, networks=networks))
     return method
 
 

@@ -5,7 +5,7 @@ from torch import nn
 from torch.func import functional_call
 
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 
 from ..golden import batch
@@ -28,7 +28,7 @@ def problem(seed=0, trusted=6):
 def made(method):
     """A learner with its memory allocated, in float64."""
     torch.manual_seed(1)
-    method.prepare(Task(8, 4, torch.zeros(8, dtype=torch.int64)))
+    method.prepare(LearningTask(8, 4, torch.zeros(8, dtype=torch.int64)))
     return method.double()
 
 

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from noisewise.methods.learned.fwl import FidelityWeighted, Teacher
 from noisewise.training.batch import cross_entropy
-from noisewise.training.step import judge_logits
+from noisewise.training.step import objective_of
 
 from .. import scene
 
@@ -66,7 +66,7 @@ def test_weights_decay_with_uncertainty():
     joined = method.edit(given, scene.networks(1), torch.Generator())
     assert joined.index.tolist() == [*given.index.tolist(), 20, 21, 22]
     logits = torch.randn(1, 13, 4)
-    judged, objective = judge_logits(method, joined, logits)
+    judged, objective = objective_of(method, joined, logits)
     share = torch.cat([torch.ones(10), torch.full((3,), 2.5 / 3)])
     weights = share * torch.exp(-2 * uncertainty[joined.index])
     assert_close(judged.w, weights)

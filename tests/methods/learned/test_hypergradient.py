@@ -9,7 +9,7 @@ from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.methods.learned.hypergradient import Hypergradient
 from noisewise.training.batch import Batch, Clock, cross_entropy
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
@@ -26,7 +26,7 @@ def test_additive_hypergradients_match_the_authors_code():
     lr = float(numbers["lr"])
     nets = Networks([MLP(numbers, "start_")])
     method = Hypergradient(rate=float(numbers["hypergrad_lr"]), rule="additive")
-    method.prepare(Task(8, 3, torch.zeros(8, dtype=torch.int64)))
+    method.prepare(LearningTask(8, 3, torch.zeros(8, dtype=torch.int64)))
     optimizer = torch.optim.SGD(nets.parameters(), lr)
     for at, rate in enumerate(numbers["rates"]):
         step(nets, method, optimizer, batch(numbers["inputs"][at], numbers["labels"][at], 3, clock=Clock(lr=lr)), RNG)
@@ -49,7 +49,7 @@ def trusted_loss_after(m, decay, given):
 def test_hypergradients_match_central_differences(seed):
     given, nets, start = problem(seed), networks(), 1e-3
     method = Hypergradient("both", rate=0.1, decay=start)
-    method.prepare(Task(8, 4, torch.zeros(8, dtype=torch.int64)))
+    method.prepare(LearningTask(8, 4, torch.zeros(8, dtype=torch.int64)))
     optimizer = torch.optim.SGD(nets.parameters(), LR)
     before = [p.detach().clone() for p in nets.parameters()]
     step(nets, method, optimizer, given, RNG)

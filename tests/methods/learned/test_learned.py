@@ -16,9 +16,9 @@ from noisewise.methods.learned.meta_weight_net import MetaWeightNet
 from noisewise.methods.transition.learned_transition import LearnedTransition, initial_scores
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.meta import ORDERS
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
-from noisewise.training.step import judge_logits, step
+from noisewise.training.step import objective_of, step
 
 from .. import scene
 from ..golden import batch, hot
@@ -28,7 +28,7 @@ from .support import LR, RNG, made, networks, problem, trusted_loss
 
 def inner(method, nets, params, given):
     """The gradient of the objective by `params`, with the graph of the method's parameters."""
-    _, objective = judge_logits(method, given, functional_call(nets, params, (given.x,)))
+    _, objective = objective_of(method, given, functional_call(nets, params, (given.x,)))
     return torch.autograd.grad(objective, list(params.values()), create_graph=True)
 
 
@@ -117,7 +117,7 @@ PASSES = {
 def test_forward_and_backward_passes_of_a_step(spec):
     count, rng = Count(), torch.Generator().manual_seed(0)
     method, nets = build(spec).keywords["method"], Networks([Counted(count)])
-    method.prepare(Task(8, 10, torch.zeros(8, dtype=torch.int64)))
+    method.prepare(LearningTask(8, 10, torch.zeros(8, dtype=torch.int64)))
     x, y = torch.randn(2, 8, 64, generator=rng), hot(torch.arange(8), 10).float()
     trusted = Batch(x[0], y, torch.arange(8), torch.ones(8))
     given = Batch(x[1], y, torch.arange(8), torch.ones(8), Clock(lr=0.1), auxiliary={"trusted": trusted})
@@ -207,7 +207,7 @@ def test_hyper_parameters_stay_in_their_bounds(base, extreme):
     if base in ("bi-tempered", "poly-soft"):
         assert values[1] > 1
     assert min(values) > 0
-    judged, _ = judge_logits(method, scene.batch(), torch.randn(1, 10, 4))
+    judged, _ = objective_of(method, scene.batch(), torch.randn(1, 10, 4))
     assert torch.isfinite(judged.losses).all()
 
 
@@ -252,7 +252,7 @@ def test_transition_learns_the_confusions():
     net = nn.Linear(3, 3, bias=False)
     net.weight.data = 4 * torch.eye(3)
     method = LearnedTransition(lr=0.05)
-    method.prepare(Task(300, 3, given_labels))
+    method.prepare(LearningTask(300, 3, given_labels))
     trusted = batch(hot(true[:30], 3), true[:30], 3)
     given = batch(hot(true, 3), given_labels, 3, clock=Clock(lr=0.5), auxiliary={"trusted": trusted})
     nets = Networks([net])

@@ -12,8 +12,8 @@ from noisewise.methods.transition.forward import ForwardCorrection
 from noisewise.methods.transition.glc import GoldLossCorrection, gold_transition
 from noisewise.methods.transition.matrix import anchor_transition, forward_loss
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import Chain, Task
-from noisewise.training.step import judge_logits
+from noisewise.training.method import Chain, LearningTask
+from noisewise.training.step import objective_of
 
 from ..golden import batch, hot, stored
 
@@ -23,7 +23,7 @@ KERAS_CLIP = {"rtol": 1e-5, "atol": 1e-6}
 def judged(method, logits, labels, **fields):
     """The loss per row (N, B) and the objective's gradient by the logits of a method on (B, K) or (N, B, K) logits."""
     z = (logits if logits.ndim == 3 else logits[None]).clone().requires_grad_()
-    found, objective = judge_logits(method, batch(torch.zeros(len(labels), 1), labels, z.shape[-1], **fields), z)
+    found, objective = objective_of(method, batch(torch.zeros(len(labels), 1), labels, z.shape[-1], **fields), z)
     (gradient,) = torch.autograd.grad(objective, z)
     return found.losses.detach(), gradient, objective.detach()
 
@@ -136,7 +136,7 @@ def test_coteaching_exchanges_small_losses_without_the_second_division(forget):
     kept = int(numbers[f"{prefix}remembered"])
     logits = torch.stack([numbers["logits_1"], numbers["logits_2"]])
     method = CoTeaching(rate=forget, gradual=1)
-    method.prepare(Task(40, 4, torch.zeros(40, dtype=torch.int64), networks=2))
+    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64), networks=2))
     losses, gradient, objective = judged(method, logits, numbers["labels"], clock=Clock(epoch=9, epochs=15))
     picks = small_loss_picks(losses, kept)
     assert_close(objective, numbers[f"{prefix}mean_1"] + numbers[f"{prefix}mean_2"])
@@ -150,7 +150,7 @@ def test_coteaching_exchanges_small_losses_without_the_second_division(forget):
 def test_coteaching_reaches_its_rate_at_the_same_epoch(exponent):
     official = stored("coteaching")[f"rate_exponent{exponent}"]
     method = CoTeaching(rate=0.4, gradual=10, exponent=exponent)
-    method.prepare(Task(40, 4, torch.zeros(40, dtype=torch.int64), epochs=200, networks=2))
+    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64), epochs=200, networks=2))
     ours = torch.tensor([method.forget_rate(epoch) for epoch in range(15)], dtype=torch.float64)
     assert_close(ours[10:], official[10:], rtol=0, atol=1e-7)
     assert (ours.diff() >= 0).all()

@@ -21,9 +21,9 @@ from noisewise.methods.losses.sce import reverse_cross_entropy, symmetric_cross_
 from noisewise.methods.losses.taylor_ce import taylor_cross_entropy
 from noisewise.methods.losses.truncated_gce import TruncatedGCE, truncation
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import EpochEnd, Task
+from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks
-from noisewise.training.step import judge_logits
+from noisewise.training.step import objective_of
 
 from ..golden import batch, hot, stored
 
@@ -67,7 +67,7 @@ def test_official_nce_and_rce(alpha, beta):
     numbers = stored("losses")
     z = numbers["logits"].clone().requires_grad_()
     rows = batch(torch.zeros(8, 1), numbers["labels"], 5)
-    found, objective = judge_logits(NCEandRCE(alpha, beta), rows, z[None])
+    found, objective = objective_of(NCEandRCE(alpha, beta), rows, z[None])
     (gradient,) = torch.autograd.grad(objective, z)
     name = f"nce_rce_a{alpha:g}_b{beta:g}"
     assert_close(found.losses[0].detach(), numbers[f"{name}__each"], rtol=1e-5, atol=2e-5)
@@ -213,7 +213,7 @@ def test_poly_soft_levels_off_and_is_the_loss_itself_far_below_the_threshold():
 
 
 def poly_soft_task(method, noise_rate):
-    method.prepare(Task(8, 4, torch.zeros(8, dtype=torch.int64), epochs=10, noise_rate=noise_rate))
+    method.prepare(LearningTask(8, 4, torch.zeros(8, dtype=torch.int64), epochs=10, noise_rate=noise_rate))
     return method
 
 
@@ -222,20 +222,22 @@ def test_poly_soft_begins_with_cross_entropy_and_then_follows_the_percentile_but
     z, y = random_logits(8, 4, 6.0), torch.arange(8) % 4
     early, late = (batch(torch.zeros(8, 1), y, 4, clock=Clock(epoch, 10)) for epoch in (0, 5))
     losses = cross_entropy(z, early.y)
-    judged, _ = judge_logits(method, early, z[None])
+    judged, _ = objective_of(method, early, z[None])
     assert_close(judged.losses[0], losses)
     method.observe(judged)
     at = losses.float().quantile(0.75).double()
     assert at > torch.tensor(4.0).log()
-    assert_close(judge_logits(method, late, z[None])[0].losses[0], poly_soft(losses, at, 2.0), rtol=1e-6, atol=1e-6)
+    assert_close(objective_of(method, late, z[None])[0].losses[0], poly_soft(losses, at, 2.0), rtol=1e-6, atol=1e-6)
     method.percentile.fill_(0.01)
     guess = torch.tensor(4.0, dtype=torch.float64).log()
-    assert_close(judge_logits(method, late, z[None])[0].losses[0], poly_soft(losses, guess, 2.0), rtol=1e-6, atol=1e-6)
+    assert_close(objective_of(method, late, z[None])[0].losses[0], poly_soft(losses, guess, 2.0), rtol=1e-6, atol=1e-6)
 
 
 def truncated(numbers, **options):
     method = TruncatedGCE(float(numbers["q"]), float(numbers["k"]), **options)
-    method.prepare(Task(int(numbers["rows"]), 4, torch.zeros(int(numbers["rows"]), dtype=torch.int64), epochs=12))
+    method.prepare(
+        LearningTask(int(numbers["rows"]), 4, torch.zeros(int(numbers["rows"]), dtype=torch.int64), epochs=12)
+    )
     return method.double()
 
 
@@ -245,7 +247,7 @@ def test_official_truncated_loss_before_and_after_pruning():
     rows = batch(torch.zeros(8, 1), numbers["labels"], 4, index=numbers["index"])
     for when, logits in (("before", "logits"), ("later", "logits_later")):
         z = numbers[logits].clone().requires_grad_()
-        judged, objective = judge_logits(method, rows, z[None])
+        judged, objective = objective_of(method, rows, z[None])
         (gradient,) = torch.autograd.grad(objective, z)
         assert_close((judged.w * judged.losses)[0].detach(), numbers[f"each_{when}"])
         assert_close(objective.detach(), numbers[f"mean_{when}"])
@@ -259,7 +261,7 @@ def test_official_truncated_loss_before_and_after_pruning():
 
 def test_the_easiest_rows_survive_a_pruning_that_would_drop_all():
     method = TruncatedGCE()
-    method.prepare(Task(20, 4, torch.zeros(20, dtype=torch.int64)))
+    method.prepare(LearningTask(20, 4, torch.zeros(20, dtype=torch.int64)))
     losses = truncation(0.7, 0.5) + torch.arange(20.0).flip(0)
     method.prune(torch.arange(20), losses[None])
     assert method.kept[0].nonzero().flatten().tolist() == [18, 19]
@@ -267,7 +269,7 @@ def test_the_easiest_rows_survive_a_pruning_that_would_drop_all():
 
 def test_truncation_looks_again_every_twelfth_of_the_training_from_a_third_on():
     method, looked = TruncatedGCE(), []
-    method.prepare(Task(4, 4, torch.arange(4), epochs=48, noise_rate=0.5))
+    method.prepare(LearningTask(4, 4, torch.arange(4), epochs=48, noise_rate=0.5))
     for epoch in range(48):
         rows = batch(torch.zeros(4, 1), torch.arange(4), 4, logits=torch.eye(4)[None] * torch.tensor([9, 0, 8, 1]))
 

@@ -12,8 +12,8 @@ from noisewise.methods.pairs.coteaching_plus import CoTeachingPlus
 from noisewise.methods.pairs.decoupling import Decoupling, disagreement
 from noisewise.methods.pairs.jocor import JoCoR, symmetric_divergence
 from noisewise.training.batch import Clock
-from noisewise.training.method import Method, Task
-from noisewise.training.step import judge_logits
+from noisewise.training.method import LearningTask, Method
+from noisewise.training.step import objective_of
 
 from ..golden import batch, stored
 
@@ -24,14 +24,14 @@ RNG = torch.Generator()
 def prepared(method, **fields):
     """The method, ready for 40 rows of 4 classes."""
     task = {"epochs": 100, "networks": 2, **fields}
-    method.prepare(Task(40, 4, torch.zeros(40, dtype=torch.int64), **task))
+    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64), **task))
     return method
 
 
 def judged(method, logits, labels, clock=LATE):
     """The judged batch, the objective and its gradient by the (2, B, K) logits."""
     z = logits.clone().requires_grad_()
-    found, objective = judge_logits(method, batch(torch.zeros(len(labels), 1), labels, z.shape[-1], clock=clock), z)
+    found, objective = objective_of(method, batch(torch.zeros(len(labels), 1), labels, z.shape[-1], clock=clock), z)
     return found, objective.detach(), torch.autograd.grad(objective, z)[0]
 
 
@@ -97,7 +97,7 @@ def test_coteaching_plus_matches_the_authors_code_without_the_second_division(fo
     z = pair(numbers).requires_grad_()
     method = prepared(CoTeachingPlus(rate=forget, gradual=1))
     rows = batch(torch.zeros(24, 1), numbers["labels"], 4, clock=LATE)
-    found, objective = judge_logits(method, rows, z.softmax(dim=-1))
+    found, objective = objective_of(method, rows, z.softmax(dim=-1))
     (gradient,) = torch.autograd.grad(objective, z)
     kept = int(numbers[f"{prefix}remembered"])
     assert torch.equal(disagreement(z), numbers["disagree"])

@@ -11,7 +11,7 @@ from noisewise.methods.semi_supervised import mixmatch
 from noisewise.methods.semi_supervised.dividemix import DivideMix, negative_entropy, prior_penalty, refine
 from noisewise.methods.semi_supervised.mixmatch import ramp, sharpen
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import EpochEnd, Task
+from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
@@ -66,7 +66,7 @@ def scene(monkeypatch):
     nets, peer = Networks([MLP(n, "net1_")]), Networks([MLP(n, "net2_")])
     settings = {"temperature": float(n["temperature"]), "alpha": 4.0, "threshold": 0.5, "negentropy": False}
     method = DivideMix(peer, int(n["warm_up"]), lambda_u=float(n["lambda_u"]), **settings)
-    method.prepare(Task(9, 4, torch.zeros(9, dtype=torch.int64)))
+    method.prepare(LearningTask(9, 4, torch.zeros(9, dtype=torch.int64)))
     method.clean[:5] = n["w_x"]
     clock = Clock(epoch=int(n["epoch"]), epochs=300)
     nobody = torch.zeros(4, dtype=torch.int64)

@@ -13,7 +13,7 @@ from noisewise.methods.semi_supervised import m_correction, mixmatch
 from noisewise.methods.semi_supervised.m_correction import MCorrection, class_prior_penalty
 from noisewise.methods.semi_supervised.promix import ProMix, Settings, TwoHeads, agreed, small_losses
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.method import EpochEnd, Task
+from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.step import step
 
@@ -51,7 +51,7 @@ def test_m_correction_step_matches_the_authors_code(kind, reg, monkeypatch):
     monkeypatch.setattr(torch, "randperm", lambda size, generator=None: n[f"{kind}_permutation"])
     monkeypatch.setattr(m_correction, "noisy_probability", lambda losses, model: n[f"{kind}_noisy"])
     nets, method = Networks([MLP(n, "net_")]), MCorrection(kind, reg=reg, warmup=0.0)
-    method.prepare(Task(9, 4, torch.zeros(9, dtype=torch.int64)))
+    method.prepare(LearningTask(9, 4, torch.zeros(9, dtype=torch.int64)))
     judged = step(
         nets, method, torch.optim.SGD(nets.parameters(), 0.0), batch(n["inputs"], n["labels"], 4), torch.Generator()
     )
@@ -104,7 +104,7 @@ def test_class_prior_penalty_is_the_divergence_from_uniform():
 
 def test_m_correction_reads_the_losses_between_epochs():
     method = MCorrection()
-    method.prepare(Task(40, 4, torch.zeros(40, dtype=torch.int64)))
+    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64)))
     logits = torch.zeros(1, 40, 4)
     logits[0, :, 0] = torch.where(torch.arange(40) < 30, 4.0, -4.0) + 0.3 * torch.randn(40)
     seen = replace(batch(torch.zeros(40, 6), torch.zeros(40, dtype=torch.int64), 4), logits=logits)
@@ -137,7 +137,7 @@ def pro_mix(request, monkeypatch):
     settings = Settings(None, float(n["tau"]), 0.8, 0, 50, 0.5)
     nets, peer = Networks([Heads(n)]).train(), Networks([MLP(n, "peer_")])
     method, rows = ProMix(peer, settings), len(n["labels"])
-    method.prepare(Task(rows, 4, n["labels"]))
+    method.prepare(LearningTask(rows, 4, n["labels"]))
     method.memory.copy_(torch.stack([n["pi"], n["pi_unrel"]]))
     method.base.copy_(n["selected"] > 0)
     clock = Clock(epoch=30, epochs=40 if request.param == "late" else 400)

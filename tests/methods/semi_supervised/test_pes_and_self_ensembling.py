@@ -27,7 +27,7 @@ from noisewise.noise import corrupt
 from noisewise.training import resume
 from noisewise.training.batch import Batch, Clock, cross_entropy, one_hot
 from noisewise.training.config import Config
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks, Predictor
 from noisewise.training.observer import Callbacks
 from noisewise.training.step import step
@@ -80,7 +80,7 @@ def confident():
     n = stored("pes")
     found = []
     for method in (Confident(), SemiConfident(20, 15.0, 0.5, 4.0)):
-        method.prepare(Task(40, 4, n["given"], epochs=300))
+        method.prepare(LearningTask(40, 4, n["given"], epochs=300))
         method.take(torch.zeros(40, dtype=torch.bool).index_fill(0, n["kept"], True))
         found.append(method)
     return n, Networks([MLP(n, "net_")]), *found
@@ -174,7 +174,7 @@ def teaching(**options):
         torch.manual_seed(0)
         nets = Networks([nn.Linear(2, 3)])
     method = SelfEnsembling(nets, 2, 6, **options)
-    method.prepare(Task(4, 3, torch.tensor([0, 1, 2, 2]), epochs=8))
+    method.prepare(LearningTask(4, 3, torch.tensor([0, 1, 2, 2]), epochs=8))
     return nets, method
 
 

@@ -18,9 +18,9 @@ from noisewise.methods.targets.sop import SOP, overparametrised_loss, sparse_noi
 from noisewise.methods.targets.sop_plus import SOPPlus, imbalance, view_divergence
 from noisewise.theory.dimension import intrinsic_dimension
 from noisewise.training.batch import Batch, Clock, cross_entropy
-from noisewise.training.method import EpochEnd, Task
+from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks, mean_of_logits
-from noisewise.training.step import judge_logits
+from noisewise.training.step import objective_of
 
 from ..golden import batch, hot, stored
 
@@ -31,7 +31,7 @@ RNG = torch.Generator()
 def judged(method, z, given):
     """The judged batch, the objective and its gradient by the logits (N, B, K)."""
     z = z.clone().requires_grad_()
-    found, objective = judge_logits(method, given, z)
+    found, objective = objective_of(method, given, z)
     (gradient,) = torch.autograd.grad(objective, z)
     return found, objective.detach(), gradient
 
@@ -61,7 +61,7 @@ def official_memory(numbers, at, memory):
 def elr_plus(lam=3.0, beta=0.7, **options):
     nets = Networks([nn.Linear(3, 4), nn.Linear(3, 4)]).train()
     method = ELRPlus(nets, beta, lam, **options)
-    method.prepare(Task(10, 4, torch.zeros(10, dtype=torch.int64), networks=2))
+    method.prepare(LearningTask(10, 4, torch.zeros(10, dtype=torch.int64), networks=2))
     return nets, method
 
 
@@ -124,7 +124,7 @@ def over_parametrised(numbers, both=True):
     """SOP at the official start, moved at the official rates in batches of five."""
     lr_u, lr_v = (float(numbers[name]) * 128 / 5 for name in ("lr_u", "lr_v"))
     method = SOP(lr_u, lr_v, both)
-    method.prepare(Task(10, 4, numbers["given"], epochs=300))
+    method.prepare(LearningTask(10, 4, numbers["given"], epochs=300))
     method.memory = numbers["v_start"][None].clone()
     method.memory[0].scatter_(1, numbers["given"][:, None], numbers["u_start"])
     return method
@@ -153,7 +153,7 @@ def official_sum(method, given, logits):
 
 def test_u_of_the_paper_follows_the_cross_entropy_alone_and_v_the_residual_alone():
     method = SOP(lr_u=2.0, lr_v=3.0)
-    method.prepare(Task(1, 3, torch.tensor([0]), epochs=300))
+    method.prepare(LearningTask(1, 3, torch.tensor([0]), epochs=300))
     method.memory = torch.tensor([[[0.5, 0.4, -0.6]]])
     logits = torch.tensor([[[0.0, 1.0, -1.0]]])
     found, _, _ = judged(method, logits, batch(torch.zeros(1, 1), torch.tensor([0]), 3))
@@ -184,7 +184,7 @@ def test_a_full_noise_term_takes_the_pull_off_a_wrong_label():
 @pytest.mark.parametrize("epochs, size", [(300, 4), (10, 4), (10, 8)])
 def test_a_row_moves_by_the_length_of_the_training_and_not_by_its_batch(epochs, size):
     method = SOP(lr_u=1e-3, lr_v=1e-3)
-    method.prepare(Task(8, 3, torch.zeros(8, dtype=torch.int64), epochs=epochs))
+    method.prepare(LearningTask(8, 3, torch.zeros(8, dtype=torch.int64), epochs=epochs))
     method.memory.fill_(0.3)
     given = batch(torch.zeros(size, 1), torch.zeros(size, dtype=torch.int64), 3)
     found, _, _ = judged(method, torch.tensor([0.0, 2.0, 0.0]).expand(1, size, 3), given)
@@ -195,7 +195,7 @@ def test_a_row_moves_by_the_length_of_the_training_and_not_by_its_batch(epochs, 
 
 def test_noise_terms_stay_within_one():
     method = SOP(lr_u=1e4, lr_v=1e4)
-    method.prepare(Task(2, 3, torch.zeros(2, dtype=torch.int64)))
+    method.prepare(LearningTask(2, 3, torch.zeros(2, dtype=torch.int64)))
     method.memory.fill_(0.5)
     found, _, _ = judged(method, torch.randn(1, 2, 3), batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3))
     with torch.no_grad():
@@ -213,7 +213,7 @@ def test_sop_plus_regularisers():
     (pull,) = torch.autograd.grad(0.9 * divergence.mean(), student)
     assert_close(pull, numbers["plus_grad"][5:])
     method = SOPPlus(consistency=0.0)
-    method.prepare(Task(5, 4, given.y.argmax(dim=1)))
+    method.prepare(LearningTask(5, 4, given.y.argmax(dim=1)))
     method.memory.zero_()
     plain = Batch(given.x, given.y, given.index, given.w, info={"other": z[:, None]})
     _, objective, gradient = judged(method, z[None], plain)
@@ -273,7 +273,7 @@ def test_d2l_turns_and_paces_as_published():
     numbers = stored("d2l")
     epochs = len(numbers["lids"])
     method = D2L(window=int(numbers["window"]), burn_in=int(numbers["init_epoch"]) / epochs)
-    method.prepare(Task(2, 3, torch.tensor([0, 1]), epochs=epochs))
+    method.prepare(LearningTask(2, 3, torch.tensor([0, 1]), epochs=epochs))
     for epoch, lid in enumerate(numbers["lids"]):
         epoch_of(method, lid, epoch, epochs)
         official = float(numbers["alpha"][epoch])
@@ -284,7 +284,7 @@ def test_d2l_turns_and_paces_as_published():
 
 def test_d2l_mixes_the_predicted_class_into_the_label():
     method = D2L()
-    method.prepare(Task(2, 3, torch.tensor([0, 1]), networks=2))
+    method.prepare(LearningTask(2, 3, torch.tensor([0, 1]), networks=2))
     method.alpha.copy_(torch.tensor([1.0, 0.25]))
     z = torch.tensor([[0.0, 1.0, 5.0], [0.0, 4.0, 1.0]]).expand(2, 2, 3)
     found, _, _ = judged(method, z, batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3))
@@ -295,7 +295,7 @@ def test_d2l_mixes_the_predicted_class_into_the_label():
 def test_d2l_measures_the_first_rows_of_an_epoch_and_never_a_short_batch():
     nets = Networks([nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 4))]).train()
     method = D2L(neighbours=4, points=16)
-    method.prepare(Task(30, 4, torch.zeros(30, dtype=torch.int64)))
+    method.prepare(LearningTask(30, 4, torch.zeros(30, dtype=torch.int64)))
 
     def looks(step, rows=8):
         given = batch(torch.randn(rows, 3), torch.arange(rows) % 4, 4, clock=Clock(step=step, steps=4))

@@ -21,8 +21,8 @@ from noisewise.methods.transition.volminnet import VolMinNet, dominant_transitio
 from noisewise.noise import corrupt
 from noisewise.training.batch import cross_entropy
 from noisewise.training.config import Config
-from noisewise.training.method import Task
-from noisewise.training.step import judge_logits
+from noisewise.training.method import LearningTask
+from noisewise.training.step import objective_of
 from noisewise.training.trainer import Training
 
 from ..case import symmetric
@@ -40,7 +40,7 @@ def rows(logits, labels):
 def judged(method, logits, labels, *more):
     """The objective of a method on (B, K) logits, with its gradients by the logits and by `more`."""
     z = logits[None].clone().requires_grad_()
-    found, objective = judge_logits(method, rows(logits, labels), z)
+    found, objective = objective_of(method, rows(logits, labels), z)
     gradients = torch.autograd.grad(objective, [z, *more])
     return found, objective.detach(), (gradients[0][0], *gradients[1:])
 
@@ -92,7 +92,7 @@ def test_the_first_version_of_the_revision_row_by_row():
 
 def volume(lam, classes=4, raw=None):
     method = VolMinNet(lam=lam)
-    method.prepare(Task(8, classes, torch.zeros(8, dtype=torch.int64)))
+    method.prepare(LearningTask(8, classes, torch.zeros(8, dtype=torch.int64)))
     if raw is not None:
         method.raw = nn.Parameter(raw.clone())
     return method

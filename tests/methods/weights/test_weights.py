@@ -29,8 +29,8 @@ from noisewise.methods.weights.self_paced import SelfPaced, self_paced_weights
 from noisewise.noise import corrupt
 from noisewise.training.batch import Clock, cross_entropy, one_hot
 from noisewise.training.config import Config
-from noisewise.training.method import Task
-from noisewise.training.step import judge_logits
+from noisewise.training.method import LearningTask
+from noisewise.training.step import objective_of
 from noisewise.training.trainer import Training
 
 from .. import golden, scene
@@ -98,7 +98,7 @@ def test_focal_weights_are_the_factor_of_focal_loss():
 def judged(method, logits, **fields):
     """A batch behind the stations of a method."""
     rows = golden.batch(torch.zeros(len(logits), 1), torch.arange(len(logits)) % 4, 4, **fields)
-    return judge_logits(method, rows, logits[None])[0]
+    return objective_of(method, rows, logits[None])[0]
 
 
 LOGITS = torch.randn(12, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -152,7 +152,7 @@ def test_class_balanced_weights():
 
 def test_class_balanced_counts_only_the_training_split():
     method = ClassBalanced(0.9)
-    method.prepare(Task(7, 3, torch.tensor([0, 0, 0, 1, 2, -1, -1])))
+    method.prepare(LearningTask(7, 3, torch.tensor([0, 0, 0, 1, 2, -1, -1])))
     assert_close(method.memory.double(), class_balanced_weights(torch.tensor([3, 1, 1]), 0.9), rtol=1e-6, atol=0)
     batch = golden.batch(torch.zeros(3, 1), torch.arange(3), 3)
     assert_close(method.weight(batch), method.memory.double())
@@ -203,7 +203,7 @@ def test_cores2_matches_the_authors_code():
 
 def test_cores2_prior_counts_the_kept_rows():
     method = CORES2(start=0.0)
-    method.prepare(Task(6, 2, torch.tensor([0, 0, 0, 1, 1, -1])))
+    method.prepare(LearningTask(6, 2, torch.tensor([0, 0, 0, 1, 1, -1])))
     assert_close(method.memory, torch.tensor([[0.6, 0.4]]))
     sure = torch.tensor([[5.0, 0.0], [5.0, 0.0], [0.0, 5.0], [0.0, 5.0], [0.0, 5.0]])
     rows = golden.batch(torch.zeros(5, 1), torch.tensor([0, 0, 0, 1, 1]), 2, clock=Clock(1, 2), logits=sure[None])
@@ -292,7 +292,7 @@ def test_lessons_are_the_observed_losses_weighted_to_the_noise_rate():
     rows = replace(method.edit(scene.batch(), scene.networks(1), torch.Generator()), clock=Clock(2, 5))
     method.threshold.fill_(0.5)
     logits = torch.randn(1, 12, 4, generator=torch.Generator().manual_seed(5))
-    method.observe(judge_logits(method, rows, logits)[0])
+    method.observe(objective_of(method, rows, logits)[0])
     lessons = method.lessons(0.2)
     assert len(lessons.losses) == 2
     assert_close(lessons.losses.sort().values, cross_entropy(logits, rows.y)[0, 10:].sort().values)

@@ -11,7 +11,7 @@ from noisewise.methods.transition.glc import GoldLossCorrection
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.fit import follow, redrawn_curve
 from noisewise.studies.harness.observers import MethodObserver, learned_values
-from noisewise.training.method import Task as Sizes
+from noisewise.training.method import LearningTask
 
 SMALL = {"model": "mlp:16", "epochs": 3, "rows": 200, "tested": 50}
 
@@ -53,7 +53,7 @@ def test_hyper_parameters_of_a_learned_loss_are_read():
 
 def test_a_learned_loss_starts_at_its_own_values():
     method = LearnedLoss("gce")
-    method.prepare(Sizes(10, 5, torch.zeros(10, dtype=torch.int64)))
+    method.prepare(LearningTask(10, 5, torch.zeros(10, dtype=torch.int64)))
     assert learned_values(method) == pytest.approx([0.7], abs=1e-3)
 
 

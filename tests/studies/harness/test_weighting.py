@@ -26,8 +26,7 @@ from noisewise.studies.harness.weighting import (
     weighted,
 )
 from noisewise.training.batch import Batch
-from noisewise.training.method import EpochEnd
-from noisewise.training.method import Task as Sizes
+from noisewise.training.method import EpochEnd, LearningTask
 
 SMALL = {"source": "digits", "model": "mlp:16", "rows": 200, "tested": 100, "trusted": 20, "epochs": 2, "seed": 0}
 SETTINGS = {"batch_size": 50, "augment": "none"}
@@ -46,7 +45,7 @@ def test_auroc_by_hand():
 
 def test_weights_are_kept_and_their_movement_measured():
     kept = Kept()
-    kept.prepare(Sizes(4, 2, torch.tensor([0, -1, 1, 1])))
+    kept.prepare(LearningTask(4, 2, torch.tensor([0, -1, 1, 1])))
     for epoch, w in enumerate(([1.0, 2.0, 3.0], [2.0, 2.0, 5.0])):
         batch = Batch(torch.zeros(3, 1), torch.eye(2)[[0, 1, 1]], torch.tensor([0, 2, 3]), torch.tensor(w))
         kept.observe(replace(batch, loss=torch.tensor([[0.5, 1.0, float(epoch)]])))

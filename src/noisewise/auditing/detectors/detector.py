@@ -12,7 +12,7 @@ from noisewise.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Card:
+class DetectorCard:
     """The description of a detector, for people and for catalogues.
 
     Attributes:
@@ -51,7 +51,7 @@ class Detector:
         function: (n,) finite scores of the evidence; higher is more suspect.
     """
 
-    card: Card
+    card: DetectorCard
     function: Callable[[Evidence], np.ndarray]
 
     def __call__(self, evidence: Evidence) -> np.ndarray:

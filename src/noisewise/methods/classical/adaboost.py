@@ -24,12 +24,12 @@ from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.models.trees import BoostedTrees, tree_tensors
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 from noisewise.training.recipe import recipe
 from noisewise.training.streams import batches
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "adaboost",
     "Fit decision trees one after another, each with more weight on the rows that earlier trees got wrong, and let "
     "them vote. A baseline without a network, which label noise harms.",

@@ -3,8 +3,8 @@
     over:  rows of every class are drawn with replacement until all have as many as the largest
     under: rows of every class are drawn without replacement until all have as few as the smallest
 
-The samplers are imbalanced-learn's. Repeated rows join every batch in their proportion. Under-sampled rows are drawn
-anew for every epoch, so that every row is used eventually.
+The two algorithms are imbalanced-learn's samplers. Repeated rows join every batch in their proportion. Under-sampled
+rows are drawn anew for every epoch, so that every row is used eventually.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from noisewise.methods.auxiliary import join
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.training.batch import Batch
 from noisewise.training.config import seeded
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.networks import Networks
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "resampling",
     "Draw rows until every class has equally many: repeat rows of rare classes, or leave out rows of frequent ones. "
     "It addresses class imbalance, not wrong labels.",

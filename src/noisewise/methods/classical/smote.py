@@ -19,14 +19,14 @@ from noisewise.bounds import one_of, whole
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.classical.resampling import imbalanced, train_joined
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
 Kind = Literal["smote", "borderline", "adasyn"]
 _SAMPLERS = {"smote": "SMOTE", "borderline": "BorderlineSMOTE", "adasyn": "ADASYN"}
 
-CARD = Card(
+CARD = MethodCard(
     "smote",
     "Make synthetic rows of rare classes, between rows and their nearest neighbours of the same class. It addresses "
     "class imbalance, not wrong labels.",

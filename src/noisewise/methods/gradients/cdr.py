@@ -29,7 +29,7 @@ from noisewise.methods.gradients.criticality import (
 from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch, Clock
-from noisewise.training.method import Card, EpochEnd, Gradients, Method, Regrad, Task
+from noisewise.training.method import EpochEnd, Gradients, LearningTask, Method, MethodCard, Regrad
 
 
 def proximal_term(weight: Tensor, gradient: Tensor, l1: float, lr: float) -> Tensor:
@@ -70,7 +70,7 @@ class CDR(Method):
         BadInput: two of `sampled`, `compat_kth` and `compat_supplement`.
     """
 
-    card = Card(
+    card = MethodCard(
         "cdr",
         "Only critical parameters, those with a large product of gradient and weight, are updated; the others only "
         "decay. Critical parameters fit clean labels, the others are needed to memorise noise.",
@@ -115,7 +115,7 @@ class CDR(Method):
         self.ordering, self.scale = ("tensor", False) if compat_supplement else (ordering, scale)
         self.sampled, self.compat_kth, self.compat_supplement = sampled, compat_kth, compat_supplement
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the share of non-critical parameters, and draw the seed of random masks and samples."""
         stated = self.tau if self.tau is not None else task.noise_rate
         self.estimates = stated is None

@@ -14,10 +14,10 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import seeded
-from noisewise.training.method import Card, Gradients, Method, Regrad, Task
+from noisewise.training.method import Gradients, LearningTask, Method, MethodCard, Regrad
 
 
-def draw_seed(task: Task) -> Tensor:
+def draw_seed(task: LearningTask) -> Tensor:
     """A seed, as a tensor of shape (), from torch's global generator. As a buffer it is saved with checkpoints."""
     # NumPy and the generators of all devices accept seeds below 2**31.
     return torch.randint(2**31, ()).to(task.given.device)
@@ -37,7 +37,7 @@ class GradientNoise(Method):
         gamma: exponent of the decay of the variance (the paper: 0.55).
     """
 
-    card = Card(
+    card = MethodCard(
         "gradient-noise",
         "Add Gaussian noise to every gradient, with a variance that decays over the steps. The noise helps to leave "
         "narrow minima, in which wrong labels are memorised.",
@@ -55,7 +55,7 @@ class GradientNoise(Method):
         super().__init__()
         self.eta, self.gamma = eta, gamma
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Draw the seed of the noise."""
         self.register_buffer("seed", draw_seed(task))
 

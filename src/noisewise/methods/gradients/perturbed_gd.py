@@ -16,7 +16,7 @@ from torch import Tensor
 from noisewise.bounds import between, whole
 from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
 from noisewise.training.batch import Batch, Clock
-from noisewise.training.method import Card, Gradients, Method, Regrad, Task
+from noisewise.training.method import Gradients, LearningTask, Method, MethodCard, Regrad
 
 
 def in_ball(like: Tensor, rng: torch.Generator) -> Tensor:
@@ -35,7 +35,7 @@ class PerturbedGD(Method):
         ratio: factor of the radius from stage to stage (the paper: 0.4).
     """
 
-    card = Card(
+    card = MethodCard(
         "perturbed-gd",
         "Take the gradient at a random point near the weights, closer from stage to stage. The noise smooths the "
         "objective and helps to avoid spurious minima.",
@@ -55,7 +55,7 @@ class PerturbedGD(Method):
         super().__init__()
         self.rho, self.stages, self.ratio = rho, stages, ratio
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Draw the seed of the noise."""
         self.register_buffer("seed", draw_seed(task))
 

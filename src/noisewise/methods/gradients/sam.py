@@ -11,7 +11,7 @@ import torch
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Gradients, Method, Regrad
+from noisewise.training.method import Gradients, Method, MethodCard, Regrad
 
 
 class SAM(Method):
@@ -23,7 +23,7 @@ class SAM(Method):
         rho: radius (the paper: 0.05).
     """
 
-    card = Card(
+    card = MethodCard(
         "sam",
         "Take the gradient at the point near the weights with the largest loss. This leads to flat minima, which "
         "memorise less noise.",

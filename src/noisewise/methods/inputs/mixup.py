@@ -16,7 +16,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.networks import Networks
 
 
@@ -39,7 +39,7 @@ class Mixup(Method):
         alpha: parameter of the Beta distribution (the paper: 1 for CIFAR); larger values mix more evenly.
     """
 
-    card = Card(
+    card = MethodCard(
         "mixup",
         "Train on convex combinations of pairs of rows and their labels. The network becomes linear between rows, "
         "which makes it harder to memorise single labels.",

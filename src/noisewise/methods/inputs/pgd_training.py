@@ -16,7 +16,7 @@ from torch import Tensor
 
 from noisewise.bounds import between, one_of, whole
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, eval_forward, stateless_forward
 
 
@@ -30,7 +30,7 @@ class PGDTraining(Method):
         mode: "eval" or "train", the mode of the networks during the attack.
     """
 
-    card = Card(
+    card = MethodCard(
         "pgd-training",
         "Train on adversarial inputs, those with the largest loss within a small box around each input. The network "
         "becomes robust to small perturbations.",
@@ -55,7 +55,7 @@ class PGDTraining(Method):
         self.eps, self.steps, self.mode = eps, steps, mode
         self.step_size = 2.5 * eps / max(steps, 1) if step_size is None else step_size
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Store the smallest and largest legal input, (C, 1, 1) each; None for vectors."""
         self.box = task.box
 

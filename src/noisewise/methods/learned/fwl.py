@@ -32,13 +32,13 @@ from noisewise.bounds import between, whole
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.models import penultimate
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.networks import Networks, evaluating
 from noisewise.training.recipe import recipe
 from noisewise.training.streams import batches
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "fwl",
     "A Gaussian process on a few trusted rows gives every row a new label and an uncertainty. The network, first "
     "trained on the given labels, is fine-tuned on the new ones, in smaller steps where they are uncertain.",

@@ -28,7 +28,7 @@ from noisewise.bounds import between, check, one_of
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch
 from noisewise.training.meta import TRUSTED, trusted_gradient
-from noisewise.training.method import Card, Gradients, Method, Regrad, Task
+from noisewise.training.method import Gradients, LearningTask, Method, MethodCard, Regrad
 from noisewise.training.networks import Networks
 
 _TINY = 1e-30
@@ -59,7 +59,7 @@ class Hypergradient(Method):
         BadInput: a weight decay to be learned on the training loss.
     """
 
-    card = Card(
+    card = MethodCard(
         "hypergradient",
         "The learning rate follows its own gradient: it rises while successive steps agree and falls when they "
         "cancel. On trusted rows the weight decay can be learned the same way.",
@@ -104,7 +104,7 @@ class Hypergradient(Method):
         self._goal: Gradients = {}
         self._next: tuple[Tensor, Tensor, Gradients] | None = None
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate m, d and the learning rate of the last step."""
         device = task.given.device
         self.register_buffer("multiplier", torch.ones((), device=device))

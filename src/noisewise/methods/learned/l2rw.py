@@ -23,9 +23,9 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.training.batch import Batch
 from noisewise.training.meta import LookAhead
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 from noisewise.training.networks import Networks
-from noisewise.training.step import judge_logits
+from noisewise.training.step import objective_of
 
 
 def helpful_weights(u: Tensor, cap: float | None = None) -> Tensor:
@@ -53,7 +53,7 @@ class L2RW(LookAhead):
         order: "exact" or "first", which are equal here, or "last-layer".
     """
 
-    card = Card(
+    card = MethodCard(
         "l2rw",
         "The weight of a row is how much a step on it would lower the loss on a few trusted rows. Weights are computed "
         "anew in every step.",
@@ -83,6 +83,6 @@ class L2RW(LookAhead):
         logits, tangent = self.along_trusted(batch, nets, reach=0.0)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            judged, _ = judge_logits(self, batch, z)
+            judged, _ = objective_of(self, batch, z)
             (by_logits,) = torch.autograd.grad(judged.losses.sum(), z)
         return (by_logits * tangent).sum(dim=-1)

@@ -34,7 +34,7 @@ from noisewise.methods.losses.poly_soft import poly_soft_loss
 from noisewise.methods.losses.sce import symmetric_cross_entropy
 from noisewise.training.batch import Batch
 from noisewise.training.meta import Learned
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import first_network
 
 _LEAST = 1e-3
@@ -90,7 +90,7 @@ BASES = {
     ),
 }
 
-CARD = Card(
+CARD = MethodCard(
     "learned-loss",
     "A robust loss whose hyper-parameters are learned on a few trusted rows during training. They need no knowledge "
     "of the noise, and may change over time.",
@@ -119,7 +119,7 @@ class AdaptiveLoss(Method):
         self.base, self.kind = base, BASES[base]
         self.free = nn.Parameter(torch.zeros(len(self.kind.start(2))))
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Set the hyper-parameters to the initial values of the loss."""
         self.free.data.copy_(torch.tensor(self.kind.start(task.classes)))
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from noisewise.bounds import at_least, between, whole
 from noisewise.training.batch import Batch
 from noisewise.training.meta import Learned
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 
-CARD = Card(
+CARD = MethodCard(
     "meta-weight-net",
     "A small network, trained on a few trusted rows, maps a row's loss to its weight. Under label noise it learns "
     "small weights for large losses, under class imbalance large ones.",
@@ -50,7 +50,7 @@ class WeightNet(Method):
         self.v = nn.Sequential(nn.Linear(1, hidden), nn.ReLU(), nn.Linear(hidden, 1), nn.Sigmoid())
         self.normalise = normalise
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Draw the initial weights of V."""
         for layer in self.v:
             if isinstance(layer, nn.Linear):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 _STEPS = 12
 _SMALL = 1e-3
@@ -99,7 +99,7 @@ class BiTempered(Method):
         t2: at least 1; the larger, the heavier the tails (the paper: 1.2 for CIFAR-100, 4 for MNIST).
     """
 
-    card = Card(
+    card = MethodCard(
         "bi-tempered",
         "Two temperatures bend cross entropy: one bounds the loss of rows far on the wrong side, the other gives the "
         "softmax heavy tails near the boundary. Both limit the influence of a wrong label.",

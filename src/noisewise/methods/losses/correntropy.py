@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def correntropy_loss(logits: Tensor, targets: Tensor, sigma: float | Tensor = 1.0) -> Tensor:
@@ -41,7 +41,7 @@ class Correntropy(Method):
         sigma: width of the kernel; at the paper's 0.5 some classes may never be learned.
     """
 
-    card = Card(
+    card = MethodCard(
         "correntropy",
         "A Gaussian kernel around the right answer: errors within its width count squared, errors beyond it have "
         "almost no gradient. Rows with wrong labels lie beyond it.",

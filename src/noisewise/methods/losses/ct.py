@@ -21,7 +21,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 _STEPS = 15
 
@@ -79,7 +79,7 @@ class CT(Method):
         sigma: electronic noise, in photons; the larger relative to the root of i0, the more of a label may be noise.
     """
 
-    card = Card(
+    card = MethodCard(
         "ct",
         "A label is read as a count of photons with electronic noise, whose most probable value lies between the label "
         "and the prediction. A label that the network finds too unlikely is treated as noise.",

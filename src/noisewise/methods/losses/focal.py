@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float | Tensor = 2.0, detach: bool = False) -> Tensor:
@@ -43,7 +43,7 @@ class Focal(Method):
         detach: treat the factor as a constant in the gradient.
     """
 
-    card = Card(
+    card = MethodCard(
         "focal",
         "Rows that are already right count less, so that hard and rare ones dominate. The opposite of robust: wrong "
         "labels are hard rows.",

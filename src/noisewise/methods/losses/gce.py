@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def generalized_cross_entropy(logits: Tensor, targets: Tensor, q: float | Tensor = 0.7) -> Tensor:
@@ -38,7 +38,7 @@ class GCE(Method):
         q: in (0, 1]; the paper uses 0.7 everywhere.
     """
 
-    card = Card(
+    card = MethodCard(
         "gce",
         "A loss between cross entropy and the mean absolute error. Rows the network disagrees with have a smaller "
         "gradient than under cross entropy.",

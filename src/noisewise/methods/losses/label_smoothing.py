@@ -11,7 +11,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, cross_entropy, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def smoothed(targets: Tensor, eps: float | Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class LabelSmoothing(Method):
         eps: share of the uniform distribution; the paper's 0.1.
     """
 
-    card = Card(
+    card = MethodCard(
         "label-smoothing",
         "No label is trusted completely: a share of every target is spread over all classes. Overconfident predictions "
         "are penalised, and wrong labels are memorised less.",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def mean_absolute_error(logits: Tensor, targets: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def mean_absolute_error(logits: Tensor, targets: Tensor) -> Tensor:
 class MAE(Method):
     """Loss station: the L1 distance between prediction and label in place of cross entropy."""
 
-    card = Card(
+    card = MethodCard(
         "mae",
         "A symmetric, bounded loss whose minimiser does not change under symmetric noise. It learns slowly when there "
         "are many classes.",

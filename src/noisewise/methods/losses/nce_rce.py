@@ -17,7 +17,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.losses.sce import reverse_cross_entropy
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def normalized_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class NCEandRCE(Method):
         beta: weight of RCE (the paper: 10, 1 and 0.1).
     """
 
-    card = Card(
+    card = MethodCard(
         "nce-rce",
         "Two symmetric losses together: one raises the given class, the other lowers the rest. Each alone is robust "
         "but underfits; the pair learns.",

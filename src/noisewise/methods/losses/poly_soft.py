@@ -19,7 +19,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
 
 def poly_soft(losses: Tensor, lam: float | Tensor, d: float | Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class PolySoft(Method):
         decay: decay of the running average of the percentile.
     """
 
-    card = Card(
+    card = MethodCard(
         "poly-soft",
         "Cross entropy that levels off: the gradient of a row falls polynomially with its loss and is zero beyond a "
         "threshold. This is self-paced learning written as a loss.",
@@ -84,7 +84,7 @@ class PolySoft(Method):
         super().__init__()
         self.lam, self.d, self.burn_in, self.decay = lam, d, burn_in, decay
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the estimated share of clean rows and the percentile (N, 1)."""
         device = task.given.device
         self.estimates = self.lam is None and task.noise_rate is None

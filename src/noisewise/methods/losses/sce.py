@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, cross_entropy, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 FLOOR = math.log(1e-4)
 
@@ -60,7 +60,7 @@ class SCE(Method):
         floor: A, the value used for the logarithm of zero.
     """
 
-    card = Card(
+    card = MethodCard(
         "sce",
         "Cross entropy plus cross entropy with prediction and label exchanged. The reverse term is bounded and "
         "tolerates wrong labels; the ordinary term makes the network learn.",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import whole
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def taylor_cross_entropy(logits: Tensor, targets: Tensor, order: int = 2) -> Tensor:
@@ -42,7 +42,7 @@ class TaylorCE(Method):
         order: number of terms; few are robust, many learn fast.
     """
 
-    card = Card(
+    card = MethodCard(
         "taylor-ce",
         "Cross entropy is a series whose first term is the mean absolute error. Truncated after a few terms it is "
         "bounded and thus tolerates wrong labels, but learns faster than the first term alone.",

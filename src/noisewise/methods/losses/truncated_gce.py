@@ -18,7 +18,7 @@ from noisewise.bounds import between
 from noisewise.methods.losses.gce import generalized_cross_entropy
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
 
 def truncation(q: float, k: float) -> float:
@@ -36,7 +36,7 @@ class TruncatedGCE(Method):
         every: share of the training between prunings; at least an epoch.
     """
 
-    card = Card(
+    card = MethodCard(
         "truncated-gce",
         "Generalised cross entropy on the rows whose label the network finds likely. Rows whose label has a "
         "probability below k are dropped, and reconsidered later.",
@@ -56,7 +56,7 @@ class TruncatedGCE(Method):
         super().__init__()
         self.q, self.k, self.start, self.every = q, k, start, every
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the weights, (N, rows) ones."""
         self.noise_rate = task.noise_rate
         self.register_buffer("kept", torch.ones(task.networks, task.rows, device=task.given.device))

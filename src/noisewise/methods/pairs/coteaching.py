@@ -16,7 +16,7 @@ from torch import Tensor
 from noisewise.bounds import between, whole
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
 
 def small_loss_picks(losses: Tensor, keep: int) -> Tensor:
@@ -36,7 +36,7 @@ class CoTeaching(Method):
         exponent: c of the schedule min((T / T_k)^c, 1).
     """
 
-    card = Card(
+    card = MethodCard(
         "coteaching",
         "Two networks train together, and each picks the rows with small losses for the other. Selection errors thus "
         "do not feed back into the network that made them.",
@@ -59,7 +59,7 @@ class CoTeaching(Method):
         super().__init__()
         self.rate, self.gradual, self.exponent = rate, gradual, exponent
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate tau, and per row (rows,) the share of networks that last trained on it."""
         self.stated = self.rate if self.rate is not None else task.noise_rate
         self.ramp = max(1, min(self.gradual, task.epochs // 4))

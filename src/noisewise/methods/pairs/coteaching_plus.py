@@ -19,7 +19,7 @@ from noisewise.bounds import between
 from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
 from noisewise.methods.pairs.decoupling import disagreement
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 
 
 class CoTeachingPlus(CoTeaching):
@@ -35,7 +35,7 @@ class CoTeachingPlus(CoTeaching):
         least: the smallest share of the batch that the mean is taken over.
     """
 
-    card = Card(
+    card = MethodCard(
         "coteaching-plus",
         "Co-teaching on the rows on which the two networks disagree. Disagreement keeps the networks different.",
         "Yu, Han, Yao, Niu, Tsang and Sugiyama, How does Disagreement Help Generalization against Label Corruption?, "

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def disagreement(logits: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class Decoupling(Method):
         least: the smallest share of the batch that the mean is taken over.
     """
 
-    card = Card(
+    card = MethodCard(
         "decoupling",
         "Two networks train only on the rows on which they disagree. When to update is thus decided without the label, "
         "and wrong labels cannot cause updates forever.",

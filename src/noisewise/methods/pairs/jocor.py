@@ -15,7 +15,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 
 
 def symmetric_divergence(logits: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class JoCoR(CoTeaching):
         lam: lambda, weight of the divergence (the authors: between 0.5 and 0.9, 0.65 for 80 % noise on CIFAR-10).
     """
 
-    card = Card(
+    card = MethodCard(
         "jocor",
         "Two networks train on the same rows, those with a small joint loss, which includes their divergence. Rows on "
         "which they do not agree have a large joint loss and are dropped.",

@@ -37,12 +37,12 @@ from noisewise.methods.semi_supervised.mixmatch import (
     two_views,
 )
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, Predictor, eval_forward, mean_of_logits, stateless_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training
 
-CARD = Card(
+CARD = MethodCard(
     "dividemix",
     "Two networks divide the rows into clean and noisy for each other, by their losses. Noisy rows lose their labels, "
     "and training is semi-supervised.",
@@ -121,7 +121,7 @@ class DivideMix(Method):
         self.warmup, self.lambda_u, self.temperature = warmup, lambda_u, temperature
         self.alpha, self.threshold, self.negentropy = alpha, threshold, negentropy
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate this network's losses (rows,) and the clean probabilities by the peer's losses (rows,)."""
         self.classes = task.classes
         device = task.given.device

@@ -23,7 +23,7 @@ from noisewise.bounds import between, one_of
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.mixtures import loss_model, noisy_probability
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, eval_forward
 
 _LEAST = 1e-4
@@ -60,7 +60,7 @@ class MCorrection(Method):
         warmup: share of the training with plain mixup (the paper: 105 of 300 epochs).
     """
 
-    card = Card(
+    card = MethodCard(
         "m-correction",
         "A mixture of two beta distributions gives the probability that a row is wrong, from its loss. This share of "
         "its label is replaced by the network's prediction, and rows are mixed.",
@@ -89,7 +89,7 @@ class MCorrection(Method):
         super().__init__()
         self.kind, self.alpha, self.reg, self.warmup = kind, alpha, reg, warmup
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the fitted mixture (7,), the losses and the probability to be clean of every row (rows,)."""
         device = task.given.device
         start = torch.tensor([0.0, 1.0, -1.0, _LEAST, 1 - _LEAST, 0.0, 1.0], device=device)

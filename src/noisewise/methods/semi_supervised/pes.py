@@ -42,12 +42,12 @@ from noisewise.methods.semi_supervised.mixmatch import (
 )
 from noisewise.models.parts import layers, reinitialise_last
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, Predictor, stateless_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training
 
-CARD = Card(
+CARD = MethodCard(
     "pes",
     "The last layers of a network fit wrong labels first. Train all layers, then re-initialise the last ones and train "
     "them for a shorter time; then train on the rows whose labels agree with the predictions.",
@@ -91,7 +91,7 @@ class Confident(Method):
     memory: Tensor
     kept: Tensor
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the class weights (K,) and the confident rows (rows,)."""
         self.given, self.classes = task.given, task.classes
         self.register_buffer("memory", torch.ones(task.classes, device=task.given.device))

@@ -26,12 +26,12 @@ from noisewise.methods.rate import estimated_noise_rate
 from noisewise.methods.semi_supervised.mixmatch import mix_rows, ramp, sharpen
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy, one_hot
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, Predictor, eval_forward, mean_of_logits, stateless_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Learner, Training
 
-CARD = Card(
+CARD = MethodCard(
     "promix",
     "Keep as many clean rows as possible: those with small losses in every class, and those whose label the network "
     "predicts with confidence. The others train an auxiliary head on debiased guesses.",
@@ -147,7 +147,7 @@ class ProMix(Method):
         self._peer = (peer,)
         self.settings = settings
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate rho, pi and pi_u (2, K), and per row (rows,) the loss, the base and the final selection."""
         device = task.given.device
         self.classes = task.classes

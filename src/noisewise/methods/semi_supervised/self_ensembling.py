@@ -25,12 +25,12 @@ from torch import Tensor
 
 from noisewise.bounds import between, whole
 from noisewise.training.batch import Batch, Clock, cross_entropy
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Average, Networks, Predictor, eval_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "self-ensembling",
     "A moving average of the network predicts every row, and averages of its predictions decide which given labels are "
     "used. All rows, also those without label, contribute a consistency loss.",
@@ -107,7 +107,7 @@ class SelfEnsembling(Method):
         self.start, self.epochs, self.before = start, epochs, before
         self.inertia, self.consistency = inertia, consistency
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the averaged predictions (rows, K) and the confirmed rows (rows,)."""
         empty = torch.zeros(task.rows, task.classes, device=task.given.device)
         self.register_buffer("memory", empty if self.before is None else self.before.clone())

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, cross_entropy, distributions, one_hot
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 _PAPER = (
     "Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, Training Deep Neural Networks on Noisy Labels with "
@@ -69,7 +69,7 @@ class BootstrapSoft(Method):
         detach: treat the prediction in the target as a constant instead of differentiating through it.
     """
 
-    card = Card(
+    card = MethodCard(
         "bootstrap-soft",
         "Train on a mixture of the given label and the network's own prediction. A consistent network can thus "
         "overrule a wrong label.",
@@ -95,7 +95,7 @@ class BootstrapHard(Method):
         beta: weight of the given label; the paper's 0.8.
     """
 
-    card = Card(
+    card = MethodCard(
         "bootstrap-hard",
         "Train on a mixture of the given label and the class the network predicts. A confident network can thus "
         "overrule a wrong label.",

@@ -23,7 +23,7 @@ from noisewise.methods.targets.bootstrap import hard_prediction
 from noisewise.models import penultimate
 from noisewise.theory.dimension import intrinsic_dimension
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, evaluating
 
 
@@ -43,7 +43,7 @@ class D2L(Method):
         points: rows per epoch on which the dimension is measured, the paper's 1,280.
     """
 
-    card = Card(
+    card = MethodCard(
         "d2l",
         "Monitor the dimension of the representation, which rises when the network begins to memorise. From then on a "
         "growing share of the labels is replaced by its own predictions.",
@@ -72,7 +72,7 @@ class D2L(Method):
         super().__init__()
         self.neighbours, self.window, self.burn_in, self.points = neighbours, window, burn_in, points
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate, per network, the recent dimensions, the lowest, whether it turned, alpha, and the epoch's sums."""
         device, nets = task.given.device, task.networks
         self.span = max(2, min(self.window, task.epochs // 4))

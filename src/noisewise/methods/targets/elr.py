@@ -16,7 +16,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 
 _CLAMP = 1e-4
 
@@ -65,7 +65,7 @@ class ELR(Method):
         lam: weight of the penalty (the paper: 3 for CIFAR-10, 7 for CIFAR-100, 1 for asymmetric noise).
     """
 
-    card = Card(
+    card = MethodCard(
         "elr",
         "Remember for every row what the network predicted early on, and penalise moving away from it. Wrong labels "
         "thus lose their influence before they are memorised.",
@@ -82,7 +82,7 @@ class ELR(Method):
         super().__init__()
         self.beta, self.lam = beta, lam
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the memory, (N, rows, K) zeros."""
         self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=task.given.device))
 

@@ -24,12 +24,12 @@ from noisewise.bounds import between
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.targets.elr import early_learning_penalty
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Average, Networks, mean_of_logits, stateless_forward
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "elr-plus",
     "Two networks remember for every row what the other's averaged copy predicted early on, and penalise moving away "
     "from it. Mixup and the mean of both networks make it more stable than ELR.",
@@ -89,7 +89,7 @@ class ELRPlus(Method):
         self.beta, self.lam, self.alpha = beta, lam, alpha
         self.ramp, self.decay_ramp = ramp, decay_ramp
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the memory, (N, rows, K) zeros."""
         self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=task.given.device))
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.targets.bootstrap import hard_prediction
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 
 _FLOOR = 1e-4
 _START = 1e-8
@@ -83,7 +83,7 @@ class SOP(Method):
         both: update u by the squared residual, too, as the authors' code does.
     """
 
-    card = Card(
+    card = MethodCard(
         "sop",
         "Give every row its own term that accounts for its label where the network does not. It starts near zero and "
         "grows multiplicatively, so that it absorbs the few wrong labels and leaves the rest to the network.",
@@ -101,7 +101,7 @@ class SOP(Method):
         super().__init__()
         self.lr_u, self.lr_v, self.both = lr_u, lr_v, both
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Draw u and v, (N, rows, K)."""
         self.pace = _EPOCHS / task.epochs / _BATCH
         drawn = _START * torch.randn(task.networks, task.rows, task.classes)

@@ -20,7 +20,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.targets.sop import SOP
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 from noisewise.training.networks import Networks, stateless_forward
 
 _FLOOR = 1e-4
@@ -58,7 +58,7 @@ class SOPPlus(SOP):
         both: update u by the squared residual, too, as the authors' code does.
     """
 
-    card = Card(
+    card = MethodCard(
         "sop-plus",
         "SOP that also encourages equal predictions on two views of a row and equally frequent predictions of all "
         "classes. Both keep a network from fitting individual labels under heavy noise.",

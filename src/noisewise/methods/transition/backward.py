@@ -15,13 +15,13 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.transition.forward import FIRST_NETWORK, given_or_estimated
 from noisewise.training.batch import Batch, distributions
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
 _SHARES = 101
 
-CARD = Card(
+CARD = MethodCard(
     "backward",
     "Weight the losses of all labels by the inverse of the transition matrix of the labels. On average over the noise "
     "this is the loss of the clean label.",

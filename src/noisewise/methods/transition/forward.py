@@ -15,11 +15,11 @@ from noisewise.bounds import between
 from noisewise.methods.transition.estimators import ESTIMATORS, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import forward_loss, read_transition
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "forward",
     "Multiply the prediction by the transition matrix of the labels before comparing it with the given label. The "
     "network in front of the matrix thus learns the clean labels.",

@@ -20,12 +20,12 @@ from noisewise.methods.auxiliary import join
 from noisewise.methods.transition.estimators import warm_up_model
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.networks import Networks, Predictor
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "glc",
     "Estimate the transition matrix of the labels on a few trusted rows, then train with the corrected loss on the "
     "rest. Needs trusted rows.",

@@ -23,10 +23,10 @@ from noisewise.bounds import between
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch
 from noisewise.training.meta import TRUSTED, Learned
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks
 
-CARD = Card(
+CARD = MethodCard(
     "learned-transition",
     "The transition matrix of the labels is learned on a few trusted rows while the network trains with it. No first "
     "network is needed to estimate it.",
@@ -61,7 +61,7 @@ class Transition(Method):
         self.start = start
         self.scores = nn.Parameter(torch.zeros(0, 0))
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate U, (K, K)."""
         self.scores.data = initial_scores(task.classes, self.start).to(task.given.device)
 

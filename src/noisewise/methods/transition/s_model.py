@@ -15,14 +15,14 @@ from noisewise.bounds import between
 from noisewise.methods.transition.estimators import warm_up_model
 from noisewise.methods.transition.matrix import forward_loss, predicted_confusion
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.networks import Predictor
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
 _SMALLEST = 1e-8
 
-CARD = Card(
+CARD = MethodCard(
     "s-model",
     "Add a layer after the network that turns the true label into the given one, and learn both together. The layer "
     "starts at the confusion matrix of the network trained without it.",

@@ -19,13 +19,13 @@ from noisewise.bounds import between
 from noisewise.methods.transition.estimators import ESTIMATORS, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import read_transition
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
 _SMALLEST = 1e-6
 
-CARD = Card(
+CARD = MethodCard(
     "t-revision",
     "Weight every row by the ratio of the clean to the noisy posterior of its label. The transition matrix in the "
     "weights is estimated first and revised at the end.",

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from noisewise.bounds import between
 from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 
 _AWAY = 1.073
 
@@ -48,7 +48,7 @@ class VolMinNet(Method):
         init: initial raw entry (the authors: -2 for 10 classes, -4.5 for 100); None sets it by the number of classes.
     """
 
-    card = Card(
+    card = MethodCard(
         "volminnet",
         "Learn the transition matrix of the labels together with the network in front of it. Among the matrices that "
         "explain the labels, the one with the smallest volume is preferred.",
@@ -63,7 +63,7 @@ class VolMinNet(Method):
         super().__init__()
         self.lam, self.joint_lr, self.init = lam, lr, init
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the raw entries of T (K, K)."""
         raw = start(task.classes) if self.init is None else float(self.init)
         self.raw = nn.Parameter(torch.full((task.classes, task.classes), raw, device=task.given.device))

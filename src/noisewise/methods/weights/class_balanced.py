@@ -15,7 +15,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method, Task
+from noisewise.training.method import LearningTask, Method, MethodCard
 
 
 def class_balanced_weights(counts: Tensor, beta: float) -> Tensor:
@@ -42,7 +42,7 @@ class ClassBalanced(Method):
         beta: in [0, 1); the paper tries 0.9, 0.99, 0.999 and 0.9999.
     """
 
-    card = Card(
+    card = MethodCard(
         "class-balanced",
         "Rows of rare classes get larger weights, by the inverse of the effective number of rows of their class. It "
         "addresses class imbalance, not wrong labels.",
@@ -58,7 +58,7 @@ class ClassBalanced(Method):
         super().__init__()
         self.beta = beta
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Set the weights by class, (K,), from the given labels of the training split."""
         counts = torch.bincount(task.given[task.given >= 0], minlength=task.classes)
         self.register_buffer("memory", class_balanced_weights(counts, self.beta).float())

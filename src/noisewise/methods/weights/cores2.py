@@ -19,7 +19,7 @@ from torch import Tensor
 from noisewise.bounds import between, check
 from noisewise.methods.weights.curriculum import mean_one
 from noisewise.training.batch import Batch, cross_entropy
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
 _FLOOR = 1e-8
 
@@ -59,7 +59,7 @@ class CORES2(Method):
         start: share of the training after which rows are sieved.
     """
 
-    card = Card(
+    card = MethodCard(
         "cores2",
         "Reward confident predictions, and sieve out rows whose label is less likely than a guess. No noise rate is "
         "needed.",
@@ -81,7 +81,7 @@ class CORES2(Method):
         check("cores2", "full", full, between(warm, 1))
         self.beta, self.warm, self.full, self.start = beta, warm, full, start
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate q (N, K), which rows the sieve kept (N, rows), and the given labels (rows,)."""
         self.register_buffer("given", task.given.clone())
         self.register_buffer("kept", torch.ones(task.networks, task.rows, device=task.given.device))

@@ -13,7 +13,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.training.batch import Batch
-from noisewise.training.method import EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method
 
 
 def mean_one(weights: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ class Curriculum(Method):
         super().__init__()
         self.keep, self.burn_in, self.decay = keep, burn_in, decay
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the threshold (N, 1), the share of rows below it, and the last weight of every row (rows,)."""
         device = task.given.device
         stated = self.keep if self.keep is not None else 1 - (task.noise_rate or 0.0)

@@ -15,7 +15,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.weights.curriculum import mean_one
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Method
+from noisewise.training.method import Method, MethodCard
 
 
 def focal_weights(losses: Tensor, gamma: float) -> Tensor:
@@ -30,7 +30,7 @@ class FocalWeighting(Method):
         gamma: exponent; 0 gives all rows the same weight.
     """
 
-    card = Card(
+    card = MethodCard(
         "focal-weighting",
         "Rows that are already fitted get smaller weights. It can be combined with any loss, and like focal loss is "
         "meant for rare classes.",

@@ -16,7 +16,7 @@ from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, Task
+from noisewise.training.method import LearningTask, MethodCard
 
 
 def hard_mining_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
@@ -34,7 +34,7 @@ class HardMining(Curriculum):
         decay: decay of the running average of the threshold.
     """
 
-    card = Card(
+    card = MethodCard(
         "hard-mining",
         "Train only on hard rows, those with large losses. It is meant for rare classes; rows with wrong labels are "
         "hard too.",
@@ -52,7 +52,7 @@ class HardMining(Curriculum):
         super().__init__(keep, burn_in, decay)
         self.easy, self.positive = 1 - keep, positive
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the memory of a curriculum.
 
         Raises:

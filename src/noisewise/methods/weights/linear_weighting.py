@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 
 
 def linear_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
@@ -30,7 +30,7 @@ class LinearWeighting(Curriculum):
         decay: decay of the running average of the threshold.
     """
 
-    card = Card(
+    card = MethodCard(
         "linear-weighting",
         "Easier rows get larger weights: the weight falls linearly with the loss. It is zero above a threshold, a "
         "running percentile of the losses.",

@@ -22,12 +22,12 @@ from noisewise.methods.weights.mentor import EPOCHS, MentorNet, teach
 from noisewise.methods.weights.mentornet_data_driven import observe_lessons
 from noisewise.methods.weights.mentornet_predefined import predefined_lessons
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 from noisewise.training.networks import Networks
 from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
-CARD = Card(
+CARD = MethodCard(
     "mentornet",
     "A small network, trained beforehand, maps a row's loss to its weight. It learns the paper's predefined "
     "curriculum, or which labels are right on trusted rows.",

@@ -15,7 +15,7 @@ from noisewise.methods.rate import estimated_noise_rate
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.methods.weights.mentor import EPOCHS, Lessons
 from noisewise.training.batch import Batch, one_hot
-from noisewise.training.method import Task
+from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.trainer import Training
 
@@ -39,7 +39,7 @@ class WarmUpStudent(Curriculum):
         super().__init__(keep, 1.0, decay)
         self.index, self.ratio = index, ratio
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Draw the wrong labels; allocate losses and differences by epoch and trusted row, (epochs, m, 2).
 
         -1 marks what was not seen.

@@ -15,7 +15,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 
 
 def mixture_weights(losses: Tensor, threshold: Tensor | float, full: float) -> Tensor:
@@ -40,7 +40,7 @@ class MixtureWeighting(Curriculum):
         decay: decay of the running average of the threshold.
     """
 
-    card = Card(
+    card = MethodCard(
         "mixture-weighting",
         "Easy rows have weight one and hard rows weight zero. In between the weight follows the inverse of the loss.",
         "Jiang, Meng, Mitamura and Hauptmann, Easy Samples First: Self-paced Reranking for Zero-Example Multimedia "

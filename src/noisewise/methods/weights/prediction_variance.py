@@ -15,7 +15,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card, EpochEnd, Method, Task
+from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
 
 def variance_weights(variance: Tensor, count: Tensor, smooth: float) -> Tensor:
@@ -43,10 +43,10 @@ class PredictionVariance(Method):
         smooth: eps, as a multiple of the mean of s.
     """
 
-    card = Card(
+    card = MethodCard(
         "prediction-variance",
-        "Rows whose prediction varies between epochs get larger weights than easy rows and rows that the network never "
-        "fits.",
+        "Rows whose prediction varies between epochs get larger weights. Easy rows and rows that are never fitted get "
+        "smaller ones.",
         "Chang, Learned-Miller and McCallum, Active Bias: Training More Accurate Neural Networks by Emphasizing High "
         "Variance Samples, NeurIPS 2017",
         2017,
@@ -64,7 +64,7 @@ class PredictionVariance(Method):
         super().__init__()
         self.burn_in, self.smooth = burn_in, smooth
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate count, mean and sum of squared deviations of the observations, and the weights, (N, rows) each."""
         for name in ("count", "mean", "squares"):
             self.register_buffer(name, torch.zeros(task.networks, task.rows, device=task.given.device))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
-from noisewise.training.method import Card
+from noisewise.training.method import MethodCard
 
 
 def self_paced_weights(losses: Tensor, threshold: Tensor | float) -> Tensor:
@@ -31,7 +31,7 @@ class SelfPaced(Curriculum):
         decay: decay of the running average of the threshold.
     """
 
-    card = Card(
+    card = MethodCard(
         "self-paced",
         "Train only on easy rows, those with small losses. The threshold follows a percentile of the losses.",
         "Kumar, Packer and Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010",

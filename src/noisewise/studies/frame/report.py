@@ -11,10 +11,10 @@ from typing import Any
 from noisewise.auditing.report.markup import count, escape, source_hash
 from noisewise.reports import resource
 from noisewise.studies.frame.claim import Claim
-from noisewise.studies.frame.study import Card
+from noisewise.studies.frame.study import StudyCard
 
 
-def render(card: Card, claims: Sequence[Claim], timings: dict[str, Any], figure: bytes) -> str:
+def render(card: StudyCard, claims: Sequence[Claim], timings: dict[str, Any], figure: bytes) -> str:
     """The text of the page; everything that may come from data is escaped.
 
     Args:
@@ -59,7 +59,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
 
 
-def _ran(card: Card, timings: dict[str, Any]) -> str:
+def _ran(card: StudyCard, timings: dict[str, Any]) -> str:
     scale = timings["scale"]
     chosen = [f"{name} {timings[name]}" for name in ("source", "model") if timings[name] is not None]
     return f"Scale {scale}: {card.scales[scale]}" + (f"; with {' and '.join(chosen)}" if chosen else "")

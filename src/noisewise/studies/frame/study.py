@@ -25,7 +25,7 @@ _OPTIONAL = ("departures", "takes")
 
 
 @dataclass(frozen=True)
-class Card:
+class StudyCard:
     """What a study is about.
 
     Attributes:
@@ -115,7 +115,7 @@ class Study:
         figure: From `Results` to a figure (see `noisewise.figures.subplots`).
     """
 
-    card: Card
+    card: StudyCard
     values: Mapping[str, Mapping[str, Any]] = field(repr=False)
     claims: Sequence[Mapping[str, Any]] = field(repr=False)
     runs: Callable[[Scale], list[Task]] = field(repr=False)
@@ -155,7 +155,7 @@ class Study:
         for name, values in scales.items():
             if "runs" not in values:
                 raise BadInput(f"{path.name}: [scales.{name}] does not say what it runs; add `runs`")
-        card = Card(
+        card = StudyCard(
             **text,
             scales={name: _unwrapped(values.pop("runs")) for name, values in scales.items()},
             budget={name: values.pop("budget") for name, values in scales.items() if "budget" in values},
@@ -206,7 +206,7 @@ class Study:
         return [replace(claim, measured=_number(found[claim.id])) for claim in claims if claim.id in found]
 
 
-def chosen(card: Card, scale: str, *, source: str | None, model: str | None) -> dict[str, str]:
+def chosen(card: StudyCard, scale: str, *, source: str | None, model: str | None) -> dict[str, str]:
     """What a person chose, by name.
 
     Raises:

@@ -28,8 +28,7 @@ from noisewise.studies.harness.fit import fit, on_drawn, task
 from noisewise.studies.harness.statistics import auroc, spearman
 from noisewise.training import Training
 from noisewise.training.batch import Batch
-from noisewise.training.method import Chain, EpochEnd, Method
-from noisewise.training.method import Task as Sizes
+from noisewise.training.method import Chain, EpochEnd, LearningTask, Method
 from noisewise.training.observer import Observer, Row
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Kept(Method):
     lost: Tensor
     moved: Tensor
 
-    def prepare(self, task: Sizes) -> None:
+    def prepare(self, task: LearningTask) -> None:
         """Allocate the buffers."""
         for name in ("now", "before", "lost"):
             self.register_buffer(name, torch.zeros(task.rows, device=task.given.device))

@@ -17,7 +17,7 @@ from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.fit import following
 from noisewise.studies.robust_early_learning.robust_early import PLAIN, accuracies, corruption, spec
 from noisewise.training.batch import Batch, Clock, one_hot
-from noisewise.training.method import Task as Trained
+from noisewise.training.method import LearningTask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def rule_seconds(entries: int, rule: str, repeats: int, seed: int) -> dict[str, 
     rng = torch.Generator().manual_seed(seed)
     params, gradients = ({"weight": torch.randn(entries // WIDTH, WIDTH, generator=rng)} for _ in range(2))
     method = CDR(RATE, **RULES[rule])
-    method.prepare(Trained(2, 2, torch.zeros(2, dtype=torch.int64)))
+    method.prepare(LearningTask(2, 2, torch.zeros(2, dtype=torch.int64)))
     y, weights = one_hot(torch.zeros(2, dtype=torch.int64), 2), torch.ones(2)
     seconds, kept = [], 0.0
     for step in range(repeats):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 
 
@@ -20,7 +20,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 AUM = Detector(
-    Card(
+    DetectorCard(
         "aum",
         "The mean over training of the best other logit minus the logit of the given label.",
         ("ledger",),

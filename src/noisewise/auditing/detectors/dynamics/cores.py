@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 
 
@@ -22,7 +22,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 CORES = Detector(
-    Card(
+    DetectorCard(
         "cores",
         "The cross entropy with the given label minus its mean over all classes; rows above zero are sieved out.",
         ("ledger",),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 
 
@@ -21,7 +21,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 EL2N = Detector(
-    Card(
+    DetectorCard(
         "el2n",
         "The mean distance of the prediction from the given label over the first half of the training.",
         ("ledger",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 
 
@@ -19,7 +19,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 FORGETTING = Detector(
-    Card(
+    DetectorCard(
         "forgetting",
         "How often training forgot the given label; rows that it never learned come first.",
         ("ledger",),

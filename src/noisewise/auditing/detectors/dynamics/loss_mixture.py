@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 from noisewise.methods.mixtures import clean_probability
 
@@ -21,7 +21,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 LOSS_MIXTURE = Detector(
-    Card(
+    DetectorCard(
         "loss-mixture",
         "The probability that the row's mean training loss belongs to the upper of two Gaussians.",
         ("ledger",),

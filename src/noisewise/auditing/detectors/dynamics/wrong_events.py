@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 
 
@@ -21,7 +21,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 WRONG_EVENTS = Detector(
-    Card(
+    DetectorCard(
         "wrong-events",
         "The share of the predictions during training that were not the given label.",
         ("ledger",),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 
 
@@ -40,7 +40,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 GRAND = Detector(
-    Card(
+    DetectorCard(
         "grand",
         "The norm of the loss gradient of the last linear layer, after a quarter of the training.",
         ("ledger",),

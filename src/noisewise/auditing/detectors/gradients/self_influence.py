@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.detectors.gradients.grand import errors
 from noisewise.auditing.evidence import Evidence
 
@@ -91,7 +91,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 SELF_INFLUENCE = Detector(
-    Card(
+    DetectorCard(
         "self-influence",
         "How much training on the row lowered its own loss, by the damped Hessian of the last linear layer.",
         ("ledger",),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.detectors.gradients.grand import gradient_norms
 from noisewise.auditing.evidence import Evidence
 
@@ -43,7 +43,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 TRACIN = Detector(
-    Card(
+    DetectorCard(
         "tracin",
         "The influence of the row's own training steps on its loss, by the last linear layer at four checkpoints.",
         ("ledger",),

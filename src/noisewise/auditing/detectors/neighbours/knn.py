@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector, at_labels
+from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.rows.neighbours import neighbour_shares
 
@@ -21,7 +21,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 KNN = Detector(
-    Card(
+    DetectorCard(
         "knn",
         "The share of the ten nearest rows in feature space that were given another label.",
         ("features",),

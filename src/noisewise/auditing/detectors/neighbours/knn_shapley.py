@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.rows.neighbours import BLOCK_NUMBERS, NEIGHBOURS, SMALLEST_NORM
 
@@ -70,7 +70,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 KNN_SHAPLEY = Detector(
-    Card(
+    DetectorCard(
         "knn-shapley",
         "How little the row is worth to a nearest-neighbour classifier of all other rows, by its Shapley value.",
         ("features",),

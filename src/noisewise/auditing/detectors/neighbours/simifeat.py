@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from noisewise.auditing.detectors.detector import Card, Detector, at_labels, best_other
+from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels, best_other
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.rows.neighbours import neighbour_shares
 from noisewise.methods.transition.hoc import hoc_transition
@@ -92,7 +92,7 @@ def score_by_vote(evidence: Evidence) -> np.ndarray:
 
 
 SIMIFEAT = Detector(
-    Card(
+    DetectorCard(
         "simifeat",
         "The rows whose neighbours vote least for their label, as many per class as the transition matrix implies.",
         ("features",),
@@ -107,7 +107,7 @@ SIMIFEAT = Detector(
 )
 
 SIMIFEAT_V = Detector(
-    Card(
+    DetectorCard(
         "simifeat-v",
         "The rows whose ten nearest neighbours vote for another label come first.",
         ("features",),

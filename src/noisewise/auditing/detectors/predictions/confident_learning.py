@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector, at_labels
+from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels
 from noisewise.auditing.detectors.predictions.normalised_margin import normalised_margin
 from noisewise.auditing.evidence import Evidence
 
@@ -72,7 +72,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 CONFIDENT_LEARNING = Detector(
-    Card(
+    DetectorCard(
         "confident-learning",
         "Rows that the out-of-fold model confidently assigns to another class come first.",
         ("probabilities",),

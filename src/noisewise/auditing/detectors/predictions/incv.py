@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector, at_labels, best_other
+from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels, best_other
 from noisewise.auditing.evidence import Evidence
 
 
@@ -29,7 +29,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 INCV = Detector(
-    Card(
+    DetectorCard(
         "incv",
         "Rows whose out-of-fold prediction is another label come first; one iteration of the cross-validation.",
         ("probabilities",),

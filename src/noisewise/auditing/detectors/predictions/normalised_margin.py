@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector, at_labels, best_other
+from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels, best_other
 from noisewise.auditing.evidence import Evidence
 
 
@@ -26,7 +26,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 NORMALISED_MARGIN = Detector(
-    Card(
+    DetectorCard(
         "normalised-margin",
         "How far the out-of-fold probability of the best other label exceeds that of the given one.",
         ("probabilities",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Card, Detector, at_labels
+from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels
 from noisewise.auditing.evidence import Evidence
 
 
@@ -25,7 +25,7 @@ def score(evidence: Evidence) -> np.ndarray:
 
 
 SELF_CONFIDENCE = Detector(
-    Card(
+    DetectorCard(
         "self-confidence",
         "One minus the out-of-fold probability of the given label.",
         ("probabilities",),
