@@ -17,8 +17,10 @@ class Clock:
     """Where in training a step is.
 
     Attributes:
-        epoch: 0-based epoch of the learner. epochs: how many it will train in all.
-        step: 0-based step within the epoch. steps: how many this epoch has.
+        epoch: 0-based epoch of the learner.
+        epochs: how many epochs the learner trains in all.
+        step: 0-based step within the epoch.
+        steps: how many steps this epoch has.
         lr: learning rate of the networks at this step.
     """
 

@@ -13,7 +13,7 @@ A rule reads the history of the epochs so far:
                    local minimum of the moving average of that rise.
     last           the last epoch.
 
-Every rule looks back only, so it can be asked after every epoch; a local minimum counts as such when `PATIENCE`
+Every rule uses past epochs only, so it can be applied after every epoch; a local minimum counts as such when `PATIENCE`
 epochs have not gone below it.
 """
 

@@ -79,11 +79,12 @@ class LookAhead(Chain):
         """Logits (N, B, K) at the present weights and their derivative along the trusted gradient.
 
         Args:
-            batch: with auxiliary trusted rows. nets: the networks.
-            reach: length of the virtual step; 0 where there is none.
+            batch: with auxiliary trusted rows.
+            nets: the networks.
+            reach: length of the virtual step; 0 for none.
 
         Raises:
-            BadInput: order "last-layer", and a network that does not end in a linear layer.
+            BadInput: the order is "last-layer" and a network does not end in a linear layer.
         """
         if self.order == "last-layer":
             return self._along_last_layer(batch, nets, reach)

@@ -33,13 +33,16 @@ class MethodCard:
     """What a catalogue says of a method.
 
     Attributes:
-        name: as in the catalogue. idea: two sentences.
-        paper: authors, title, venue. year: of publication.
+        name: as in the catalogue.
+        idea: two sentences.
+        paper: authors, title, venue.
+        year: of publication.
         equation: the heart of it, as text.
-        forwards, backwards: passes through one network per training row, of which `ce` has one each; a backward pass
-            costs about two forward ones. `relative_cost` follows from them.
+        forwards: forward passes through one network per training row; 1 for `ce`.
+        backwards: backward passes, likewise; each costs about two forward ones (see `relative_cost`).
         stations: the stations it changes; filled in from the class for a Method, stated for a recipe.
-        networks: how many networks train. needs_trusted: whether it needs trusted rows.
+        networks: how many networks train.
+        needs_trusted: whether it needs trusted rows.
         departures: where this implementation departs from the paper, and the named options that offer quirks.
     """
 
@@ -89,7 +92,9 @@ class EpochEnd:
     """What a method sees between epochs: the networks and the whole training split, without truth.
 
     Attributes:
-        nets: the networks. epoch: the 0-based epoch just finished. epochs: of how many.
+        nets: the networks.
+        epoch: the 0-based epoch just finished.
+        epochs: number of epochs in all.
         passes: every training row once, not augmented, in evaluation mode, as batches with logits (N, B, K).
         ledger: what training saw of every row so far.
     """

@@ -368,7 +368,7 @@ class Training(Splits):
         }
 
     def _restore(self, stored: dict[str, Any]) -> None:
-        """Take over what `_state` gave; learners and methods are restored when the recipe brings them."""
+        """Restore what `_state` returned; learners and methods are restored when the recipe adds them."""
         if stored:
             self.history.extend(stored["history"])
             self.selected = stored["selected"]

@@ -64,10 +64,11 @@ class Window:
 
 
 class Moved(Method):
-    """Images moved by up to some pixels and mirrored, as the usual augmentation does for CIFAR, in any size.
+    """Random shifts and mirror images, as in the usual augmentation for CIFAR, for images of any size.
 
     Args:
-        pixels: at most so many in both directions. flip: whether half of the images are mirrored.
+        pixels: largest shift in each direction, in pixels.
+        flip: whether to mirror half of the images.
     """
 
     def __init__(self, pixels: int, flip: bool) -> None:
@@ -86,11 +87,13 @@ def sweep(shape: tuple[int, ...], classes: int, width: int = 8, depth: int = 2) 
     normalisation and ReLU. The last one comes after the mean, as a linear layer, which gives the same logits.
 
     Args:
-        shape: (H, W, C). classes: K.
-        width: channels of the first layer, 96 in the paper. depth: how often the size is halved.
+        shape: of the images, (H, W, C).
+        classes: K.
+        width: channels of the first layer, 96 in the paper.
+        depth: how often the size is halved.
 
     Raises:
-        BadInput: no images, or numbers below 1.
+        BadInput: the shape is not that of an image, or a number is below 1.
     """
     _, _, channels = image("sweep", shape)
     width, depth = check("sweep", "width", width, whole(1)), check("sweep", "depth", depth, whole(1))

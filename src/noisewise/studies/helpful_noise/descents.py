@@ -39,8 +39,12 @@ def checked(patches: int, inputs: int, ratio: float, draws: int, points: int, se
     """How far the closed forms lie from means over drawn inputs, at random networks.
 
     Args:
-        patches, inputs, ratio: of the teacher. draws: of inputs. points: random networks, |w| from 0.5 to 2.
-        seed: of both.
+        patches: patches per input of the teacher.
+        inputs: dimension of a patch.
+        ratio: (1 . a*)^2 / |a*|^2 of the teacher.
+        draws: number of sampled inputs per network.
+        points: number of random networks, with |w| from 0.5 to 2.
+        seed: of the networks and the inputs.
 
     Returns:
         `by_filter`, `by_output`: (points,) the distance between both gradients, relative to the sampled one.
@@ -58,10 +62,10 @@ def checked(patches: int, inputs: int, ratio: float, draws: int, points: int, se
 
 
 def turned(patches: int, inputs: int) -> dict[str, Any]:
-    """Where the spurious point stops attracting, found by descent from beside it.
+    """Where the spurious point stops attracting, found by descent from a start close to it.
 
     Returns:
-        `gradient`: the largest entry of the gradient at the spurious points that were looked at; `ratio`: the ratio
+        `gradient`: the largest entry of the gradient at the spurious points tried; `ratio`: the ratio
         of the teacher at which descent from a filter 0.001 away turns from approaching to leaving, by bisection.
     """
     low, high, largest = 0.0, min(2 * threshold(patches), float(patches)), 0.0
@@ -85,13 +89,15 @@ def stages(
     noisy: int = EPOCHS,
     rate_decay: float = RATE_DECAY,
 ) -> list[Stage]:
-    """The paper's twenty epochs of so many steps (section 5).
+    """The paper's twenty epochs (section 5) as stages of descent.
 
     Args:
         steps: per epoch.
-        filter_noise, output_noise: radii in the first epoch. decay: of both, from epoch to epoch.
-        noisy: after so many epochs there is no noise.
-        rate_decay: of the rate of 0.1; the paper's is 1 for descent without noise.
+        filter_noise: radius of the noise on the filter in the first epoch.
+        output_noise: radius of the noise on the output weights in the first epoch.
+        decay: factor of both radii per epoch.
+        noisy: number of epochs with noise.
+        rate_decay: factor of the rate per epoch, from 0.1; the paper's is 1 for descent without noise.
     """
     found = []
     for epoch in range(EPOCHS):
@@ -104,8 +110,13 @@ def trapped(patches: int, inputs: int, ratio: float, count: int, steps: int, arm
     """Descents from many random starts.
 
     Args:
-        patches, inputs, ratio: of the teacher. count: starts. steps: per epoch, of 20.
-        arm: what noise, of `ARMS`. seed: of the starts, which arms share, and of the noise.
+        patches: patches per input of the teacher.
+        inputs: dimension of a patch.
+        ratio: (1 . a*)^2 / |a*|^2 of the teacher.
+        count: number of starts.
+        steps: per epoch, of 20 epochs.
+        arm: the noise, a name in `ARMS`.
+        seed: of the starts, which all arms share, and of the noise.
 
     Returns:
         `trapped`: share whose filter ends nearer to -w* than to w*; `found`: share within 0.1 of w*, as an angle, and
@@ -126,7 +137,10 @@ def reflected(patches: int, inputs: int, points: int, steps: int) -> dict[str, A
     """Of a start and its three reflections (w, a), (-w, a), (w, -a), (-w, -a), how many are trapped; 1 . a* = 0.
 
     Args:
-        patches, inputs: of the teacher. points: angles, and sizes of a. steps: per epoch, of 20, without noise.
+        patches: patches per input of the teacher.
+        inputs: dimension of a patch.
+        points: number of angles, and of sizes of a.
+        steps: per epoch, of 20 epochs without noise.
 
     Returns:
         `angles`: (points,) between w and w*, from 0 to pi / 2; `sizes`: (points,) s, the start being a = s a*;

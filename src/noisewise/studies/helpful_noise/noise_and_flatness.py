@@ -61,15 +61,20 @@ def descended(
     """Train until the loss of all training rows is low enough, and measure how sharp the minimum is on the way.
 
     Args:
-        source: of the data. model: a catalogue name with its options.
-        rows, tested: to train and to test on; None takes all. corrupt: a corruption spec, or None.
-        method: a spec of one method. batch: rows per step; None takes all.
+        source: of the data.
+        model: a catalogue name with its options.
+        rows: number of training rows; None takes all.
+        tested: number of test rows; None takes all.
+        corrupt: a corruption spec, or None.
+        method: a spec of one method.
+        batch: rows per step; None takes all.
         rate: the first learning rate, without momentum and weight decay.
         annealed: whether the rate is halved after 30, 60 and 90 % of the horizon.
         horizon: steps over which the rate, or the method's noise, is annealed; after them it stays as it is then.
-        limit: steps at most.
-        levels: of the training loss, falling; when one is reached, the network is measured.
-        seed: of corruption, weights, order and noise. scratch: for checkpoints.
+        limit: largest number of steps.
+        levels: training losses in falling order; the network is measured when it reaches one.
+        seed: of corruption, weights, order and noise.
+        scratch: folder for checkpoints.
 
     Returns:
         `measured`: one row per level that was reached, with `level`, `step`, `train_loss`, `hessian_top`,
@@ -77,7 +82,8 @@ def descended(
         the last one; and at the end `test_accuracy`, `train_accuracy` and `steps`.
 
     Raises:
-        BadInput: whatever cannot be done as asked. Diverged: the loss became infinite or NaN.
+        BadInput: an argument is not legal.
+        Diverged: the loss became infinite or NaN.
     """
     data = draw(source, rows, tested, corrupt, seed)
     size = len(data) if batch is None else batch
@@ -90,8 +96,8 @@ def descended(
     table = _followed(training, learner, named(method), levels, limit // per_epoch, max(1, LOOK // per_epoch))
     table["step"] = table.pop("epoch") * per_epoch
     last = {name: float(value) for name, value in table.iloc[-1].items()}
-    looks = Evaluation(training, learner.nets)
-    ends = training.memoize("ends", lambda: {**looks.train(), **looks.test()})
+    evaluation = Evaluation(training, learner.nets)
+    ends = training.memoize("ends", lambda: {**evaluation.train(), **evaluation.test()})
     return {
         "measured": table,
         "reached": len(table) == len(levels) and last["level"] == levels[-1],
@@ -115,12 +121,12 @@ def named(method: str) -> Method:
 def _followed(
     training: Training, learner: Learner, method: Method, levels: list[float], epochs: int, every: int
 ) -> pd.DataFrame:
-    """Train, look at the loss after `every` epochs, and measure at each level; at the end where one is not reached."""
+    """Train, evaluate the loss every `every` epochs, and measure at each level, or at the end if one is not reached."""
     found: list[dict[str, float]] = []
-    left, looks = list(levels), Evaluation(training, learner.nets)
+    left, evaluation = list(levels), Evaluation(training, learner.nets)
     for done in range(every, epochs + 1, every):
         training.fit(learner, method, every, record=False)
-        loss = training.memoize(f"loss {done}", lambda: looks.train()["train_loss"])
+        loss = training.memoize(f"loss {done}", lambda: evaluation.train()["train_loss"])
         reached = [level for level in left if loss <= level]
         if not reached and done + every <= epochs:
             continue

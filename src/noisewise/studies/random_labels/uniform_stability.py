@@ -32,8 +32,12 @@ def twins(source: str, points: int, labels: str, model: str, replaced: int, seed
     below one half. `control` is the largest change between twins with the same data.
 
     Args:
-        source, model: of the training. points: n. labels: true, or random ones for every row, tested ones too.
-        replaced: number of twins. seed: of everything random.
+        source: of the data.
+        points: n, the number of training rows.
+        labels: "true", or "random" for every row, test rows included.
+        model: a catalogue name with its options.
+        replaced: number of twins.
+        seed: random seed.
     """
     from noisewise.run.train import train
 

@@ -61,7 +61,9 @@ def rule_seconds(entries: int, rule: str, repeats: int, seed: int) -> dict[str, 
     """The seconds that CDR's gradient of one weight matrix takes, the least of some repeats, and the share it keeps.
 
     Args:
-        entries: of the matrix, whose rows have 100. rule: a name in RULES. repeats: how often.
+        entries: number of entries of the matrix, 100 per row.
+        rule: a name in `RULES`.
+        repeats: how often to time it.
         seed: of weights and gradients.
     """
     rng = torch.Generator().manual_seed(seed)

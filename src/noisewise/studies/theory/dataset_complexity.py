@@ -52,7 +52,7 @@ def measured(
     rate: float,
     seed: int,
 ) -> dict[str, Any]:
-    """What labels cost of which more and more are replaced by random signs, and what is learnt from them.
+    """Complexity of labels as more and more of them are replaced by random signs, and what a network learns from them.
 
     Under the names of `MEASURES` (shares,) numbers of the theory; `kernel_error` and `kernel_loss` are the share of
     true test labels that the kernel H of infinite width gets wrong, and its mean |f - y|, at most 1 each;
@@ -60,10 +60,15 @@ def measured(
     epoch, and the mean number of times that a row's given label was forgotten.
 
     Args:
-        source: of the rows. labels: "pair", the first two classes, or "parity" of the class number.
-        points, tested: rows to train and at most to test on.
+        source: of the rows.
+        labels: "pair", the first two classes, or "parity" of the class number.
+        points: number of training rows.
+        tested: largest number of test rows.
         shares: of the given labels that are random.
-        model, epochs, batch, rate: of the network, trained by SGD with momentum 0.9 and a rate that falls as a cosine.
+        model: of the network, trained by SGD with momentum 0.9 and cosine decay of the rate.
+        epochs: number of epochs.
+        batch: rows per step.
+        rate: first learning rate.
         seed: of rows, random labels and network.
     """
     train_rows, y, test_rows, test_y = _drawn(source, labels, points, tested, seed)

@@ -37,8 +37,11 @@ def removals(source: str, points: int, labels: str, tested: int, asked: int, top
     """Predicted and true changes of the losses of wrongly classified tests when rows are left out.
 
     Args:
-        source: of the rows. points: n. labels: classes, or the parity of their numbers. tested: test rows.
-        asked: how many of the wrongly classified tests are looked at.
+        source: of the rows.
+        points: n, the number of training rows.
+        labels: classes, or the parity of their numbers.
+        tested: number of test rows.
+        asked: largest number of wrongly classified test rows to study.
         top: rows of the largest predicted changes, per test, without which the regression is trained again.
         seed: of the rows and of LiSSA.
     """
@@ -46,7 +49,7 @@ def removals(source: str, points: int, labels: str, tested: int, asked: int, top
     fitted = Regression.fit(x, y, classes, STRENGTH)
     wrong = np.flatnonzero(fitted.logs(test_x).argmax(axis=1) != test_y)[:asked]
     if not len(wrong):
-        raise BadInput(f"source={source!r} leaves no test row wrongly classified, whose loss this study looks at")
+        raise BadInput(f"source={source!r} has no wrongly classified test row, and this study needs one")
     at, labelled = test_x[wrong], test_y[wrong]
     gradients = fitted.gradients(at, labelled).T
     exact = fitted.solve(gradients)

@@ -50,13 +50,18 @@ def line(
 ) -> dict[str, Any]:
     """A network on a sum of sines with random phases at 200 points of [0, 1).
 
-    `ratios` (looks, frequencies) are its amplitudes over those of the target. `kept` (moves, frequencies) are its
-    amplitudes, mean over random directions in which the trained weights are moved, over those it had, and `errors` the
-    size of what changed at that frequency, the same way.
+    `ratios` (evaluations, frequencies) are its amplitudes divided by those of the target. `kept` (moves, frequencies)
+    are its amplitudes after the trained weights are moved, averaged over random directions and divided by those
+    before; `errors` are the sizes of the change at each frequency, averaged and divided the same way.
 
     Args:
-        frequencies: of the sines. amplitudes: "equal", all 1, or "rising", from 0.1 to 1.
-        width, hidden: of the network's layers, and their number. steps, rate: of Adam. seed: of everything random.
+        frequencies: of the sines.
+        amplitudes: "equal", all 1, or "rising", from 0.1 to 1.
+        width: of the hidden layers.
+        hidden: number of hidden layers.
+        steps: of Adam.
+        rate: learning rate of Adam.
+        seed: random seed.
     """
     rng, count = np.random.default_rng(seed), len(frequencies)
     sizes = np.ones(count) if amplitudes == "equal" else np.linspace(0.1, 1.0, count)
