@@ -14,7 +14,7 @@ from noisewise.methods.catalogue import METHODS
 from noisewise.probes import Subject
 from noisewise.probes.curvature import Curvature
 from noisewise.spec import parse
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.interpolation import Evaluation
@@ -174,10 +174,10 @@ def arms(results: Results) -> pd.DataFrame:
 def measured(results: Results) -> dict[str, float | None]:
     """The order of sharpness at equal training loss, by eigenvalue and by perturbation, and what it is worth."""
     runs = arms(results)
-    losses = runs["train_loss"]
+    losses = runs["train_loss"].to_numpy()
     found: dict[str, float | None] = {"equal-loss": losses.max() / losses.min() if runs["reached"].all() else None}
     for noisy, some in runs.groupby("noisy"):
-        mean, ending = some.groupby("arm")[[*MEASURES]].mean(), "-noisy" if noisy else ""
+        mean, ending = means(some, "arm", [*MEASURES]), "-noisy" if noisy else ""
         top, rise, accuracy = (mean[name] for name in MEASURES)
         found |= {
             f"gd-sharp{ending}": top["GD"] / top["SGD, small step"],

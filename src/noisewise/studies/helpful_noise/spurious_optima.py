@@ -60,8 +60,8 @@ def measured(results: Results) -> dict[str, float]:
     shares, by_ratio = results.of("reflected").items[0]["shares"], swept(results)
     return {
         "closed-form": max(sampled["by_filter"].max(), sampled["by_output"].max()),
-        "critical": turns["gradient"].max(),
-        "stability": (turns["ratio"] / turns["patches"].map(threshold) - 1).abs().max(),
+        "critical": turns["gradient"].max(skipna=False),
+        "stability": (turns["ratio"] / turns["patches"].map(threshold) - 1).abs().max(skipna=False),
         "trapped": lost["none"],
         "annealed": lost["annealed"],
         "accurate": found["annealed"],
@@ -69,9 +69,9 @@ def measured(results: Results) -> dict[str, float]:
         "large-noise": found["large, kept"],
         "filter-noise": lost["annealed, filter only"],
         "output-noise": abs(lost["annealed, output only"] - lost["none"]),
-        "falls": by_ratio["none"].diff().max(),
-        "beyond": by_ratio["none"][by_ratio.index > threshold(LARGE[0])].max(),
-        "annealed-everywhere": by_ratio["annealed"].max(),
+        "falls": np.diff(by_ratio["none"]).max(),
+        "beyond": by_ratio["none"][by_ratio.index > threshold(LARGE[0])].max(skipna=False),
+        "annealed-everywhere": by_ratio["annealed"].max(skipna=False),
         "worst-case": shares.max(),
         "never-all": shares.min(),
     }

@@ -53,11 +53,11 @@ def measured(results: Results) -> dict[str, float]:
     deeper = deep[deep["depth"] > 2]
     room = deeper["width"] - np.ceil(deeper["points"] / (deeper["depth"] - 1)) - 3
     return {
-        "count": (wide["weights"] - 2 * wide["points"] - DIMENSIONS).abs().max(),
+        "count": (wide["weights"] - 2 * wide["points"] - DIMENSIONS).abs().max(skipna=False),
         "exact-5000": wide["error"][5000],
         "any-labels": wide["accuracy"][results.scale.largest],
-        "width": room.max(),
-        "deep": deep["accuracy"].min(),
+        "width": room.max(skipna=False),
+        "deep": deep["accuracy"].min(skipna=False),
     }
 
 

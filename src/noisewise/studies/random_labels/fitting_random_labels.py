@@ -70,14 +70,14 @@ def measured(results: Results) -> dict[str, float]:
     swept = [of_net.droplevel("model") for _, of_net in mean.groupby("model", sort=False)]
     fitted = runs["corrupt"].isna() | runs["corrupt"].str.startswith("uniform", na=False)
     found = {
-        "random-labels-fitted": runs["train_accuracy"][runs["corrupt"] == CORRUPTIONS[RANDOM]].min(),
-        "all-fitted": 1 - runs["train_accuracy"][fitted].min(),
-        "chance": (1 - random["test_accuracy"] - guessing).abs().max(),
+        "random-labels-fitted": runs["train_accuracy"][runs["corrupt"] == CORRUPTIONS[RANDOM]].min(skipna=False),
+        "all-fitted": 1 - runs["train_accuracy"][fitted].min(skipna=False),
+        "chance": (1 - random["test_accuracy"] - guessing).abs().max(skipna=False),
         "slower": np.min([spearman(one.index.to_numpy(), one["to_accuracy"].to_numpy()) for one in swept]),
         "later": np.min(later["to_accuracy"].to_numpy()),
         "not-much-later": np.max(later["to_accuracy"].to_numpy()),
         "later-loss": np.min(later["to_fit"].to_numpy()),
-        "error-rises": max(one["test_accuracy"].diff().max() for one in swept),
+        "error-rises": np.max([np.diff(one["test_accuracy"]).max() for one in swept]),
     }
     for net in results.scale.models:
         if net.partition(":")[0] != "mlp":  # perceptrons do not know which pixels are neighbours

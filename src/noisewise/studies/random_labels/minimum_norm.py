@@ -132,11 +132,11 @@ def measured(results: Results) -> dict[str, float]:
         {name: values[WIDTHS.index(MATCHED)] for name, values in maps[of].items()} for of in ("errors", "norms")
     )
     found = {
-        "digits-fit": small["train_error"].max(),
+        "digits-fit": small["train_error"].max(skipna=False),
         "digits-error": small["test_error"]["true"],
         "digits-norm": small["norm"]["random"] / small["norm"]["true"],
-        "fit": fits["train_error"].max(),
-        "more-points": errors.diff().max(),
+        "fit": fits["train_error"].max(skipna=False),
+        "more-points": np.diff(errors).max(),
         "random-norm": (both["random"] / both["true"]).min(skipna=False),
         "descent": descended["distances"][-1],
         "start": descended["elsewhere"],

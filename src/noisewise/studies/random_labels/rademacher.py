@@ -13,7 +13,7 @@ from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
 from noisewise.models.build import parameter_count
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.counting import massart, separable
@@ -98,8 +98,11 @@ def runs(scale: Scale) -> list[Task]:
 def _by_size(runs: pd.DataFrame) -> pd.DataFrame:
     """By number of points the mean correlation and its standard `error` over draws; of hyperplanes `d` and `bound`."""
     by = runs.groupby("points")
-    found = pd.DataFrame({"correlation": by["correlation"].mean(), "error": by["correlation"].sem()})
-    return found.assign(d=by["dimensions"].min(), bound=by["bound"].mean()) if "bound" in runs else found
+    found = pd.DataFrame({"correlation": means(runs, "points", "correlation"), "error": by["correlation"].sem()})
+    if "bound" not in runs:
+        return found
+    ranks = by["dimensions"].agg(lambda values: values.min(skipna=False))
+    return found.assign(d=ranks, bound=means(runs, "points", "bound"))
 
 
 def measured(results: Results) -> dict[str, float | None]:
@@ -109,11 +112,11 @@ def measured(results: Results) -> dict[str, float | None]:
     room, general = nets["parameters"] > nets["points"], size <= planes["d"] + 1
     beyond = size >= results.scale.beyond * planes["d"]
     found = {
-        "networks": nets["correlation"][room].min(),
-        "cover": mean[general].min(),
-        "massart": (mean - planes["bound"]).max(),
+        "networks": nets["correlation"][room].min(skipna=False),
+        "cover": mean[general].min(skipna=False),
+        "massart": (mean - planes["bound"]).max(skipna=False),
     }
-    return found | ({"linear-falls": mean[beyond].max()} if beyond.any() else {})
+    return found | ({"linear-falls": mean[beyond].max(skipna=False)} if beyond.any() else {})
 
 
 def figure(results: Results) -> Figure:

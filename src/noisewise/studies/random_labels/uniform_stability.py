@@ -136,13 +136,13 @@ def measured(results: Results) -> dict[str, float]:
     nets, reference, scale = results.of("twins").table, results.of("regularised").table, results.scale
     own, largest = _by_size(results, "twins", "own_mean"), _by_size(results, "regularised", "largest")
     return {
-        "control": nets["control"].max(),
-        "fitted": nets["fitted"].min(),
-        "unstable": nets["largest"][nets["labels"] == "random"].min(),
+        "control": nets["control"].max(skipna=False),
+        "fitted": nets["fitted"].min(skipna=False),
+        "unstable": nets["largest"][nets["labels"] == "random"].min(skipna=False),
         "no-decay": own["random"][scale.most] / own["random"][scale.fewest],
-        "labels": own["random"].mean() / own["true"].mean(),
-        "bound": (reference["largest"] / reference["bound"]).max(),
-        "decay": (largest.loc[scale.most] / largest.loc[scale.fewest]).max() * scale.most / scale.fewest,
+        "labels": own["random"].mean(skipna=False) / own["true"].mean(skipna=False),
+        "bound": (reference["largest"] / reference["bound"]).max(skipna=False),
+        "decay": (largest.loc[scale.most] / largest.loc[scale.fewest]).max(skipna=False) * scale.most / scale.fewest,
     }
 
 

@@ -12,7 +12,7 @@ import torch
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.gradients.cdr import CDR
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.fit import following
 from noisewise.studies.robust_early_learning.robust_early import PLAIN, accuracies, corruption, spec
@@ -103,7 +103,7 @@ def variants(results: Results) -> pd.DataFrame:
     names = {(method, settings(results.scale, name)["lr"]): name for name, (method, _) in VARIANTS.items()}
     runs = accuracies(results)
     named = [names[key] for key in zip(runs["method"], runs["lr"], strict=True)]
-    return runs.groupby(named, sort=False)[["best", "last"]].mean()
+    return means(runs.assign(variant=named), "variant", ["best", "last"])
 
 
 def measured(results: Results) -> dict[str, Any]:
@@ -112,8 +112,8 @@ def measured(results: Results) -> dict[str, Any]:
     best, last = found["best"], found["last"]
     timed = results.of("rule_seconds").table
     spent = timed[timed["entries"] == results.scale.largest].set_index("rule")["least"].clip(lower=1e-9)
-    sampled = (found.loc["CDR"] - found.loc["sampled threshold"]).abs().max()
-    supplement = (found.loc["without the factor"] - found.loc["supplement's rule"]).max()
+    sampled = (found.loc["CDR"] - found.loc["sampled threshold"]).abs().max(skipna=False)
+    supplement = (found.loc["without the factor"] - found.loc["supplement's rule"]).max(skipna=False)
     return {
         "more-than-slower": last["CDR"] - last["plain, slower"],
         "mask-alone": last["without the factor"] - last["plain training"],

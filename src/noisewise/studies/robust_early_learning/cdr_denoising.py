@@ -47,11 +47,11 @@ def measured(results: Results) -> dict[str, Any]:
     ranks = [spearman(fitted.columns.to_numpy(), fitted.loc[rate].to_numpy()) for rate in noisy]
     shares = best.loc[:, best.columns > 0]
     return {
-        "later-accuracy": (own - last.loc[noisy, 0.0]).min(),
+        "later-accuracy": (own - last.loc[noisy, 0.0]).min(skipna=False),
         "gain-at-40": own[shown] - last.loc[shown, 0.0],
         "best-alike": abs(best.loc[shown, shown] - best.loc[shown, 0.0]),
         "fits-less": float(np.mean(ranks)),
-        "insensitive": (shares.max(axis=1) - shares.min(axis=1)).max(),
+        "insensitive": (shares.max(axis=1) - shares.min(axis=1)).max(skipna=False),
         "share-is-rate": (last.loc[noisy].max(axis=1) - own).max(),
         "no-cost-without-noise": last.loc[0.0, 0.0] - last.loc[0.0, shown],
     }

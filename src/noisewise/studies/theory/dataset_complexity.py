@@ -12,7 +12,7 @@ from noisewise.compute import Task
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import numeric, unit
 from noisewise.studies.harness.statistics import spearman
@@ -171,9 +171,9 @@ def by_problem(results: Results) -> dict[str, pd.DataFrame]:
     }
 
 
-def means(results: Results) -> dict[str, pd.DataFrame]:
+def by_share(results: Results) -> dict[str, pd.DataFrame]:
     """By problem, a row per share of random labels, averaged over seeds."""
-    return {name: some.groupby("shares").mean() for name, some in by_problem(results).items()}
+    return {name: means(some, "shares", [*some.columns.drop("shares")]) for name, some in by_problem(results).items()}
 
 
 def tracking(results: Results, name: str, error: str, relative: bool) -> float:
@@ -186,23 +186,23 @@ def tracking(results: Results, name: str, error: str, relative: bool) -> float:
         relative: Whether the measure is divided by its value for random labels.
     """
     sign = -1 if name == EASY else 1
-    found = means(results).values()
+    found = by_share(results).values()
     measures = [sign * (some[name] / some[name].iloc[-1] if relative else some[name]) for some in found]
     return spearman(np.concatenate(measures), np.concatenate([some[error] for some in found]))
 
 
 def claimed(results: Results) -> dict[str, float]:
     """The complexity rises with random labels and goes with the test error, and all measures order three kinds."""
-    problems = means(results).values()
+    problems = by_share(results).values()
 
     def order(name: str) -> float:
         """The least step from true to noisy or from noisy to random labels, over the largest value of the three."""
         sign = -1 if name == EASY else 1
         values = [sign * some.loc[[0.0, results.scale.noisy, 1.0], name] for some in problems]
-        return min(three.diff().min() / three.abs().max() for three in values)
+        return min(np.diff(three).min() / three.abs().max() for three in values)
 
     return {
-        "complexity-rises": min(some["complexity"].diff().min() for some in problems),
+        "complexity-rises": min(np.diff(some["complexity"]).min() for some in problems),
         "random-twice": min(some["complexity"].iloc[-1] / some["complexity"].iloc[0] for some in problems),
         "tracks-kernel": min(spearman(some["complexity"], some["kernel_error"]) for some in problems),
         "tracks-network": min(spearman(some["complexity"], some["net_error"]) for some in problems),
@@ -214,8 +214,7 @@ def figure(results: Results) -> Figure:
     """Complexity and test errors by the share of random labels, the rivals, and how they go with the error."""
     drawn, ((cost, errors), (rivals, bars)) = subplots(2, 2)
     for (name, some), colour in zip(by_problem(results).items(), COLOURS, strict=False):
-        by_share = some.groupby("shares")
-        found, mean = by_share["complexity"], by_share.mean()
+        found, mean = some.groupby("shares")["complexity"], some.groupby("shares").mean()
         shares = 100 * mean.index.to_numpy()
         cost.plot(shares, mean["complexity"], "o-", color=colour, label=name)
         cost.fill_between(shares, found.min(), found.max(), color=colour, alpha=0.2, linewidth=0)
@@ -228,7 +227,7 @@ def figure(results: Results) -> Figure:
         errors.plot([], [], line, color=GREY, label=name)
     errors.set(xlabel="random labels (%)", ylabel="wrong on clean test rows (%)", title="Test error")
     errors.legend(loc="upper left")
-    _draw_rivals(rivals, *next(iter(means(results).items())))
+    _draw_rivals(rivals, *next(iter(by_share(results).items())))
     _draw_bars(bars, results)
     return drawn
 

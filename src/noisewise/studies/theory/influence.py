@@ -14,7 +14,7 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
@@ -169,12 +169,12 @@ def measured(results: Results) -> dict[str, float]:
     own, by_loss, by_chance = np.array([found[:, twice] for found in mean_recalls(results).values()]).T
     return {
         "leave-one-out": np.concatenate([*linear["correlations"]]).min(),
-        "conjugate-gradients": linear["iterated"].max(),
+        "conjugate-gradients": linear["iterated"].max(skipna=False),
         "lissa": np.concatenate([*linear["sampled_correlations"]]).min(),
         "recall": own.min(),
         "beats-chance": (own / by_chance).min(),
         "loss-as-good": (by_loss - own).min(),
-        **nets.groupby("flipped")["tracin"].mean().rename(lambda share: f"tracin-{round(100 * share)}"),
+        **means(nets, "flipped", "tracin").rename(lambda share: f"tracin-{round(100 * share)}"),
     }
 
 

@@ -159,17 +159,19 @@ def measured(results: Results) -> dict[str, float]:
     nets, fits = by_width(results, "trained"), results.of("aligned").table
     near = by_width(results, "nearness").groupby("hidden")
     widest = nets[nets["width"] == nets["width"].max()]
-    centred_fits = pd.concat([fits, results.of("aligned_network").table])
-    growth = nets.groupby(["hidden", "labels"])[["drift", "held_deviation"]].apply(lambda some: some / some.shift())
+    both = pd.concat([fits, results.of("aligned_network").table])
+    growth = nets.groupby(["hidden", "labels"])[["drift", "held_deviation"]].apply(
+        lambda some: (some / some.shift()).iloc[1:]
+    )
     return {
         **{f"root-law-{h}": np.polyfit(np.log(some["width"]), np.log(some["error"]), 1)[0] for h, some in near},
-        "two-layers": fits["cross"].max(),
-        "drift": growth["drift"].max(),
-        "linear": widest[["deviation", "held_deviation"]].max(axis=None),
-        "linear-wider": growth["held_deviation"].max(),
-        "learnt": nets.loc[nets["labels"] == "true", "loss"].max(),
-        "alignment": (fits["true"] / fits["random"].map(np.max)).min(),
-        "centred-alignment": (centred_fits["centred_true"] / centred_fits["centred_random"].map(np.max)).min(),
+        "two-layers": fits["cross"].max(skipna=False),
+        "drift": growth["drift"].max(skipna=False),
+        "linear": widest[["deviation", "held_deviation"]].to_numpy().max(),
+        "linear-wider": growth["held_deviation"].max(skipna=False),
+        "learnt": nets.loc[nets["labels"] == "true", "loss"].max(skipna=False),
+        "alignment": (fits["true"] / fits["random"].map(np.max)).min(skipna=False),
+        "centred-alignment": (both["centred_true"] / both["centred_random"].map(np.max)).min(skipna=False),
     }
 
 

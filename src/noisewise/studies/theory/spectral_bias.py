@@ -185,11 +185,11 @@ def runs(scale: Scale) -> list[Task]:
 def measured(results: Results) -> dict[str, float]:
     """The order of frequencies, what moved weights keep, low parts before high ones, and what random labels are."""
     lines, clouds = results.of("line").table, results.of("cloud").table.set_index("labels")
-    order = lines.groupby("amplitudes")["order"].min()
+    order = lines.groupby("amplitudes")["order"].agg(lambda values: values.min(skipna=False))
     true, random, labels = clouds.loc["true"], clouds.loc["random"], results.of("spectrum").one()
     return {
         **{f"order-{name}": order[name] for name in AMPLITUDES},
-        "robust": lines.loc[lines["amplitudes"] == "equal", "kept"].map(_robustness).min(),
+        "robust": lines.loc[lines["amplitudes"] == "equal", "kept"].map(_robustness).min(skipna=False),
         "low-first": true["high_steps"] / true["low_steps"],
         "random-high": (labels["random"] - labels["true"]).min(),
         "wrong-high": spearman(labels["wrong"], labels["energies"]),

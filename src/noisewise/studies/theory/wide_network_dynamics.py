@@ -106,10 +106,10 @@ def measured(results: Results) -> dict[str, float]:
     true, random, worst = (float(steps) for steps in before["steps"])
     top = before["energies"][:, : before["energies"].shape[1] // 10].sum(axis=1)
     return {
-        "trajectory": deviation[deviation.index >= WIDE].max(axis=None),
-        "wider": (deviation / deviation.shift()).max(axis=None),
+        "trajectory": deviation[deviation.index >= WIDE].to_numpy().max(),
+        "wider": (deviation / deviation.shift()).iloc[1:].to_numpy().max(),
         "small-start": small["deviation"] / deviation.loc[WIDE, "random"],
-        "distance": (nets["distance"] / nets["farthest"]).max(),
+        "distance": (nets["distance"] / nets["farthest"]).max(skipna=False),
         "order": min(last["random"] - last["true"], last["worst"] - last["random"]),
         "random-slower": random / true,
         "worst-slowest": worst / random,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
-from noisewise.studies.frame.results import Results
+from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.noisy_fits import noisy_fit
 from noisewise.studies.harness.statistics import spearman
@@ -52,10 +52,10 @@ def gains(results: Results) -> pd.DataFrame:
 def measured(results: Results) -> dict[str, float]:
     """How the gain depends on the noise, and the share of it that each rule gets over all noisy trainings."""
     runs, scale = gains(results), results.scale
-    gain = runs[runs["kind"] == "symmetric"].groupby("rate")["gain"].mean()
+    gain = means(runs[runs["kind"] == "symmetric"], "rate", "gain")
     rising = gain[gain.index <= scale.highest]
-    best = runs[runs["rate"] == scale.middle].groupby("kind")["test_accuracy_best"].mean()
-    total = runs.loc[runs["rate"] > 0, ["gain", *RULES]].sum()
+    best = means(runs[runs["rate"] == scale.middle], "kind", "test_accuracy_best")
+    total = runs.loc[runs["rate"] > 0, ["gain", *RULES]].sum(skipna=False)
     return {
         "clean-gain": gain[0.0],
         "noisy-gain": gain[scale.middle],
