@@ -14,6 +14,7 @@ from noisewise.methods import METHODS, build
 from noisewise.methods.gradients.cdr import CDR
 from noisewise.methods.losses.focal import Focal
 from noisewise.methods.losses.gce import GCE
+from noisewise.training.config import Config
 from noisewise.training.method import Chain
 
 
@@ -56,6 +57,8 @@ def test_true_and_none_are_no_numbers(bound):
         (lambda: METHODS["glc"](None, first=2), "glc: first=2 must lie between 0.01 and 1"),
         (lambda: Focal(detach=1), "focal: detach=1 must be true or false"),
         (lambda: METHODS["taylor-ce"](1.5), "taylor-ce: order=1.5 must be a whole number between 1 and 1000"),
+        (lambda: Config(lr=math.inf), "lr=inf must be at least 0 and finite"),
+        (lambda: Config(augment="non"), "augment='non' must be one of auto, none (did you mean 'none'?)"),
     ],
 )
 def test_one_message_wherever_the_value_comes_from(make, message):

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, nearest
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _PLAIN = (bool, int, float, str, type(None))
@@ -42,11 +42,13 @@ class Bound:
         says: what it must do, for the message: "lie between 0 and 1".
         allows: whether a value is legal.
         optional: whether None is legal too; `bound | None` makes it so.
+        words: the legal words, if the option is a word; a message suggests the nearest.
     """
 
     says: str
     allows: Callable[[Any], bool]
     optional: bool = False
+    words: tuple[str, ...] = ()
 
     def __or__(self, none: None) -> Bound:
         return replace(self, optional=True)
@@ -59,7 +61,7 @@ def between(low: float, high: float) -> Bound:
 
 def at_least(low: float) -> Bound:
     """A finite number of at least `low`."""
-    return Bound(f"be at least {_shown(low)}", lambda value: _number(value) and low <= value < math.inf)
+    return Bound(f"be at least {_shown(low)} and finite", lambda value: _number(value) and low <= value < math.inf)
 
 
 def whole(low: int, high: int | None = None) -> Bound:
@@ -75,7 +77,8 @@ def _shown(limit: float) -> str:
 
 def one_of(*values: str) -> Bound:
     """One of these words."""
-    return Bound(f"be one of {', '.join(values)}", lambda value: isinstance(value, str) and value in values)
+    says = f"be one of {', '.join(values)}"
+    return Bound(says, lambda value: isinstance(value, str) and value in values, words=values)
 
 
 def flag() -> Bound:
@@ -83,11 +86,11 @@ def flag() -> Bound:
     return Bound("be true or false", lambda value: isinstance(value, bool))
 
 
-def check(owner: str, option: str, value: Any, bound: Bound) -> Any:
+def check(owner: str | None, option: str, value: Any, bound: Bound) -> Any:
     """The value, a NumPy scalar as a Python one.
 
     Args:
-        owner: name of the method or other thing that has the option, for the message.
+        owner: name of the method or other thing that has the option, for the message; None for a setting of a run.
         option: name of the option.
         value: what was given.
         bound: what it may be.
@@ -97,11 +100,12 @@ def check(owner: str, option: str, value: Any, bound: Bound) -> Any:
     """
     plain = value.item() if isinstance(value, np.generic) else value
     if not (bound.optional and plain is None) and not bound.allows(plain):
-        raise BadInput(f"{owner}: {option}={plain!r} must {bound.says}")
+        hint = nearest(plain, bound.words) if isinstance(plain, str) else ""
+        raise BadInput(f"{'' if owner is None else owner + ': '}{option}={plain!r} must {bound.says}{hint}")
     return plain
 
 
-def check_options(owner: str, options: Mapping[str, Any], bounds: Mapping[str, Bound]) -> dict[str, Any]:
+def check_options(owner: str | None, options: Mapping[str, Any], bounds: Mapping[str, Bound]) -> dict[str, Any]:
     """All options, checked where they have a bound.
 
     Raises:

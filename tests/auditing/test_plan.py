@@ -79,7 +79,7 @@ def test_the_config_is_made_of_the_plan():
         ({"detector": "aum"}, "no argument or setting 'detector' .*'detectors'"),
         ({"settings": {"lrr": 0.5}}, "'lrr'"),
         ({"epochs": 0}, "epochs=0"),
-        ({"folds": 1}, "folds=1 must be a whole number from 2"),
+        ({"folds": 1}, "folds=1 must be a whole number of at least 2"),
         ({"folds": 2.5}, "folds=2.5"),
         ({"rows": 1}, "rows=1"),
         ({"seed": -1}, "seed=-1"),
@@ -95,6 +95,11 @@ def test_a_plan_refuses_before_rows_are_loaded(values, words):
     with pytest.raises(BadInput, match=words) as caught:
         nw.audit("no-such-source", **values)
     assert "\n" not in str(caught.value)
+
+
+def test_numpy_numbers_of_a_plan_become_pythons():
+    plan = AuditPlan(folds=np.int64(3), rows=np.int32(50), seed=np.uint8(2))
+    assert json.loads(json.dumps(plan.plain())) == AuditPlan(folds=3, rows=50, seed=2).plain()
 
 
 def test_a_plan_shows_what_was_stated():

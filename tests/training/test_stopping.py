@@ -63,5 +63,5 @@ def test_a_run_keeps_the_epoch_of_its_rule_and_reports_all(rule):
 
 
 def test_an_unknown_rule():
-    with pytest.raises(BadInput, match="select='oracle' is not one of validation, label-wave, agreement, last"):
+    with pytest.raises(BadInput, match="select='oracle' must be one of validation, label-wave, agreement, last"):
         nw.train("digits", epochs=1, select="oracle")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from noisewise.auditing.detectors.detection import EVERY, asked
 from noisewise.auditing.gate import check_limit
 from noisewise.auditing.gathering.last_layer import needed
+from noisewise.bounds import Bound, check, whole
 from noisewise.errors import BadInput, nearest
 from noisewise.methods import METHODS
 from noisewise.methods.transition.estimators import ESTIMATORS
@@ -19,6 +19,7 @@ from noisewise.spec import parse
 from noisewise.training.config import Config, configured
 
 EPOCHS = 10
+BOUNDS: dict[str, Bound] = {"folds": whole(2) | None, "rows": whole(2) | None, "seed": whole(0)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,8 +81,8 @@ class AuditPlan:
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(self.settings).items()}
         put(self, "settings", settings)
         check_limit(self.fail_above, self.fail_when_sure)
-        for name, least in (("folds", 2), ("rows", 2), ("seed", 0)):
-            _check_whole(name, getattr(self, name), least)
+        for name, bound in BOUNDS.items():
+            put(self, name, check(None, name, getattr(self, name), bound))
         if self.transition is not None:
             ESTIMATORS.check(self.transition)
         if self.corrupt:
@@ -146,8 +147,3 @@ class AuditPlan:
             if found[name] is not None and not isinstance(found[name], str):
                 found[name] = getattr(found[name], "__qualname__", type(found[name]).__name__)
         return found
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least):
-        raise BadInput(f"{name}={value!r} must be a whole number from {least}")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from noisewise import models
+from noisewise.bounds import Bound, between, check, whole
 from noisewise.data import Dataset, load, split, subset
 from noisewise.errors import BadInput
 from noisewise.files import digest
@@ -22,13 +23,19 @@ from noisewise.run.observers import build_observers, check_observers
 from noisewise.run.result import Run, result
 from noisewise.run.truth import TruthObserver
 from noisewise.spec import parse
-from noisewise.training.config import Config, configured, number, whole_number
+from noisewise.training.config import Config, configured
 from noisewise.training.method import Method
 from noisewise.training.observer import Observer
 from noisewise.training.trainer import Training
 
 Recipe = Callable[..., None]
 Model = str | nn.Module | Callable[..., nn.Module]
+BOUNDS: dict[str, Bound] = {
+    "rows": whole(1) | None,
+    "tested": whole(1) | None,
+    "trusted": whole(0),
+    "noise_rate": Bound("be at least 0 and below 1", lambda rate: between(0, 1).allows(rate) and rate < 1) | None,
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,14 +100,8 @@ class Experiment:
             models.check(self.model)
         if self.corrupt is not None:
             corruptions(self.corrupt)
-        for name in ("rows", "tested"):
-            if getattr(self, name) is not None:
-                put(name, whole_number(name, getattr(self, name), 1))
-        put("trusted", whole_number("trusted", self.trusted, 0))
-        if self.noise_rate is not None:
-            put("noise_rate", number("noise_rate", self.noise_rate, 0))
-            if self.noise_rate >= 1:
-                raise BadInput(f"noise_rate={self.noise_rate!r} must be at least 0 and below 1")
+        for name, bound in BOUNDS.items():
+            put(name, check(None, name, getattr(self, name), bound))
         check_observers(self.observe)
         if self.preset is not None:
             found = named_preset(parse(_name(self.method), METHODS)[0].name, self.preset)

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral
 from typing import Any
 
-import numpy as np
 import torch
 
+from noisewise.bounds import Bound, at_least, between, check, check_options, one_of, whole
 from noisewise.errors import BadInput, nearest
 from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "step", "linear", "exponential")
+BOUNDS: dict[str, Bound] = {
+    "epochs": whole(1),
+    "batch_size": whole(2),
+    "optimizer": one_of(*OPTIMIZERS),
+    "lr": at_least(0) | None,
+    "momentum": between(0, 1),
+    "weight_decay": at_least(0),
+    "schedule": one_of(*SCHEDULES),
+    "gamma": at_least(0),
+    "warmup": between(0, 1),
+    "clip_norm": at_least(0) | None,
+    "seed": whole(0),
+    "validation": between(0, 0.9),
+    "select": one_of(*RULES),
+    "patience": whole(1) | None,
+    "augment": one_of("auto", "none"),
+    "precision": one_of("auto", "fp32", "bf16"),
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,25 +86,8 @@ class Config:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        checked = {
-            "epochs": whole_number("epochs", self.epochs, 1),
-            "batch_size": whole_number("batch_size", self.batch_size, 2),
-            "lr": None if self.lr is None else number("lr", self.lr, 0),
-            "momentum": number("momentum", self.momentum, 0, 1),
-            "weight_decay": number("weight_decay", self.weight_decay, 0),
-            "milestones": _milestones(self.milestones),
-            "gamma": number("gamma", self.gamma, 0),
-            "warmup": number("warmup", self.warmup, 0, 1),
-            "clip_norm": None if self.clip_norm is None else number("clip_norm", self.clip_norm, 0),
-            "seed": whole_number("seed", self.seed, 0),
-            "validation": number("validation", self.validation, 0, 0.9),
-            "patience": None if self.patience is None else whole_number("patience", self.patience, 1),
-            "optimizer": _one_of("optimizer", self.optimizer, OPTIMIZERS),
-            "schedule": _one_of("schedule", self.schedule, SCHEDULES),
-            "select": _one_of("select", self.select, tuple(RULES)),
-            "augment": _one_of("augment", self.augment, ("auto", "none")),
-            "precision": _one_of("precision", self.precision, ("auto", "fp32", "bf16")),
-        }
+        stated = {name: getattr(self, name) for name in BOUNDS}
+        checked = check_options(None, stated, BOUNDS) | {"milestones": _milestones(self.milestones)}
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -164,54 +163,10 @@ def seeded(*parts: int | str) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") >> 1
 
 
-def number(name: str, value: Any, low: float, high: float | None = None) -> float:
-    """The value, a NumPy scalar as a Python one.
-
-    Args:
-        name: of the setting, for the message.
-        value: what was given.
-        low: least legal value.
-        high: largest legal value; None is any finite number.
-
-    Raises:
-        BadInput: not a number, not finite, or outside of the range.
-    """
-    plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, bool) or not isinstance(plain, (int, float)) or not low <= plain <= (high or math.inf):
-        legal = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise BadInput(f"{name}={plain!r} must be {legal}")
-    if math.isinf(plain):
-        raise BadInput(f"{name}={plain!r} must be finite")
-    return plain
-
-
-def whole_number(name: str, value: Any, low: int) -> int:
-    """The value as an int.
-
-    Args:
-        name: of the setting, for the message.
-        value: what was given; NumPy integers are whole numbers, booleans are not.
-        low: least legal value.
-
-    Raises:
-        BadInput: not a whole number, or below the least.
-    """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < low:
-        raise BadInput(f"{name}={value!r} must be a whole number of at least {low}")
-    return int(value)
-
-
 def _milestones(value: Any) -> tuple[float, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise BadInput(f"milestones={value!r} must be shares of the training, such as (0.5, 0.75)")
-    shares = tuple(number("milestones", share, 0, 1) for share in value)
+    shares = tuple(check(None, "milestones", share, between(0, 1)) for share in value)
     if list(shares) != sorted(shares):
         raise BadInput(f"milestones={shares!r} must increase")
     return shares
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
-    if value not in known:
-        hint = nearest(value, known) if isinstance(value, str) else ""
-        raise BadInput(f"{name}={value!r} is not one of {', '.join(known)}{hint}")
-    return str(value)

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noisewise.bounds import between, check
 from noisewise.data.augment import default_augment
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch, one_hot
-from noisewise.training.config import Config, number
+from noisewise.training.config import Config
 from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks, Predictor, evaluating
 
@@ -89,7 +90,7 @@ class Splits:
         rows = max(d.capacity for d in splits)
         given = torch.full((rows,), -1, dtype=torch.int64, device=self.device)
         given[self.rows.index] = self.rows.given
-        stated = None if noise_rate is None else number("noise_rate", noise_rate, 0, 1)
+        stated = None if noise_rate is None else check(None, "noise_rate", noise_rate, between(0, 1))
         return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self._box())
 
     def _box(self) -> tuple[Tensor, Tensor] | None:

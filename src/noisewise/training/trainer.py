@@ -18,11 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from noisewise import models
+from noisewise.bounds import check, whole
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.files import digest
-from noisewise.training.config import Config, whole_number
+from noisewise.training.config import Config
 from noisewise.training.epoch import total_epochs, train_epoch
 from noisewise.training.history import History, Row
 from noisewise.training.ledger import Ledger
@@ -170,7 +171,7 @@ class Training(Splits):
             BadInput: the method needs trusted rows and there are none; no rows to train on; a split that is not there,
                 is held out or has rows of unknown index.
         """
-        total = self.config.epochs if epochs is None else whole_number("epochs", epochs, 0)
+        total = self.config.epochs if epochs is None else check(None, "epochs", epochs, whole(0))
         joint = self._register(method)
         predictor = predictor or Predictor(learner.nets, method.predict)
         if record:
