@@ -114,14 +114,14 @@ def test_the_rate_is_halved_over_the_horizon(tmp_path, monkeypatch):
     from noisewise.studies.helpful_noise import noise_and_flatness
 
     rates = []
-    follow = noise_and_flatness._followed
+    follow = noise_and_flatness._train_and_measure
 
     def spied(training, learner, *rest):
         table = follow(training, learner, *rest)
         rates.append((training.config.epochs, learner.optimizer.param_groups[0]["lr"]))
         return table
 
-    monkeypatch.setattr(noise_and_flatness, "_followed", spied)
+    monkeypatch.setattr(noise_and_flatness, "_train_and_measure", spied)
     options = {**OPTIONS, "batch": 20, "levels": [1e-6], "limit": 200}
     descended(scratch=tmp_path / "a", **options)
     descended(scratch=tmp_path / "b", **{**options, "annealed": True})

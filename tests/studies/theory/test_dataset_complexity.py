@@ -13,6 +13,7 @@ from noisewise.studies.theory.dataset_complexity import COMPARED, _by_kernel, _d
 from noisewise.theory.wide import Spectrum, infinite_gram, unit_rows
 
 STUDY = find("dataset-complexity")
+OPTIONS = {"source": "digits", "shares": [0.0, 1.0], "seed": 0}
 
 
 def rows(changed=None, only=None):
@@ -59,7 +60,7 @@ def test_measures_go_with_the_error_over_all_problems():
 
 def test_the_reference_on_digits():
     """A thousand digits by parity, computed apart from this code: 1.99 with true labels and 6.81 with random ones."""
-    found = measured("digits", "parity", 1000, 300, [0.0, 1.0], "mlp:16", 1, 64, 0.02, 0)
+    found = measured(**OPTIONS, labels="parity", points=1000, tested=300, model="mlp:16", epochs=1, batch=64, rate=0.02)
     assert found["complexity"] == pytest.approx([1.99, 6.81], abs=0.45)
     assert found["alignment"][0] > 5 * found["alignment"][1]
     assert found["kernel_error"][0] < 0.03 < 0.35 < found["kernel_error"][1]
@@ -68,7 +69,7 @@ def test_the_reference_on_digits():
 
 
 def test_the_network_learns_and_forgets():
-    found = measured("digits", "pair", 100, 60, [0.0, 1.0], "mlp:64", 25, 16, 0.05, 0)
+    found = measured(**OPTIONS, labels="pair", points=100, tested=60, model="mlp:64", epochs=25, batch=16, rate=0.05)
     assert found["net_error"][0] < 0.05 < 0.2 < found["net_error"][1]
     assert found["net_fit"][0] == 1
     assert found["forgetting"][0] < found["forgetting"][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import torch
 
 from noisewise.compute import Task
+from noisewise.data import Dataset
 from noisewise.figures import COLOURS, subplots
 from noisewise.methods.catalogue import METHODS
 from noisewise.probes import Subject
@@ -18,7 +20,7 @@ from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.interpolation import Evaluation
-from noisewise.training import Learner, Training
+from noisewise.training import Config, Learner, Training
 from noisewise.training.config import configured
 from noisewise.training.method import Method
 
@@ -39,42 +41,68 @@ MEASURES = {
     "test_accuracy": ("c: test accuracy minus that of GD", "points"),
 }
 MILESTONES, GAMMA = (0.3, 0.6, 0.9), 0.5
-LOOK = 50
+EVALUATE_EVERY = 50  # steps
 
 
-def descended(
-    source: str,
-    model: str,
-    rows: int | None,
-    tested: int | None,
-    corrupt: str | None,
-    method: str,
-    batch: int | None,
-    rate: float,
-    annealed: bool,
-    horizon: int,
-    limit: int,
-    levels: list[float],
-    seed: int,
-    scratch: Path,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Descent:
+    """One training until its loss is low enough.
+
+    Attributes:
+        source: Of the data.
+        model: A catalogue name with its options.
+        rows: How many rows to train on; None takes all.
+        tested: How many rows to test on; None takes all.
+        corrupt: A corruption spec, or None.
+        method: A spec of one method.
+        batch: Rows per step; None takes all.
+        rate: The first learning rate, without momentum and weight decay.
+        annealed: Whether the rate is halved after 30, 60 and 90 % of the horizon.
+        horizon: Steps over which the rate, or the method's noise, is annealed; after them it stays as it is then.
+        limit: Largest number of steps.
+        levels: Of the training loss, falling; the network is measured when it reaches one.
+        seed: Random seed, of corruption, weights, order and noise.
+    """
+
+    source: str
+    model: str
+    rows: int | None
+    tested: int | None
+    corrupt: str | None
+    method: str
+    batch: int | None
+    rate: float
+    annealed: bool
+    horizon: int
+    limit: int
+    levels: list[float]
+    seed: int
+
+    def data(self) -> Dataset:
+        """The rows."""
+        return draw(self.source, self.rows, self.tested, self.corrupt, self.seed)
+
+    def config(self, rows: int) -> Config:
+        """The settings of a training on so many rows."""
+        size = rows if self.batch is None else self.batch
+        steps = {"schedule": "step", "milestones": MILESTONES, "gamma": GAMMA}
+        schedule = steps if self.annealed else {"schedule": "constant"}
+        plain = {"momentum": 0.0, "weight_decay": 0.0, "validation": 0.0, "augment": "none", "precision": "fp32"}
+        settings = {"batch_size": size, "lr": self.rate, **schedule, **plain}
+        return configured(-(-self.horizon // steps_per_epoch(rows, size)), self.seed, settings)
+
+
+def steps_per_epoch(rows: int, size: int) -> int:
+    """Number of batches of at most `size` rows."""
+    return -(-rows // size)
+
+
+def descended(scratch: Path, **fields: Any) -> dict[str, Any]:
     """Train until the loss of all training rows is low enough, and measure how sharp the minimum is on the way.
 
     Args:
-        source: of the data.
-        model: a catalogue name with its options.
-        rows: number of training rows; None takes all.
-        tested: number of test rows; None takes all.
-        corrupt: a corruption spec, or None.
-        method: a spec of one method.
-        batch: rows per step; None takes all.
-        rate: the first learning rate, without momentum and weight decay.
-        annealed: whether the rate is halved after 30, 60 and 90 % of the horizon.
-        horizon: steps over which the rate, or the method's noise, is annealed; after them it stays as it is then.
-        limit: largest number of steps.
-        levels: training losses in falling order; the network is measured when it reaches one.
-        seed: of corruption, weights, order and noise.
-        scratch: folder for checkpoints.
+        scratch: For checkpoints.
+        **fields: Those of `Descent`.
 
     Returns:
         `measured`: one row per level that was reached, with `level`, `step`, `train_loss`, `hessian_top`,
@@ -85,22 +113,20 @@ def descended(
         BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
-    data = draw(source, rows, tested, corrupt, seed)
-    size = len(data) if batch is None else batch
-    per_epoch = -(-len(data) // size)
-    schedule = {"schedule": "step", "milestones": MILESTONES, "gamma": GAMMA} if annealed else {"schedule": "constant"}
-    plain = {"momentum": 0.0, "weight_decay": 0.0, "validation": 0.0, "augment": "none", "precision": "fp32"}
-    config = configured(-(-horizon // per_epoch), seed, {"batch_size": size, "lr": rate, **schedule, **plain})
-    training = Training(data, model, config, folder=scratch, resume=True)
+    descent = Descent(**fields)
+    data = descent.data()
+    config = descent.config(len(data))
+    training = Training(data, descent.model, config, folder=scratch, resume=True)
     learner = training.learner()
-    table = _followed(training, learner, named(method), levels, limit // per_epoch, max(1, LOOK // per_epoch))
+    per_epoch = steps_per_epoch(len(data), config.batch_size)
+    table = _train_and_measure(training, learner, descent, per_epoch)
     table["step"] = table.pop("epoch") * per_epoch
     last = {name: float(value) for name, value in table.iloc[-1].items()}
     evaluation = Evaluation(training, learner.nets)
     ends = training.memoize("ends", lambda: {**evaluation.train(), **evaluation.test()})
     return {
         "measured": table,
-        "reached": len(table) == len(levels) and last["level"] == levels[-1],
+        "reached": len(table) == len(descent.levels) and last["level"] == descent.levels[-1],
         **{name: last[name] for name in ("hessian_top", "hessian_trace", "sharpness")},
         "steps": int(last["step"]),
         **ends,
@@ -118,12 +144,14 @@ def named(method: str) -> Method:
     return entry(**term.bind(entry))
 
 
-def _followed(
-    training: Training, learner: Learner, method: Method, levels: list[float], epochs: int, every: int
-) -> pd.DataFrame:
-    """Train, evaluate the loss every `every` epochs, and measure at each level, or at the end if one is not reached."""
+def _train_and_measure(training: Training, learner: Learner, descent: Descent, per_epoch: int) -> pd.DataFrame:
+    """Train, evaluate the loss about every `EVALUATE_EVERY` steps, and measure at each level.
+
+    A last measurement is made at the end if a level is not reached.
+    """
+    method, epochs, every = named(descent.method), descent.limit // per_epoch, max(1, EVALUATE_EVERY // per_epoch)
     found: list[dict[str, float]] = []
-    left, evaluation = list(levels), Evaluation(training, learner.nets)
+    left, evaluation = list(descent.levels), Evaluation(training, learner.nets)
     for done in range(every, epochs + 1, every):
         training.fit(learner, method, every, record=False)
         loss = training.memoize(f"loss {done}", lambda: evaluation.train()["train_loss"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from noisewise.studies.harness.data import numeric, unit
 from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.complexity import MEASURES, Ground
 from noisewise.theory.wide import Spectrum, distinct, infinite_gram, unit_rows
-from noisewise.training import Method, Training
+from noisewise.training import Config, Method, Training
 from noisewise.training.config import configured
 
 if TYPE_CHECKING:
@@ -40,43 +40,67 @@ WORDS = {
 }
 
 
-def measured(
-    source: str,
-    labels: str,
-    points: int,
-    tested: int,
-    shares: list[float],
-    model: str,
-    epochs: int,
-    batch: int,
-    rate: float,
-    seed: int,
-) -> dict[str, Any]:
-    """Complexity of labels as more and more of them are replaced by random signs, and what a network learns from them.
+@dataclass(frozen=True)
+class Problem:
+    """Rows of two kinds, and the network that learns them.
 
-    Under the names of `MEASURES` (shares,) numbers of the theory; `kernel_error` and `kernel_loss` are the share of
-    true test labels that the kernel H of infinite width gets wrong, and its mean |f - y|, at most 1 each;
-    `net_error`, `net_fit` and `forgetting` are those of a network: on the test rows, on the given labels in its last
-    epoch, and the mean number of times that a row's given label was forgotten.
+    The network is trained by SGD with momentum 0.9 and a rate that falls along a cosine.
+
+    Attributes:
+        source: Of the rows.
+        labels: "pair", the first two classes, or "parity" of the class number.
+        points: How many rows to train on.
+        tested: Largest number of rows to test on.
+        model: As in `noisewise.train`.
+        epochs: Number of epochs.
+        batch: Rows per step.
+        rate: The first learning rate.
+        seed: Random seed, of rows, random labels and network.
+    """
+
+    source: str
+    labels: str
+    points: int
+    tested: int
+    model: str
+    epochs: int
+    batch: int
+    rate: float
+    seed: int
+
+    def config(self) -> Config:
+        """The settings of the network's training."""
+        settings = {"lr": self.rate, "batch_size": self.batch, "weight_decay": 0.0, "schedule": "cosine"}
+        return configured(self.epochs, self.seed, {**settings, "augment": "none", "validation": 0.0})
+
+
+def measured(shares: list[float], **fields: Any) -> dict[str, Any]:
+    """Replace more and more labels by random signs, and measure what they cost and what is learnt from them.
 
     Args:
-        source: of the rows.
-        labels: "pair", the first two classes, or "parity" of the class number.
-        points: number of training rows.
-        tested: largest number of test rows.
-        shares: of the given labels that are random.
-        model: of the network, trained by SGD with momentum 0.9 and cosine decay of the rate.
-        epochs: number of epochs.
-        batch: rows per step.
-        rate: first learning rate.
-        seed: of rows, random labels and network.
+        shares: Of the given labels that are random.
+        **fields: Those of `Problem`.
+
+    Returns:
+        Under the names of `MEASURES` (shares,) numbers of the theory; `kernel_error` and `kernel_loss`: the share of
+        true test labels that the kernel H of infinite width gets wrong, and its mean |f - y|, at most 1 each;
+        `net_error`, `net_fit` and `forgetting`: those of a network on the test rows, on the given labels in its last
+        epoch, and the mean number of times that a row's given label was forgotten; `wrong`: the share of wrong labels;
+        `dropped`: the number of rows left out because they repeat others.
+
+    Raises:
+        BadInput: a source of texts, without a test split, or with too few rows.
     """
-    train_rows, y, test_rows, test_y = _drawn(source, labels, points, tested, seed)
+    problem = Problem(**fields)
+    train_rows, y, test_rows, test_y = _drawn(
+        problem.source, problem.labels, problem.points, problem.tested, problem.seed
+    )
     x = unit_rows(unit(train_rows))
     kept = distinct(x)
     x, y, train_rows = x[kept], y[kept], train_rows[kept]
     ground, across = Ground.of(x), infinite_gram(unit_rows(unit(test_rows)), x)
-    rng = np.random.default_rng([seed, 1])
+    test = _two_classes(test_rows, test_y)
+    rng = np.random.default_rng([problem.seed, 1])
     order, signs = rng.permutation(len(y)), rng.choice([-1.0, 1.0], size=len(y))
     found: dict[str, list[float]] = {}
     for share in shares:
@@ -84,11 +108,11 @@ def measured(
         given = y.copy()
         given[replaced] = signs[replaced]
         row = asdict(ground.difficulty(given[:, None])) | _by_kernel(ground.wide, across, given, test_y)
-        row |= _by_network(train_rows, given, test_rows, test_y, model, epochs, batch, rate, seed)
+        row |= _by_network(problem, _two_classes(train_rows, given, test))
         row["wrong"] = float((given != y).mean())
         for name, value in row.items():
             found.setdefault(name, []).append(value)
-    return {name: np.array(values) for name, values in found.items()} | {"dropped": points - len(kept)}
+    return {name: np.array(values) for name, values in found.items()} | {"dropped": problem.points - len(kept)}
 
 
 def _by_kernel(spectrum: Spectrum, across: np.ndarray, given: np.ndarray, test_y: np.ndarray) -> dict[str, float]:
@@ -101,24 +125,16 @@ def _by_kernel(spectrum: Spectrum, across: np.ndarray, given: np.ndarray, test_y
     }
 
 
-def _by_network(
-    train_rows: np.ndarray,
-    given: np.ndarray,
-    test_rows: np.ndarray,
-    test_y: np.ndarray,
-    model: str,
-    epochs: int,
-    batch: int,
-    rate: float,
-    seed: int,
-) -> dict[str, float]:
-    kind: Any = "image" if train_rows.ndim == 4 else "vector"
-    test = Dataset(test_rows, (test_y < 0).astype(np.int64), ("plus", "minus"), kind, name="test")
-    data = Dataset(train_rows, (given < 0).astype(np.int64), ("plus", "minus"), kind, name="train", test=test)
-    settings: dict[str, Any] = {"lr": rate, "batch_size": batch, "weight_decay": 0.0, "schedule": "cosine"}
-    config = configured(epochs, seed, {**settings, "augment": "none", "validation": 0.0})
-    training = Training(data, model, config, evaluate_from=epochs - 1)
-    training.fit(training.learner(), Method(), epochs)
+def _two_classes(rows: np.ndarray, signs: np.ndarray, test: Dataset | None = None) -> Dataset:
+    """Rows whose class is the (n,) sign of their label."""
+    kind: Any = "image" if rows.ndim == 4 else "vector"
+    return Dataset(rows, (signs < 0).astype(np.int64), ("plus", "minus"), kind, name="train", test=test)
+
+
+def _by_network(problem: Problem, data: Dataset) -> dict[str, float]:
+    """Of a network trained on the given labels, at the test rows and at the training rows."""
+    training = Training(data, problem.model, problem.config(), evaluate_from=problem.epochs - 1)
+    training.fit(training.learner(), Method(), problem.epochs)
     last = training.history[-1]
     return {
         "net_error": 1 - last["test_accuracy"],
