@@ -1,4 +1,4 @@
-"""Our audit beside cleanlab with the same model on the same data, in the same run.
+"""Our audit compared with cleanlab, with the same model on the same data, in the same run.
 
     python benchmarks/audit_against_cleanlab.py --precision bf16 --out docs/results/audit
     python benchmarks/audit_against_cleanlab.py --only cifar --precision bf16 --out docs/results/audit
@@ -55,7 +55,7 @@ SETS = {
     ("cifar10n-random1", "-"): 30_000,
     ("cifar10", "symmetric:0.2"): 30_000,
 }
-PAGE = """# The audit beside cleanlab
+PAGE = """# The audit compared with cleanlab
 
 Made by `python benchmarks/audit_against_cleanlab.py --precision {precision} --out docs/results/audit`, one thread, on a
 shared machine. Where a data set has more rows than named, so many were drawn. Both use the model `{model}` for images
@@ -63,7 +63,7 @@ shared machine. Where a data set has more rows than named, so many were drawn. B
 noisewise is the default audit, {ours} networks trained on 60 % of the rows for {epochs} epochs, with its search for
 duplicates and outliers. cleanlab {version} has {theirs}-fold probabilities of networks trained for {epochs} epochs, its
 default score, filter and count of issues. *best F1* is that of the best threshold on the same score (cleanlab's filter
-does not threshold its score). *calibration* is the expected calibration error: of cleanlab that of one less its score,
+does not threshold its score). *calibration* is the expected calibration error: of cleanlab that of one minus its score,
 which does not claim to be a probability. Where nothing is wrong, *named* is all there is.
 
 | data | noise | | true rate | rate (90 % interval) | named | F1 | best F1 | AP | AUROC | calibration | seconds |

@@ -29,7 +29,7 @@ TEXT = """# How often the interval of the noise rate covers the truth
 
 Made by `python benchmarks/coverage.py --draws {draws} --out docs/results/coverage.md`. The data are 1,438 digits.
 Every draw injects noise with a seed of its own and audits with that seed, by the defaults. *covers* is the share of
-draws whose 90 % interval holds the true rate; error is the estimate less the truth; width is that of the interval.
+draws whose 90 % interval holds the true rate; error is the estimate minus the truth; width is that of the interval.
 
 """
 

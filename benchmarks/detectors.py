@@ -4,7 +4,7 @@
     python benchmarks/detectors.py digits/symmetric:0.2 --model mlp --out runs/detectors
 
 A setting is SOURCE/CORRUPTION, or SOURCE alone where the data bring their own truth. `cost` is the time of the detector
-itself and of the looks at the networks that it alone would need, as a share of the cross-fitting's; F1 is at the
+itself and of the evaluations of the networks that it alone would need, as a share of the cross-fitting's; F1 is at the
 detector's own threshold, where it has one, best F1 at the best of all thresholds.
 """
 
@@ -93,7 +93,7 @@ def page(results: dict[str, Row], args: argparse.Namespace) -> str:
         f"{f' --rows {args.rows}' if args.rows else ''} --seed {args.seed}\n",
         f"The same {FOLDS} folds, networks (`{args.model}`, {args.epochs} epochs of `ce`) and features for all. F1 is "
         "at the detector's own threshold, where it has one, best F1 at the best of all thresholds. *Extra* is the time "
-        "of the detector and of the looks at the networks it needs, beside it as a share of the cross-fitting's. "
+        "of the detector and of the evaluations of the networks it needs, and as a share of the cross-fitting's. "
         "[What each detector is](../detectors.md)\n",
     ]
     for setting, result in results.items():

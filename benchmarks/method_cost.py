@@ -1,4 +1,4 @@
-"""Training cost of every method relative to cross entropy, in one run, beside the passes its card counts.
+"""Training cost of every method relative to cross entropy, in one run, and the passes its card counts.
 
     python benchmarks/method_cost.py --model fast --rows 512 --epochs 6 --repeat 3 --out docs/results/method-cost.json
 

@@ -1,4 +1,4 @@
-"""The noise rate that methods set themselves by, beside the true one, after some epochs of training.
+"""The noise rate that methods estimate for themselves, compared with the true one, after some epochs of training.
 
 python benchmarks/noise_rate.py --rows 6000 --epochs 15 --at 5 15
 """

@@ -1,4 +1,4 @@
-"""What probes cost, beside the training they are attached to, measured in the same run.
+"""Cost of probes relative to the training they are attached to, measured in the same run.
 
 python benchmarks/probes.py --out docs/results/probes.md
 """
@@ -32,18 +32,18 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=256)
     parser.add_argument("--models", nargs="+", default=["lenet", "fast"])
     parser.add_argument("--out", type=Path, required=True)
-    told = parser.parse_args()
-    noisy = nw.corrupt(nw.subset(nw.load("fashion-mnist"), told.rows, seed=0), "symmetric:0.4", seed=0)
+    args = parser.parse_args()
+    noisy = nw.corrupt(nw.subset(nw.load("fashion-mnist"), args.rows, seed=0), "symmetric:0.4", seed=0)
     lines = []
-    for model in told.models:
-        names = ",".join(f"{name}:examples={told.examples}" for name in nw.PROBES)
-        run = nw.train(noisy, model=model, epochs=told.epochs, validation=0.0, probe=names)
+    for model in args.models:
+        names = ",".join(f"{name}:examples={args.examples}" for name in nw.PROBES)
+        run = nw.train(noisy, model=model, epochs=args.epochs, validation=0.0, probe=names)
         for name, seconds in run.metrics["probe_seconds"].items():
-            each = seconds / told.epochs
+            each = seconds / args.epochs
             lines.append(f"| {model} | `{name}` | {each:.3f} | {each * run.metrics['examples_per_second']:,.0f} |\n")
             print(lines[-1], end="")
-    with whole(told.out) as page:
-        head = _HEAD.format(rows=told.rows, epochs=told.epochs, examples=told.examples)
+    with whole(args.out) as page:
+        head = _HEAD.format(rows=args.rows, epochs=args.epochs, examples=args.examples)
         page.write_text(head + "".join(lines), encoding="utf-8")
 
 

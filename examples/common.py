@@ -1,6 +1,6 @@
 """What the scripts share: handwritten digits with wrong labels, a small network, and the order of rows.
 
-Nothing here trains. Every script beside this one is a plain PyTorch loop that ends at the same weights as the library's
+Nothing here trains. Every script in this folder is a plain PyTorch loop that ends at the same weights as the library's
 method of that name, because it draws the same random numbers in the same order:
 
     initial weights    from a seed made of (seed, network's name, number)
@@ -27,7 +27,7 @@ Train = Callable[[Dataset, int, int], list[nn.Module]]
 
 
 def digits(rows: int, seed: int, trusted: int = 0) -> Dataset:
-    """So many digits with 40 % wrong labels and, beside them, trusted rows with right ones."""
+    """So many digits with 40 % wrong labels and, in addition, trusted rows with right ones."""
     chosen = subset(load("digits"), rows + trusted, seed)
     return split(corrupt(chosen, "symmetric:0.4", seed=seed), trusted=trusted, seed=seed)
 

@@ -38,7 +38,7 @@ def test_each_part_of_a_chain_has_its_effect():
     [
         ("mixup+elr", "mixtures would spoil"),
         ("elr+mixup", "mixtures would spoil"),
-        ("gce+gce:q=0.5", "each bring a loss"),
+        ("gce+gce:q=0.5", "each define a loss"),
         ("glc+gce", "is a recipe"),
         ("l2rw+meta-weight-net", "choose one"),
         ("gce+", "missing"),

@@ -42,7 +42,8 @@ def test_the_gallery_shows_finished_studies(finished, tmp_path):
     assert "![The error of a mean falls" in text
     assert "](gallery/mean-error-smoke.png)" in text
     slope = f"{known['mean-error']['smoke']['claims'][0]['measured']:.4g}"
-    assert f"| root-law: The error falls as the root of the number of draws. | {slope} | -0.52 to -0.48 | yes |" in text
+    says = "root-law: The error falls with the square root of the number of draws."
+    assert f"| {says} | {slope} | -0.52 to -0.48 | yes |" in text
     write(docs, [], record=record)
     assert (docs / "gallery.md").read_text() == text
 

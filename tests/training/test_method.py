@@ -61,9 +61,11 @@ def test_the_order_at_a_station_is_the_order_of_the_chain():
 
 
 def test_two_losses_are_refused_in_one_sentence():
-    with pytest.raises(BadInput, match=r"^gce and gce each bring a loss, and a step has only one: choose one of them$"):
+    with pytest.raises(
+        BadInput, match=r"^gce and gce each define a loss, and a step has only one: choose one of them$"
+    ):
         Chain([GCE(0.7), GCE(0.3)])
-    with pytest.raises(BadInput, match="each bring a loss"):
+    with pytest.raises(BadInput, match="each define a loss"):
         Chain([Chain([GCE(0.7)]), Chain([CrossEntropy(), Chain([GCE(0.3)])])])
 
 
@@ -142,7 +144,7 @@ def test_two_learners_are_refused():
 
 
 def test_enclosing_still_refuses_two_losses():
-    with pytest.raises(BadInput, match="each bring a loss"):
+    with pytest.raises(BadInput, match="each define a loss"):
         compose([MetaWeightNet(), GCE(), GCE()])
 
 

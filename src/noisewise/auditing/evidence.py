@@ -165,7 +165,7 @@ def _read(table: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """The rows of the table, read through a mapping of their own where the table is a file.
 
     A mapping that ends frees the memory of what was read through it. Scattered rows are read in pieces, since each one
-    brings the rows around it into memory.
+    also loads the rows around it into memory.
     """
     if not (isinstance(table, np.memmap) and table.filename is not None and table.flags.c_contiguous):
         return np.array(table[rows])

@@ -67,7 +67,7 @@ def audit(
         The findings: `noise_rate`, `interval`, `issues`, `save`, ...
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: a training became infinite or NaN.
     """
     planned = AuditPlan.of(data.name if isinstance(data, Dataset) else data, plan)

@@ -170,7 +170,7 @@ def _ended_elsewhere(tasks: list[Any], folder: Path, engine: Engine) -> Iterator
     """Tasks as they end, computed by machines that do not see the folder: their files come back and are written here.
 
     The present process holds their leases meanwhile. What a task reads is sent once, with the function; a machine
-    looks itself for what cannot be read here.
+    searches for what cannot be read here.
     """
     leases: dict[int, contextlib.ExitStack] = {}
     sent: list[Any] = []

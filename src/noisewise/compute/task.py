@@ -144,7 +144,7 @@ class Result:
         """One value.
 
         Raises:
-            BadInput: there is none of that name.
+            BadInput: there is no value of that name.
         """
         if name not in self.values:
             known = ", ".join(self.values)

@@ -1,4 +1,4 @@
-"""Clean and noisy rows told apart by their losses: mixtures of two Gaussians or of two beta distributions."""
+"""Clean and noisy rows separated by their losses: mixtures of two Gaussians or of two beta distributions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def clean_probability(losses: np.ndarray, seed: int = 0) -> np.ndarray:
     """(n,) posterior of the component with the lower mean in a two-component mixture of min-max normalised losses.
 
     Settings of DivideMix (Li et al. 2020): at most 10 EM iterations, tolerance 1e-2, covariance floor 5e-4. When all
-    losses are equal nothing can be told apart and every row is clean with probability 1.
+    losses are equal the rows cannot be separated and every row is clean with probability 1.
 
     Args:
         losses: (n,) finite.
@@ -101,7 +101,7 @@ def loss_model(losses: np.ndarray) -> Tensor:
     """(7,) float32: from a loss to the probability that its row is noisy; read by `noisy_probability`.
 
     The losses between their 5th and 95th percentile are scaled to [0, 1] and the mixture is fitted to them. Where they
-    are all equal, nothing can be told apart and no row is noisy.
+    are all equal, the rows cannot be separated and no row is noisy.
 
     Raises:
         ValueError: losses that are not finite.

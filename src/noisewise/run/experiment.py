@@ -270,7 +270,7 @@ class Experiment:
             loaded: the data set of the source, if it has been loaded already.
 
         Raises:
-            BadInput: whatever cannot be done as asked.
+            BadInput: an argument is not legal.
             Diverged: the loss became infinite or NaN.
         """
         folder, data = None if folder is None else Path(folder), self.data(loaded)

@@ -48,7 +48,7 @@ def train(
             `probe`, `preset`, `labels`, `data_dir`) and of `Config` (`lr`, `batch_size`, `device`, ...).
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
     experiment = Experiment.of(data, method=method, model=model, epochs=epochs, seed=seed, **fields)

@@ -3,8 +3,8 @@
     edit -> (forward) -> target -> loss -> weight -> penalty -> (backward) -> gradient -> (optimiser) -> observe
                                                                        between epochs: refit
 
-Parameters of a method are what can be learned about it; its buffers are its memory. A method states only the stations
-it changes. `target`, `loss`, `weight` and `penalty` are pure: asked twice they answer the same and change nothing.
+Parameters of a method can be learned; its buffers are its memory. A method defines only the stations it changes.
+`target`, `loss`, `weight` and `penalty` are pure: called twice they return the same and change nothing.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Method(Bounded, nn.Module):
         card: the catalogue's entry.
         bounds: the legal values of its options, by name (see `noisewise.bounds`).
         networks: how many networks it trains together; None for any number.
-        mixes_rows: its edit makes rows that are no single row of the data set (and removes the index).
+        mixes_rows: its edit makes rows that are not rows of the data set (and removes the index).
         remembers_rows: it keeps a memory per row, and so needs the index.
         auxiliary: names of splits of which it wants a batch drawn along with each batch, such as "trusted".
         joint_lr: learning rate of its own parameters where the objective moves them; None is the networks'. They
@@ -150,11 +150,11 @@ class Method(Bounded, nn.Module):
         return batch.w
 
     def penalty(self, batch: Batch) -> Tensor | float:
-        """A scalar that is no mean over samples, added to the objective. Pure."""
+        """A scalar added to the objective that is not a per-sample mean. Pure."""
         return 0.0
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
-        """What is done to the gradient; `regrad(params)` gives the gradient at other parameters, on the same draws."""
+        """The changed gradient; `regrad(params)` gives the gradient at other parameters with the same random draws."""
         return gradients
 
     def observe(self, batch: Batch) -> None:
@@ -289,7 +289,7 @@ class Chain(Method):
 def _check_composition(methods: list[Method]) -> None:
     losses = [name_of(type(m)) for m in methods if changes(m, "loss")]
     if len(losses) > 1:
-        raise BadInput(f"{' and '.join(losses)} each bring a loss, and a step has only one: choose one of them")
+        raise BadInput(f"{' and '.join(losses)} each define a loss, and a step has only one: choose one of them")
     mixers = [name_of(type(m)) for m in methods if m.mixes_rows]
     keepers = [name_of(type(m)) for m in methods if m.remembers_rows]
     if mixers and keepers:

@@ -219,7 +219,7 @@ def test_results_are_asked_by_arguments(results):
     assert [item.task.name for item in results.where(seed=None)] == ["solve"]
     with pytest.raises(BadInput, match="2 runs match"):
         results.one(p=0.0)
-    with pytest.raises(BadInput, match="no run to take the mean 'x' of"):
+    with pytest.raises(BadInput, match="no run to average 'x' over"):
         results.where(p=0.7).mean("x")
 
 

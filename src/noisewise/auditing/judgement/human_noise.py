@@ -1,11 +1,10 @@
-"""Noise that people make, and when it can be told from a model's own mistakes.
+"""Noise that people make, and when it can be distinguished from a model's own mistakes.
 
-Anchors (see `transition`) measure how labels go wrong where the class is hardly in doubt. Simulated noise is as
+Anchors (see `transition`) measure how labels go wrong where the class is nearly certain. Simulated noise is as
 frequent there as anywhere. People make mistakes where a row is hard, so anchors show only a part of them: of 9.0 %
 wrong labels in CIFAR-10N (aggregate) about 3.5 %. The rest hides among the rows on which given label and prediction
 disagree, along with the model's own mistakes. Four measurements, each from given labels and out-of-sample predictions,
-say whether
-that disagreement is mostly noise:
+indicate whether that disagreement is mostly noise:
 
 - `slope`: within a class, disagreement grows with falling confidence already among the more confident half of the rows,
   where a good model makes next to no mistakes. Class-conditional noise is flat there.

@@ -1,4 +1,4 @@
-"""The true label as a latent variable: what the row looks like, and how labels go wrong.
+"""The true label as a latent variable: the evidence of the row's input, and how labels go wrong.
 
     P(true = i | x, given = j)  proportional to  pi_i(x) T[i, j]
 

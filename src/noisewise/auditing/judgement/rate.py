@@ -70,9 +70,9 @@ def interval(
 
     It spans the estimates, widened by the root of the sum of squares of three errors: sampling, a tenth of the expected
     model error (mistakes of a weak model look like noise), and an eighth of the rate (the noise differs between the
-    rows of a class). What looks like noise under a weak model may not be, so the lower end is lowered by 1.75 times the
-    cube of `mistaken`, at most by 0.4, which is next to nothing for a good model. Memorised labels are no longer
-    suspect, so where predictions have seen the labels the upper end allows for 0.3 of the rate instead of an eighth.
+    rows of a class). Apparent noise under a weak model may be its mistakes, so the lower end is lowered by 1.75 times
+    the cube of `mistaken`, at most by 0.4; for a good model this is almost zero. Memorised labels are not suspect any
+    more, so where predictions have seen the labels the upper end allows for 0.3 of the rate instead of an eighth.
     These shares are chosen to cover what was measured, not derived.
 
     Args:

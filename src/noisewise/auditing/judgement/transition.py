@@ -1,4 +1,4 @@
-"""How labels go wrong: P(given = j | true = i), counted on the rows whose true class is hardly in doubt."""
+"""How labels go wrong: P(given = j | true = i), counted on the rows whose true class is nearly certain."""
 
 from __future__ import annotations
 

@@ -103,15 +103,15 @@ class Results:
             BadInput: there are no runs, or one has no such value.
         """
         if not self.items:
-            raise BadInput(f"there is no run to take the mean {name!r} of")
+            raise BadInput(f"there is no run to average {name!r} over")
         return float(self.numbers(name).mean())
 
 
 def means(runs: pd.DataFrame, by: str | list[str], columns: Any) -> Any:
     """The mean of columns over groups of runs, in the order of the runs.
 
-    Other than pandas by itself, a mean is NaN where a run of the group has NaN, so that a claim about runs that did not
-    get there cannot hold, and runs whose key is None are a group of their own.
+    Unlike in pandas, a mean is NaN where a run of the group has NaN: a claim about runs that did not get there cannot
+    hold. Runs whose key is None are a group of their own.
 
     Args:
         runs: A table with one row per run.

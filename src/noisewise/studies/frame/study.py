@@ -130,7 +130,7 @@ class Study:
         measured: Callable[[Results], Mapping[str, Any]],
         figure: Callable[[Results], Figure],
     ) -> Study:
-        """The study of the TOML file beside a Python file.
+        """Load the study from the TOML file next to a Python file.
 
         Args:
             path: The Python file, `__file__`.

@@ -80,7 +80,7 @@ class Moved(Method):
 
 
 def sweep(shape: tuple[int, ...], classes: int, width: int = 8, depth: int = 2) -> nn.Sequential:
-    """The networks of the paper's sweep over depth; of depth 2 it is its All-CNN but for two layers and the widths.
+    """The networks of the paper's sweep over depth; at depth 2 it is its All-CNN except for two layers and the widths.
 
     A 3x3 convolution of `width` channels; per step of depth a 3x3 convolution and one of stride 2 with twice the
     channels; a 3x3 and a 1x1 convolution, and the mean over all positions of another. All but the last have batch
@@ -266,11 +266,11 @@ def deprived(source: str, scratch: Path, **fields: Any) -> dict[str, Any]:
         **fields: Further ones of `Deprivation`.
 
     Returns:
-        `test_accuracy`, `parameters`, and where it was asked the table `history`: per epoch, from 1, the
+        `test_accuracy`, `parameters`, and, if requested, the table `history`: per epoch, from 1, the
         `test_accuracy`, whether it was `deficient`, and the columns of the probe `fisher`.
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
     return Deprivation(source, **fields).run(scratch)
@@ -304,6 +304,6 @@ def depriving(**arguments: Any) -> Task:
     """The task of one `deprived`, titled by what tells runs apart.
 
     Raises:
-        BadInput: arguments that are no plain data.
+        BadInput: an argument is not plain data.
     """
     return task(deprived, "deprive", **arguments)

@@ -34,7 +34,7 @@ def task(function: Callable[..., dict[str, Any]], verb: str, **arguments: Any) -
         **arguments: Of the function.
 
     Raises:
-        BadInput: arguments that are not plain data.
+        BadInput: an argument is not plain data.
     """
     named = [str(arguments[name]) for name in _FIRST if arguments.get(name) is not None]
     others = [f"{name}={value}" for name, value in arguments.items() if name not in _FIRST and value is not None]
@@ -50,7 +50,7 @@ def training(**arguments: Any) -> Task:
         **arguments: Of `noisewise.train`, with the `source` in place of the data set.
 
     Raises:
-        BadInput: arguments that are not plain data.
+        BadInput: an argument is not plain data.
     """
     return task(trained, "train", **arguments)
 
@@ -63,7 +63,7 @@ def following(redraw: bool = False, **arguments: Any) -> Task:
         **arguments: Of the function.
 
     Raises:
-        BadInput: arguments that are not plain data.
+        BadInput: an argument is not plain data.
     """
     return task(redrawn_curve if redraw else curve, "follow", **arguments)
 

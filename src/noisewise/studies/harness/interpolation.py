@@ -2,7 +2,7 @@
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
 section 2 and appendix A. Images are cut to the 7/8 in their middle (28x28 of 32x32) and standardised one by one.
-Networks are trained by SGD with momentum 0.9, without augmentation and weight decay save where they are asked for; the
+Networks are trained by SGD with momentum 0.9, by default without augmentation and weight decay. The
 learning rate is that of the paper and falls by 0.95 every 391 steps, an epoch of the paper.
 
 All losses and accuracies are those of the whole training set in evaluation mode after the epoch, on the given labels.
@@ -215,13 +215,13 @@ def interpolate(scratch: Path, **fields: Any) -> dict[str, Any]:
         **fields: Of `Interpolation`.
 
     Returns:
-        `history`: per epoch the `epoch`, `steps` so far, `train_loss`, `train_accuracy` and, where it was asked,
+        `history`: per epoch the `epoch`, `steps` so far, `train_loss`, `train_accuracy` and, if requested,
         `test_accuracy`; `epochs`, `train_loss`, `train_accuracy` and `test_accuracy` at the end; `to_accuracy` and
         `to_fit`, the epochs until the accuracy was 0.99 and until the loss was below 0.01 as well, None where it was
         not; `noise_rate`, the realised share of wrong given labels; `parameters`, `rows` and `classes`.
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
     return Interpolation(**fields).run(scratch)
@@ -263,7 +263,7 @@ def fitting(**arguments: Any) -> Task:
     """The task of one `interpolate`, titled by what tells runs apart.
 
     Raises:
-        BadInput: arguments that are no plain data.
+        BadInput: an argument is not plain data.
     """
     return task(interpolate, "fit", **arguments)
 

@@ -27,7 +27,7 @@ def noisy_fit(scale: Scale, corrupt: str, seed: int, **others: Any) -> Task:
         **others: Settings in place of those of the scale.
 
     Raises:
-        BadInput: arguments that are not plain data.
+        BadInput: an argument is not plain data.
     """
     arguments: dict[str, Any] = {
         "source": scale.source,

@@ -27,6 +27,6 @@ def auroc(wrong: np.ndarray, scores: np.ndarray) -> float:
 
 
 def least(ask: Callable[[Any], float], items: Any) -> float:
-    """The least of what is asked of results; NaN where there are none, or where one is NaN."""
+    """The smallest value of a function over results; NaN if there are none, or if one is NaN."""
     found = np.array([ask(item) for item in items], dtype=float)
     return float(found.min()) if len(found) else float("nan")

@@ -71,7 +71,7 @@ class Kept(Method):
 
 @dataclass(frozen=True, eq=False)
 class Watch(Observer):
-    """What is looked at after every epoch, outside the training.
+    """Measures weights and test rows after every epoch, outside the training.
 
     Attributes:
         wrong: (capacity,) by index whether the given label of a row is wrong.
@@ -135,14 +135,14 @@ def weighted(
         **fields: Further ones of `Experiment` and `Config`.
 
     Returns:
-        `history`: per epoch `epoch`, `test_accuracy`, `moved` (see `Kept`) and `tells`, how well small weights tell
-        wrong labels (AUROC), NaN where there is nothing to tell; `recalls`, (epochs, K) of the test rows;
+        `history`: per epoch `epoch`, `test_accuracy`, `moved` (see `Kept`) and `tells`, how well small weights
+        identify wrong labels (AUROC), NaN where all rows are of one kind; `recalls`, (epochs, K) of the test rows;
         `test_accuracy` of the last epoch and `test_best`, of the best one; `sizes`, (K,) rows by given label;
         `noise_rate`. Of a method that is not a recipe also `weights`, `losses` and `wrong`, (n,), of every row when it
         was last drawn, and of Meta-Weight-Net `curves`, (epochs, G), its function at `GRID`.
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
     rows = source if classes is None else of_classes(load(source), classes)
@@ -177,7 +177,7 @@ def weighing(**arguments: Any) -> Task:
     """The task of one `weighted`, titled by what tells runs apart.
 
     Raises:
-        BadInput: arguments that are not plain data.
+        BadInput: an argument is not plain data.
     """
     return task(weighted, "weigh", **arguments)
 

@@ -208,7 +208,7 @@ def tracking(results: Results, name: str, error: str, relative: bool) -> float:
 
 
 def claimed(results: Results) -> dict[str, float]:
-    """The complexity rises with random labels and goes with the test error, and all measures order three kinds."""
+    """The complexity rises with random labels and correlates with the test error; all measures order three kinds."""
     problems = by_share(results).values()
 
     def order(name: str) -> float:

@@ -47,7 +47,7 @@ def nearness(source: str, points: int, hidden: int, width: int, draws: int) -> d
 
 
 def trained(source: str, points: int, hidden: int, width: int, labels: str, seed: int) -> dict[str, Any]:
-    """A network by full gradient descent beside its linearisation, on training points and on others.
+    """A network under full gradient descent and its linearisation, on training points and on others.
 
     `deviation` and `held_deviation` are the largest root mean square difference of outputs over the recorded steps,
     where labels are plus and minus one; `drift` is the relative change of the kernel; `loss` is relative to the start.
@@ -176,7 +176,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Distance from the limit, drift and deviation by width, outputs beside linearised ones, and alignment."""
+    """Distance from the limit, drift and deviation by width, outputs compared with linearised ones, and alignment."""
     near, nets = by_width(results, "nearness"), by_width(results, "trained")
     drawn, ((limit, moved), (outputs, fits)) = subplots(2, 2)
     for hidden, colour in zip(DEPTHS, COLOURS, strict=False):

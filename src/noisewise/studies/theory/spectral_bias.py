@@ -137,7 +137,7 @@ def cloud(source: str, points: int, labels: str, steps: int, seed: int) -> dict[
 def spectrum(source: str, points: int, seed: int) -> dict[str, Any]:
     """The share of high frequencies in labels of which more and more are redrawn, and in true and random ones by width.
 
-    `energies` (redrawn,) goes with `wrong` (redrawn,), the shares of wrong labels; `true` and `random` with `WIDTHS`.
+    `energies` (redrawn,) belongs to `wrong` (redrawn,), the shares of wrong labels; `true` and `random` to `WIDTHS`.
     """
     rows = sample(source, points, 1, seed)
     x, names = _points(rows), tuple(str(k) for k in range(rows.classes))

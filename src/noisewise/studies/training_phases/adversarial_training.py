@@ -96,7 +96,7 @@ def robust(
         0.3; `excess`: by how much any pixel was moved beyond the radius, at most over radii.
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: a loss that is not finite.
     """
     from noisewise.studies.training_phases.attacks import Defence, attack, trained_net
@@ -127,7 +127,7 @@ def as_noise(source: str, **fields: Any) -> dict[str, Any]:
         which the other network errs then; `adversarial_length` and `random_length`: (noises,) mean lengths of noise.
 
     Raises:
-        BadInput: whatever cannot be done as asked.
+        BadInput: an argument is not legal.
         Diverged: a loss that is not finite.
     """
     from noisewise.studies.training_phases.attacks import as_bytes, attack, lengths, perturbed, random_like, trained_net

@@ -39,7 +39,7 @@ def export_review(
         `files`.
 
     Raises:
-        BadInput: the folder was not written by an audit, or whatever cannot be done as asked.
+        BadInput: the folder was not written by an audit, or an argument is not legal.
     """
     if to not in TOOLS:
         raise BadInput(f"to={to!r} must be one of {', '.join(TOOLS)}{nearest(to, TOOLS)}")
