@@ -121,7 +121,7 @@ def test_an_empty_catalogue_says_so(run, monkeypatch, tmp_path):
 def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path):
     monkeypatch.setattr("noisewise.studies.STUDIES._entries", {"mean-error": "mean_error:STUDY"})
     _, out, _ = run("--list")
-    assert out.startswith("mean-error\n  The error of a mean falls with the root of the number of draws (Gauss")
+    assert out.startswith("mean-error\n  The error of a mean falls with the square root of the number of draws (Gauss")
     assert "smoke: not measured, cpu: not measured" in out
     assert "at last" not in out
     claims = [Claim(name, "s", 1.0, ">=", limit).plain("cpu") for name, limit in (("a", 0.0), ("b", 2.0))]
