@@ -175,6 +175,6 @@ def test_the_learners_optimiser_is_part_of_its_state(scene):
     step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), batch, rng())
     fresh = Learned([WeightNet(hidden=5).double(), GCE()])
     fresh.load_state_dict(method.state_dict())
-    stored, loaded = method.moves.state_dict()["state"], fresh.moves.state_dict()["state"]
+    stored, loaded = method.meta_optimizer.state_dict()["state"], fresh.meta_optimizer.state_dict()["state"]
     assert stored.keys() == loaded.keys() != set()
     assert all(torch.equal(stored[k]["exp_avg"], loaded[k]["exp_avg"]) for k in stored)

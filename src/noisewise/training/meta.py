@@ -1,7 +1,7 @@
-"""Learning a station: bilevel meta-learning as a wrapper around a chain.
+"""Bilevel meta-learning of stations, as a wrapper around a chain.
 
-The parameters Theta of the wrapped methods are improved on trusted rows through one virtual step of the networks,
-w'(Theta) = w - a grad_w L(w, Theta), before the real step uses them (Shu et al. 2019, equations 5 to 7).
+Before every step, the parameters Theta of the wrapped methods are updated on trusted rows through one virtual step of
+the networks, w'(Theta) = w - a grad_w L(w, Theta) (Shu et al. 2019, equations 5 to 7).
 
 The meta-gradient is exact and needs no second backward pass through the networks. With v = grad L_trusted(w') held
 fixed,
@@ -9,18 +9,18 @@ fixed,
     d L_trusted(w'(Theta)) / d Theta = -a d/dTheta <grad_w L(w, Theta), v> = -a d/dTheta [ d/de L(w + e v, Theta) ]
 
 and the directional derivative splits at the logits z(w): it is <dL/dz(z, Theta), dz>, with dz = d/de z(w + e v), one
-forward-mode derivative of the networks. Theta acts only behind the logits, so that differentiating by Theta touches
-the small head alone.
+forward-mode derivative of the networks. Theta acts only after the logits, so that differentiating by Theta involves no
+pass through the networks.
 
-Orders, with the passes per training row of a whole step, the ordinary forward and backward pass included:
+Orders, with the passes per training row of a whole step, including the ordinary forward and backward pass:
 
-    exact        v = grad L_trusted(w'), the above: 5 forward, 3 backward
+    exact        v = grad L_trusted(w'), as above: 5 forward, 3 backward
     first        v = grad L_trusted(w), without the virtual step: 4 forward, 2 backward
     last-layer   exact for the last linear layer, with everything before it held fixed: 3 forward, 1 backward
 
-In the last form dz of a row is a sum over trusted rows, dz_i = sum_j (<h_i, h_j> + 1) dL_trusted/dz_j, with h what the
-layer is given (without the 1 where it has no bias), and the virtual step moves the trusted logits by the same products.
-It is the cheap end of Xu et al. (Faster Meta Update Strategy, CVPR 2021), who choose among the layers.
+For the last layer, dz of a row is a sum over trusted rows, dz_i = sum_j (<h_i, h_j> + 1) dL_trusted/dz_j, where h is
+the layer's input (without the 1 if it has no bias), and the virtual step changes the trusted logits by the same
+products. It is the cheapest case of Xu et al. (Faster Meta Update Strategy, CVPR 2021), who choose among the layers.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ ORDERS = ("exact", "first", "last-layer")
 
 
 class LookAhead(Chain):
-    """A chain with a virtual step ahead of the real one: the base of whatever learns from trusted rows.
+    """A chain with a virtual step ahead of the real one: the base of methods that learn from trusted rows.
 
-    In a spec it takes the other terms inside, so that `meta-weight-net+gce` learns weights for the GCE loss.
+    In a spec it encloses the other terms, so that `meta-weight-net+gce` learns weights for the GCE loss.
 
     Args:
         methods: the chain.
-        order: "exact", "first" or "last-layer", see above.
+        order: of the meta-gradient, "exact", "first" or "last-layer" (see the module).
     """
 
     bounds = {"order": one_of(*ORDERS)}
@@ -63,25 +63,28 @@ class LookAhead(Chain):
         self.order = order
 
     def enclose(self, methods: Iterable[Method]) -> LookAhead:
-        """Take further methods into the chain, behind its own.
+        """Append further methods to the chain.
+
+        Args:
+            methods: the methods.
 
         Raises:
-            BadInput: what cannot be combined; two learners of stations.
+            BadInput: methods that cannot be combined, such as two that learn from trusted rows.
         """
         others = list(methods)
         if any(isinstance(m, LookAhead) for m in others):
             raise BadInput("two methods that each learn a station on trusted rows cannot share a step: choose one")
         own = self.parts
-        Chain.__init__(self, [*own, *others])
+        Chain.__init__(self, [*own, *others])  # checks the composition; not __init__ of the class, which has options
         return self
 
     def along_trusted(self, batch: Batch, nets: Networks, reach: float) -> tuple[Tensor, Tensor]:
         """Logits (N, B, K) at the present weights and their derivative along the trusted gradient.
 
         Args:
-            batch: with auxiliary trusted rows.
+            batch: with an auxiliary batch of trusted rows.
             nets: the networks.
-            reach: length of the virtual step; 0 for none.
+            reach: learning rate of the virtual step; 0 for none.
 
         Raises:
             BadInput: the order is "last-layer" and a network does not end in a linear layer.
@@ -119,7 +122,7 @@ class Learned(LookAhead):
         lr: learning rate of the method's parameters.
         weight_decay: of the method's parameters.
         optimizer: "adam" or "sgd" (momentum 0.9).
-        order: of the meta-gradient, "exact", "first" or "last-layer".
+        order: of the meta-gradient, "exact", "first" or "last-layer" (see the module).
 
     Raises:
         BadInput: the chain has no parameters.
@@ -139,17 +142,19 @@ class Learned(LookAhead):
         self.lr, self.weight_decay, self.optimizer = lr, weight_decay, optimizer
         if not any(True for _ in self.parameters()):
             raise BadInput("there is nothing to learn: none of the wrapped methods has parameters")
-        self._moves: torch.optim.Optimizer | None = None
+        self._meta_optimizer: torch.optim.Optimizer | None = None
 
     @property
-    def moves(self) -> torch.optim.Optimizer:
-        """The optimiser of the method's parameters."""
-        if self._moves is None:
+    def meta_optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of the method's parameters, made when first used, since `prepare` may replace them."""
+        if self._meta_optimizer is None:
             if self.optimizer == "adam":
-                self._moves = torch.optim.Adam(self.parameters(), self.lr, weight_decay=self.weight_decay)
+                self._meta_optimizer = torch.optim.Adam(self.parameters(), self.lr, weight_decay=self.weight_decay)
             else:
-                self._moves = torch.optim.SGD(self.parameters(), self.lr, momentum=0.9, weight_decay=self.weight_decay)
-        return self._moves
+                self._meta_optimizer = torch.optim.SGD(
+                    self.parameters(), self.lr, momentum=0.9, weight_decay=self.weight_decay
+                )
+        return self._meta_optimizer
 
     def joint_groups(self) -> list[tuple[list[Tensor], float | None]]:
         return []
@@ -159,11 +164,20 @@ class Learned(LookAhead):
         knobs: list[Tensor] = [p for p in self.parameters() if p.requires_grad]
         for knob, gradient in zip(knobs, self.meta_gradient(batch, nets, knobs), strict=True):
             knob.grad = gradient
-        self.moves.step()
+        self.meta_optimizer.step()
         return batch
 
     def meta_gradient(self, batch: Batch, nets: Networks, knobs: list[Tensor]) -> tuple[Tensor, ...]:
-        """The gradient of the trusted loss after one virtual step, by each of `knobs`, in the order chosen."""
+        """Gradient of the trusted loss after one virtual step.
+
+        Args:
+            batch: with an auxiliary batch of trusted rows.
+            nets: the networks.
+            knobs: parameters of the method.
+
+        Returns:
+            One gradient per parameter.
+        """
         logits, tangent = self.along_trusted(batch, nets, batch.clock.lr)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
@@ -174,16 +188,25 @@ class Learned(LookAhead):
         return tuple(-batch.clock.lr * gradient for gradient in found)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The optimiser of the method's parameters, so that a resumed training goes on exactly."""
-        return {"moves": self.moves.state_dict()}
+        """State of the optimiser of the method's parameters, with which a resumed training continues exactly."""
+        return {"moves": self.meta_optimizer.state_dict()}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Put back what `get_extra_state` gave."""
-        self.moves.load_state_dict(dict(state["moves"]))
+        """Restore what `get_extra_state` returned."""
+        self.meta_optimizer.load_state_dict(dict(state["moves"]))
 
 
 def trusted_gradient(nets: Networks, params: Gradients, trusted: Batch) -> Gradients:
-    """Gradient by `params` of the mean cross entropy on a trusted batch, summed over networks; leaves no trace."""
+    """Gradient of the mean cross entropy on a trusted batch, summed over networks. Stateless.
+
+    Args:
+        nets: the networks.
+        params: their parameters, by name.
+        trusted: the batch.
+
+    Returns:
+        The gradient by name of the parameter.
+    """
     return _pull(nets, params, lambda z: cross_entropy(z, trusted.y).mean(dim=-1).sum(), trusted.x)
 
 
@@ -196,7 +219,14 @@ def _pull(nets: Networks, params: Gradients, objective: Any, x: Tensor) -> Gradi
 
 
 def last_layer(nets: Networks, x: Tensor) -> tuple[Tensor, list[tuple[nn.Linear, Tensor]]]:
-    """Logits (N, B, K), and for every network its last linear layer with what it is given, (B, d); leaves no trace.
+    """Evaluate the networks statelessly and find their last layers.
+
+    Args:
+        nets: the networks.
+        x: inputs (B, ...).
+
+    Returns:
+        Logits (N, B, K), and for every network its last linear layer with that layer's input (B, d).
 
     Raises:
         BadInput: a network whose logits are not the output of a trainable `nn.Linear`.
@@ -216,9 +246,18 @@ def _same(output: Tensor, logits: Tensor) -> bool:
 
 
 def directional(nets: Networks, params: Gradients, direction: Gradients, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (N, B, K) at `params` and their derivative along `direction`, by forward-mode differentiation; no trace.
+    """Directional derivative of the logits by forward-mode differentiation. Stateless.
 
     A network with an operation that has no forward-mode derivative is differentiated backwards twice instead.
+
+    Args:
+        nets: the networks.
+        params: their parameters, by name.
+        direction: a change of each parameter, by name.
+        x: inputs (B, ...).
+
+    Returns:
+        Logits (N, B, K) at `params`, and their derivative along `direction`.
     """
     point = {name: p.detach() for name, p in params.items()}
     with no_trace(nets) as buffers:
@@ -235,6 +274,8 @@ def directional(nets: Networks, params: Gradients, direction: Gradients, x: Tens
 
 
 def _twice_backwards(outputs: Any, params: Gradients, direction: Gradients) -> tuple[Tensor, Tensor]:
+    # The vector-Jacobian product s -> J^T s is linear in s, so that the derivative of <J^T s, v> by s is J v. Its value
+    # at s does not matter, hence zeros.
     with torch.enable_grad():
         here = {name: p.requires_grad_() for name, p in params.items()}
         logits = outputs(here)

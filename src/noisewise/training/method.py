@@ -1,4 +1,4 @@
-"""The Method: what may happen at each station of a training step, and the chain, which is a method too.
+"""A Method acts at the stations of a training step; a Chain of methods is a method too.
 
     edit -> (forward) -> target -> loss -> weight -> penalty -> (backward) -> gradient -> (optimiser) -> observe
                                                                        between epochs: refit
@@ -30,14 +30,14 @@ Regrad = Callable[[Gradients], Gradients]
 
 @dataclass(frozen=True)
 class MethodCard:
-    """What a catalogue says of a method.
+    """Description of a method in the catalogue.
 
     Attributes:
         name: as in the catalogue.
         idea: two sentences.
         paper: authors, title, venue.
         year: of publication.
-        equation: the heart of it, as text.
+        equation: the central equation, as text.
         forwards: forward passes through one network per training row; 1 for `ce`.
         backwards: backward passes, likewise; each costs about two forward ones (see `relative_cost`).
         stations: the stations it changes; filled in from the class for a Method, stated for a recipe.
@@ -72,10 +72,10 @@ class LearningTask:
         rows: number of rows a memory must hold (one more than the largest index).
         classes: K.
         given: (rows,) int64 given labels by index; -1 for indices that are not in the training split.
-        epochs: how long training will take.
-        noise_rate: the noise rate, where the user states it; None means that methods estimate what they need.
-        networks: N, how many networks train together.
-        box: smallest and largest value a prepared input can take, each (C, 1, 1), for images; None for other data.
+        epochs: number of epochs of the training.
+        noise_rate: the noise rate, if the user states it; with None, methods estimate what they need.
+        networks: N, the number of networks that train together.
+        box: smallest and largest value that a prepared image can take, each (C, 1, 1); None for other data.
     """
 
     rows: int
@@ -89,14 +89,14 @@ class LearningTask:
 
 @dataclass(frozen=True, eq=False)
 class EpochEnd:
-    """What a method sees between epochs: the networks and the whole training split, without truth.
+    """What a method may use between epochs: the networks and the whole training split, never the truth.
 
     Attributes:
         nets: the networks.
         epoch: the 0-based epoch just finished.
         epochs: number of epochs in all.
         passes: every training row once, not augmented, in evaluation mode, as batches with logits (N, B, K).
-        ledger: what training saw of every row so far.
+        ledger: statistics of every row over the training so far.
     """
 
     nets: Networks
@@ -107,17 +107,17 @@ class EpochEnd:
 
 
 class Method(Bounded, nn.Module):
-    """A way to train under noise. The base does nothing anywhere: plain cross entropy.
+    """A way to train under label noise. The base class changes no station: it is plain cross entropy.
 
     Class attributes:
         card: the catalogue's entry.
         bounds: the legal values of its options, by name (see `noisewise.bounds`).
-        networks: how many networks it trains together; None for any number.
-        mixes_rows: its edit makes rows that are not rows of the data set (and removes the index).
-        remembers_rows: it keeps a memory per row, and so needs the index.
-        auxiliary: names of splits of which it wants a batch drawn along with each batch, such as "trusted".
-        joint_lr: learning rate of its own parameters where the objective moves them; None is the networks'. They
-            never decay. In a chain every part has its own.
+        networks: number of networks that it trains together; None for any number.
+        mixes_rows: its edit mixes rows of the data set with each other (and removes the index).
+        remembers_rows: it keeps a memory per row, and thus needs the index.
+        auxiliary: names of splits, such as "trusted"; an auxiliary batch of each is drawn along with every batch.
+        joint_lr: learning rate of its own parameters, if the training objective trains them; None is the networks'.
+            They have no weight decay. In a chain every part has its own.
     """
 
     card: ClassVar[MethodCard]
@@ -128,25 +128,34 @@ class Method(Bounded, nn.Module):
     joint_lr: float | None = None
 
     def prepare(self, task: LearningTask) -> None:
-        """Allocate memory for this data set, and draw parameters that start at random from torch's seeded generator.
+        """Allocate memory for this data set, and draw random initial parameters from torch's seeded generator.
 
         Called once before training (and before state is loaded).
+
+        Args:
+            task: sizes and given labels.
         """
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        """Before the forward pass: change inputs, targets and weights together. No gradient flows back from here."""
+        """Change inputs, targets and weights together before the forward pass. No gradient flows through an edit.
+
+        Args:
+            batch: as drawn from the data.
+            nets: the networks, in training mode.
+            rng: random number generator of edits.
+        """
         return batch
 
     def target(self, batch: Batch) -> Tensor:
-        """(B, K) or (N, B, K): what to predict, given the logits. Pure."""
+        """Targets (B, K) or (N, B, K), given a batch with logits. Pure."""
         return batch.y
 
     def loss(self, batch: Batch) -> Tensor:
-        """(N, B): the loss of every sample, never reduced. Pure. Two in one chain are an error."""
+        """Losses (N, B), one per sample, not reduced. Pure. A chain may have only one method with a loss."""
         raise NotImplementedError
 
     def weight(self, batch: Batch) -> Tensor:
-        """(B,) or (N, B): how much each sample counts, given the losses. Pure."""
+        """Weights (B,) or (N, B) of the samples, given a batch with losses. Pure."""
         return batch.w
 
     def penalty(self, batch: Batch) -> Tensor | float:
@@ -154,29 +163,38 @@ class Method(Bounded, nn.Module):
         return 0.0
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
-        """The changed gradient; `regrad(params)` gives the gradient at other parameters with the same random draws."""
+        """Change the gradient before the optimiser steps.
+
+        Args:
+            gradients: of the objective, by name of the parameter.
+            params: the networks' trainable parameters, by name.
+            regrad: maps other parameters to their gradient on the same batch, with the same random numbers.
+            batch: with logits, targets, losses and weights, detached.
+
+        Returns:
+            The gradient for the optimiser, by name.
+        """
         return gradients
 
     def observe(self, batch: Batch) -> None:
-        """The one place within a step that writes memory; the batch is judged and detached."""
+        """Write memory: the only place within a step. The batch has logits, targets, losses and weights, detached."""
 
     def refit(self, epoch_end: EpochEnd) -> None:
-        """Between epochs, with the whole training split in sight: the other place that writes memory."""
+        """Write memory between epochs, given the whole training split: the other place that may."""
 
     def predict(self, logits: Tensor) -> Tensor:
-        """(B, K) probabilities from (N, B, K) logits, at inference."""
+        """Probabilities (B, K) at inference, from (N, B, K) logits."""
         return first_network(logits)
 
     def selection(self) -> Tensor | None:
-        """(rows,) in [0, 1]: how far each row counted as clean in the last epoch; None for methods that do not
-        select."""
+        """How far each row counted as clean in the last epoch, (rows,) in [0, 1]; None without a selection."""
         return None
 
     def joint_groups(self) -> list[tuple[list[Tensor], float | None]]:
-        """The method's own parameters that the training objective itself moves, in groups with a learning rate each.
+        """The method's own parameters that the training objective trains, in groups.
 
         Returns:
-            Parameters and their learning rate; None is the networks'.
+            Pairs of parameters and their learning rate; a rate of None is the networks'.
         """
         own: list[Tensor] = [p for p in self.parameters() if p.requires_grad]
         return [(own, self.joint_lr)] if own else []
@@ -187,7 +205,7 @@ class Method(Bounded, nn.Module):
 
 
 def changes(method: Method | type[Method], station: str) -> bool:
-    """Whether the method has something to do at this station."""
+    """Whether the method changes this station."""
     kind = method if isinstance(method, type) else type(method)
     if isinstance(method, Chain):
         return getattr(kind, station) is not getattr(Chain, station) or any(changes(m, station) for m in method.parts)
@@ -212,6 +230,7 @@ class Chain(Method):
         super().__init__()
         flat: list[Method] = []
         for method in methods:
+            # a subclass of Chain does more than its parts and stays whole
             flat.extend(method.parts if type(method) is Chain else [method])
         self.methods = nn.ModuleList(flat)
         _check_composition(flat)

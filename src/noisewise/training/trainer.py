@@ -1,7 +1,7 @@
-"""Training: one run's machinery, and what a recipe is handed. It knows nothing about any method.
+"""Training: the state of one run and the operations on it. It depends on no particular method.
 
-What is longer than an epoch is a recipe: a plain function that is handed a Training and calls `fit` as often as it
-needs. An interrupted recipe is simply called again (see `resume`).
+A training in several stages is a recipe: a function that takes a Training and calls `fit` as often as it needs. An
+interrupted recipe is called again (see `resume`).
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ from noisewise.training.streams import Passes, Splits, Streams
 
 
 class Observer:
-    """Follows a training. The base does nothing; override what is of interest.
+    """Follows a training. The base class does nothing; override the calls you need.
 
     An observer leaves networks, memories and the global random state as they are.
     """
 
     def before(self, training: Training) -> None:
-        """Called once, before the first epoch; what cannot be observed is refused here.
+        """Called once, before the first epoch. An observer that cannot follow this training raises here.
 
         Args:
-            training: ready to train; nothing has been trained yet.
+            training: before its first epoch.
         """
 
     def during_epoch(self, share: float) -> None:
         """Called after every step.
 
         Args:
-            share: of the present epoch that is done, in (0, 1].
+            share: of the current epoch that is done, in (0, 1].
         """
 
     def after_epoch(self, training: Training, method: Method) -> Row:
-        """Called after every epoch that is recorded, when it has been evaluated.
+        """Called after every recorded epoch, once it has been evaluated.
 
         Args:
             training: after the epoch; its history does not have this epoch yet.
-            method: what has trained.
+            method: the method or chain that trains.
 
         Returns:
             Columns of this epoch's row of the history.
@@ -67,7 +67,7 @@ class Observer:
         return {}
 
     def recorded(self, row: Row) -> None:
-        """Called when an epoch's row is complete and in the history.
+        """Called when the row of an epoch is complete and in the history.
 
         Args:
             row: of the history.
@@ -78,22 +78,22 @@ class Training(Splits):
     """Data on the device, learners, methods, history and checkpoints of one run.
 
     Args:
-        data: the split data set; it is blinded here, so that nothing behind this point can see a truth.
+        data: the split data set. Its true labels are removed here, so that no method can use them.
         model: a catalogue name, "module:function", a callable or a module (see `models.build`).
         config: the settings.
         folder: where checkpoints go; None keeps none.
         resume: continue from the checkpoint in `folder`, if there is one.
-        observers: follow the training from outside; they may know the truth, which the training does not.
-        evaluate_from: the first epoch, counted from 0, after which held-out rows are predicted.
-        normalise: how inputs are prepared; by default by the statistics of the training rows.
-        noise_rate: the noise rate, where the user states it.
-        method: what will train, as text: a checkpoint of another method is refused.
+        observers: follow the training; they may hold the true labels, which the training does not.
+        evaluate_from: first epoch, counted from 0, after which held-out rows are predicted.
+        normalise: how inputs are prepared; default: by the statistics of the training rows.
+        noise_rate: the noise rate, if the user states it.
+        method: the method as text; a checkpoint of another method is refused.
 
     Attributes (in addition to those of `Splits`):
-        ledger: what training saw of every row.
+        ledger: statistics of every row over the training.
         history: one row per recorded epoch.
         selected: the weights of the epoch that `config.select` chose.
-        predictor: what predicts, as of the last recorded fit.
+        predictor: networks and method that predict, as of the last recorded fit.
 
     Raises:
         BadInput: data that cannot be trained on; a checkpoint that is damaged or of another configuration.
@@ -130,9 +130,11 @@ class Training(Splits):
             observer.before(self)
 
     def learner(self, name: str = "main", networks: int = 1) -> Learner:
-        """Fresh networks under a name, initialised from the seed and the name.
+        """The learner of a name; a new name gets new networks, initialised from the seed and the name.
 
-        A name that is known gives the same learner again.
+        Args:
+            name: by which the learner is stored.
+            networks: number of networks.
         """
         if name not in self._learners:
             seeds = [self.config.seed_of(name, position, bits=31) for position in range(networks)]
@@ -157,13 +159,12 @@ class Training(Splits):
         Args:
             learner: from `learner` or `add_learner`.
             method: a method or chain; prepared when first seen.
-            epochs: how many; by default the config's.
-            split: what is drawn: "trusted", or a name that `add` brought; by default the training rows. Its rows must
-                be known to the training by their index, as other versions of training rows are.
-            rows: (task.rows,) mask by index of the rows to draw; default all.
+            epochs: number of epochs; default: the config's.
+            split: name of the split to draw from: "trusted", or one brought by `add`; default: the training rows. Their
+                indices must be those of rows of the training, as with other versions of training rows.
+            rows: (task.rows,) mask by index of the rows to draw; default: all.
             auxiliary: masks by index of further rows to draw a batch of along with every batch, by name.
-            predictor: what is evaluated after each epoch; by default the learner's networks with the method's
-                `predict`.
+            predictor: evaluated after each epoch; default: the learner's networks with the method's `predict`.
             record: whether epochs are evaluated, written to the history and considered for selection.
 
         Raises:
@@ -196,14 +197,14 @@ class Training(Splits):
 
         Args:
             modules: the networks; shared, not copied.
-            precision: another one, "fp32" or "bf16".
+            precision: "fp32" or "bf16"; default: that of the training.
         """
         return Networks(modules, precision or self.config.torch_precision)
 
     def add_learner(self, name: str, nets: Networks) -> Learner:
-        """A learner of networks that the recipe made with `networks`; the stored ones where a run is resumed.
+        """Make a learner of networks that the recipe built with `networks`, and restore it if the run is resumed.
 
-        The optimiser is that of the configuration, over their trainable parameters.
+        The optimiser is that of the config, over the trainable parameters.
 
         Args:
             name: by which the learner is stored.
@@ -222,14 +223,14 @@ class Training(Splits):
         return learner
 
     def record_epoch(self, learner: Learner, method: Method, *, seconds: float = 0.0) -> None:
-        """Write one epoch to the history that the recipe trained by other means than `fit`.
+        """Write an epoch to the history that the recipe trained without `fit`.
 
-        The ledger records every training row once, in evaluation mode; then all is evaluated as after an epoch.
+        The ledger records every training row once, in evaluation mode; then the learner is evaluated as usual.
 
         Args:
-            learner: as it is after the epoch.
-            method: for its way of predicting.
-            seconds: what the epoch took.
+            learner: after the epoch.
+            method: whose `predict` is used.
+            seconds: duration of the epoch.
         """
         self._register(method)
         predictor = Predictor(learner.nets, method.predict)
@@ -246,13 +247,17 @@ class Training(Splits):
         self._checkpoints.save(call, 1, self._state)
 
     def memoize(self, name: str, compute: Callable[[], Any]) -> Any:
-        """What `compute` gives, computed once: an interrupted recipe that comes here again gets the stored value.
+        """Compute a value once. An interrupted recipe that is called again gets the stored value.
 
-        Whatever a recipe derives from a learner or a method between fits goes through here.
+        A recipe calls this for every value that it derives from a learner or a method between fits: when it is called
+        again, learners and methods are already as they were at the interruption.
 
         Args:
             name: of the value.
-            compute: gives it, as tensors or plain data.
+            compute: returns the value, as tensors or plain data.
+
+        Returns:
+            The value.
         """
         return self._checkpoints.memoize(name, compute)
 
@@ -262,12 +267,12 @@ class Training(Splits):
 
     @property
     def seconds(self) -> float:
-        """Time spent in training steps and between epochs, evaluation excluded, over all sessions of this run."""
+        """Time in training steps and between epochs, without evaluation, over all sessions of this run."""
         return self._seconds
 
     @property
     def examples_per_second(self) -> float:
-        """Rows trained on per second of `seconds`."""
+        """Number of rows trained on, divided by `seconds`."""
         return self._examples / self._seconds if self._seconds else 0.0
 
     def _epoch(self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams) -> None:
@@ -317,13 +322,14 @@ class Training(Splits):
         return float(right), float(loss)
 
     def _register(self, method: Method) -> torch.optim.Optimizer | None:
-        """Check, prepare and restore a method when it is first seen. Returns the optimiser of its own parameters."""
+        """Check, prepare and restore a method when it is new. Returns the optimiser of its own parameters, if any."""
         for known, optimizer in self._methods:
             if known is method:
                 return optimizer
         for name in method.auxiliary:
             self.split(name)
         with torch.random.fork_rng(devices=[]):
+            # Seeded by the method's number, so that adding a method changes no draws of those before it.
             torch.default_generator.manual_seed(self.config.seed_of("method", len(self._methods)))
             method.prepare(replace(self.task, networks=method.networks or 1))
         method.to(self.device)
@@ -331,7 +337,7 @@ class Training(Splits):
         groups = [{"params": own, "lr": peak if lr is None else lr} for own, lr in method.joint_groups()]
         joint = build_optimizer(replace(self.config, weight_decay=0.0), groups) if groups else None
         stored = self._checkpoints.stored.get("methods", [])
-        if len(self._methods) < len(stored):
+        if len(self._methods) < len(stored):  # a recipe registers its methods in the same order when called again
             found = stored[len(self._methods)]
             method.load_state_dict(found["method"])
             if joint is not None:
@@ -340,14 +346,14 @@ class Training(Splits):
         return joint
 
     def _identity(self, method: str) -> str:
-        """What a checkpoint must agree with: settings, method, model, labels and stated noise rate."""
+        """Digest of what a checkpoint must agree with: settings, method, model, labels and stated noise rate."""
         given = self.task.given.cpu().numpy().tobytes()
         model = self.model if isinstance(self.model, str) else type(self.model).__name__
-        settings = {**self.config.plain(), "device": None}
+        settings = {**self.config.plain(), "device": None}  # a run may be resumed on another device
         return digest([settings, method, model, self.task.noise_rate, digest(given.hex())])
 
     def _state(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
+        """The content of a checkpoint."""
         return {
             "history": [copy.deepcopy(row) for row in self.history],
             "selected": self.selected,
