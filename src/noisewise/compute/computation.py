@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.2
 
 
 class Computation(Protocol):
-    """Something that is computed into a folder of its own. It must survive pickling, since engines send it."""
+    """Something that is computed into its own folder. It must survive pickling, because engines send it."""
 
     @property
     def key(self) -> str:
@@ -51,14 +51,14 @@ class WithInput(Protocol):
         """Computations of equal names read the same."""
 
     def read_input(self) -> Any:
-        """What it reads, in a form that can be sent.
+        """Read its input, in a form that can be sent.
 
         Raises:
-            BadInput: it is not here.
+            BadInput: the input is not on this machine.
         """
 
     def compute_from(self, folder: Path, given: Any) -> None:
-        """`compute`, from what `read_input` gave."""
+        """`compute`, from the result of `read_input`."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Done:
 def run(tasks: Sequence[Any], folder: Path, engine: Engine | None = None) -> Iterator[Done]:
     """Compute every task into `folder / task.key`.
 
-    What is finished is not computed again, what another writer computes at the moment is waited for, and a failure
-    stops nothing but the task that failed. Closing the iterator ends what is under way.
+    Finished tasks are not computed again, tasks that another writer is computing are waited for, and a failure stops
+    only its own task. Closing the iterator ends the running tasks.
 
     Args:
         tasks: see `Computation`.
@@ -215,7 +215,7 @@ def _inputs(tasks: list[Any]) -> dict[Hashable, Any]:
 
 @dataclass(frozen=True)
 class _Files:
-    """Computes a task in a folder that does not stay.
+    """Computes a task in a temporary folder.
 
     Attributes:
         inputs: what tasks read, by its name.

@@ -1,4 +1,4 @@
-"""What an engine is: it calls one function for many items, and says which result or error belongs to which item."""
+"""The protocol of engines: call one function for many items, and return each item's result or error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Lost(BadInput):
 
 
 class Unsendable(BadInput):
-    """A function or an item that cannot be pickled, and so cannot be sent to where it would run."""
+    """A function or an item that cannot be pickled and therefore cannot be sent to another process."""
 
 
 class Engine(Protocol):
@@ -30,7 +30,7 @@ class Engine(Protocol):
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         """Call `function(item)` for every item.
 
-        An error of one item stops nothing else. Closing the iterator ends the calls under way.
+        An error of one item does not stop the others. Closing the iterator ends the running calls.
 
         Args:
             function: what to call.
@@ -41,7 +41,7 @@ class Engine(Protocol):
             the calls end.
 
         Raises:
-            Unsendable: the function cannot be sent to where it would run.
+            Unsendable: the function cannot be sent to another process.
         """
 
 

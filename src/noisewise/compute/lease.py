@@ -1,4 +1,4 @@
-"""Who computes what: a lock per computation, which the system releases when its holder dies."""
+"""A lock per computation, which the operating system releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lease(path: Path) -> Iterator[bool]:
     The file stays: removing it would let two processes hold locks on two files of one name.
 
     Raises:
-        OSError: the file cannot be made, or its file system knows no locks.
+        OSError: the file cannot be made, or its file system does not support locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:

@@ -1,4 +1,4 @@
-"""One training as a value: `Experiment` in, `Run` out; and `train`, which does both from keywords."""
+"""One training as a value: an `Experiment` runs to a `Run`; `train` does both from keywords."""
 
 from __future__ import annotations
 

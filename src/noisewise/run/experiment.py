@@ -43,9 +43,9 @@ class Experiment:
     """One training as data: equal experiments end at equal weights.
 
     `Experiment("digits", "elr", corrupt="symmetric:0.4", config=Config(epochs=5)).run("folder")` trains and writes the
-    results. `run.json` holds the experiment, so that `Experiment(**json.load(file)["experiment"]).run()` trains it
-    again. Objects (a Dataset, a Method, a recipe function, a module) may stand in place of names; such an experiment
-    can be run, but has no key and cannot be written.
+    results. `run.json` holds the experiment: `Experiment(**json.load(file)["experiment"]).run()` trains it again.
+    Objects (a Dataset, a Method, a recipe function, a module) can be given in place of names; such an experiment can
+    be run, but has no key and cannot be written.
 
     Attributes:
         source: the data: a name, a path, "hf:NAME", or a Dataset.
@@ -57,7 +57,7 @@ class Experiment:
         tested: number of test rows, a stratified random subset that is the same for every seed; None takes all.
         trusted: number of rows with known-correct labels to set aside for methods that need them.
         noise_rate: the noise rate in [0, 1), where it is known; methods that need it otherwise estimate it.
-        observe: names of `OBSERVERS`, such as "fisher,curvature:top=3"; what the truth tells is always measured.
+        observe: names of `OBSERVERS`, such as "fisher,curvature:top=3"; what needs only the truth is always measured.
         preset: name of the published settings that the other fields were taken from (see `Experiment.of`).
         labels: label column of a table.
         data_dir: a folder to look for named sources in.

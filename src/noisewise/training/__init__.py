@@ -1,4 +1,4 @@
-"""Training: batches through stations, the ledger, and one training from start to checkpoint. Knows no method."""
+"""Training: the stations of a step, the ledger, and one training from start to checkpoint. Knows no method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Batch: what travels through the stations of one training step, gaining fields as it passes."""
+"""The Batch: the rows of one training step with all that its stations compute."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from noisewise.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where in training a step is.
+    """Position of a step in the training.
 
     Attributes:
         epoch: 0-based epoch of the learner.
@@ -38,17 +38,17 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """B rows on their way through a step. Stations return changed copies (`dataclasses.replace`).
+    """B rows in a training step. Stations return changed copies (`dataclasses.replace`).
 
     Attributes:
         x: (B, ...) inputs, ready for the network.
         y: (B, K) or (N, B, K) targets as distributions; at first the given labels, one-hot.
         index: (B,) row in the data set, the key of every memory; None once an edit has mixed rows.
         w: (B,) or (N, B) weights, at first ones.
-        clock: where in training this step is.
-        view: draws another augmented view of the same rows, (B, ...); None where there is no augmentation to draw.
+        clock: position of this step in the training.
+        view: draws another augmented view of the same rows, (B, ...); None without augmentation.
         auxiliary: batches drawn along with this one, by name ("trusted", "unlabelled").
-        info: what an edit hands to later stations of the same method, by name.
+        info: values that an edit passes to later stations of the same method, by name.
         logits: (N, B, K), set by the forward pass.
         loss: (N, B), per sample, set after the loss station.
     """
@@ -68,14 +68,14 @@ class Batch:
     def of(
         cls, x: Tensor, labels: Tensor, classes: int, index: Tensor | None = None, clock: Clock | None = None
     ) -> Batch:
-        """A batch as a step takes it, from what an ordinary data loader gives.
+        """Make a batch for a step from what an ordinary data loader returns.
 
         Args:
             x: (B, ...) inputs, ready for the network.
             labels: (B,) given labels.
             classes: K.
             index: (B,) row in the data set; methods and ledgers with a memory per row need it.
-            clock: where in training the step is; by default at the start of one epoch.
+            clock: position of the step in the training; by default at the start of one epoch.
         """
         w = torch.ones(len(labels), device=x.device)
         return cls(x, one_hot(labels, classes), index, w, Clock() if clock is None else clock)
@@ -88,14 +88,14 @@ class Batch:
         """(B,) the index, for a memory.
 
         Raises:
-            RuntimeError: an edit has mixed rows, so that no memory per row may be read or written.
+            RuntimeError: an edit has mixed rows, hence no memory per row can be read or written.
         """
         if self.index is None:
             raise RuntimeError("an edit before this station mixed rows: there is no row a memory could belong to")
         return self.index
 
     def another(self, rng: torch.Generator) -> Tensor:
-        """(B, ...) another view of the rows; the same inputs where there is no augmentation to draw."""
+        """(B, ...) another view of the rows; the same inputs without augmentation."""
         return self.x if self.view is None else self.view(rng)
 
     @property
@@ -119,7 +119,7 @@ def one_hot(labels: Tensor, classes: int) -> Tensor:
 
 
 def distributions(logits: Tensor, targets: Tensor) -> Tensor:
-    """Targets as distributions; the dtype decides what they are.
+    """Convert targets to distributions; the dtype decides how they are read.
 
     Args:
         logits: (..., B, K).
@@ -143,7 +143,7 @@ def distributions(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _fits(targets: tuple[int, ...], logits: tuple[int, ...]) -> bool:
-    """Whether rows and classes are the same, and the axes before them broadcast."""
+    """Whether rows and classes are equal and the axes before them broadcast."""
     before = zip(targets[-3::-1], logits[-3::-1], strict=False)
     return targets[-2:] == logits[-2:] and all(one == other or 1 in (one, other) for one, other in before)
 

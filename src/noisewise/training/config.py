@@ -1,4 +1,4 @@
-"""Config: everything a training is a function of."""
+"""Config: the settings of a training."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BOUNDS: dict[str, Bound] = {
 class Config:
     """The settings of one training. Together with the data it determines every weight, on CPU to the bit.
 
-    Numbers may be NumPy's and become Python's.
+    NumPy numbers are converted to Python's.
 
     Attributes:
         epochs: number of passes over the training split.
@@ -136,8 +136,8 @@ class Config:
         """A seed for one purpose, that depends on `seed` and all parts.
 
         Args:
-            *parts: what tells the purpose from all others, such as a name and a number.
-            bits: of the seed; NumPy and scikit-learn take no more than 32, torch 63.
+            *parts: what identifies the purpose, such as a name and a number.
+            bits: of the seed; NumPy and scikit-learn take at most 32, torch 63.
 
         Returns:
             A whole number in [0, 2^bits), the same in every process and on every platform.
@@ -146,7 +146,7 @@ class Config:
 
 
 def configured(epochs: int, seed: int, settings: dict[str, Any]) -> Config:
-    """A Config from the two settings that everybody states and further ones by name.
+    """Make a Config from epochs, seed and further settings by name.
 
     Raises:
         BadInput: an unknown name, or a value outside its range.

@@ -29,12 +29,12 @@ def train_epoch(
 ) -> None:
     """Train a learner for one epoch.
 
-    Order, augmentation and what the method draws depend on the seed, the learner's name and its epoch alone.
+    Order, augmentation and the method's random numbers depend only on the seed, the learner's name and its epoch.
 
     Args:
         config: the settings.
-        learner: its weights and optimiser are moved; `epochs_done` is not.
-        method: what trains.
+        learner: its weights and optimiser are updated; `epochs_done` is not.
+        method: the method or chain.
         streams: the batches.
         ledger: observes every step.
         joint: the optimiser of the method's own parameters.
@@ -62,7 +62,7 @@ def train_epoch(
 
 
 def total_epochs(config: Config, learner: Learner) -> int:
-    """How many epochs the schedule of a learner counts: those of the config, or more where a recipe trains longer."""
+    """Number of epochs in a learner's schedule: those of the config, or more where a recipe trains longer."""
     return max(config.epochs, learner.epochs_done + 1)
 
 

@@ -1,19 +1,19 @@
-"""The history of a training, and which epoch of it to keep, without a clean label in sight.
+"""The history of a training, and the rules that choose the epoch to keep without clean labels.
 
 A rule reads the history of the epochs so far:
 
     validation     the epoch with the best accuracy on held-out rows with their given labels. Under symmetric noise of
-                   rate r it is E[noisy accuracy] = (1 - r) a + r (1 - a) / (K - 1), rising in the clean accuracy a, so
-                   that the same epoch is best on both.
+                   rate r it is E[noisy accuracy] = (1 - r) a + r (1 - a) / (K - 1), rising in the clean accuracy a:
+                   the same epoch is best on both.
     label-wave     the first local minimum of the moving average of prediction changes, the share of training rows
-                   whose predicted class is another than an epoch before (Yuan, Feng and Liu, Early Stopping Against
+                   whose predicted class changed since the epoch before (Yuan, Feng and Liu, Early Stopping Against
                    Label Noise Without Validation Data, ICLR 2024, section 4).
-    agreement      the plateau of agreement: how fast the share of training rows that are predicted as their given label
-                   rises falls while the clean rows are being finished, and grows when memorising begins; the first
-                   local minimum of the moving average of that rise.
+    agreement      the plateau of agreement, the share of training rows predicted as their given label. Agreement rises
+                   more slowly while the last clean rows are fitted, and faster when memorising begins; the rule
+                   chooses the first local minimum of the moving average of its rise.
     last           the last epoch.
 
-Every rule uses past epochs only, so it can be applied after every epoch; a local minimum counts as such when `PATIENCE`
+Every rule uses past epochs only, so it can be applied after every epoch; a local minimum is accepted once `PATIENCE`
 epochs have not gone below it.
 """
 
@@ -75,7 +75,7 @@ def moving_average(values: Sequence[float], window: int = WINDOW) -> list[float]
 def first_minimum(values: Sequence[float], patience: int = PATIENCE) -> int:
     """The position of the first value that the next `patience` values do not go below; else of the smallest so far.
 
-    Values that are not finite are waited for: while there is no finite one, it is the last position.
+    Values that are not finite are skipped; while there is no finite one, the last position is returned.
     """
     best = None
     for position, value in enumerate(values):
@@ -91,7 +91,7 @@ class History(list[Row]):
 
     Args:
         rule: of `RULES`, which chooses the epoch to keep.
-        patience: how many epochs the training goes on beyond the chosen one; None is to the end.
+        patience: how many epochs to train beyond the chosen one; None trains to the end.
     """
 
     def __init__(self, rule: str, patience: int | None = None) -> None:
@@ -110,7 +110,7 @@ class History(list[Row]):
 
     @property
     def stopped(self) -> bool:
-        """Whether the chosen epoch is as long ago as `patience` allows."""
+        """Whether the chosen epoch is `patience` or more epochs ago."""
         if self._patience is None or not self:
             return False
         chosen = max(i for i, row in enumerate(self) if row["selected"])

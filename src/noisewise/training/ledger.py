@@ -1,7 +1,7 @@
-"""The Ledger: what training saw of every row, in running form, O(rows x classes) memory.
+"""The Ledger: running statistics of every training row, in O(rows x classes) memory.
 
-It observes every step, and between epochs it predicts the rows that the epoch did not show it, because an edit had
-mixed them or because they were not drawn. Methods read it, probes plot it, detectors score it.
+It observes every step. Between epochs it predicts the rows that the epoch did not show, because an edit had mixed
+them or because they were not drawn. Methods read it, probes plot it, detectors score it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Ledger(nn.Module):
         self.register_buffer("probability_sum", torch.zeros(rows, classes, device=device))
 
     def observe(self, batch: Batch) -> None:
-        """Record a batch as `step` returns it; rows that are not trained on, and mixed rows, are left out."""
+        """Record a batch as returned by `step`, except rows that are not trained on and mixed rows."""
         if batch.index is None:
             return
         training = self.given[batch.index] >= 0
@@ -88,7 +88,7 @@ class Ledger(nn.Module):
 
     @torch.no_grad()
     def record(self, index: Tensor, logits: Tensor, labels: Tensor | None = None) -> None:
-        """Enter one observation of some rows.
+        """Record one observation of some rows.
 
         Args:
             index: (B,) of the rows.

@@ -1,4 +1,4 @@
-"""N networks as one module, forward passes without side effects, and what goes with networks in a training."""
+"""N networks as one module, forward passes without side effects, and learners and predictors made of networks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Networks(nn.Module):
 def stateless_forward(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor] | None = None) -> Tensor:
     """Stateless forward pass: buffers (such as BatchNorm statistics) and the RNG state are left unchanged.
 
-    Within one step dropout draws the masks that the step's own forward pass draws.
+    Within one step dropout uses the same masks as the step's own forward pass.
 
     Args:
         nets: the networks, in their present mode.
@@ -117,7 +117,7 @@ class Learner:
 
 
 class Predictor(nn.Module):
-    """What a training hands over: networks and the rule that makes one prediction of them.
+    """The result of a training: networks, and the rule that combines their predictions.
 
     Args:
         nets: the networks.
@@ -149,7 +149,7 @@ class Average(nn.Module):
 
     w' <- decay w' + (1 - decay) w, equation 1, for the weights; other buffers are copied.
 
-    A submodule of a method, so that it is stored and resumed with it; no objective moves it.
+    As a submodule of a method it is stored and resumed with the method; no objective updates it.
 
     Args:
         nets: the networks to follow; copied as they are now.
@@ -163,7 +163,7 @@ class Average(nn.Module):
 
     @torch.no_grad()
     def update(self, nets: Networks, decay: float | None = None) -> None:
-        """Move towards `nets`, by another decay than the usual where one is given."""
+        """Move the average towards `nets`, by `decay` if given in place of the usual one."""
         keep = self.decay if decay is None else decay
         for mine, theirs in zip(self.nets.parameters(), nets.parameters(), strict=True):
             mine.mul_(keep).add_(theirs.detach(), alpha=1 - keep)

@@ -1,7 +1,7 @@
-"""Observers: what follows a training from outside and never changes it (the field's callbacks).
+"""Observers (callbacks): they follow a training and never change it.
 
-An observer measures, reports or keeps; whatever changes the training is a method. The trainer calls every observer of
-its list, in order, and writes the numbers that `after_epoch` returns into the row of the history.
+An observer measures, reports or stores values; anything that changes the training is a method. The trainer calls every
+observer of its list, in order, and writes the numbers that `after_epoch` returns into the row of the history.
 """
 
 from __future__ import annotations

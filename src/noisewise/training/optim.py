@@ -17,7 +17,7 @@ def build_optimizer(config: Config, params: Iterable[Tensor] | list[dict[str, An
 
     Args:
         config: for optimizer, lr, momentum and weight decay.
-        params: to optimise, or groups of parameters with settings of their own, as torch takes them.
+        params: to optimise, or parameter groups with their own settings, as in torch.
     """
     wanted: list[Any] = list(params)
     name, lr, decay = config.optimizer, config.peak_lr, config.weight_decay
@@ -29,15 +29,15 @@ def build_optimizer(config: Config, params: Iterable[Tensor] | list[dict[str, An
 
 
 def learning_rate(config: Config, progress: float, epochs: int) -> float:
-    """The learning rate at some point of the training.
+    """The learning rate at a point of the training.
 
     `constant`; `cosine` to zero; `linear` to zero from the first milestone on; `step`: times gamma at each milestone;
-    `exponential`: times gamma every epoch. Milestones are shares of the training, so that a shorter training keeps
-    the shape. Over the first `warmup` share the rate rises linearly.
+    `exponential`: times gamma every epoch. Milestones are shares of the training; a shorter training keeps the
+    shape. Over the first `warmup` share the rate rises linearly.
 
     Args:
         config: for lr, schedule, milestones, gamma and warmup.
-        progress: share of the training that lies behind, in [0, 1].
+        progress: share of the training that is done, in [0, 1].
         epochs: number of epochs in all.
     """
     if config.schedule == "constant":

@@ -1,4 +1,4 @@
-"""Recipes: plain functions over trainings, for what is longer than an epoch."""
+"""Recipes: plain functions over trainings, for methods with several phases."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def recipe(card: MethodCard, bounds: Mapping[str, Bound] | None = None) -> Calla
 
 
 def single(training: Training, method: Method) -> None:
-    """The recipe of every method that is no longer than an epoch: one learner, trained to the end."""
+    """The recipe of a plain `Method`: train one learner to the end."""
     training.fit(training.learner(networks=method.networks or 1), method)

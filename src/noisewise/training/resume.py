@@ -1,8 +1,8 @@
-"""Resuming: which calls of an interrupted recipe are done, and the checkpoint that remembers it.
+"""Resuming: the finished calls of an interrupted recipe, and the checkpoint that stores them.
 
-An interrupted recipe is simply called again. Its calls of `fit` are numbered; those that were finished return at once,
-the one that was interrupted continues after its last epoch, and values that were memoized are given back. For this the
-recipe must make the same calls in the same order, whatever it computes in between.
+An interrupted recipe is called again from its start. Its calls of `fit` are numbered: finished ones return immediately,
+the interrupted one continues after its last epoch, and memoized values come from the checkpoint. The recipe must
+therefore make the same calls in the same order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Checkpoints:
     """The checkpoints of one training.
 
     Args:
-        folder: where they lie; None keeps none.
+        folder: where they are stored; None stores none.
         identity: what a checkpoint must agree with to be resumed.
         resume: whether to continue from the one in the folder, if there is one.
 
@@ -35,7 +35,7 @@ class Checkpoints:
         stored: the state that is resumed, by name; empty in a fresh training.
 
     Raises:
-        BadInput: the checkpoint is damaged, or is of something else.
+        BadInput: the checkpoint is damaged, or belongs to another training.
     """
 
     def __init__(self, folder: Path | None, identity: str, resume: bool) -> None:
@@ -60,7 +60,7 @@ class Checkpoints:
         return call, self.stored.get("epoch", 0) if call == reached else 0
 
     def memoize(self, name: str, compute: Callable[[], Any]) -> Any:
-        """What `compute` gives; a recipe that comes here again after an interruption gets the stored value."""
+        """The value of `compute`; after an interruption, the stored value."""
         at, value = self.memos.get(name, (-1, None))
         if at < self._calls:  # the value is from before the last call of `fit`, and so out of date
             value, at = compute(), self._calls
@@ -73,7 +73,7 @@ class Checkpoints:
         Args:
             call: number of the present call.
             epoch: how many of its epochs are done.
-            state: gives what is to be stored beyond this.
+            state: returns what else is stored.
         """
         if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
             self._write(call, epoch, state())
@@ -107,7 +107,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """The state that `write` left in `folder`, or None when there is none. No code in it is executed.
 
     Raises:
-        BadInput: the file is there but damaged.
+        BadInput: the file exists but is damaged.
     """
     path = folder / FILE
     if not path.exists():

@@ -17,7 +17,7 @@ from noisewise.training.networks import Networks, stateless_forward
 
 
 class SupportsStep(Protocol):
-    """What a step needs of an optimiser."""
+    """The part of an optimiser's interface that a step uses."""
 
     def step(self) -> object: ...
 

@@ -1,4 +1,4 @@
-"""From rows on a device to batches: the epoch's own, auxiliary ones, and passes over a whole split."""
+"""Batches from rows on a device: those of an epoch, auxiliary ones, and passes over a whole split."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from noisewise.training.config import Config
 from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks, Predictor, evaluating
 
-# Larger passes (rows x classes x networks) are computed again whenever they are asked for: 400 MB as float32.
+# Larger passes (rows x classes x networks) are computed again at every use: 400 MB as float32.
 _CACHED_LOGITS = 100_000_000
 
 
@@ -48,16 +48,16 @@ class Splits:
     """The rows of a training on its device, by split, and what is computed for whole splits.
 
     Args:
-        data: the split data set; it is blinded here, so that nothing behind this point can see a truth.
+        data: the split data set; its truth is removed here, before anything else can see it.
         config: for device, batch size and augmentation.
-        noise_rate: the noise rate, where the user states it.
+        noise_rate: as stated by the user, if at all.
         normalise: how inputs are prepared; by default by the statistics of the training rows.
 
     Attributes:
         data: the data set, without truth.
         rows: the training rows.
-        splits: the other rows by name: "validation", "test", "trusted", and what `add` brought.
-        task: what methods may know.
+        splits: the other rows by name: "validation", "test", "trusted", and those of `add`.
+        task: what methods know before training.
         device: where the rows are.
         classes: K.
 
@@ -103,7 +103,7 @@ class Splits:
         """Rows other than the training rows.
 
         Args:
-            name: "validation", "test", "trusted", or a name that `add` brought.
+            name: "validation", "test", "trusted", or a name given to `add`.
 
         Raises:
             BadInput: there are none.
@@ -126,9 +126,9 @@ class Splits:
         return rows
 
     def add(self, name: str, data: Dataset) -> None:
-        """Further rows, under a name by which a method can ask for them in `auxiliary` and a recipe in `fit`.
+        """Add rows under a name, which methods use in `auxiliary` and recipes in `fit`.
 
-        They are prepared as the others are.
+        They are normalised like the others.
 
         Args:
             name: of the rows.
@@ -157,7 +157,7 @@ class Splits:
 
         Args:
             predictor: what predicts.
-            split: "train", "test", "validation", "trusted", or a name that `add` brought.
+            split: "train", "test", "validation", "trusted", or a name given to `add`.
         """
         rows = self.rows if split == "train" else self.splits[split]
         return predicted(predictor, rows, 4 * self.config.batch_size)
@@ -167,9 +167,9 @@ class Streams:
     """The batches of an epoch, with auxiliary batches drawn along with each.
 
     Args:
-        drawn: what the epoch's own batches are drawn from.
+        drawn: rows from which the epoch's own batches are drawn.
         mask: by index, of the rows to draw; None draws all.
-        auxiliary: by name, rows and a mask by index, or None for all, of what to draw further batches from.
+        auxiliary: by name, rows to draw further batches from, and a mask by index or None for all.
         size: rows per batch.
         classes: K.
 
@@ -235,7 +235,7 @@ def _view(rows: Rows, raw: Tensor) -> Callable[[torch.Generator], Tensor]:
 
 
 class Passes:
-    """Passes of one network state over training rows, kept when the whole split was asked for and it is small enough.
+    """Passes of one network state over training rows, cached for the whole split if it is small enough.
 
     Args:
         compute: from a mask (rows,) by index, or None for all rows, to batches with logits.

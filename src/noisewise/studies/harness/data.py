@@ -24,8 +24,8 @@ def draw(
 ) -> Dataset:
     """Rows to train on, of which a corruption changes some, and rows to test on, as they are.
 
-    By default the seed does not choose rows, so that seeds differ in trusted rows, corruption, weights and order alone;
-    trusted rows are set aside before the others are corrupted, so that a long tail leaves them balanced. With `redraw`
+    By default the seed does not choose rows: seeds differ only in trusted rows, corruption, weights and order. Trusted
+    rows are set aside before the others are corrupted, and therefore stay balanced under a long tail. With `redraw`
     the seed chooses the rows to train on as well, and trusted rows come from the corrupted ones, with right labels.
 
     Args:
@@ -74,7 +74,7 @@ def _at_most(data: Dataset, rows: int | None) -> Dataset:
 
 
 def vouched(data: Dataset) -> Dataset:
-    """The data set with its given labels as the truth where no truth is known."""
+    """The data set, with its given labels as the truth if no truth is known."""
     return data if data.truth is not None else replace(data, truth=data.given)
 
 

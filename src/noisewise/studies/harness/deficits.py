@@ -1,7 +1,7 @@
 """Training with a deficit for some epochs: what the studies of critical periods share.
 
 Achille, Rovere and Soatto, Critical Learning Periods in Deep Networks, ICLR 2019. A deficit is a corruption of the
-training rows, of their images or of their labels. It is there in the epochs of a window and not before or after;
+training rows, of their images or of their labels. It is present in the epochs of a window and not before or after;
 the network is always tested on clean images.
 """
 
@@ -59,7 +59,7 @@ class Window:
             raise BadInput(f"a deficit from epoch {self.start} to {self.stop} does not lie within {self.epochs} epochs")
 
     def has(self, epoch: int) -> bool:
-        """Whether the deficit is there in this epoch."""
+        """Whether the deficit is present in this epoch."""
         return self.start <= epoch < self.stop
 
 
@@ -127,7 +127,7 @@ def shrunk(data: Dataset, by: int) -> Dataset:
     """Images of (H // by, W // by), every pixel the mean of by x by, in both the training and the test split.
 
     Raises:
-        BadInput: no images, or too small ones.
+        BadInput: the data are not images, or are too small.
     """
     if by == 1:
         return data
@@ -301,7 +301,7 @@ def _measured(training: Training, window: Window, learner: Learner, epoch: int) 
 
 
 def depriving(**arguments: Any) -> Task:
-    """The task of one `deprived`, titled by what tells runs apart.
+    """The task of one `deprived`; its title names what differs between runs.
 
     Raises:
         BadInput: an argument is not plain data.

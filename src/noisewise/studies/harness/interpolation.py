@@ -61,8 +61,8 @@ class Window(nn.Module):
 
     Args:
         net: (B, C, h, w) to (B, K).
-        crop: whether the window lies at a random place of its own in every image in training mode; in evaluation mode,
-            and where not, it lies in the middle.
+        crop: whether the window lies at a random place in every image in training mode; otherwise, and in evaluation
+            mode, it lies in the middle.
         shrink: edge of the squares of pixels that are averaged into one after the cut; what is left over is dropped.
     """
 
@@ -260,7 +260,7 @@ def _summary(history: pd.DataFrame) -> dict[str, Any]:
 
 
 def fitting(**arguments: Any) -> Task:
-    """The task of one `interpolate`, titled by what tells runs apart.
+    """The task of one `interpolate`; its title names what differs between runs.
 
     Raises:
         BadInput: an argument is not plain data.

@@ -174,7 +174,7 @@ def _followed(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def weighing(**arguments: Any) -> Task:
-    """The task of one `weighted`, titled by what tells runs apart.
+    """The task of one `weighted`; its title names what differs between runs.
 
     Raises:
         BadInput: an argument is not plain data.

@@ -1,4 +1,4 @@
-"""Descents of a network of one filter from many starts, with the noise of Zhou et al. (ICML 2019): what can be run.
+"""Runs: descents of a network of one filter from many starts, with the noise of Zhou et al. (ICML 2019).
 
 The arms differ in the noise. All but the one without noise have the paper's falling rate.
 """
@@ -36,7 +36,7 @@ FOUND = 0.1
 
 
 def checked(patches: int, inputs: int, ratio: float, draws: int, points: int, seed: int) -> dict[str, Any]:
-    """How far the closed forms lie from means over drawn inputs, at random networks.
+    """Distance of the closed forms from averages over sampled inputs, at random networks.
 
     Args:
         patches: patches per input of the teacher.
@@ -62,7 +62,7 @@ def checked(patches: int, inputs: int, ratio: float, draws: int, points: int, se
 
 
 def turned(patches: int, inputs: int) -> dict[str, Any]:
-    """Where the spurious point stops attracting, found by descent from a start close to it.
+    """Find where the spurious point stops attracting, by descent from a start close to it.
 
     Returns:
         `gradient`: the largest entry of the gradient at the spurious points tried; `ratio`: the ratio
@@ -107,7 +107,7 @@ def stages(
 
 
 def trapped(patches: int, inputs: int, ratio: float, count: int, steps: int, arm: str, seed: int) -> dict[str, Any]:
-    """Descents from many random starts.
+    """Descend from many random starts.
 
     Args:
         patches: patches per input of the teacher.
@@ -134,7 +134,7 @@ def trapped(patches: int, inputs: int, ratio: float, count: int, steps: int, arm
 
 
 def reflected(patches: int, inputs: int, points: int, steps: int) -> dict[str, Any]:
-    """Of a start and its three reflections (w, a), (-w, a), (w, -a), (-w, -a), how many are trapped; 1 . a* = 0.
+    """Count the trapped among the reflections (w, a), (-w, a), (w, -a), (-w, -a) of a start; 1 . a* = 0.
 
     Args:
         patches: patches per input of the teacher.

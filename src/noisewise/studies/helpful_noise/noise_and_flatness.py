@@ -167,7 +167,7 @@ def _train_and_measure(training: Training, learner: Learner, descent: Descent, p
 
 
 def curvature(training: Training, learner: Learner) -> dict[str, float]:
-    """What the probe `curvature` measures on at most 1,000 of the training rows."""
+    """Measure the probe `curvature` on at most 1,000 of the training rows."""
     probe = Curvature(examples=1000)
     rng = torch.Generator().manual_seed(training.config.seed_of("curvature"))
     order = torch.randperm(len(training.rows), generator=rng)[: probe.examples]
@@ -178,7 +178,7 @@ def curvature(training: Training, learner: Learner) -> dict[str, float]:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Every arm, with true labels and with noisy ones, by seed."""
+    """Every arm, with true and with noisy labels, for every seed."""
     shared = {"source": scale.source, "model": scale.model, "batch": None, "annealed": False, **scale.sizes}
     return [
         Task.of(
@@ -193,14 +193,14 @@ def runs(scale: Scale) -> list[Task]:
 
 
 def arms(results: Results) -> pd.DataFrame:
-    """The table of runs with `arm`, the name of how was trained, and `noisy`, whether labels were wrong."""
+    """The table of runs with `arm`, the name of the optimiser, and `noisy`, whether labels were wrong."""
     runs, known = results.table, {(arm["method"], arm["rate"]): name for name, arm in ARMS.items()}
     names = [known[key] for key in zip(runs["method"], runs["rate"], strict=True)]
     return runs.assign(arm=names, noisy=runs["corrupt"].notna())
 
 
 def measured(results: Results) -> dict[str, float | None]:
-    """The order of sharpness at equal training loss, by eigenvalue and by perturbation, and what it is worth."""
+    """The order of sharpness at equal training loss, by eigenvalue and by perturbation, and the gain in accuracy."""
     runs = arms(results)
     losses = runs["train_loss"].to_numpy()
     found: dict[str, float | None] = {"equal-loss": losses.max() / losses.min() if runs["reached"].all() else None}
@@ -218,7 +218,7 @@ def measured(results: Results) -> dict[str, float | None]:
 
 
 def figure(results: Results) -> Figure:
-    """Sharpness at equal loss by both measures, and test accuracy against that of GD, by arm."""
+    """Draw sharpness at equal loss by both measures, and test accuracy against that of GD, by arm."""
     drawn, panels = subplots(1, 3, sharey=True)
     runs = arms(results)
     for axes, (name, (title, label)) in zip(panels, MEASURES.items(), strict=True):
@@ -233,7 +233,7 @@ def figure(results: Results) -> Figure:
 
 
 def _dots(axes: Axes, runs: pd.DataFrame, name: str) -> None:
-    """A dot per seed and a bar at their mean, per arm and share of wrong labels."""
+    """Draw a dot per seed and a bar at their mean, per arm and share of wrong labels."""
     for k, (corrupt, some) in enumerate(runs.groupby("corrupt", dropna=False, sort=False)):
         share = 0.0 if pd.isna(corrupt) else float(str(corrupt).partition(":")[2])
         values = {arm: of_arm[name].to_numpy() for arm, of_arm in some.groupby("arm")}

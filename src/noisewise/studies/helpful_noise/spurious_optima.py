@@ -42,7 +42,7 @@ def runs(scale: Scale) -> list[Task]:
 
 
 def arms(results: Results) -> pd.DataFrame:
-    """What happens to the small network, one row per arm."""
+    """Results of the small network, one row per arm."""
     small = results.of("trapped").where(patches=SMALL[0])
     return small.table.set_index("arm")
 
@@ -54,7 +54,7 @@ def swept(results: Results) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What the theory says of the loss, and what descents do."""
+    """The theory's statements about the loss, and where descents end."""
     sampled, turns = results.of("checked").items[0], results.of("turned").table
     lost, found = arms(results)["trapped"], arms(results)["found"]
     shares, by_ratio = results.of("reflected").items[0]["shares"], swept(results)
@@ -78,7 +78,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """The landscape with paths; the arms; the share trapped by ratio; and by start, with its reflections."""
+    """Draw the landscape with paths; the arms; the share trapped by ratio; and by start, with its reflections."""
     drawn, panels = subplots(2, 2)
     _landscape(panels[0, 0], results)
     _bars(panels[0, 1], results)
@@ -88,7 +88,7 @@ def figure(results: Results) -> Figure:
 
 
 def _landscape(axes: Axes, results: Results) -> None:
-    """Contours of the loss over the angle and the place of a between both critical points, and paths."""
+    """Draw contours of the loss over the angle and the place of a between both critical points, and paths."""
     item = results.of("walked").items[0]
     teacher = Teacher.of_ratio(*SMALL, RATIO)
     base = spurious(teacher)[1]
@@ -116,7 +116,7 @@ def _landscape(axes: Axes, results: Results) -> None:
 
 
 def _bars(axes: Axes, results: Results) -> None:
-    """Per arm the share that is trapped and the share that ends at the truth."""
+    """Draw per arm the share that is trapped and the share that ends at the truth."""
     shares = arms(results)
     places = np.arange(len(shares))[::-1]
     axes.barh(places + 0.2, shares["trapped"], 0.38, color=COLOURS[1], label="trapped")
@@ -127,7 +127,7 @@ def _bars(axes: Axes, results: Results) -> None:
 
 
 def _ratios(axes: Axes, results: Results) -> None:
-    """The share that is trapped by ratio, without and with annealed noise."""
+    """Draw the share that is trapped by ratio, without and with annealed noise."""
     by_ratio = swept(results)
     for arm, label, colour in (("none", "no noise", COLOURS[0]), ("annealed", "annealed noise", COLOURS[1])):
         axes.plot(by_ratio[arm], "o-", color=colour, label=label)
@@ -138,7 +138,7 @@ def _ratios(axes: Axes, results: Results) -> None:
 
 
 def _reflections(axes: Axes, results: Results) -> None:
-    """How many of a start and its reflections are trapped, by angle and size."""
+    """Draw how many of a start and its reflections are trapped, by angle and size."""
     item = results.of("reflected").items[0]
     shades = axes.pcolormesh(np.degrees(item["angles"]), item["sizes"], 4 * item["shares"].T, vmin=0.5, vmax=3.5,
                              cmap=_three(), shading="nearest")  # fmt: skip

@@ -85,7 +85,7 @@ def spread(values: np.ndarray) -> float:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What learning rates and decays saves, and what it reaches."""
+    """The gain of learning rates and decays, and how good they become."""
     scale, clean = results.scale, on_true_labels(results)
     mean = means(clean, ["rule", "lr"], ["train_loss", "test_accuracy"])
     loss, accuracy = (mean[name].unstack("rule").loc[scale.rates] for name in ("train_loss", "test_accuracy"))
@@ -112,7 +112,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Training loss and accuracy by the starting rate, paths of the rate, accuracy by decay, and paths of the decay."""
+    """Draw training loss and accuracy by the starting rate, accuracy by decay, and paths of rate and decay."""
     drawn, ((loss, path), (decay, fall)) = subplots(2, 2)
     clean, (fixed, learned) = on_true_labels(results), under_noise(results)
     for (rule, found), colour in zip(clean.groupby("rule", sort=False), (GREY, *COLOURS), strict=False):

@@ -1,4 +1,4 @@
-"""Rare classes: weights, made rows, boosting and learned weights, without and with wrong labels."""
+"""Rare classes: weights, synthetic rows, boosting and learned weights, without and with wrong labels."""
 
 from __future__ import annotations
 
@@ -139,13 +139,13 @@ def scores(runs: pd.DataFrame, corrupt: str, column: str = "balanced") -> pd.Ser
 
 
 def off_formula(sizes: np.ndarray, ratio: float) -> int:
-    """By how many rows the sizes (K,) of classes differ from floor(n_1 ratio^(-k / (K - 1))), at most."""
+    """Largest difference in rows between the sizes (K,) of classes and floor(n_1 ratio^(-k / (K - 1)))."""
     wanted = np.floor(sizes[0] * float(ratio) ** (-np.arange(len(sizes)) / (len(sizes) - 1)) + 1e-9)
     return int(np.abs(sizes - wanted).max())
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Rare classes, curricula on either side, noise on top, nines and fours, and boosted noise."""
+    """Rare classes, curricula of both directions, noise on top, nines and fours, and boosting under noise."""
     runs, boosts = described(results), results.of("boosting")
     tailed, noisy, both = (scores(runs, corrupt) for corrupt in (TAILED_ONLY, NOISE, BOTH))
     rarest = scores(runs, TAILED_ONLY, "tail")
@@ -170,7 +170,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Balanced and tail accuracy by method, without and with noise; by class; two classes; curricula; boosting."""
+    """Draw balanced and tail accuracy by method, without and with noise; by class; two classes; curricula; boosting."""
     drawn, ((tails, both, alone), (recalls, two, piles)) = subplots(2, 3)
     runs = described(results)
     _draw_bars(tails, runs, TAILED_ONLY, f"Long tail ({TAILED_ONLY})")

@@ -157,7 +157,7 @@ def off_optimum(results: Results) -> pd.Series[float]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What learning gains, what of it is in the values alone, and what it costs."""
+    """The gain from learning, how much of it is due to the values alone, and its cost."""
     by_loss = means(accuracies(results), "base", ["ce", "frozen", "tuned", "replayed", "learned"])
     histories = results.of("learned").where(base="gce").table["history"]
     gains = {
@@ -176,7 +176,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """GCE by fixed q, the paths of q, what of the gain is in the values, and the cost."""
+    """Draw GCE by fixed q, the paths of q, how much of the gain is due to the values, and the cost."""
     drawn, ((left, path), (bars, spent)) = subplots(2, 2)
     found, taught = accuracies(results), results.of("learned").where(base="gce")
     fixed = means(grid(results, "gce"), ["corrupt", "method"], "test_accuracy")

@@ -179,7 +179,7 @@ def rare_accuracies(results: Results) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What trusted rows are worth to each method, and what ten of them are worth against a rare class."""
+    """The gain from trusted rows for each method, and from ten of them when a class is rare."""
     scale, found = results.scale, by_count(results)
     errors, scarce = transition_errors(results), rare_accuracies(results)
     over_noises = means(found, "name", [*found.columns])
@@ -197,7 +197,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Accuracy by the number of trusted rows for every noise, GLC's confusions, and the rare class."""
+    """Draw accuracy by the number of trusted rows for every noise, GLC's confusions, and the rare class."""
     noises, found, errors = results.scale.noises, by_count(results), transition_errors(results)
     drawn, panels = subplots(2, 2) if len(noises) == 2 else subplots(1, 3)
     *curves, matrix, scarce = panels.ravel()

@@ -1,4 +1,4 @@
-"""How much a row of a given loss counts: weights in closed form, and the one that Meta-Weight-Net learns."""
+"""The weight of a row as a function of its loss: closed forms, and the one that Meta-Weight-Net learns."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Falling and rising closed forms with the search, the learned functions, and weights by variance."""
+    """Draw falling and rising closed forms with the search, the learned functions, and weights by variance."""
     drawn, ((falling, rising), (functions, varying)) = subplots(2, 2)
     closed = results.of("forms").one()
     for k, (name, colour) in enumerate(zip((*FALLING, *RISING), COLOURS, strict=False)):

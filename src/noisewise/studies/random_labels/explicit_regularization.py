@@ -1,4 +1,4 @@
-"""What weight decay and random crops are worth, and whether random labels can be fitted in spite of weight decay."""
+"""Gains by weight decay and random crops, and whether random labels can be fitted in spite of weight decay."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ PUBLISHED_DECAYED: dict[str, float] = {INCEPTION: 100, DEEP: 100, SHALLOW: 99.21
 
 
 def _settings(model: str) -> tuple[tuple[bool, bool], ...]:
-    """Of (random crop, weight decay) those that the paper has for a network; all for a network that it has not."""
+    """Pairs (random crop, weight decay) that the paper has for a network; all pairs for any other network."""
     return tuple(PUBLISHED.get(model, SETTINGS))
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Every network with and without what regularises it; random labels with and without weight decay."""
+    """Every network with and without regularisers on true labels; random labels with and without weight decay."""
     tasks = []
     for net, sizes in scale.nets.items():
         wanted = [(None, setting) for setting in _settings(net)] + [(RANDOM, NONE), (RANDOM, DECAYED)]
@@ -81,7 +81,7 @@ def _tests(results: Results, model: str) -> dict[tuple[bool, bool], float]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What table 1 of the paper says, at the size of the scale."""
+    """The statements of table 1 of the paper, at the size of the scale."""
     tests = {net: _tests(results, net) for net in results.scale.nets}
     plain = [_one(results, net, NONE)["train_accuracy"] for net in tests]
     random = [_one(results, net, NONE, RANDOM) for net in tests]
@@ -97,7 +97,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Test accuracies by network, published and here; training accuracies on random labels."""
+    """Draw test accuracies by network, published and here, and training accuracies on random labels."""
     drawn, (left, middle, right) = subplots(1, 3)
     theirs = {net: {s: test / 100 for s, (_, test) in rows.items()} for net, rows in PUBLISHED.items()}
     _dots(left, {NAMES[net]: tests for net, tests in theirs.items()})

@@ -21,7 +21,7 @@ DIMENSIONS = 100
 
 
 def fit(points: int, depth: int, seed: int) -> dict[str, Any]:
-    """Random class numbers of random points, memorised in `depth` layers: the largest relative error, and the size."""
+    """Memorise random class numbers of random points in `depth` layers; the largest relative error, and the size."""
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(points, DIMENSIONS)), rng.integers(10, size=points).astype(float)
     net = memorise(x, y, seed) if depth == 2 else memorise_deep(x, y, depth, seed)
@@ -48,7 +48,7 @@ def _wide_and_deep(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What theorem 1 and its corollary promise, in float64."""
+    """The statements of theorem 1 and its corollary, in float64."""
     wide, deep = _wide_and_deep(results)
     deeper = deep[deep["depth"] > 2]
     room = deeper["width"] - np.ceil(deeper["points"] / (deeper["depth"] - 1)) - 3
@@ -62,7 +62,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """The error by size, and width against depth."""
+    """Draw the error by size, and width against depth."""
     wide, deep = _wide_and_deep(results)
     drawn, (left, right) = subplots(1, 2)
     left.loglog(wide["error"], "o-")

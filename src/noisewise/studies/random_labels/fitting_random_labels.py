@@ -1,4 +1,4 @@
-"""Networks fit random labels as they fit true ones, only a little later."""
+"""Networks fit random labels as well as true ones, slightly later."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def by_share(results: Results) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What figure 1 of the paper shows, for every network."""
+    """The statements of figure 1 of the paper, for every network."""
     runs, mean = results.table, by_share(results)
     random, true = (mean.xs(share, level="share") for share in (1.0, 0.0))
     later, guessing = random / true, 1 - 1 / runs["classes"].iloc[0]
@@ -92,7 +92,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Loss over epochs by kind of data; time to fit and test error by share of redrawn labels."""
+    """Draw the loss over epochs by kind of data; time to fit and test error by share of redrawn labels."""
     models = results.scale.models
     panels = len(models) + 2
     drawn, grid = subplots(*((2, 2) if panels == 4 else (1, panels)))

@@ -1,4 +1,4 @@
-"""What stopping early and batch normalisation are worth, without and with label noise."""
+"""Gains by early stopping and batch normalisation, without and with label noise."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def runs(scale: Scale) -> list[Task]:
 def swept(results: Results) -> pd.DataFrame:
     """The trainings of the network at several shares, with the `share` of redrawn labels and `gain`, in points of one.
 
-    The gain is by how much the best epoch's test accuracy is above the last one's.
+    The gain is the best epoch's test accuracy minus the last one's.
     """
     sizes = results.scale.sizes
     runs = results.where(model=results.scale.model, rows=sizes["rows"], epochs=sizes["epochs"]).table
@@ -46,7 +46,7 @@ def swept(results: Results) -> pd.DataFrame:
 
 
 def gain(history: pd.DataFrame) -> float:
-    """By how much the best epoch's test accuracy is above the last one's."""
+    """The best epoch's test accuracy minus the last one's."""
     tests = history["test_accuracy"]
     return float(tests.max() - tests.iloc[-1])
 
@@ -63,7 +63,7 @@ def _norms(results: Results) -> list[Result]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What figure 2b of the paper says, and that label noise is what early stopping helps against."""
+    """The statements of figure 2b of the paper, and that early stopping helps against label noise."""
     gains = means(swept(results), "share", "gain")
     found = {
         "clean-gain": gains[0.0],
@@ -81,7 +81,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Test accuracy over epochs, with and without normalisation and by share of redrawn labels; the gain by share."""
+    """Draw test accuracy over epochs, with and without normalisation and by share of redrawn labels, and the gain."""
     norms, runs = _norms(results), swept(results)
     drawn, panels = subplots(1, 3 if norms else 2)
     *first, left, right = panels
@@ -106,7 +106,7 @@ def figure(results: Results) -> Figure:
 
 
 def _curve(axes: Axes, history: pd.DataFrame, label: str, colour: str) -> None:
-    """Test accuracies over epochs; between them and the best so far it is shaded."""
+    """Draw test accuracies over epochs, and shade the distance from the best so far."""
     epochs, tests = history["epoch"], history["test_accuracy"]
     axes.plot(epochs, tests, color=colour, label=label)
     axes.fill_between(epochs, tests, tests.cummax(), color=colour, alpha=0.25, linewidth=0)

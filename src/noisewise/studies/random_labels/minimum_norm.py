@@ -1,4 +1,4 @@
-"""Interpolation without regularisation: the solution of least norm generalises, and its norm does not say how well."""
+"""Interpolation without regularisation: the minimum-norm solution generalises; its norm does not predict how well."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def mapped(source: str, points: int, features: str, seed: int) -> dict[str, Any]
 
 
 def descent(source: str, points: int, seed: int) -> dict[str, Any]:
-    """Stochastic gradient descent on random cosine features, and how far it is from the pseudo-inverse's solution.
+    """Run SGD on random cosine features, and measure its distance from the pseudo-inverse's solution.
 
     The features are those of Rahimi and Recht (2007) for a Gaussian kernel, more of them than points.
     """
@@ -105,7 +105,7 @@ def descent(source: str, points: int, seed: int) -> dict[str, Any]:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """The largest fit first: it takes the longest."""
+    """All fits, the largest first because it takes longest."""
     fits = [
         Task.of(kernel, source=scale.source, points=points, labels=labels, seed=0)
         for points in reversed(scale.points)
@@ -123,7 +123,7 @@ def _by_size(results: Results, value: str) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Interpolants generalise, random labels cost norm, descent finds them, and norms do not order errors."""
+    """Interpolants generalise, random labels need larger norms, descent finds them, and norms do not order errors."""
     fits, small = results.of("kernel").table, results.of("digits").table.set_index("labels")
     errors, norms = _by_size(results, "test_error")["true"], _by_size(results, "norm")
     both = norms[norms.index <= results.scale.both_labels_up_to]
@@ -158,7 +158,7 @@ def misled(norms: Sequence[float], errors: Sequence[float]) -> float:
 
 
 def figure(results: Results) -> Figure:
-    """Error and norm by size, error against norm by feature map, and the descent."""
+    """Draw error and norm by size, error against norm by feature map, and the descent."""
     drawn, ((error, norm), (cloud, steps)) = subplots(2, 2)
     error.semilogx(100 * _by_size(results, "test_error")["true"], "o-")
     error.set(xlabel="points n", ylabel="test error (%)", title="Every label is fitted, yet the error falls")

@@ -1,4 +1,4 @@
-"""Networks fit random signs of any number of points that they have weights for; hyperplanes stop at their dimension."""
+"""Networks fit random signs of as many points as they have weights for; hyperplanes only up to their dimension."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INVERSE_STRENGTH = 1e6
 
 
 def linear(source: str, points: int, draw: int) -> dict[str, Any]:
-    """Random signs of flattened inputs, fitted by a hyperplane: logistic regression with next to no penalty.
+    """Fit random signs of flattened inputs by a hyperplane: logistic regression with almost no penalty.
 
     Inputs are turned and scaled to their left singular vectors, which leaves the class of hyperplanes as it is and
     makes the fit easy. `dimensions` is the rank: that of the space in which the points lie.
@@ -50,7 +50,7 @@ def linear(source: str, points: int, draw: int) -> dict[str, Any]:
 
 
 def network(source: str, points: int, draw: int, model: str) -> dict[str, Any]:
-    """Random signs fitted by a network: the mean of sign times sign of the network, in evaluation mode."""
+    """Fit random signs by a network; returns the mean of sign times sign of the network, in evaluation mode."""
     from noisewise.run.train import train
 
     rows = sample(source, points, 1)
@@ -82,7 +82,7 @@ def _signs(points: int, draw: int) -> np.ndarray:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Networks first: they take longest."""
+    """All runs, networks first because they take longest."""
     source, draws = scale.source, range(scale.draws)
     trained = [
         Task.of(network, source=source, points=points, draw=draw, model=name)
@@ -120,7 +120,7 @@ def measured(results: Results) -> dict[str, float | None]:
 
 
 def figure(results: Results) -> Figure:
-    """Correlation with random signs by size: networks, hyperplanes, and the bound for hyperplanes."""
+    """Draw the correlation with random signs by size: networks, hyperplanes, and the bound for hyperplanes."""
     lines, nets = results.of("linear").table, results.of("network").table
     drawn, axes = subplots()
     planes = _by_size(lines)

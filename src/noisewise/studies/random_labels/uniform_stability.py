@@ -1,4 +1,4 @@
-"""One example replaced: how much the loss of a network changes, and that of a learner which is proved to be stable."""
+"""Change of the loss when one example is replaced, for networks and for a learner that is proved to be stable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABELS = ("true", "random")
 
 
 def twins(source: str, points: int, labels: str, model: str, replaced: int, seed: int) -> dict[str, Any]:
-    """A network and its twins, each trained with the same seed on a set in which one other example was replaced.
+    """Train a network and its twins with the same seed, each on a set in which one other example was replaced.
 
     The loss is one minus the probability of the label, between 0 and 1. `fitted` is the share of rows where it is
     below one half. `control` is the largest change between twins with the same data.
@@ -69,7 +69,7 @@ def twins(source: str, points: int, labels: str, model: str, replaced: int, seed
 
 
 def regularised(source: str, points: int, labels: str, replaced: int, seed: int) -> dict[str, Any]:
-    """The same with softmax regression under an L2 penalty, on flattened inputs scaled into the unit ball.
+    """Do the same with softmax regression under an L2 penalty, on flattened inputs scaled into the unit ball.
 
     The loss is the cross-entropy, for which `bound` is proved.
     """
@@ -98,14 +98,14 @@ def _drawn(source: str, points: int, labels: str, replaced: int, seed: int) -> t
 
 
 def _replaced(points: int, i: int) -> np.ndarray:
-    """(n,) rows of the set in which row i has made way for row n + i."""
+    """(n,) rows of the set in which row i is replaced by row n + i."""
     rows = np.arange(points)
     rows[i] = points + i
     return rows
 
 
 def _summary(changes: list[np.ndarray], points: int) -> dict[str, Any]:
-    """Of the changes by twin (every row, then every tested row): where they are largest, and at the replaced rows."""
+    """Summarise the changes by twin (every row, then every tested row): the largest, and those at the replaced rows."""
     replaced = len(changes)
     tested = [change[points + replaced :] for change in changes]
     own = [change[[i, points + i]] for i, change in enumerate(changes)]
@@ -119,7 +119,7 @@ def _summary(changes: list[np.ndarray], points: int) -> dict[str, Any]:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Networks first: they take longest."""
+    """All runs, networks first because they take longest."""
     shared: dict[str, Any] = {"source": scale.source, "replaced": scale.replaced, "seed": 0}
     cells = [(points, labels) for points in reversed(scale.points) for labels in LABELS]
     nets = [Task.of(twins, points=n, labels=labels, model=scale.model, **shared) for n, labels in cells]
@@ -132,7 +132,7 @@ def _by_size(results: Results, function: str, value: str) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Networks are not uniformly stable, and more unstable with random labels; the reference keeps to its bound."""
+    """Networks are not uniformly stable, and less stable with random labels; the reference stays within its bound."""
     nets, reference, scale = results.of("twins").table, results.of("regularised").table, results.scale
     own, largest = _by_size(results, "twins", "own_mean"), _by_size(results, "regularised", "largest")
     return {
@@ -147,7 +147,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """The change at the replaced example and elsewhere for networks; the reference and its bound."""
+    """Draw the change at the replaced example and elsewhere for networks; the reference and its bound."""
     drawn, (left, right) = subplots(1, 2)
     own, tested = (_by_size(results, "twins", value) for value in ("own_mean", "tested_mean"))
     largest, bounds = (_by_size(results, "regularised", value) for value in ("largest", "bound"))

@@ -58,7 +58,7 @@ def settings(scale: Scale, name: str) -> dict[str, Any]:
 
 
 def rule_seconds(entries: int, rule: str, repeats: int, seed: int) -> dict[str, Any]:
-    """The seconds that CDR's gradient of one weight matrix takes, the least of some repeats, and the share it keeps.
+    """Time CDR's gradient of one weight matrix, the least seconds of some repeats, and the share of weights it keeps.
 
     Args:
         entries: number of entries of the matrix, 100 per row.
@@ -107,7 +107,7 @@ def variants(results: Results) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, Any]:
-    """What each part is worth, in the end and at the best epoch, and what a threshold from a sample saves."""
+    """The gain by each part, in the end and at the best epoch, and the time that a threshold from a sample saves."""
     found: Any = variants(results)
     best, last = found["best"], found["last"]
     timed = results.of("rule_seconds").table
@@ -132,7 +132,7 @@ def measured(results: Results) -> dict[str, Any]:
 
 
 def figure(results: Results) -> Figure:
-    """Best and last test accuracy by variant; the time of a threshold by the number of weights."""
+    """Draw best and last test accuracy by variant; the time of a threshold by the number of weights."""
     drawn, (left, right) = subplots(1, 2, width_ratios=(1.5, 1))
     drawn.set_size_inches(10.4, 4.4)
     _points(left, results)

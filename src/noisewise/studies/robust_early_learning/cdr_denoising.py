@@ -40,7 +40,7 @@ def grids(results: Results) -> dict[str, Any]:
 
 
 def measured(results: Results) -> dict[str, Any]:
-    """What CDR is for, what it costs, and what the share of the paper is worth."""
+    """The gain and the cost of CDR, and how good the share of the paper is."""
     best, last, fitted = grids(results).values()
     shown, noisy = results.scale.shown, [rate for rate in last.index if rate > 0]
     own = pd.Series({rate: last.loc[rate, rate] for rate in noisy})
@@ -58,7 +58,7 @@ def measured(results: Results) -> dict[str, Any]:
 
 
 def figure(results: Results) -> Figure:
-    """Best and last test accuracy by the share held still, a line per noise rate; test accuracy over epochs."""
+    """Draw best and last test accuracy by the share held still, a line per noise rate; test accuracy over epochs."""
     drawn, (left, middle, right) = subplots(1, 3)
     found, shown = grids(results), results.scale.shown
     shares = found["last"].columns

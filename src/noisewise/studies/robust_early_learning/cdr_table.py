@@ -31,10 +31,9 @@ SHORT = {"symmetric": "sym.", "asymmetric": "asym.", "pair": "pair", "instance":
 
 
 def methods(scale: Scale) -> tuple[str, ...]:
-    """The methods compared, as specs; at paper scale with those that are said to be above CDR.
+    """The methods compared, as specs; at paper scale also those reported to be above CDR.
 
-    In the few steps below paper scale, a tenth of the epochs is too little training to estimate a matrix of
-    confusions.
+    Below paper scale, a tenth of the epochs is too little training to estimate a transition matrix.
     """
     if scale.name == "paper":
         return METHODS + ABOVE
@@ -104,7 +103,7 @@ def measured(results: Results) -> dict[str, Any]:
 
 
 def figure(results: Results) -> Figure:
-    """A table for every source and for best and last epoch, coloured by the lead over plain training."""
+    """Draw a table for every source and for best and last epoch, coloured by the lead over plain training."""
     scale = results.scale
     drawn, panels = subplots(len(scale.sources), 2, squeeze=False)
     width = max(1.6 + 0.62 * len(scale.kinds) * len(scale.rates), 4.2)

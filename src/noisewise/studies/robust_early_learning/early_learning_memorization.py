@@ -30,7 +30,7 @@ def by_rate(results: Results) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What the curves of a hundred epochs show."""
+    """The statements of the note about its curves."""
     runs, scale = by_rate(results), results.scale
     heavy, heaviest = runs.loc[scale.heavy], runs.loc[scale.heaviest]
     gain, noisy = runs["best"] - runs["last"], (runs.index >= 0.4) & (runs.index <= scale.heavy)
@@ -45,7 +45,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Test and training accuracies over epochs by noise rate; best and last test accuracy by rate."""
+    """Draw test and training accuracies over epochs by noise rate; best and last test accuracy by rate."""
     from matplotlib import colormaps
 
     drawn, (tests, trains, ends) = subplots(1, 3)

@@ -1,4 +1,4 @@
-"""Clean MNIST learned by ever fewer weights: accuracy and effective parameters by the share that gets no gradient."""
+"""Clean MNIST learned by fewer and fewer weights: accuracy and effective parameters by the share without gradient."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def effective(item: Result, part: str | None = None) -> np.ndarray:
 
 
 def decay_of(item: Result) -> float:
-    """By how much the logarithm of a weight without a gradient falls in an epoch."""
+    """Decrease of the logarithm of a weight without a gradient in an epoch."""
     given = item.task.arguments
     whole, rest = divmod(int(item["rows"]), given["batch_size"])
     return (whole + (rest > 1)) * decay_rate(given["lr"], given["weight_decay"], given["momentum"])
@@ -61,8 +61,8 @@ def decay_of(item: Result) -> float:
 def measured_knee(item: Result, part: str) -> float:
     """The epoch at which the count of effective parameters of a part has come down to that of the end.
 
-    The share that has gone grows by a constant factor per epoch until all have; from the last two epochs with more
-    than 1 % to go it is continued to one. NaN where there are no two, or where the count still falls in the last
+    The share that is gone grows by a constant factor per epoch until all are; it is extrapolated to one from the last
+    two epochs with more than 1 % to go. NaN where there are no two, or where the count still falls in the last
     epoch.
     """
     left = effective(item, part)
@@ -80,7 +80,7 @@ def expected_knee(item: Result, part: str) -> float:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What the note reports of clean MNIST, and the closed form for its knees."""
+    """The note's statements about clean MNIST, and the closed form for its knees."""
     (once, twice), scale = by_tau(results), results.scale
     ticket, fewest = once[scale.ticket], once[scale.fewest]
     kept = np.array([effective(item)[-1] for item in once.values()])
@@ -96,7 +96,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Accuracy and effective parameters by tau, their fall over epochs, and the weights of two layers."""
+    """Draw accuracy and effective parameters by tau, their fall over epochs, and the weights of two layers."""
     drawn, ((accuracy, counts, falls), (conv, plain, sparse)) = subplots(2, 3)
     once, twice = by_tau(results)
     taus, items, scale = np.array(results.scale.taus), once.values(), results.scale
@@ -129,7 +129,7 @@ def _draw_falls(axes: Axes, once: Result, double: Result, tau: float) -> None:
 
 
 def _draw_weights(panels: tuple[Axes, Axes, Axes], full: Result, ticket: Result, tau: float) -> None:
-    """The second convolution of both, one above the other; the first linear layer of each."""
+    """Draw the second convolution of both, one above the other; the first linear layer of each."""
     conv, plain, sparse = panels
     wide = [item["conv2"].transpose(2, 3, 0, 1).reshape(25, -1) for item in (full, ticket)]
     gap = np.full((2, wide[0].shape[1]), np.nan)

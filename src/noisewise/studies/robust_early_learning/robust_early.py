@@ -27,7 +27,7 @@ def corruption(rate: float, kind: str = "symmetric") -> str | None:
 
 
 def accuracies(results: Results) -> pd.DataFrame:
-    """The table of trainings with what their histories say; a column that a history does not have is NaN.
+    """The table of trainings with summaries of their histories; NaN where a history lacks the column.
 
     `best` is the highest test accuracy of all epochs, and `best_epoch` the first epoch, from 1, that has it. `last`,
     `train_accuracy` (on the given labels) and `noisy_fit` (of wrong labels) are those of the last epoch.

@@ -1,1 +1,1 @@
-"""Studies that hold theory against measurements."""
+"""Studies that compare theory with measurements."""

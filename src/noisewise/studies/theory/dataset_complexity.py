@@ -1,4 +1,4 @@
-"""How hard labels are is known before training; it rises with the share of random ones, as the test error does."""
+"""The difficulty of labels is known before training; it rises with the share of random ones, like the test error."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def measured(shares: list[float], **fields: Any) -> dict[str, Any]:
         **fields: Those of `Problem`.
 
     Returns:
-        Under the names of `MEASURES` (shares,) numbers of the theory; `kernel_error` and `kernel_loss`: the share of
+        Under the names of `MEASURES`, (shares,) numbers of the theory; `kernel_error` and `kernel_loss`: the share of
         true test labels that the kernel H of infinite width gets wrong, and its mean |f - y|, at most 1 each;
         `net_error`, `net_fit` and `forgetting`: those of a network on the test rows, on the given labels in its last
         epoch, and the mean number of times that a row's given label was forgotten; `wrong`: the share of wrong labels;
@@ -116,7 +116,7 @@ def measured(shares: list[float], **fields: Any) -> dict[str, Any]:
 
 
 def _by_kernel(spectrum: Spectrum, across: np.ndarray, given: np.ndarray, test_y: np.ndarray) -> dict[str, float]:
-    """Of the interpolant of the given labels (n,) at the test rows, by the kernel between them (m, n)."""
+    """Error and loss at the test rows of the interpolant of given labels (n,), with the kernel (m, n) between them."""
     values = np.maximum(spectrum.values, 1e-10 * spectrum.values[0])
     outputs = across @ (spectrum.vectors @ ((spectrum.vectors.T @ given) / values))
     return {
@@ -164,7 +164,7 @@ def _drawn(source: str, labels: str, points: int, tested: int, seed: int) -> tup
 
 
 def runs(scale: Scale) -> list[Task]:
-    """One per problem and seed, the longest first; of a source of your own, its first two classes and its parity."""
+    """One run per problem and seed, the longest first; for your own source its first two classes and its parity."""
     own = scale.chosen.get("source")
     problems = [(own, labels) for labels in reversed(LABELS)] if own else scale.problems
     return [
@@ -227,7 +227,7 @@ def claimed(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Complexity and test errors by the share of random labels, the rivals, and how they go with the error."""
+    """Draw complexity and test errors by share of random labels, the rivals, and their correlation with the error."""
     drawn, ((cost, errors), (rivals, bars)) = subplots(2, 2)
     for (name, some), colour in zip(by_problem(results).items(), COLOURS, strict=False):
         found, mean = some.groupby("shares")["complexity"], some.groupby("shares").mean()

@@ -1,4 +1,4 @@
-"""Influence functions: what leaving a row out does to a loss, and flipped labels found by what rows do to their own."""
+"""Influence functions: the effect of leaving a row out on a loss, and flipped labels found by self-influence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DETECTORS = ("tracin", "self-influence", "self-confidence")
 
 
 def removals(source: str, points: int, labels: str, tested: int, asked: int, top: int, seed: int) -> dict[str, Any]:
-    """Predicted and true changes of the losses of wrongly classified tests when rows are left out.
+    """Predicted and true changes of the losses of wrongly classified test rows when training rows are left out.
 
     Args:
         source: of the rows.
@@ -72,7 +72,7 @@ def removals(source: str, points: int, labels: str, tested: int, asked: int, top
 
 
 def search(source: str, points: int, labels: str, flipped: float, seed: int) -> dict[str, Any]:
-    """The share of the flipped labels that is among the inspected rows, (rankings, inspected)."""
+    """(rankings, inspected) share of the flipped labels that are among the inspected rows."""
     x, y, _, _, classes = _drawn(source, points, 1, labels, seed)
     given = _flipped(x, y, classes, flipped, seed)
     fitted = Regression.fit(x, given, classes, STRENGTH)
@@ -92,10 +92,10 @@ def recalls(order: np.ndarray, wrong: np.ndarray) -> np.ndarray:
 
 
 def traced(source: str, points: int, flipped: float, epochs: int, seed: int) -> dict[str, Any]:
-    """How well the package's detectors tell flipped labels (AUROC), TracIn over the checkpoints of a network first.
+    """AUROC of the package's detectors for flipped labels, TracIn over the checkpoints of a network first.
 
-    Two networks train on half of the rows each; a row's score is that of the network that trained on it, save for
-    self-confidence, which asks the other one.
+    Two networks train on half of the rows each; a row's score is that of the network that trained on it, except for
+    self-confidence, which uses the other one.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -139,7 +139,7 @@ def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Networks first: they take longest."""
+    """All runs, networks first because they take longest."""
     shared = {"source": scale.source, **scale.linear}
     return [
         *(
@@ -163,7 +163,7 @@ def mean_recalls(results: Results) -> dict[str, np.ndarray]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Influence predicts retraining, solvers agree, and flipped labels show, in networks too."""
+    """Influence predicts retraining, solvers agree, and flipped labels are found, in networks too."""
     linear, nets = results.of("removals").table, results.of("traced").table
     twice = INSPECTED.index(2 * results.scale.flipped)
     own, by_loss, by_chance = np.array([found[:, twice] for found in mean_recalls(results).values()]).T
@@ -179,7 +179,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Prediction against retraining, LiSSA, recall by the share inspected, and detectors on networks."""
+    """Draw prediction against retraining, LiSSA, recall by the share inspected, and detectors on networks."""
     drawn, ((left, solver), (recall, bars)) = subplots(2, 2)
     for item, colour in zip(results.of("removals"), COLOURS, strict=False):
         name, style = item.task.arguments["labels"], {"ms": 3, "alpha": 0.6, "color": colour}

@@ -1,4 +1,4 @@
-"""The wider a network, the nearer its tangent kernel is to a fixed one, and the nearer its training to a linear one."""
+"""Wider networks have tangent kernels closer to a fixed one, and train more like linear models."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RANDOM = 20
 
 
 def nearness(source: str, points: int, hidden: int, width: int, draws: int) -> dict[str, Any]:
-    """How far the kernels of `draws` networks at their start are from that of infinite width, relative."""
+    """Relative distances of the kernels of `draws` networks at initialisation from that of infinite width."""
     rows = pair(source, points)
     x, limit = torch.tensor(rows.x, dtype=torch.float32), infinite_kernels(rows.x, hidden=hidden).tangent
     nets = (TangentNet(x.shape[1], width, hidden, seed) for seed in range(draws))
@@ -47,7 +47,7 @@ def nearness(source: str, points: int, hidden: int, width: int, draws: int) -> d
 
 
 def trained(source: str, points: int, hidden: int, width: int, labels: str, seed: int) -> dict[str, Any]:
-    """A network under full gradient descent and its linearisation, on training points and on others.
+    """Train a network and its linearisation by full gradient descent; compare them on training points and on others.
 
     `deviation` and `held_deviation` are the largest root mean square difference of outputs over the recorded steps,
     where labels are plus and minus one; `drift` is the relative change of the kernel; `loss` is relative to the start.
@@ -129,7 +129,7 @@ def _alignments(kernel: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Trainings first, the widest of them first: they take longest."""
+    """All runs, the widest trainings first because they take longest."""
     data: dict[str, Any] = {"source": scale.source, "points": scale.points}
     aligning = {"source": scale.source, **scale.aligned}
     return [
@@ -155,7 +155,7 @@ def by_width(results: Results, function: str) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Kernels come near the limit and move less with width, training is linear, true labels align more."""
+    """Kernels approach the limit and move less with width, training is linear, true labels align more."""
     nets, fits = by_width(results, "trained"), results.of("aligned").table
     near = by_width(results, "nearness").groupby("hidden")
     widest = nets[nets["width"] == nets["width"].max()]
@@ -176,7 +176,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Distance from the limit, drift and deviation by width, outputs compared with linearised ones, and alignment."""
+    """Draw distance from the limit, drift and deviation by width, outputs and linearised ones, and alignment."""
     near, nets = by_width(results, "nearness"), by_width(results, "trained")
     drawn, ((limit, moved), (outputs, fits)) = subplots(2, 2)
     for hidden, colour in zip(DEPTHS, COLOURS, strict=False):

@@ -48,7 +48,7 @@ LABELS = ("true", "random")
 def line(
     frequencies: list[int], amplitudes: str, width: int, hidden: int, steps: int, rate: float, seed: int
 ) -> dict[str, Any]:
-    """A network on a sum of sines with random phases at 200 points of [0, 1).
+    """Train a network on a sum of sines with random phases at 200 points of [0, 1).
 
     `ratios` (evaluations, frequencies) are its amplitudes divided by those of the target. `kept` (moves, frequencies)
     are its amplitudes after the trained weights are moved, averaged over random directions and divided by those
@@ -108,7 +108,7 @@ def _moved(net: torch.nn.Module, x: torch.Tensor, frequencies: list[int], seed: 
 
 
 def cloud(source: str, points: int, labels: str, steps: int, seed: int) -> dict[str, Any]:
-    """A network on one-hot labels of a source, and its errors in their slow part, the rest and all, at every look."""
+    """Train a network on one-hot labels; record its errors in their slow part, in the rest and in all at intervals."""
     rows = sample(source, points, 1, seed)
     x, y = _points(rows), rows.targets(seed if labels == "random" else None)
     smooth, y = smoother(x, WIDTH), y - y.mean(axis=0)
@@ -135,7 +135,7 @@ def cloud(source: str, points: int, labels: str, steps: int, seed: int) -> dict[
 
 
 def spectrum(source: str, points: int, seed: int) -> dict[str, Any]:
-    """The share of high frequencies in labels of which more and more are redrawn, and in true and random ones by width.
+    """Share of high frequencies in labels as more are redrawn, and in true and random ones by width.
 
     `energies` (redrawn,) belongs to `wrong` (redrawn,), the shares of wrong labels; `true` and `random` to `WIDTHS`.
     """
@@ -158,7 +158,7 @@ def spectrum(source: str, points: int, seed: int) -> dict[str, Any]:
 
 
 def _points(rows: Sample) -> np.ndarray:
-    """(n, d) inputs less their mean, of mean squared length 16."""
+    """(n, d) inputs minus their mean, of mean squared length 16."""
     x = unit(rows.x).reshape(len(rows.x), -1).astype(np.float64)
     x -= x.mean(axis=0)
     return np.asarray(x * (4 / np.sqrt((x * x).sum(axis=1).mean())))
@@ -170,7 +170,7 @@ def _fell(times: np.ndarray, errors: np.ndarray, share: float) -> float:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Sums of sines first: they take longest."""
+    """All runs, sums of sines first because they take longest."""
     return [
         *(
             Task.of(line, amplitudes=name, seed=seed, **scale.line)
@@ -183,7 +183,7 @@ def runs(scale: Scale) -> list[Task]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """The order of frequencies, what moved weights keep, low parts before high ones, and what random labels are."""
+    """The order of frequencies, robustness to moved weights, slow parts before fast ones, and random labels."""
     lines, clouds = results.of("line").table, results.of("cloud").table.set_index("labels")
     order = lines.groupby("amplitudes")["order"].agg(lambda values: values.min(skipna=False))
     true, random, labels = clouds.loc["true"], clouds.loc["random"], results.of("spectrum").one()
@@ -205,7 +205,7 @@ def _robustness(kept: np.ndarray) -> float:
 
 
 def figure(results: Results) -> Figure:
-    """Amplitudes over training, their order, and what moved weights keep; errors on data, and energies of labels."""
+    """Draw amplitudes over training, their order, and robustness to moved weights; errors and energies on data."""
     lines = results.of("line")
     drawn, ((over, order, robust), (errors, wrong, widths)) = subplots(2, 3)
     _draw_ratios(over, lines.one(amplitudes="equal", seed=0))

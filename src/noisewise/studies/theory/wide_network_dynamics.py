@@ -26,7 +26,7 @@ SMALL_START = 0.01
 
 
 def known(source: str, points: int, seed: int) -> dict[str, Any]:
-    """What is known before training: the spectrum of H, and how labels lie in it.
+    """What is known before training: the spectrum of H, and the energies of labels in it.
 
     `energies` are the shares of labels (3, n) along the eigenvectors, `steps` (3,) those to a tenth of the loss at a
     rate of one over the largest eigenvalue. `error` is of a Monte Carlo estimate of H on the first 200 points.
@@ -51,7 +51,7 @@ def known(source: str, points: int, seed: int) -> dict[str, Any]:
 
 
 def trained(source: str, points: int, labels: str, width: int, kappa: float, steps: int, seed: int) -> dict[str, Any]:
-    """A network by full gradient descent, and the prediction; with kappa = 1 it starts mirrored, else as drawn."""
+    """Train a network by full gradient descent, and predict it; with kappa = 1 it starts mirrored, else as drawn."""
     rows = pair(source, points, seed=seed)
     spectrum = Spectrum.of(infinite_gram(rows.x))
     y = _labels(labels, rows, spectrum, seed)
@@ -77,7 +77,7 @@ def _labels(name: str, rows: Pair, spectrum: Spectrum, seed: int) -> np.ndarray:
 
 
 def runs(scale: Scale) -> list[Task]:
-    """The widest networks first: they take longest."""
+    """All runs, the widest networks first because they take longest."""
     given: dict[str, Any] = {"source": scale.source, "points": scale.points, "steps": scale.steps, "seed": 0}
     return [
         *(
@@ -98,7 +98,7 @@ def networks(results: Results) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Networks follow the prediction, the better the wider; true labels are learnt faster than random ones."""
+    """Wider networks follow the prediction more closely; true labels are learned faster than random ones."""
     (nets, small), before = networks(results), results.of("known").one()
     deviation = nets.pivot(index="width", columns="labels", values="deviation")
     widest = nets[nets["width"] == nets["width"].max()].set_index("labels")
@@ -121,7 +121,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Losses and their predictions, labels along eigenvectors, deviation by width, and the small start."""
+    """Draw losses and their predictions, labels along eigenvectors, deviation by width, and the small start."""
     nets, small = networks(results)
     drawn, ((losses, shares), (widths, control)) = subplots(2, 2)
     _draw_losses(losses, nets[nets["width"] == nets["width"].max()])

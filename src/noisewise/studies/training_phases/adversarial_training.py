@@ -175,7 +175,7 @@ def after(results: Results, arm: str) -> np.ndarray:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What adversarial training buys and costs, what the attack does, and what its examples are as noise."""
+    """Gain and cost of adversarial training, the attack itself, and its examples as noise."""
     plain, trained, at = curve(results, None), curve(results, EPS), RADII.index(EPS)
     nets = results.of("robust")
     clean, adversarial, random = (after(results, arm) for arm in ("clean", "adversarial", "random"))
@@ -191,7 +191,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Accuracy by radius; loss along the attack; clean accuracy after training on noise of two kinds."""
+    """Draw accuracy by radius; loss along the attack; clean accuracy after training on noise of two kinds."""
     drawn, (left, middle, right) = subplots(1, 3)
     kinds = (("plain training", None, COLOURS[0]), ("adversarial training", EPS, COLOURS[1]))
     for name, eps, colour in kinds:

@@ -53,7 +53,7 @@ def ramp(epochs: int) -> int:
 
 
 def fall(item: Result, epochs: int) -> float:
-    """How far the mean of the last test accuracies is below the best one."""
+    """The best test accuracy minus the mean of the last ones."""
     return best(item) - last(item, epochs)
 
 
@@ -69,7 +69,7 @@ def rise(item: Result) -> float:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """What tables 4 to 6 and figures 3 to 5 of the paper show."""
+    """The statements of tables 4 to 6 and figures 3 to 5 of the paper."""
     epochs, taught = results.scale.last, results.where(method=TAUGHT)
     runs = results.table.assign(
         end=[last(item, epochs) for item in results], fall=[fall(item, epochs) for item in results]
@@ -94,7 +94,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Test accuracies over epochs by source and noise; below, the share of right labels among the picked rows."""
+    """Draw test accuracies over epochs by source and noise; below, the share of right labels among the picked rows."""
     sources = results.scale.sources
     drawn, panels = subplots(len(sources) + 1, len(NOISES))
     for across, noise in enumerate(NOISES):

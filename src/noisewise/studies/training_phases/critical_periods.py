@@ -1,4 +1,4 @@
-"""Deficits early in training: which of them leave a lasting loss, and how much of it the learning rate makes."""
+"""Deficits early in training: which leave a lasting loss, and how much of it is due to the learning rate."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ class Found:
         return self._where(_early(self.scale, schedule, deficit, length))
 
     def drop(self, schedule: str, deficit: str, length: int) -> float:
-        """By how much the mean accuracy of experiment I is below that without a deficit."""
+        """Mean accuracy of experiment I without a deficit minus that with it."""
         return float(self.accuracies(schedule, deficit, 0).mean() - self.accuracies(schedule, deficit, length).mean())
 
     def late(self, schedule: str) -> np.ndarray:
-        """(onsets,) by how much the mean accuracy of experiment II is below that without a deficit."""
+        """(onsets,) mean accuracy of experiment II without a deficit minus that with it."""
         scale = self.scale
         base, *found = (self._where(_later(scale, schedule, onset)).mean() for onset in (None, *scale.onsets))
         return base - np.array(found)
@@ -143,7 +143,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Both experiments; and what the learning rate, the kind of deficit and the depth have to do with it."""
+    """Draw both experiments, and the effects of the learning rate, the kind of deficit and the depth."""
     found = Found(results, results.scale.model)
     drawn, ((first, second, third), (fourth, fifth, sixth)) = subplots(2, 3)
     _draw_lengths(first, found)

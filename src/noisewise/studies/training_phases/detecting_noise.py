@@ -163,7 +163,7 @@ def curves(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Early, all scores show wrong labels; late, the last loss does not, its mean does; INCV selects as predicted."""
+    """Early all scores detect wrong labels; late the last loss fails and its mean works; INCV selects as predicted."""
     early, areas, runs = results.scale.early, curves(results), results.table
     nets = runs[(runs["task"] == "watched") & runs["noise"].isin(SYMMETRIC.values())]
     ends = pd.DataFrame([area[:, -1] for area in nets["auroc"]], columns=list(SCORES))
@@ -183,7 +183,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """AUROC by epoch at three kinds of noise, what is fitted when, early against late, and INCV by its theory."""
+    """Draw AUROC by epoch at three kinds of noise, fits by epoch, early against late, and INCV with its theory."""
     drawn, ((fewer, more, pairs), (fits, bars, incv)) = subplots(2, 3)
     areas, (_, noise) = curves(results), SYMMETRIC.values()
     titles = [f"{percent}% symmetric noise" for percent in SYMMETRIC]

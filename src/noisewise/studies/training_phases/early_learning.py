@@ -1,4 +1,4 @@
-"""What early stopping gains at every rate of label noise, and which rule without clean labels gets it."""
+"""The gain from early stopping at every rate of label noise, and which rules without clean labels get it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Test accuracy over epochs by rate; the gain by rate and kind; what rules get of it."""
+    """Draw test accuracy over epochs by rate, the gain by rate and kind, and each rule's share of it."""
     drawn, (left, middle, right) = subplots(1, 3)
     runs = gains(results)
     symmetric = runs[runs["kind"] == "symmetric"]

@@ -1,4 +1,4 @@
-"""The Fisher information of the weights through training: it rises, then falls; and where blur puts it."""
+"""The Fisher information of the weights through training: it rises, then falls, and blur moves it between layers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def layers(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def phases(history: pd.DataFrame) -> dict[str, float]:
-    """How the trace moves in one training, by the claim that it is measured for."""
+    """Changes of the trace in one training, by claim."""
     trace, tests, top = history[TRACE].to_numpy(), history["test_accuracy"].to_numpy(), peak(history)
     return {
         "rises": trace[top] / trace[0],
@@ -58,7 +58,7 @@ def phases(history: pd.DataFrame) -> dict[str, float]:
 
 
 def measured(results: Results) -> dict[str, float]:
-    """Without a deficit the trace rises, falls, and accuracy rises on; the worst training counts."""
+    """Without a deficit the trace rises and falls while accuracy still rises; the worst training counts."""
     clean = pd.DataFrame([phases(history) for history in results.where(stop=0).table["history"]])
     least, largest = clean.min(skipna=False), clean.max(skipna=False)
     return {
@@ -70,7 +70,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Per source the trace and the accuracy, without and with blur; and the shares of the layers at the end."""
+    """Draw per source the trace and the accuracy, without and with blur, and the shares of the layers at the end."""
     runs = results.table
     runs = runs.assign(arm=np.where(runs["stop"] == 0, *ARMS))
     drawn, panels = subplots(runs["source"].nunique(), 3, squeeze=False)

@@ -105,7 +105,7 @@ def stopped(kernel: Result) -> np.ndarray:
 
 
 def phases(history: pd.DataFrame) -> dict[str, float]:
-    """What one training fits, and how its gradients and its Fisher trace move, by the claim it is measured for."""
+    """The fits, gradients and Fisher trace of one training, by claim."""
     best = history.iloc[best_epoch(history)]
     ratios = history["gradient_ratio"].dropna()
     return {
@@ -131,7 +131,7 @@ def measured(results: Results) -> dict[str, float]:
 
 
 def figure(results: Results) -> Figure:
-    """Fits by epoch; gradients and information by epoch; test error along descent in a kernel."""
+    """Draw fits by epoch; gradients and information by epoch; test error along descent in a kernel."""
     nets = results.of("followed").table.groupby("source", sort=False)["history"].agg(list)
     kernels = results.of("kernel_descent")
     wide = len(nets) + 1 + bool(len(kernels))
