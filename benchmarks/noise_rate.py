@@ -17,8 +17,8 @@ from noisewise.training.recipe import single
 NOISES = ("symmetric:0", "symmetric:0.2", "symmetric:0.5", "symmetric:0.8", "asymmetric:0.4")
 
 
-class Watch(Method):
-    """Notes the estimate after every epoch."""
+class RateRecorder(Method):
+    """Records the estimate after every epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,9 +42,9 @@ def main() -> None:
     for noise in NOISES:
         noisy = corrupt(clean, noise, seed=0)
         for name in args.methods:
-            watch = Watch()
-            single(Training(split(noisy, validation=0.1), args.model, config), Chain([METHODS[name](), watch]))
-            found = ", ".join(f"{watch.found[epoch - 1]:.2f}" for epoch in args.at)
+            recorder = RateRecorder()
+            single(Training(split(noisy, validation=0.1), args.model, config), Chain([METHODS[name](), recorder]))
+            found = ", ".join(f"{recorder.found[epoch - 1]:.2f}" for epoch in args.at)
             print(f"{noise:16}{noisy.noise_rate:6.2f}  {name:12}{found}", flush=True)
 
 

@@ -297,18 +297,18 @@ def test_d2l_measures_the_first_rows_of_an_epoch_and_never_a_short_batch():
     method = D2L(neighbours=4, points=16)
     method.prepare(LearningTask(30, 4, torch.zeros(30, dtype=torch.int64)))
 
-    def looks(step, rows=8):
+    def measure(step, rows=8):
         given = batch(torch.randn(rows, 3), torch.arange(rows) % 4, 4, clock=Clock(step=step, steps=4))
         with torch.no_grad():
             seen = method.edit(given, nets, RNG)
             method.observe(seen)
         return seen.info.get("dimension")
 
-    first = looks(0)
+    first = measure(0)
     assert first.shape == (8, 1)
-    assert looks(3, rows=2) is None
-    assert looks(1) is not None
-    assert looks(2) is None
+    assert measure(3, rows=2) is None
+    assert measure(1) is not None
+    assert measure(2) is None
     assert float(method.count) == 16
     assert nets.training
 

@@ -144,16 +144,16 @@ def test_training_gives_up_and_may_go_on_beyond(tmp_path):
 def test_losses_are_of_all_rows_in_evaluation_mode(tmp_path, monkeypatch):
     seen = []
 
-    def remembered(looks):
-        found = train(looks)
+    def remembered(evaluation):
+        found = train(evaluation)
         with torch.no_grad():
-            looks.nets.eval()
-            rows = looks.training.rows
+            evaluation.nets.eval()
+            rows = evaluation.training.rows
             x = rows.prepare(next(rows.stream(torch.arange(200), 200))[1], None)
-            largest = looks.training.data.inputs.max() / 255
+            largest = evaluation.training.data.inputs.max() / 255
             assert (float(x.min()), float(x.max())) == (0, pytest.approx(largest)), "inputs come as they are"
-            logits = looks.nets(x)[0]
-            looks.nets.train()
+            logits = evaluation.nets(x)[0]
+            evaluation.nets.train()
         seen.append((float(torch.nn.functional.cross_entropy(logits, rows.given)), found["train_loss"]))
         return found
 
@@ -167,11 +167,11 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path, monkeypatch)
     whole = interpolate(**QUICK, epochs=8, scratch=tmp_path / "whole", stop=False, follow=True)
     calls, train = [], Evaluation.train
 
-    def interrupted(looks):
+    def interrupted(evaluation):
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return train(looks)
+        return train(evaluation)
 
     monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", -1.0)
     monkeypatch.setattr(Evaluation, "train", interrupted)

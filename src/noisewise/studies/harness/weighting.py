@@ -70,7 +70,7 @@ class Kept(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class Watch(Observer):
+class WeightObserver(Observer):
     """Measures weights and test rows after every epoch, outside the training.
 
     Attributes:
@@ -153,7 +153,7 @@ def weighted(
     wrong[data.index] = data.given != data.truth
     found, kept = _method(method), Kept()
     part: Any = method if found is None else Chain([found, kept])
-    observer = Watch(wrong, None if found is None else kept, GRID)
+    observer = WeightObserver(wrong, None if found is None else kept, GRID)
     training = fit(replace(experiment, source=data, method=part), scratch, [observer])
     values = {"sizes": np.bincount(data.given, minlength=len(data.classes)), "noise_rate": data.noise_rate}
     if found is not None:
