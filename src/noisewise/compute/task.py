@@ -121,7 +121,7 @@ class Task:
         return values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """The result of a task, read from its folder; `result["name"]` is one of its values.
 
@@ -139,6 +139,9 @@ class Result:
     seconds: float
     machine: str
     cpu_seconds: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Result({self.task.title}: {', '.join(self.values)}; {self.seconds:.1f} s)"
 
     def __getitem__(self, name: str) -> Any:
         """One value.

@@ -36,7 +36,7 @@ class Clock:
         return (self.epoch + self.step / self.steps) / self.epochs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Batch:
     """B rows in a training step. Stations return changed copies (`dataclasses.replace`).
 
@@ -82,6 +82,11 @@ class Batch:
 
     def __len__(self) -> int:
         return self.y.shape[-2]
+
+    def __repr__(self) -> str:
+        logits = "" if self.logits is None else f", logits {tuple(self.logits.shape)}"
+        auxiliary = "".join(f", {name}: {len(batch)} rows" for name, batch in self.auxiliary.items())
+        return f"Batch(x {tuple(self.x.shape)}, y {tuple(self.y.shape)}{logits}{auxiliary})"
 
     @property
     def rows(self) -> Tensor:

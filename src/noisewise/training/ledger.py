@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from noisewise.formatting import count
 from noisewise.training.batch import Batch
 
 EARLY = 0.5
@@ -52,6 +53,11 @@ class Ledger(nn.Module):
     moved: Tensor
     fresh: Tensor
     probability_sum: Tensor
+
+    def __repr__(self) -> str:
+        rows, classes = int((self.given >= 0).sum()), self.probability_sum.shape[1]
+        observations = int(self.seen.max()) if len(self.seen) else 0
+        return f"Ledger({count(rows, 'row')}, {classes} classes, {count(observations, 'observation')})"
 
     def __init__(self, given: Tensor, classes: int, epochs: int = 1) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ Parameters of a method can be learned; its buffers are its memory. A method defi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -80,11 +80,11 @@ class LearningTask:
 
     rows: int
     classes: int
-    given: Tensor
+    given: Tensor = field(repr=False)
     epochs: int = 1
     noise_rate: float | None = None
     networks: int = 1
-    box: tuple[Tensor, Tensor] | None = None
+    box: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +99,10 @@ class EpochEnd:
         ledger: statistics of every row over the training so far.
     """
 
-    nets: Networks
+    nets: Networks = field(repr=False)
     epoch: int
     epochs: int
-    passes: Callable[..., Iterator[Batch]]
+    passes: Callable[..., Iterator[Batch]] = field(repr=False)
     ledger: Ledger
 
 
@@ -117,7 +117,7 @@ class Method(Bounded, nn.Module):
         remembers_rows: it keeps a memory per row, and thus needs the index.
         auxiliary: names of splits, such as "trusted"; an auxiliary batch of each is drawn along with every batch.
         joint_lr: learning rate of its own parameters, if the training objective trains them; None is the networks'.
-            They have no weight decay. In a chain every part has its own.
+            It stays constant, and there is no weight decay. In a chain every part has its own.
     """
 
     card: ClassVar[MethodCard]

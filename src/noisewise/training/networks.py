@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -107,12 +107,12 @@ class Learner:
         name: unique in a training.
         nets: the networks.
         optimizer: over their trainable parameters.
-        epochs_done: how long they have trained.
+        epochs_done: number of epochs they have trained.
     """
 
     name: str
-    nets: Networks
-    optimizer: torch.optim.Optimizer
+    nets: Networks = field(repr=False)
+    optimizer: torch.optim.Optimizer = field(repr=False)
     epochs_done: int = 0
 
 

@@ -23,6 +23,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.files import digest
+from noisewise.formatting import count
 from noisewise.training.config import Config
 from noisewise.training.epoch import total_epochs, train_epoch
 from noisewise.training.history import History, Row
@@ -128,6 +129,11 @@ class Training(Splits):
         self._restore(self._checkpoints.stored)
         for observer in self.observers:
             observer.before(self)
+
+    def __repr__(self) -> str:
+        model = self.model if isinstance(self.model, str) else type(self.model).__name__
+        epochs = f"{count(len(self.history), 'epoch')} of {self.config.epochs} recorded"
+        return f"Training({model} on {self.data.name}: {count(len(self.rows), 'row')}, {epochs})"
 
     def learner(self, name: str = "main", networks: int = 1) -> Learner:
         """The learner of a name; a new name gets new networks, initialised from the seed and the name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +14,10 @@ import pandas as pd
 
 from noisewise.compute import Result, Task, read
 from noisewise.errors import BadInput
+from noisewise.formatting import count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """Results in the order of the runs. A selection of them is a `Results` too.
 
@@ -26,6 +28,11 @@ class Results:
 
     scale: Any
     items: tuple[Result, ...]
+
+    def __repr__(self) -> str:
+        functions = Counter(item.task.name for item in self.items)
+        found = ", ".join(f"{number} {name}" for name, number in functions.items())
+        return f"Results({getattr(self.scale, 'name', self.scale)}: {count(len(self), 'run')}{found and ': ' + found})"
 
     @classmethod
     def read(cls, scale: Any, tasks: Iterable[Task], folder: Path) -> Results:

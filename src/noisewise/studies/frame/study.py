@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisewise.compute import Task
 from noisewise.errors import BadInput
+from noisewise.formatting import count
 from noisewise.studies.frame.claim import NAME, Claim, listed
 from noisewise.studies.frame.results import Results
 
@@ -47,14 +48,14 @@ class StudyCard:
 
     name: str
     title: str
-    shows: str
+    shows: str = field(repr=False)
     paper: str
     year: int
     figure: str
-    explanation: str
-    scales: Mapping[str, str]
-    budget: Mapping[str, float]
-    departures: str = "none known"
+    explanation: str = field(repr=False)
+    scales: Mapping[str, str] = field(repr=False)
+    budget: Mapping[str, float] = field(repr=False)
+    departures: str = field(default="none known", repr=False)
     takes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -102,7 +103,7 @@ class Scale:
         return values[name]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A published experiment as a program; `Study.load` makes one.
 
@@ -116,11 +117,14 @@ class Study:
     """
 
     card: StudyCard
-    values: Mapping[str, Mapping[str, Any]] = field(repr=False)
-    claims: Sequence[Mapping[str, Any]] = field(repr=False)
-    runs: Callable[[Scale], list[Task]] = field(repr=False)
-    measured: Callable[[Results], Mapping[str, Any]] = field(repr=False)
-    figure: Callable[[Results], Figure] = field(repr=False)
+    values: Mapping[str, Mapping[str, Any]]
+    claims: Sequence[Mapping[str, Any]]
+    runs: Callable[[Scale], list[Task]]
+    measured: Callable[[Results], Mapping[str, Any]]
+    figure: Callable[[Results], Figure]
+
+    def __repr__(self) -> str:
+        return f"Study({self.card.name}: {count(len(self.claims), 'claim')}; scales: {', '.join(self.card.scales)})"
 
     @classmethod
     def load(
