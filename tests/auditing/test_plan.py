@@ -88,6 +88,7 @@ def test_the_config_is_made_of_the_plan():
         ({"transition": "hok"}, "hoc"),
         ({"detectors": "aun"}, "aum"),
         ({"fail_above": 1.5}, "fail_above=1.5"),
+        ({"fail_above": "some"}, "fail_above='some' must lie between 0 and 1"),
         ({"fail_when_sure": True}, "fail_when_sure"),
     ],
 )

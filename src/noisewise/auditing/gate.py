@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from noisewise.bounds import between, check
 from noisewise.errors import BadInput
 
 
@@ -41,8 +42,7 @@ def check_limit(limit: float | None, sure: bool) -> None:
     """
     if limit is None and sure:
         raise BadInput("fail_when_sure needs a limit: give fail_above, a rate between 0 and 1")
-    if limit is not None and not 0 <= limit <= 1:
-        raise BadInput(f"fail_above={limit} must lie between 0 and 1")
+    check(None, "fail_above", limit, between(0, 1) | None)
 
 
 def gate(rate: float, interval: tuple[float, float], limit: float | None, sure: bool) -> Gate | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral, Real
 
 import numpy as np
 
+from noisewise.bounds import between, check, whole
 from noisewise.data.dataset import Dataset
 from noisewise.data.grouped_folds import grouped_folds
 from noisewise.data.openset import open_rows
@@ -70,7 +70,7 @@ def folds(given: np.ndarray, k: int, seed: int = 0, groups: np.ndarray | None = 
     """
     labels = np.asarray(given)
     n = len(labels)
-    if isinstance(k, bool) or not isinstance(k, Integral) or not 2 <= k <= n:
+    if not whole(2, n).allows(k):
         raise BadInput(f"folds={k!r} must be a whole number from 2 to the {n} rows")
     if groups is not None and np.shape(groups) != (n,):
         raise BadInput(f"groups of shape {np.shape(groups)} must be one number for each of the {n} rows")
@@ -95,7 +95,7 @@ def subset(data: Dataset, rows: int, seed: int = 0) -> Dataset:
         BadInput: `rows` is not a whole number from 2 to the number of rows.
     """
     n = len(data)
-    if isinstance(rows, bool) or not isinstance(rows, Integral) or not 2 <= rows <= n:
+    if not whole(2, n).allows(rows):
         raise BadInput(f"rows={rows!r} must be a whole number from 2 to the {n} rows of {data.name}")
     if rows == n:
         return data
@@ -107,9 +107,9 @@ def subset(data: Dataset, rows: int, seed: int = 0) -> Dataset:
 
 def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
     n = len(data)
-    if isinstance(validation, bool) or not isinstance(validation, Real) or not 0 <= validation < 1:
+    if not between(0, 1).allows(validation) or validation == 1:
         raise BadInput(f"validation={validation!r} must be a share of the rows from 0 to below 1")
-    if isinstance(trusted, bool) or not isinstance(trusted, Integral) or not 0 <= trusted <= n:
+    if not whole(0, n).allows(trusted):
         raise BadInput(f"trusted={trusted!r} must be a whole number from 0 to the {n} rows of {data.name}")
     for name, asked in (("validation", validation), ("trusted", trusted)):
         if asked and getattr(data, name) is not None:
@@ -128,9 +128,8 @@ def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
 
 
 def _generator(seed: int, purpose: str) -> np.random.Generator:
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise BadInput(f"seed must be a whole number from 0, not {seed!r}")
-    return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=tuple(purpose.encode())))
+    known = check(None, "seed", seed, whole(0))
+    return np.random.default_rng(np.random.SeedSequence(known, spawn_key=tuple(purpose.encode())))
 
 
 def _draw(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from noisewise import bounds
 from noisewise.catalogue import load
 from noisewise.errors import BadInput
 from noisewise.models.catalogue import MODELS
@@ -84,17 +84,11 @@ def penultimate(net: nn.Module, x: Tensor) -> Tensor:
 
 def _check_arguments(shape: tuple[int, ...], classes: int, seed: int) -> tuple[int, ...]:
     sizes = tuple(shape)
-    if len(sizes) not in (1, 3) or not all(_whole(size, 1) for size in sizes):
+    if len(sizes) not in (1, 3) or not all(bounds.whole(1).allows(size) for size in sizes):
         raise BadInput(f"shape={shape!r} must be (H, W, C) or (d,), whole numbers from 1")
-    if not _whole(classes, 2):
-        raise BadInput(f"classes={classes!r} must be a whole number from 2")
-    if not _whole(seed, 0):
-        raise BadInput(f"seed={seed!r} must be a whole number from 0")
+    bounds.check(None, "classes", classes, bounds.whole(2))
+    bounds.check(None, "seed", seed, bounds.whole(0))
     return tuple(int(size) for size in sizes)
-
-
-def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def _names_a_function(model: str) -> bool:

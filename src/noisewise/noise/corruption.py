@@ -8,11 +8,11 @@ the same spec and seed applied to a selection of the rows changes these rows dif
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
+from noisewise.bounds import check, whole
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise.catalogue import CORRUPTIONS
@@ -112,8 +112,7 @@ def generator(seed: int, position: int, name: str) -> np.random.Generator:
 
 
 def _check(data: Dataset, seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise BadInput(f"seed must be a whole number from 0, not {seed!r}")
+    check(None, "seed", seed, whole(0))
     if len(data.classes) < 2:
         raise BadInput(f"{data.name!r} has {len(data.classes)} class(es), but a corruption needs at least 2")
     if len(data) == 0:
