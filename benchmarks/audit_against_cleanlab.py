@@ -5,9 +5,9 @@
     python benchmarks/audit_against_cleanlab.py fashion-mnist symmetric:0.2 instance:0.3 --epochs 6
 
 Without a source, the sets of the published table, or those whose name has the words of `--only` in it; lines that the
-page has already stay there. cleanlab gets what its users give it: five-fold out-of-sample
-probabilities (of the last epoch, where the model is a network), its default label quality score, its default filter,
-and its own estimate of the number of issues. A `-` injects nothing. Both run one after the other, so their seconds
+page already has stay. cleanlab is used as its users do: with five-fold out-of-sample probabilities (of the last epoch,
+where the model is a network), its default label quality score, its default filter, and its own estimate of the number
+of issues. A `-` injects nothing. Both run one after the other, so their seconds
 compare as far as the load of the machine stays the same.
 """
 
@@ -141,8 +141,8 @@ def out_of_sample(data: Dataset, model: str, config: dict[str, Any], seed: int) 
 
 def compared(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A line per set and library."""
-    asked = [(args.source, spec) for spec in args.specs] if args.source else list(SETS)
-    sets = [(*one, args.rows or SETS.get(one)) for one in asked if args.only is None or args.only in one[0]]
+    chosen = [(args.source, spec) for spec in args.specs] if args.source else list(SETS)
+    sets = [(*one, args.rows or SETS.get(one)) for one in chosen if args.only is None or args.only in one[0]]
     config = {key: value for key in ("epochs", "precision") if (value := getattr(args, key)) is not None}
     for source, spec, rows in sets:
         data = noisy(source, spec, rows, args.seed)

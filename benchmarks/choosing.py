@@ -151,7 +151,7 @@ def short(frame: pd.DataFrame) -> str:
         ("You have none and want the smallest worst case", gaps[free].sort_values("worst").iloc[0]),
         ("Plain training", gaps.loc[["ce"]].iloc[0]),
     ]
-    return "\n".join(f"- {asked}: `{row.name}`, {_said(row)}." for asked, row in lines)
+    return "\n".join(f"- {question}: `{row.name}`, {_said(row)}." for question, row in lines)
 
 
 def _said(row: pd.Series) -> str:

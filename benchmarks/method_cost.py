@@ -4,7 +4,7 @@
 
 All methods train on the same synthetic images, in turn, `repeat` times, each right after a training by `ce`. A method's
 figure is the median over turns of its time over that of this `ce`. Evaluation is not counted, work between epochs is.
-Beside the JSON a table is written as Markdown.
+The table is also written as Markdown, next to the JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from noisewise.training import Config, Training
 
 
 def synthetic(rows: int, size: int, channels: int, classes: int = 10) -> Dataset:
-    """Random images whose mean brightness tells the class, 30 % of the labels redrawn."""
+    """Random images whose mean brightness reveals the class, with 30 % of the labels redrawn."""
     rng = np.random.default_rng(0)
     truth = rng.integers(classes, size=rows)
     images = rng.integers(0, 100, (rows, size, size, channels)) + (truth * 15)[:, None, None, None]

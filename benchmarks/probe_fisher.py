@@ -4,7 +4,7 @@
 
 Per network: seconds of one ordinary batched backward pass (the gradient of the mean loss by all parameters, without the
 forward pass); those of the probe, forward pass and all, per backpropagated label; and their ratio, for all labels and
-for one drawn label, and where every layer is asked through `torch.func`. All in turn, `repeat` times; medians.
+for one drawn label, and with `torch.func` for every layer. All in turn, `repeat` times; medians.
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--repeat", type=int, default=5)
-    asked = parser.parse_args()
-    for name in asked.model:
+    args = parser.parse_args()
+    for name in args.model:
         shape = (28, 28, 1) if name in ("lenet", "fast") else (32, 32, 3)
         net = build(name, shape, 10, seed=0).eval()
-        x = torch.randn(asked.rows, shape[2], *shape[:2], generator=torch.Generator().manual_seed(0))
+        x = torch.randn(args.rows, shape[2], *shape[:2], generator=torch.Generator().manual_seed(0))
         x = x.to(memory_format=torch.channels_last)
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         ways = {
-            "backward": lambda net=net, x=x: backward(net, x, asked.batch),
+            "backward": lambda net=net, x=x: backward(net, x, args.batch),
             "exact": lambda net=net, x=x: probe(net, x, "exact", 10),
             "one draw": lambda net=net, x=x: probe(net, x, 1, 1),
             "torch.func": lambda net=net, x=x: probe(net, x, 1, 1, closed=False),
         }
         taken: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(asked.repeat):
+        for _ in range(args.repeat):
             for way, run in ways.items():
                 taken[way].append(run())
         ordinary = statistics.median(taken.pop("backward"))
         ratios = ", ".join(f"{way} {statistics.median(seconds) / ordinary:.2f}" for way, seconds in taken.items())
-        print(f"{name}: backward {1e6 * ordinary / asked.rows:.0f} us per row; times that: {ratios}")
+        print(f"{name}: backward {1e6 * ordinary / args.rows:.0f} us per row; times that: {ratios}")
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ most_suspect = found.scores["knn-shapley"].argsort()[::-1][:20]
 ```
 
 Without `--detectors` the scores are those that cost nothing extra. The table lists what the others cost beyond the
-cross-fitting: passes over the rows in evaluation mode, which happen only when they are asked for and leave the training
+cross-fitting: passes over the rows in evaluation mode, which happen only on request and leave the training
 unchanged. Where the audit would use classifiers (tables, vectors, texts), detectors that observe a network make it
 train networks. Features are the input of the last linear layer of one network, the first fold's, for all rows; with
-`--features` they are yours, and only detectors of features and probabilities can be asked for. Scores in `found.scores`
+`--features` they are yours, and only detectors of features and probabilities can be requested. Scores in `found.scores`
 are raw: a *threshold* is the score above which the paper, or this version of it, calls a label wrong.
 
 | detector | needs | costs extra | threshold | score | year |
@@ -62,7 +62,5 @@ def _line(detector: Detector) -> str:
 def _section(detector: Detector) -> str:
     card = detector.card
     text = inspect.getdoc(sys.modules[detector.function.__module__]) or ""
-    asked = (
-        "only when asked for by name or with `all`" if card.on_request else "whenever the evidence has what it needs"
-    )
-    return f"\n## {card.name}\n\n{card.does}\n\n- Computed: {asked}.\n- Paper: {card.paper} {card.year}.\n\n{text}\n"
+    when = "only on request, by name or with `all`" if card.on_request else "whenever the evidence has what it needs"
+    return f"\n## {card.name}\n\n{card.does}\n\n- Computed: {when}.\n- Paper: {card.paper} {card.year}.\n\n{text}\n"

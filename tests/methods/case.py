@@ -18,7 +18,7 @@ class Case:
     """How one method is tested.
 
     Attributes:
-        spec: how it is asked for by name, with settings for a few epochs on a few rows.
+        spec: by name, with settings for a few epochs on a few rows.
         step: the method that acts within a step, made for a peer network.
         accuracy: reached on digits with 40 % symmetric noise by `test_learns`, with seed 0; measured, less 0.04.
         neutral: the same at a setting that equals cross entropy, if there is one.

@@ -118,8 +118,8 @@ def run_audit(
         evidence = from_features(rows.blind(), features, plan.seed)
     else:
         evidence = gather(rows.blind(), plan, engine, progress or Progress())
-    # features that only detectors asked for must not change the judgement; `replace` rather than `with_features`, since
-    # results of given seeds rest on the last bits of probabilities that are scaled twice
+    # Features that only detectors use must not change the judgement. `replace` rather than `with_features`, because
+    # results of given seeds depend on the last bits of probabilities that are scaled twice.
     judged = evidence if features is not None else replace(evidence, features=None)
     judgement = judge(judged, plan.seed)
     space = evidence.features if features is not None or plan.embed is not None else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from noisewise.auditing.detectors.detection import EVERY, asked
+from noisewise.auditing.detectors.detection import EVERY, requested
 from noisewise.auditing.gate import check_limit
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.bounds import Bound, check, whole
@@ -76,7 +76,7 @@ class AuditPlan:
         put = object.__setattr__
         put(self, "source", str(self.source))
         put(self, "data_dir", None if self.data_dir is None else str(self.data_dir))
-        put(self, "detectors", self.detectors if self.detectors == EVERY else asked(self.detectors))
+        put(self, "detectors", self.detectors if self.detectors == EVERY else requested(self.detectors))
         # lists come from JSON, where a plan is read back
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(self.settings).items()}
         put(self, "settings", settings)
@@ -125,14 +125,14 @@ class AuditPlan:
 
     @property
     def for_networks(self) -> dict[str, Any]:
-        """What was asked for that only networks have: a method, epochs, settings other than the device."""
+        """The requested settings that only networks have: a method, epochs, settings other than the device."""
         asked_for = {"method": self.method, "epochs": self.epochs, **self.settings}
         return {name: value for name, value in asked_for.items() if value is not None and name != "device"}
 
     @property
     def last_layer(self) -> frozenset[str]:
         """What the named detectors need to know of a network's last layer (see `gathering.last_layer`)."""
-        names = asked(self.detectors)
+        names = requested(self.detectors)
         return needed(names or ())
 
     def plain(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class AuditResult:
         gate: the noise rate compared with the limit that was set; None without a limit.
         conditions: duplicates, outliers, ambiguous rows (see `find_conditions`); None where they were not looked for.
         seconds: wall time of the audit.
-        plan: what was asked for; None where there was no audit.
+        plan: the plan of the audit; None where there was no audit.
         command: the command line that reproduces these findings; empty where there is none.
     """
 

@@ -111,9 +111,9 @@ def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
         raise BadInput(f"validation={validation!r} must be a share of the rows from 0 to below 1")
     if not whole(0, n).allows(trusted):
         raise BadInput(f"trusted={trusted!r} must be a whole number from 0 to the {n} rows of {data.name}")
-    for name, asked in (("validation", validation), ("trusted", trusted)):
-        if asked and getattr(data, name) is not None:
-            raise BadInput(f"{name}={asked!r} requests a {name} split, but {data.name} has one: use {name}=0")
+    for name, requested in (("validation", validation), ("trusted", trusted)):
+        if requested and getattr(data, name) is not None:
+            raise BadInput(f"{name}={requested!r} requests a {name} split, but {data.name} has one: use {name}=0")
     if trusted and data.truth is None:
         hint = "corrupt it by 'symmetric:0' first to vouch for its given labels"
         raise BadInput(f"trusted={trusted} needs rows whose truth is known, and {data.name} has none: {hint}")

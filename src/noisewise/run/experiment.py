@@ -207,7 +207,7 @@ class Experiment:
             loaded: the data set of the source, if it has been loaded already.
 
         Raises:
-            BadInput: a source that cannot be read, or that does not have what is asked for.
+            BadInput: the source cannot be read, or lacks the requested rows or splits.
         """
         seed, source = self.config.seed, self.source if loaded is None else loaded
         data = source if isinstance(source, Dataset) else load(source, labels=self.labels, data_dir=self.data_dir)

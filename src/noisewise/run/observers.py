@@ -60,7 +60,7 @@ def _parsed(text: str) -> tuple[list[Probe], list[tuple[Any, dict[str, Any]]]]:
     names = [term.name for term in terms]
     for term in terms:
         if names.count(term.name) > 1:
-            raise BadInput(f"observer {term.name!r} is asked for twice in {text!r}")
+            raise BadInput(f"observer {term.name!r} is named twice in {text!r}")
         kind = OBSERVERS[term.name]
         if issubclass(kind, Probe):
             probes.append(kind(**term.bind(kind)))

@@ -8,7 +8,7 @@ from torch import nn
 
 import noisewise as nw
 from noisewise.auditing.detectors.catalogue import DETECTORS
-from noisewise.auditing.detectors.detection import asked, scores_of
+from noisewise.auditing.detectors.detection import requested, scores_of
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, cross_fit, held_out
 from noisewise.auditing.gathering.last_layer import LastLayerObserver, last_layer, needed
@@ -117,7 +117,7 @@ def test_all_means_all_that_the_evidence_serves(small):
 def test_what_costs_more_has_to_be_asked_for():
     evidence = Evidence(np.array([0, 1]), 2, features=np.eye(2))
     assert not DETECTORS["knn-shapley"].serves(evidence)
-    assert DETECTORS["knn-shapley"].serves(evidence, asked=True)
+    assert DETECTORS["knn-shapley"].serves(evidence, requested=True)
     assert list(scores_of(evidence, None)) == ["knn"]
 
 
@@ -126,8 +126,8 @@ def test_needs_follow_the_cards():
     assert needed(FREE) == frozenset()
     assert needed(["grand", "knn"]) == {"gradient_norm", "features"}
     assert needed(DETECTORS) == {"gradient_norm", "tracin", "self_influence", "features"}
-    assert asked(None) is None
-    assert asked("all") == tuple(DETECTORS)
+    assert requested(None) is None
+    assert requested("all") == tuple(DETECTORS)
 
 
 class Averages(nn.Module):

@@ -96,6 +96,6 @@ def test_detectors_that_need_all_rows_do_not_serve(mapped, small_memory):
     labels, probabilities, _ = mapped
     evidence = Evidence(labels, K, probabilities=probabilities, features=np.ones((ROWS, 2), dtype=np.float32))
     assert SELF_CONFIDENCE.serves(evidence)
-    assert not KNN.serves(evidence, asked=True)
+    assert not KNN.serves(evidence, requested=True)
     with pytest.raises(BadInput, match="needs all rows at once"):
         KNN(evidence)

@@ -1,4 +1,4 @@
-"""The estimators of the transition matrix that an audit can be asked for by name."""
+"""The estimators of the transition matrix that an audit can also report, by name."""
 
 import json
 
@@ -57,16 +57,16 @@ def data(problem):
 
 def test_it_is_reported_beside_the_judgements_own(problem, data, tmp_path):
     x = problem[0]
-    plain, asked = (nw.audit(data, features=x, transition=name) for name in (None, "hoc"))
+    plain, found = (nw.audit(data, features=x, transition=name) for name in (None, "hoc"))
     assert plain.estimates == {}
     assert "transition_estimates" not in plain.summary
-    assert np.array_equal(plain.transition, asked.transition)
-    assert np.array_equal(plain.suspicion, asked.suspicion)
-    assert set(asked.estimates) == {"hoc"}
-    assert distance(asked.estimates["hoc"]) < 0.05
-    asked.save(tmp_path / "audit")
+    assert np.array_equal(plain.transition, found.transition)
+    assert np.array_equal(plain.suspicion, found.suspicion)
+    assert set(found.estimates) == {"hoc"}
+    assert distance(found.estimates["hoc"]) < 0.05
+    found.save(tmp_path / "audit")
     summary = json.loads((tmp_path / "audit" / "summary.json").read_text())
-    assert np.allclose(summary["transition_estimates"]["hoc"], asked.estimates["hoc"])
+    assert np.allclose(summary["transition_estimates"]["hoc"], found.estimates["hoc"])
     report = (tmp_path / "audit" / "report.html").read_text()
     assert "Transition matrix by hoc" in report
     plain.save(tmp_path / "plain")

@@ -17,7 +17,7 @@ def history(best, last, fitted=0.0):
     return pd.DataFrame({"test_accuracy": [0.3, best, last], "noisy_fit": [0.0, 0.0, fitted]})
 
 
-def asked(task):
+def cell_of(task):
     """The noise rate and the share of a run."""
     rate = float((task.arguments["corrupt"] or "symmetric:0").partition(":")[2])
     method = task.arguments["method"]
@@ -34,7 +34,7 @@ def planted(change=None, scale="cpu"):
     study = find("cdr-denoising")
     items = []
     for task in study.tasks(scale):
-        cell = asked(task)
+        cell = cell_of(task)
         values = (change and change(*cell)) or as_published(*cell)
         whole = history(*values)
         known = whole if cell[0] else whole.drop(columns="noisy_fit")

@@ -1,4 +1,4 @@
-"""The detectors that were asked for, and their scores."""
+"""The requested detectors, and their scores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from noisewise.errors import BadInput
 EVERY = "all"
 
 
-def asked(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    """The names that `detectors` asks for, in their order; None where the evidence decides.
+def requested(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """The names of the requested detectors, in their order; None where the evidence decides.
 
     Args:
         detectors: None, "all", names separated by commas, or a collection of names.
@@ -34,7 +34,7 @@ def asked(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
 
 
 def scores_of(evidence: Evidence, detectors: str | Iterable[str] | None) -> dict[str, np.ndarray]:
-    """Scores of the rows by the detectors that were asked for, and by no others.
+    """Scores of the rows by the requested detectors only.
 
     Args:
         evidence: what is known about n rows.
@@ -45,9 +45,9 @@ def scores_of(evidence: Evidence, detectors: str | Iterable[str] | None) -> dict
         (n,) per detector; a higher score is more suspect.
 
     Raises:
-        BadInput: an unknown name, or a detector asked for by name whose input the evidence lacks.
+        BadInput: an unknown name, or a detector requested by name whose input the evidence lacks.
     """
-    names = asked(detectors)
+    names = requested(detectors)
     if names is None or detectors == EVERY:
-        names = tuple(name for name, one in DETECTORS.items() if one.serves(evidence, asked=names is not None))
+        names = tuple(name for name, one in DETECTORS.items() if one.serves(evidence, requested=names is not None))
     return {name: DETECTORS[name](evidence) for name in names}

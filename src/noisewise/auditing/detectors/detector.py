@@ -25,7 +25,7 @@ class DetectorCard:
         statistics: entries of the ledger that it reads.
         cost: what it costs beyond the cross-fitting, in words.
         threshold: the score above which the paper, or this version of it, calls a label wrong; None for a ranking only.
-        on_request: whether it is too expensive to be computed unless it is asked for.
+        on_request: whether it is too expensive to be computed unless requested.
         rowwise: whether a score depends on its own row alone; only such detectors accept evidence that is not small.
     """
 
@@ -76,9 +76,9 @@ class Detector:
             found[rows] = self.function(block)
         return found
 
-    def serves(self, evidence: Evidence, asked: bool = False) -> bool:
-        """Whether the evidence has what the detector needs, and the detector is `asked` for if it has to be."""
-        if self.card.on_request and not asked:
+    def serves(self, evidence: Evidence, requested: bool = False) -> bool:
+        """Whether the evidence has what the detector needs, and the detector is `requested` if it must be."""
+        if self.card.on_request and not requested:
             return False
         if not (evidence.small or self.card.rowwise):
             return False

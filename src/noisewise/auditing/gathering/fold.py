@@ -18,7 +18,7 @@ class Fold:
         held: (n,) bool, the rows it did not train on.
         probabilities: (held rows, K) its predictions for them.
         statistics: per name, (other rows, ...) what its training saw of the rows it trained on.
-        features: (n, d) last-layer features of all rows; None where they were not asked for.
+        features: (n, d) last-layer features of all rows; None where they were not requested.
         seconds: wall time of the training without observations of the last layer as "training", and of each of these
             observations by its name.
     """

@@ -1,4 +1,4 @@
-"""Evidence from a plan: which model is cross-fitted, after pretrained embeddings where they were asked for."""
+"""Evidence from a plan: which model is cross-fitted, after pretrained embeddings where they were requested."""
 
 from __future__ import annotations
 
@@ -109,5 +109,5 @@ def _refuse_what_networks_have(model: Any, plan: AuditPlan, last_layer: Collecti
         raise BadInput(f"{key}={value!r} is for networks, but model={name!r} is a classifier: leave out one of the two")
     if last_layer:
         raise BadInput(
-            f"the detectors asked for observe a network, but model={name!r} is a classifier: leave out one of the two"
+            f"the requested detectors observe a network, but model={name!r} is a classifier: leave out one of the two"
         )

@@ -1,7 +1,7 @@
 """What detectors need to know of a network's last layer, observed during a cross-fitting.
 
 An observation runs the network once more on every row, in evaluation mode, and reads the input and the output of its
-last linear layer. It happens only where a detector that needs it was asked for, and leaves the training unchanged.
+last linear layer. It happens only where a requested detector needs it, and leaves the training unchanged.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def check_last_layer(data: Dataset, model: str | nn.Module | Callable[..., nn.Mo
     if not linear_layers(net):
         raise BadInput(
             f"model {type(net).__name__} has no nn.Linear, so detectors that need its last layer or its features "
-            f"({', '.join(name for name in DETECTORS if needed([name]))}) cannot be asked for"
+            f"({', '.join(name for name in DETECTORS if needed([name]))}) cannot be used"
         )
 
 

@@ -108,9 +108,9 @@ class CDR(Method):
     ) -> None:
         super().__init__()
         ways = {"sampled": sampled is not None, "compat_kth": compat_kth, "compat_supplement": compat_supplement}
-        asked = [name for name, given in ways.items() if given]
-        if len(asked) > 1:
-            raise BadInput(f"cdr: {asked[0]} and {asked[1]} are two ways to find the threshold: give one of them")
+        chosen = [name for name, given in ways.items() if given]
+        if len(chosen) > 1:
+            raise BadInput(f"cdr: {chosen[0]} and {chosen[1]} are two ways to find the threshold: give one of them")
         self.tau, self.criterion, self.l1, self.decay = tau, criterion, l1, decay
         self.ordering, self.scale = ("tensor", False) if compat_supplement else (ordering, scale)
         self.sampled, self.compat_kth, self.compat_supplement = sampled, compat_kth, compat_supplement

@@ -38,9 +38,9 @@ def two_nearest(features: Tensor, queries: Tensor | None = None) -> Tensor:
         (q, 2) positions of the nearest and the second nearest other row.
     """
     unit = torch.nn.functional.normalize(features.flatten(1), dim=1)
-    asked = torch.arange(len(unit), device=unit.device) if queries is None else queries
+    points = torch.arange(len(unit), device=unit.device) if queries is None else queries
     found = []
-    for rows in asked.split(max(1, _BLOCK // len(unit))):
+    for rows in points.split(max(1, _BLOCK // len(unit))):
         alike = unit[rows] @ unit.T
         alike.scatter_(1, rows[:, None], -torch.inf)
         found.append(alike.topk(2, dim=1).indices)
@@ -62,8 +62,8 @@ def label_triples(features: Tensor, labels: Tensor) -> Tensor:
     """
     if len(labels) < 3:
         raise BadInput(f"hoc needs at least 3 rows, for a row and its two neighbours, but there are {len(labels)}")
-    asked = min(len(labels), _QUERIES)
-    queries = torch.arange(asked, device=labels.device) * len(labels) // asked
+    count = min(len(labels), _QUERIES)
+    queries = torch.arange(count, device=labels.device) * len(labels) // count
     return torch.cat([labels[queries, None], labels[two_nearest(features, queries)]], dim=1)
 
 

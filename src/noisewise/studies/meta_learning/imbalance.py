@@ -96,7 +96,7 @@ def spec(name: str, scale: Scale) -> str:
     return getattr(own(scale), roles[name]) if name in roles else name
 
 
-def asked(names: Iterable[str], scale: Scale, seed: int = 0) -> list[str]:
+def chosen(names: Iterable[str], scale: Scale, seed: int = 0) -> list[str]:
     """The methods that run with a seed: boosted trees, which take longest, may have fewer seeds."""
     return [name for name in names if name != "adaboost" or seed < scale.tree_seeds]
 
@@ -107,8 +107,8 @@ def runs(scale: Scale) -> list[Task]:
     both = {"source": shared.source, "model": shared.model, "corrupt": BOTH, **shared.noisy, "rows": scale.rows}
     tasks = []
     for seed in range(scale.seeds):
-        tasks += [run_of(scale, "long tail", spec(name, scale), seed) for name in asked(NAMES, scale, seed)]
-        tasks += [weighing(method=spec(name, scale), seed=seed, **both) for name in asked(AGAINST_TAILS, scale, seed)]
+        tasks += [run_of(scale, "long tail", spec(name, scale), seed) for name in chosen(NAMES, scale, seed)]
+        tasks += [weighing(method=spec(name, scale), seed=seed, **both) for name in chosen(AGAINST_TAILS, scale, seed)]
         tasks += [run_of(scale, "uniform", spec(name, scale), seed) for name in ("ce", *CURRICULA)]
     tasks += [
         weighing(**scale.nines, **_FEW, method=spec(name, scale), seed=seed)

@@ -64,15 +64,15 @@ def runs(scale: Scale) -> list[Task]:
     for net, sizes in scale.nets.items():
         wanted = [(None, setting) for setting in _settings(net)] + [(RANDOM, NONE), (RANDOM, DECAYED)]
         for corrupt, (crop, decayed) in wanted:
-            asked = ({"crop": True} if crop else {}) | ({"weight_decay": DECAY} if decayed else {})
-            tasks.append(fitting(source=scale.source, model=net, corrupt=corrupt, seed=0, **sizes, **asked))
+            regularised = ({"crop": True} if crop else {}) | ({"weight_decay": DECAY} if decayed else {})
+            tasks.append(fitting(source=scale.source, model=net, corrupt=corrupt, seed=0, **sizes, **regularised))
     return tasks
 
 
 def _one(results: Results, model: str, setting: tuple[bool, bool], corrupt: str | None = None) -> Result:
     crop, decayed = setting
-    asked = {"crop": crop or None, "weight_decay": DECAY if decayed else None}
-    return results.one(model=model, corrupt=corrupt, **asked)
+    regularised = {"crop": crop or None, "weight_decay": DECAY if decayed else None}
+    return results.one(model=model, corrupt=corrupt, **regularised)
 
 
 def _tests(results: Results, model: str) -> dict[tuple[bool, bool], float]:

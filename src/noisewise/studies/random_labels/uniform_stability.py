@@ -75,11 +75,11 @@ def regularised(source: str, points: int, labels: str, replaced: int, seed: int)
     """
     x, y, test_x, test_y, classes, _ = _drawn(source, points, labels, replaced, seed)
     flat = np.concatenate([unit(part).reshape(len(part), -1).astype(np.float64) for part in (x, test_x)])
-    inputs, asked = flat / np.linalg.norm(flat, axis=1).max(), np.concatenate([y, test_y])
+    inputs, all_labels = flat / np.linalg.norm(flat, axis=1).max(), np.concatenate([y, test_y])
 
     def losses(rows: np.ndarray) -> np.ndarray:
         values = inputs @ softmax_regression(inputs[rows], y[rows], classes, STRENGTH)
-        return np.asarray(-log_softmax(values, axis=1)[np.arange(len(values)), asked])
+        return np.asarray(-log_softmax(values, axis=1)[np.arange(len(values)), all_labels])
 
     base = losses(np.arange(points))
     changes = [np.abs(losses(_replaced(points, i)) - base) for i in range(replaced)]

@@ -91,17 +91,17 @@ def line(
 def _moved(net: torch.nn.Module, x: torch.Tensor, frequencies: list[int], seed: int) -> tuple[np.ndarray, np.ndarray]:
     generator = torch.Generator().manual_seed(seed)
 
-    def asked() -> np.ndarray:
+    def outputs() -> np.ndarray:
         with torch.no_grad():
             return np.asarray(net(x)[:, 0].double().numpy())
 
-    base = asked()
+    base = outputs()
     whole, kept, errors = amplitudes_of(base, frequencies), [], []
     for size in MOVES:
         values = []
         for _ in range(DIRECTIONS):
             with moved(net, size, generator):
-                values.append(asked())
+                values.append(outputs())
         kept.append(amplitudes_of(np.array(values), frequencies).mean(axis=0) / whole)
         errors.append(amplitudes_of(np.array(values) - base, frequencies).mean(axis=0) / whole)
     return np.array(kept), np.array(errors)

@@ -52,15 +52,15 @@ def values(features: np.ndarray, labels: np.ndarray, k: int = NEIGHBOURS, most: 
         return np.zeros(n)
     tests = np.arange(min(n, most)) * n // min(n, most)
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), SMALLEST_NORM)
-    total, asked = np.zeros(n), np.full(n, len(tests))
-    asked[tests] -= 1
+    total, counts = np.zeros(n), np.full(n, len(tests))
+    counts[tests] -= 1  # a row is no test of itself
     for rows in np.array_split(tests, -(-len(tests) * n // BLOCK_NUMBERS)):
         far = -(unit[rows] @ unit.T)
         far[np.arange(len(rows)), rows] = np.inf
         order = np.argsort(far, axis=1)[:, :-1]
         found = shapley_values(labels[order] == labels[rows, None], k)
         total += np.bincount(order.ravel(), found.ravel(), minlength=n)
-    return total / asked
+    return total / counts
 
 
 def score(evidence: Evidence) -> np.ndarray:
