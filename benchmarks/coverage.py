@@ -1,6 +1,6 @@
 """How often the 90 % interval of the noise rate covers the truth, over repeated draws of noise.
 
-Each draw injects noise with a seed of its own and audits the rows anew with that seed.
+Each draw injects noise with its own seed and audits the rows anew with that seed.
 
     python benchmarks/coverage.py --draws 10 --out docs/results/coverage.md
 """
@@ -28,7 +28,7 @@ SETTINGS = {"network": "fast", "forest": "forest"}
 TEXT = """# How often the interval of the noise rate covers the truth
 
 Made by `python benchmarks/coverage.py --draws {draws} --out docs/results/coverage.md`. The data are 1,438 digits.
-Every draw injects noise with a seed of its own and audits with that seed, by the defaults. *covers* is the share of
+Every draw injects noise with its own seed and audits with that seed, by the defaults. *covers* is the share of
 draws whose 90 % interval holds the true rate; error is the estimate minus the truth; width is that of the interval.
 
 """

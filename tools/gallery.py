@@ -55,7 +55,7 @@ def collect(
         for path in there:
             timings = json.loads(path.read_text(encoding="utf-8"))
             if timings["source"] is not None or timings["model"] is not None:
-                raise BadInput(f"{path.parent} ran on a source or model of its own, which the gallery does not show")
+                raise BadInput(f"{path.parent} ran on a custom source or model, which the gallery does not show")
             name, scale = timings["study"], timings["scale"]
             found.setdefault(name, {})[scale] = {
                 "seconds": round(timings["seconds"], 1),

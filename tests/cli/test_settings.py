@@ -38,7 +38,7 @@ def test_settings_are_read_by_the_type_of_their_field(pair, expected):
         ("batch_size=3.5", "'3.5' is not a whole number"),
         ("lr=nan", "'nan' is not a finite number"),
         ("lr=fast", "'fast' is not a finite number"),
-        ("epochs=3", "epochs has an option of its own, --epochs"),
+        ("epochs=3", "epochs has its own option, --epochs"),
     ],
 )
 def test_settings_that_cannot_be_read(pair, message):

@@ -65,7 +65,7 @@ def test_a_study_that_was_never_run_says_so(catalogued):
 def test_runs_on_other_data_are_not_shown(catalogued, finished):
     study = replace(catalogued, card=replace(catalogued.card, takes=("source",)))
     perform(study, "smoke", out=finished, source="digits", engine=SerialEngine())
-    with pytest.raises(BadInput, match="a source or model of its own"):
+    with pytest.raises(BadInput, match="a custom source or model"):
         collect({}, [finished], STUDIES)
     with pytest.raises(BadInput, match="no finished study in"):
         collect({}, [finished / "runs"], STUDIES)

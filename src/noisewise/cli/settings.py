@@ -21,7 +21,7 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
         pairs: of the form name=value; of one name, the last counts.
 
     Raises:
-        BadInput: not of the form name=value, an unknown name, a name that has an option of its own, or a value of
+        BadInput: not of the form name=value, an unknown name, a name that has its own option, or a value of
             another type.
     """
     from noisewise.training import Config
@@ -33,7 +33,7 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not text:
             raise BadInput(f"--set {pair!r} is not of the form name=value")
         if name in FLAGS:
-            raise BadInput(f"--set {pair!r}: {name} has an option of its own, {FLAGS[name]}")
+            raise BadInput(f"--set {pair!r}: {name} has its own option, {FLAGS[name]}")
         if name not in types:
             hint = nearest(name, types) or f"; known: {', '.join(n for n in types if n not in FLAGS)}"
             raise BadInput(f"--set {pair!r}: there is no setting {name!r}{hint}")

@@ -178,7 +178,7 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """What tells experiments apart, in one line."""
+        """What distinguishes experiments, in one line."""
         parts = [self.source_name, self.corrupt, self.method_name, self.model_name, f"seed {self.config.seed}"]
         return " ".join(part for part in parts if part)
 

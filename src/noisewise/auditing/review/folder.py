@@ -22,7 +22,7 @@ def original_data(folder: str | Path) -> Dataset:
     """The audited data set with its given labels, restored from the folder that the audit wrote.
 
     The inputs come from the `cleaned` file and the given labels from `issues.parquet`; `summary.json` has the class
-    names and tells whether the truth was known.
+    names and states whether the truth was known.
 
     Raises:
         BadInput: the folder was not written by an audit, or its files do not belong together.

@@ -75,7 +75,7 @@ class Problem:
 
 
 def measured(shares: list[float], **fields: Any) -> dict[str, Any]:
-    """Replace more and more labels by random signs, and measure what they cost and what is learnt from them.
+    """Replace more and more labels by random signs, and measure their complexity and what is learned from them.
 
     Args:
         shares: Of the given labels that are random.
