@@ -1,4 +1,4 @@
-"""NoisyClassifier passes scikit-learn's own checks, and names the rows it doubts."""
+"""NoisyClassifier passes scikit-learn's own checks, and names the suspicious rows."""
 
 import pickle
 

@@ -38,7 +38,7 @@ def part(indices: Tensor, seed: int, **fields) -> Batch:
 
 
 def batch(rows: int = 10, seed: int = 0) -> Batch:
-    """Rows of the training split with trusted and unlabelled rows beside."""
+    """Rows of the training split with auxiliary batches of trusted and unlabelled rows."""
     order = torch.randperm(20, generator=torch.Generator().manual_seed(seed))
     auxiliary = {
         "trusted": part(torch.arange(20, 26), 100 + seed),

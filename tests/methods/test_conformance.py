@@ -157,10 +157,10 @@ def check_memories_follow_the_index(case, count):
     found = []
     for rows in (BATCHES[0], scene.permuted(BATCHES[0], order)):
         nets, method = scene.networks(count), scene.build(case, count)
-        judged, _ = compute_objective(nets, method, scene.edited(case, method, nets, rows), nets.trainable())
+        evaluated, _ = compute_objective(nets, method, scene.edited(case, method, nets, rows), nets.trainable())
         before = scene.buffers(method)
         with torch.no_grad():
-            method.observe(judged)
+            method.observe(evaluated)
         found.append(scene.buffers(method))
         for name, value in found[-1].items():
             axis = next((a for a, size in enumerate(value.shape) if size == scene.ROWS), None)
@@ -190,10 +190,10 @@ def check_finite(case, count):
     rows = scene.edited(case, method, nets, BATCHES[0])
     signs = torch.randn(count, len(rows), CLASSES, generator=torch.Generator().manual_seed(2)).sign()
     z = (1e4 * signs).requires_grad_()
-    judged, objective = objective_of(method, rows, z)
+    evaluated, objective = objective_of(method, rows, z)
     (gradient,) = torch.autograd.grad(objective, z)
     assert torch.isfinite(objective)
-    assert torch.isfinite(judged.losses).all()
+    assert torch.isfinite(evaluated.losses).all()
     assert torch.isfinite(gradient).all()
 
 

@@ -30,12 +30,12 @@ def test_elr_over_three_steps():
         rows = numbers["index"][at]
         z = numbers["logits"][at][None].clone().requires_grad_()
         given = batch(torch.zeros(5, 1), numbers["given"][rows], 4, index=rows)
-        judged, objective = objective_of(method, given, z)
+        evaluated, objective = objective_of(method, given, z)
         (gradient,) = torch.autograd.grad(objective, z)
         assert_close(objective.detach(), numbers["loss"][at])
         assert_close(gradient[0], numbers["grad"][at])
         with torch.no_grad():
-            method.observe(judged)
+            method.observe(evaluated)
         assert_close(method.memory[0], numbers["memory"][at])
 
 
@@ -61,8 +61,8 @@ def test_cdr_over_two_steps(tau):
     optimizer = torch.optim.SGD(nets.parameters(), **settings)
     for at in range(2):
         prefix = f"tau{tau}_step{at}_"
-        judged = step(nets, method, optimizer, batch(numbers["inputs"][at], numbers["labels"][at], 3), RNG)
-        assert_close(judged.losses.mean(), numbers[f"{prefix}loss"])
+        evaluated = step(nets, method, optimizer, batch(numbers["inputs"][at], numbers["labels"][at], 3), RNG)
+        assert_close(evaluated.losses.mean(), numbers[f"{prefix}loss"])
         assert_gradients(nets, numbers, f"{prefix}grad_")
         assert_weights(nets, numbers, f"{prefix}after_")
 
@@ -105,11 +105,11 @@ def test_a_step_of_meta_weight_net():
     assert_close(before.losses[0].detach(), numbers["losses"])
     assert_close(before.w[0].detach(), numbers["weights_before"])
     optimizer = torch.optim.SGD(nets.parameters(), float(numbers["model_lr"]))
-    judged = step(nets, method, optimizer, whole, RNG)
+    evaluated = step(nets, method, optimizer, whole, RNG)
     for name, parameter in zip(KNOBS, net.v.parameters(), strict=True):
         assert_close(parameter.detach(), numbers[f"vnet_after_{name}"])
-    assert_close(judged.w[0], numbers["weights_after"])
-    assert_close((judged.w * judged.losses).mean(), numbers["final_loss"])
+    assert_close(evaluated.w[0], numbers["weights_after"])
+    assert_close((evaluated.w * evaluated.losses).mean(), numbers["final_loss"])
     assert_gradients(nets, numbers, "grad_")
     assert_weights(nets, numbers, "after_")
 
@@ -122,9 +122,9 @@ def test_l2rw(case, classes):
     whole = batch(numbers[f"{case}inputs"], numbers[f"{case}labels"], classes, auxiliary={"trusted": trusted})
     alignment = method.alignment(whole, nets)
     assert_close(-float(numbers["alpha"]) * alignment[0], numbers[f"{case}eps_grad"])
-    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), whole, RNG)
-    assert_close(judged.w[0] / len(whole), numbers[f"{case}weights"])
-    assert_close(judged.losses[0], numbers[f"{case}losses"])
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), whole, RNG)
+    assert_close(evaluated.w[0] / len(whole), numbers[f"{case}weights"])
+    assert_close(evaluated.losses[0], numbers[f"{case}losses"])
     assert_gradients(nets, numbers, f"{case}grad_")
 
 

@@ -1,4 +1,4 @@
-"""Corruptions of the balance of classes, beside published class sizes."""
+"""Corruptions of the balance of classes, compared with published class sizes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Corruptions of inputs: each by itself, beside what is published of it."""
+"""Corruptions of inputs: each alone, and compared with published numbers."""
 
 import dataclasses
 import os

@@ -75,7 +75,7 @@ def test_gram_into_given_memory():
 
 
 def test_memory_is_as_stated(monkeypatch):
-    """At most twice the Gram matrix in float64, and once in float32 beside blocks and low rank."""
+    """At most twice the Gram matrix in float64, and once in float32 in addition to blocks and the low-rank factor."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(1500, 5)), rng.normal(size=(1500, 2))
 

@@ -153,14 +153,16 @@ def test_helpful_weights_have_mean_one_or_are_all_zero():
 def test_the_learner_moves_before_the_real_step(scene):
     nets, method, knobs, batch = scene
     before = [k.detach().clone() for k in knobs]
-    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), batch, rng())
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), batch, rng())
     assert any(not torch.equal(now, was) for now, was in zip(knobs, before, strict=True))
     net = method.parts[0]
-    assert_close(judged.w, net.weight(judged_without_weights(judged)))
+    assert_close(evaluated.w, net.weight(evaluated_without_weights(evaluated)))
 
 
-def judged_without_weights(judged):
-    return type(judged)(judged.x, judged.y, judged.index, torch.ones_like(judged.w), judged.clock, loss=judged.losses)
+def evaluated_without_weights(evaluated):
+    return type(evaluated)(
+        evaluated.x, evaluated.y, evaluated.index, torch.ones_like(evaluated.w), evaluated.clock, loss=evaluated.losses
+    )
 
 
 def test_nothing_to_learn_and_unknown_optimisers_are_refused():

@@ -272,9 +272,9 @@ def test_the_step_returns_what_observe_saw():
             seen.append(batch)
 
     nets, _ = twins(mlp())
-    judged = step(nets, Watches(), torch.optim.SGD(nets.parameters(), 0.1), make_batch(), rng())
-    assert seen == [judged]
-    assert not any(t.requires_grad for t in (judged.y, judged.w, judged.scores, judged.losses))
+    evaluated = step(nets, Watches(), torch.optim.SGD(nets.parameters(), 0.1), make_batch(), rng())
+    assert seen == [evaluated]
+    assert not any(t.requires_grad for t in (evaluated.y, evaluated.w, evaluated.scores, evaluated.losses))
 
 
 class Scaled(Method):

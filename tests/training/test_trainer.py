@@ -160,7 +160,7 @@ def test_noted_epochs_are_not_noted_again_after_an_interruption(data, tmp_path, 
 
 
 class Joins(Method):
-    """Trains on the rows beside instead of its own."""
+    """Trains on the auxiliary rows instead of its own."""
 
     auxiliary = ("extra",)
 

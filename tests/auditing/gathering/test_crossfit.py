@@ -75,7 +75,7 @@ def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
 
 
 def test_features_are_judged_by_neighbours_and_a_line_together():
-    """What says the class is small beside what does not, which leads neighbours astray and a regression not."""
+    """Informative features are small compared with the others, which misleads neighbours but not a regression."""
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=600)
     telling, idle = 3 * np.eye(3)[labels] + rng.normal(size=(600, 3)), rng.normal(scale=10, size=(600, 20))

@@ -1,4 +1,4 @@
-"""What is learned beside the network: weights, losses, rates, labels."""
+"""Methods that learn more than the network: weights, losses, rates, labels."""
 
 import torch
 

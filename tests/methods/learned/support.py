@@ -15,7 +15,7 @@ LR = 0.7
 
 
 def problem(seed=0, trusted=6):
-    """8 rows of 4 classes with trusted rows beside, in the default dtype."""
+    """8 rows of 4 classes with an auxiliary batch of trusted rows, in the default dtype."""
     rng = torch.Generator().manual_seed(seed)
 
     def part(rows, **fields):

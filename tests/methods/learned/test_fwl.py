@@ -66,8 +66,8 @@ def test_weights_decay_with_uncertainty():
     joined = method.edit(given, scene.networks(1), torch.Generator())
     assert joined.index.tolist() == [*given.index.tolist(), 20, 21, 22]
     logits = torch.randn(1, 13, 4)
-    judged, objective = objective_of(method, joined, logits)
+    evaluated, objective = objective_of(method, joined, logits)
     share = torch.cat([torch.ones(10), torch.full((3,), 2.5 / 3)])
     weights = share * torch.exp(-2 * uncertainty[joined.index])
-    assert_close(judged.w, weights)
+    assert_close(evaluated.w, weights)
     assert_close(objective, (weights * cross_entropy(logits, labels[joined.index])).mean())

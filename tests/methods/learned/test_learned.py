@@ -207,8 +207,8 @@ def test_hyper_parameters_stay_in_their_bounds(base, extreme):
     if base in ("bi-tempered", "poly-soft"):
         assert values[1] > 1
     assert min(values) > 0
-    judged, _ = objective_of(method, scene.batch(), torch.randn(1, 10, 4))
-    assert torch.isfinite(judged.losses).all()
+    evaluated, _ = objective_of(method, scene.batch(), torch.randn(1, 10, 4))
+    assert torch.isfinite(evaluated.losses).all()
 
 
 def test_hyper_parameters_start_at_known_good_values():

@@ -20,7 +20,7 @@ from ..golden import batch, hot, stored
 KERAS_CLIP = {"rtol": 1e-5, "atol": 1e-6}
 
 
-def judged(method, logits, labels, **fields):
+def evaluate(method, logits, labels, **fields):
     """The loss per row (N, B) and the objective's gradient by the logits of a method on (B, K) or (N, B, K) logits."""
     z = (logits if logits.ndim == 3 else logits[None]).clone().requires_grad_()
     found, objective = objective_of(method, batch(torch.zeros(len(labels), 1), labels, z.shape[-1], **fields), z)
@@ -31,7 +31,7 @@ def judged(method, logits, labels, **fields):
 @pytest.mark.parametrize("q", [0.3, 0.7])
 def test_gce(q):
     numbers = stored("losses")
-    each, gradient, _ = judged(GCE(q), numbers["logits"], numbers["labels"])
+    each, gradient, _ = evaluate(GCE(q), numbers["logits"], numbers["labels"])
     expected, certain = numbers[f"gce_q{q}__each"], slice(-1)
     assert_close(each[0, certain], expected[certain])
     assert_close(gradient[0, certain], numbers[f"gce_q{q}__grad"][certain])
@@ -40,7 +40,7 @@ def test_gce(q):
 @pytest.mark.parametrize("q", [0.3, 0.7])
 def test_gce_of_an_impossible_label_is_what_the_official_clamp_of_1e_7_approximates(q):
     numbers = stored("losses")
-    each, gradient, _ = judged(GCE(q), numbers["logits"], numbers["labels"])
+    each, gradient, _ = evaluate(GCE(q), numbers["logits"], numbers["labels"])
     assert each[0, -1] <= 1 / q
     assert_close(each[0, -1] - (1e-7) ** q / q, numbers[f"gce_q{q}__each"][-1], rtol=0, atol=1e-6)
     assert torch.isfinite(gradient).all()
@@ -55,17 +55,17 @@ def test_gce_inside_the_truncated_loss():
 
 def test_cross_entropy():
     numbers = stored("keras_losses")
-    each, gradient, _ = judged(Chain(), numbers["logits"], numbers["labels"])
+    each, gradient, _ = evaluate(Chain(), numbers["logits"], numbers["labels"])
     assert_close(each[0], numbers["cross_entropy__value"], **KERAS_CLIP)
     assert_close(gradient[0], numbers["cross_entropy__grad"], **KERAS_CLIP)
 
 
 def test_bootstrap_soft_differentiates_through_its_target():
     numbers = stored("keras_losses")
-    each, gradient, _ = judged(BootstrapSoft(0.95), numbers["logits"], numbers["labels"])
+    each, gradient, _ = evaluate(BootstrapSoft(0.95), numbers["logits"], numbers["labels"])
     assert_close(each[0], numbers["bootstrap_soft__value"], **KERAS_CLIP)
     assert_close(gradient[0], numbers["bootstrap_soft__grad"], **KERAS_CLIP)
-    _, held, _ = judged(BootstrapSoft(0.95, detach=True), numbers["logits"], numbers["labels"])
+    _, held, _ = evaluate(BootstrapSoft(0.95, detach=True), numbers["logits"], numbers["labels"])
     assert (held[0] - numbers["bootstrap_soft__grad"]).abs().max() > 1e-3
 
 
@@ -74,7 +74,7 @@ def test_forward_correction(source):
     numbers = stored(source)
     method = ForwardCorrection(numbers["transition"]).double()
     method.transition.copy_(numbers["transition"])
-    each, gradient, objective = judged(method, numbers["logits"], numbers["labels"])
+    each, gradient, objective = evaluate(method, numbers["logits"], numbers["labels"])
     if source == "forward":
         assert_close(objective, numbers["loss"])
         assert_close(gradient[0], numbers["grad"])
@@ -114,7 +114,7 @@ def test_glc_second_phase(case):
     rows = numbers[f"{case}_rows"]
     method = GoldLossCorrection(numbers["C_hat"], ratio=1.0).double()
     logits, labels = numbers["batch_logits"][rows], numbers["batch_labels"][rows]
-    _, gradient, objective = judged(method, logits, labels, info={"trusted": numbers["batch_is_gold"][rows]})
+    _, gradient, objective = evaluate(method, logits, labels, info={"trusted": numbers["batch_is_gold"][rows]})
     assert_close(objective, numbers[f"{case}_loss"])
     assert_close(gradient[0], numbers[f"{case}_grad"])
 
@@ -137,7 +137,7 @@ def test_coteaching_exchanges_small_losses_without_the_second_division(forget):
     logits = torch.stack([numbers["logits_1"], numbers["logits_2"]])
     method = CoTeaching(rate=forget, gradual=1)
     method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64), networks=2))
-    losses, gradient, objective = judged(method, logits, numbers["labels"], clock=Clock(epoch=9, epochs=15))
+    losses, gradient, objective = evaluate(method, logits, numbers["labels"], clock=Clock(epoch=9, epochs=15))
     picks = small_loss_picks(losses, kept)
     assert_close(objective, numbers[f"{prefix}mean_1"] + numbers[f"{prefix}mean_2"])
     for network in (1, 2):

@@ -222,9 +222,9 @@ def test_poly_soft_begins_with_cross_entropy_and_then_follows_the_percentile_but
     z, y = random_logits(8, 4, 6.0), torch.arange(8) % 4
     early, late = (batch(torch.zeros(8, 1), y, 4, clock=Clock(epoch, 10)) for epoch in (0, 5))
     losses = cross_entropy(z, early.y)
-    judged, _ = objective_of(method, early, z[None])
-    assert_close(judged.losses[0], losses)
-    method.observe(judged)
+    evaluated, _ = objective_of(method, early, z[None])
+    assert_close(evaluated.losses[0], losses)
+    method.observe(evaluated)
     at = losses.float().quantile(0.75).double()
     assert at > torch.tensor(4.0).log()
     assert_close(objective_of(method, late, z[None])[0].losses[0], poly_soft(losses, at, 2.0), rtol=1e-6, atol=1e-6)
@@ -247,9 +247,9 @@ def test_official_truncated_loss_before_and_after_pruning():
     rows = batch(torch.zeros(8, 1), numbers["labels"], 4, index=numbers["index"])
     for when, logits in (("before", "logits"), ("later", "logits_later")):
         z = numbers[logits].clone().requires_grad_()
-        judged, objective = objective_of(method, rows, z[None])
+        evaluated, objective = objective_of(method, rows, z[None])
         (gradient,) = torch.autograd.grad(objective, z)
-        assert_close((judged.w * judged.losses)[0].detach(), numbers[f"each_{when}"])
+        assert_close((evaluated.w * evaluated.losses)[0].detach(), numbers[f"each_{when}"])
         assert_close(objective.detach(), numbers[f"mean_{when}"])
         assert_close(gradient, numbers[f"grad_{when}"])
         if when == "before":

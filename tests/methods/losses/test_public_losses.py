@@ -31,7 +31,7 @@ def logits(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def evaluated(name, z, y):
+def evaluate(name, z, y):
     return getattr(losses, name)(z, y, *MORE.get(name, ()))
 
 
@@ -54,9 +54,9 @@ def check_indices(loss):
 def test_class_indices_are_one_hot_targets(name):
     if name == "overparametrised_loss":  # its memory has one row per row of the batch
         z = logits(K, K)
-        assert_close(evaluated(name, z, Y), evaluated(name, z, HOT), rtol=0, atol=0)
+        assert_close(evaluate(name, z, Y), evaluate(name, z, HOT), rtol=0, atol=0)
     else:
-        check_indices(lambda z, y: evaluated(name, z, y))
+        check_indices(lambda z, y: evaluate(name, z, y))
 
 
 def test_a_loss_that_takes_indices_for_distributions_is_caught():
@@ -67,10 +67,10 @@ def test_a_loss_that_takes_indices_for_distributions_is_caught():
 @every
 def test_networks_are_an_axis(name):
     z = logits(3, K, K)
-    expected = torch.stack([evaluated(name, one, Y) for one in z])
+    expected = torch.stack([evaluate(name, one, Y) for one in z])
     assert expected.shape == (3, K)
     for targets in (Y, HOT, HOT.expand(3, K, K), Y.expand(3, K), HOT[None]):
-        assert_close(evaluated(name, z, targets), expected)
+        assert_close(evaluate(name, z, targets), expected)
 
 
 @every
@@ -91,19 +91,19 @@ def test_networks_are_an_axis(name):
 )
 def test_targets_that_do_not_fit_are_refused(name, targets):
     with pytest.raises(BadInput, match=r"targets of shape .* do not fit logits of shape \(3, 4, 4\)"):
-        evaluated(name, logits(3, K, K), targets)
+        evaluate(name, logits(3, K, K), targets)
 
 
 @every
 def test_gradients_are_right_with_indices(name):
     z = logits(2, K, K).requires_grad_()
-    assert torch.autograd.gradcheck(lambda z: evaluated(name, z, Y), z)
+    assert torch.autograd.gradcheck(lambda z: evaluate(name, z, Y), z)
 
 
 @every
 def test_huge_logits_stay_finite(name):
     z = (1e4 * logits(K, K).sign()).requires_grad_()
-    loss = evaluated(name, z, Y)
+    loss = evaluate(name, z, Y)
     (gradient,) = torch.autograd.grad(loss.sum(), z)
     assert torch.isfinite(loss).all()
     assert torch.isfinite(gradient).all()

@@ -28,8 +28,8 @@ def prepared(method, **fields):
     return method
 
 
-def judged(method, logits, labels, clock=LATE):
-    """The judged batch, the objective and its gradient by the (2, B, K) logits."""
+def evaluate(method, logits, labels, clock=LATE):
+    """The evaluated batch, the objective and its gradient by the (2, B, K) logits."""
     z = logits.clone().requires_grad_()
     found, objective = objective_of(method, batch(torch.zeros(len(labels), 1), labels, z.shape[-1], clock=clock), z)
     return found, objective.detach(), torch.autograd.grad(objective, z)[0]
@@ -53,7 +53,7 @@ def test_disagreement_is_about_the_predicted_class():
 def test_decoupling_matches_the_authors_code(prefix):
     numbers = stored("decoupling")
     logits = pair(numbers, prefix)
-    found, objective, gradient = judged(prepared(Decoupling()), logits, numbers[f"{prefix}labels"])
+    found, objective, gradient = evaluate(prepared(Decoupling()), logits, numbers[f"{prefix}labels"])
     assert torch.equal(disagreement(logits), numbers[f"{prefix}update"])
     assert torch.equal(found.w > 0, numbers[f"{prefix}update"])
     assert_close(objective, numbers[f"{prefix}loss_1"] + numbers[f"{prefix}loss_2"])
@@ -66,15 +66,15 @@ def test_decoupling_mean_is_over_disagreement_but_at_least_a_share():
     logits[:, :, 0] = 1.0
     logits[1, :4, 1] = 2.0
     labels = torch.zeros(10, dtype=torch.int64)
-    assert_close(judged(Decoupling(), logits, labels)[0].w, torch.tensor([2.5] * 4 + [0.0] * 6).double())
-    assert_close(judged(Decoupling(least=0.8), logits, labels)[0].w, torch.tensor([1.25] * 4 + [0.0] * 6).double())
+    assert_close(evaluate(Decoupling(), logits, labels)[0].w, torch.tensor([2.5] * 4 + [0.0] * 6).double())
+    assert_close(evaluate(Decoupling(least=0.8), logits, labels)[0].w, torch.tensor([1.25] * 4 + [0.0] * 6).double())
 
 
 @pytest.mark.parametrize("make", [Decoupling, lambda: CoTeachingPlus(0.4, gradual=1)])
 def test_no_update_without_disagreement(make):
     numbers = stored("coteaching_plus")
     logits = numbers["logits_1"].expand(2, -1, -1)
-    _, objective, gradient = judged(prepared(make()), logits, numbers["labels"])
+    _, objective, gradient = evaluate(prepared(make()), logits, numbers["labels"])
     assert objective == 0
     assert not gradient.any()
     assert not numbers["agree_step10000_grad_1"].any()
@@ -85,7 +85,7 @@ def test_warm_up_on_all_rows_then_on_disagreement():
     logits, labels = pair(numbers), numbers["labels"]
     for epoch, every in ((29, True), (30, False)):
         clock = Clock(epoch=epoch, epochs=100)
-        assert bool((judged(Decoupling(warmup=0.3), logits, labels, clock)[0].w > 0).all()) == every
+        assert bool((evaluate(Decoupling(warmup=0.3), logits, labels, clock)[0].w > 0).all()) == every
 
 
 # co-teaching+
@@ -112,7 +112,7 @@ def test_coteaching_plus_starts_as_coteaching():
     early = Clock(epoch=49, epochs=100)
     for clock, same in ((early, True), (replace(early, epoch=50), False)):
         weights = [
-            judged(prepared(make(0.4, gradual=1)), pair(numbers), numbers["labels"], clock)[0].w
+            evaluate(prepared(make(0.4, gradual=1)), pair(numbers), numbers["labels"], clock)[0].w
             for make in (CoTeaching, CoTeachingPlus)
         ]
         assert torch.equal(*weights) == same
@@ -126,7 +126,7 @@ def test_coteaching_plus_starts_as_coteaching():
 def test_jocor_matches_the_authors_code(lam, forget):
     numbers, prefix = stored("jocor"), f"lam{lam}_forget{forget}_"
     method = prepared(JoCoR(rate=forget, gradual=1, lam=lam))
-    _, objective, gradient = judged(method, pair(numbers), numbers["labels"])
+    _, objective, gradient = evaluate(method, pair(numbers), numbers["labels"])
     assert_close(objective, numbers[f"{prefix}loss"])
     for network in (1, 2):
         assert_close(gradient[network - 1], numbers[f"{prefix}grad_{network}"])
@@ -141,7 +141,7 @@ def test_symmetric_divergence_is_the_sum_of_both_directions():
 def test_jocor_networks_train_on_the_same_rows():
     numbers = stored("jocor")
     method = prepared(JoCoR(rate=0.5, gradual=1))
-    found, *_ = judged(method, pair(numbers), numbers["labels"])
+    found, *_ = evaluate(method, pair(numbers), numbers["labels"])
     method.observe(found)
     assert int((found.w > 0).sum()) == 12
     assert_close(method.selection()[:24], (found.w > 0).float())

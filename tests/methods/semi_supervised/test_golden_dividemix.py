@@ -79,15 +79,15 @@ def scene(monkeypatch):
 
 def test_step(scene):
     n, nets, method, whole = scene
-    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), whole, torch.Generator())
-    assert judged.index is None
-    assert_close(judged.x, n["mixed_input"])
-    assert_close(judged.y, n["mixed_target"])
-    assert_close(judged.scores[0], n["logits"])
-    labelled = judged.info["labelled"]
-    assert_close(judged.losses[0, labelled].mean(), n["Lx"])
-    assert_close(judged.losses[0, ~labelled].mean(), n["Lu"])
-    objective = (judged.w * judged.losses).mean() + method.penalty(judged)
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.1), whole, torch.Generator())
+    assert evaluated.index is None
+    assert_close(evaluated.x, n["mixed_input"])
+    assert_close(evaluated.y, n["mixed_target"])
+    assert_close(evaluated.scores[0], n["logits"])
+    labelled = evaluated.info["labelled"]
+    assert_close(evaluated.losses[0, labelled].mean(), n["Lx"])
+    assert_close(evaluated.losses[0, ~labelled].mean(), n["Lu"])
+    objective = (evaluated.w * evaluated.losses).mean() + method.penalty(evaluated)
     assert_close(objective, n["loss"])
     assert_gradients(nets, n, "grad_")
 

@@ -52,10 +52,10 @@ def test_m_correction_step_matches_the_authors_code(kind, reg, monkeypatch):
     monkeypatch.setattr(m_correction, "noisy_probability", lambda losses, model: n[f"{kind}_noisy"])
     nets, method = Networks([MLP(n, "net_")]), MCorrection(kind, reg=reg, warmup=0.0)
     method.prepare(LearningTask(9, 4, torch.zeros(9, dtype=torch.int64)))
-    judged = step(
+    evaluated = step(
         nets, method, torch.optim.SGD(nets.parameters(), 0.0), batch(n["inputs"], n["labels"], 4), torch.Generator()
     )
-    assert_close(judged.losses.mean() + method.penalty(judged), n[f"{kind}_loss"])
+    assert_close(evaluated.losses.mean() + method.penalty(evaluated), n[f"{kind}_loss"])
     assert_gradients(nets, n, f"{kind}_grad_")
 
 
@@ -149,10 +149,10 @@ def pro_mix(request, monkeypatch):
 def test_promix_step_matches_the_authors_code(pro_mix):
     n, when, nets, method, whole = pro_mix
     scale = 1 + 2 * float(n["w"])
-    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), whole, torch.Generator())
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), whole, torch.Generator())
     rows = len(n["labels"])
-    assert torch.equal(torch.nonzero(judged.info["reliable"][:rows])[:, 0], n[f"{when}_chosen"])
-    assert_close((judged.w * judged.losses).mean() * scale, n[f"{when}_loss"])
+    assert torch.equal(torch.nonzero(evaluated.info["reliable"][:rows])[:, 0], n[f"{when}_chosen"])
+    assert_close((evaluated.w * evaluated.losses).mean() * scale, n[f"{when}_loss"])
     for name, parameter in nets[0].named_parameters():
         stored_as = name.removeprefix("net.").replace("auxiliary", "pseudo")
         assert_close(parameter.grad * scale, n[f"{when}_grad_{stored_as}"])

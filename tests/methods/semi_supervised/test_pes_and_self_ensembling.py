@@ -104,8 +104,8 @@ def test_class_without_confident_rows_has_weight_zero():
 def test_step_on_confident_rows_matches_the_authors_code(confident):
     n, nets, method, _ = confident
     rows = batch(n["inputs"], n["labels"], 4)
-    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), rows, torch.Generator())
-    assert_close((judged.w * judged.losses).mean(), n["loss"])
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), rows, torch.Generator())
+    assert_close((evaluated.w * evaluated.losses).mean(), n["loss"])
     assert_gradients(nets, n, "grad_")
 
 
@@ -121,13 +121,13 @@ def test_mixmatch_step_matches_the_authors_code(case, confident, monkeypatch):
     rows = batch(
         n["inputs_x"], n["labels_x"], 4, clock=clock, view=lambda rng: n["inputs_x2"], auxiliary={"unlabelled": rest}
     )
-    judged = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), rows, torch.Generator())
-    labelled = judged.info["labelled"]
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), rows, torch.Generator())
+    labelled = evaluated.info["labelled"]
     assert alphas == [float(n[f"{case}_alpha"])]
-    assert_close(judged.x, n[f"{case}_mixed"])
-    assert_close(judged.losses[0, labelled].mean(), n[f"{case}_Lx"])
-    assert_close(judged.losses[0, ~labelled].mean(), n[f"{case}_Lu"])
-    assert_close((judged.w * judged.losses).mean(), n[f"{case}_loss"])
+    assert_close(evaluated.x, n[f"{case}_mixed"])
+    assert_close(evaluated.losses[0, labelled].mean(), n[f"{case}_Lx"])
+    assert_close(evaluated.losses[0, ~labelled].mean(), n[f"{case}_Lu"])
+    assert_close((evaluated.w * evaluated.losses).mean(), n[f"{case}_loss"])
     assert_gradients(nets, n, f"{case}_grad_")
 
 

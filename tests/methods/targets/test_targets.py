@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("double")
 RNG = torch.Generator()
 
 
-def judged(method, z, given):
-    """The judged batch, the objective and its gradient by the logits (N, B, K)."""
+def evaluate(method, z, given):
+    """The evaluated batch, the objective and its gradient by the logits (N, B, K)."""
     z = z.clone().requires_grad_()
     found, objective = objective_of(method, given, z)
     (gradient,) = torch.autograd.grad(objective, z)
@@ -39,7 +39,7 @@ def judged(method, z, given):
 def test_bootstrap_hard():
     numbers = stored("keras_losses")
     given = batch(torch.zeros(6, 1), numbers["labels"], 10)
-    found, _, gradient = judged(BootstrapHard(0.8), numbers["logits"][None], given)
+    found, _, gradient = evaluate(BootstrapHard(0.8), numbers["logits"][None], given)
     assert_close(found.losses[0].detach(), numbers["bootstrap_hard__value"], rtol=1e-5, atol=1e-6)
     assert_close(gradient[0], numbers["bootstrap_hard__grad"], rtol=1e-5, atol=1e-6)
 
@@ -74,7 +74,7 @@ def test_elr_plus_over_three_steps():
         q = share * memory + (1 - share) * memory[partner]
         info = {"rows": rows, "memory": memory[:, None].expand(-1, 2, -1), "expected": q[:, None].expand(-1, 2, -1)}
         mixed = Batch(torch.zeros(5, 3), numbers["mixed_labels"][at], None, torch.ones(5), clock, info=info)
-        found, objective, gradient = judged(method, numbers["logits"][at].expand(2, -1, -1), mixed)
+        found, objective, gradient = evaluate(method, numbers["logits"][at].expand(2, -1, -1), mixed)
         assert_close(ramp_up(clock.progress, 0.5), float(numbers["rampup"][at]))
         assert_close(objective / 2, numbers["loss"][at])
         assert_close(gradient, numbers["grad"][at].expand(2, -1, -1))
@@ -137,7 +137,7 @@ def test_sop_over_three_steps():
         rows = numbers["index"][at]
         given = batch(torch.zeros(5, 1), numbers["given"][rows], 4, index=rows)
         residual = functional.mse_loss(official_sum(method, given, numbers["logits"][at]), given.y, reduction="sum") / 5
-        found, objective, gradient = judged(method, numbers["logits"][at][None], given)
+        found, objective, gradient = evaluate(method, numbers["logits"][at][None], given)
         assert_close(objective + residual, numbers["loss"][at])
         assert_close(gradient[0], numbers["grad"][at])
         with torch.no_grad():
@@ -156,7 +156,7 @@ def test_u_of_the_paper_follows_the_cross_entropy_alone_and_v_the_residual_alone
     method.prepare(LearningTask(1, 3, torch.tensor([0]), epochs=300))
     method.memory = torch.tensor([[[0.5, 0.4, -0.6]]])
     logits = torch.tensor([[[0.0, 1.0, -1.0]]])
-    found, _, _ = judged(method, logits, batch(torch.zeros(1, 1), torch.tensor([0]), 3))
+    found, _, _ = evaluate(method, logits, batch(torch.zeros(1, 1), torch.tensor([0]), 3))
     with torch.no_grad():
         method.observe(found)
 
@@ -187,7 +187,7 @@ def test_a_row_moves_by_the_length_of_the_training_and_not_by_its_batch(epochs, 
     method.prepare(LearningTask(8, 3, torch.zeros(8, dtype=torch.int64), epochs=epochs))
     method.memory.fill_(0.3)
     given = batch(torch.zeros(size, 1), torch.zeros(size, dtype=torch.int64), 3)
-    found, _, _ = judged(method, torch.tensor([0.0, 2.0, 0.0]).expand(1, size, 3), given)
+    found, _, _ = evaluate(method, torch.tensor([0.0, 2.0, 0.0]).expand(1, size, 3), given)
     with torch.no_grad():
         method.observe(found)
     assert_close(method.memory[0, 0, 1], torch.tensor(0.3 + 1e-3 / 128 * 300 / epochs * 1.2 * 0.91))
@@ -197,7 +197,7 @@ def test_noise_terms_stay_within_one():
     method = SOP(lr_u=1e4, lr_v=1e4)
     method.prepare(LearningTask(2, 3, torch.zeros(2, dtype=torch.int64)))
     method.memory.fill_(0.5)
-    found, _, _ = judged(method, torch.randn(1, 2, 3), batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3))
+    found, _, _ = evaluate(method, torch.randn(1, 2, 3), batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3))
     with torch.no_grad():
         method.observe(found)
     assert method.memory.abs().max() == 1
@@ -216,7 +216,7 @@ def test_sop_plus_regularisers():
     method.prepare(LearningTask(5, 4, given.y.argmax(dim=1)))
     method.memory.zero_()
     plain = Batch(given.x, given.y, given.index, given.w, info={"other": z[:, None]})
-    _, objective, gradient = judged(method, z[None], plain)
+    _, objective, gradient = evaluate(method, z[None], plain)
     assert_close(gradient[0], numbers["plus_grad"][:5])
     residual = (hot(z.argmax(dim=1), 4) - given.y).square().sum() / 5
     whole = objective + 0.1 * math.log(4) + residual + 0.9 * divergence.mean().detach()
@@ -287,7 +287,7 @@ def test_d2l_mixes_the_predicted_class_into_the_label():
     method.prepare(LearningTask(2, 3, torch.tensor([0, 1]), networks=2))
     method.alpha.copy_(torch.tensor([1.0, 0.25]))
     z = torch.tensor([[0.0, 1.0, 5.0], [0.0, 4.0, 1.0]]).expand(2, 2, 3)
-    found, _, _ = judged(method, z, batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3))
+    found, _, _ = evaluate(method, z, batch(torch.zeros(2, 1), torch.tensor([0, 1]), 3))
     assert_close(found.y[0], torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
     assert_close(found.y[1], torch.tensor([[0.25, 0.0, 0.75], [0.0, 1.0, 0.0]]))
 

@@ -37,7 +37,7 @@ def rows(logits, labels):
     return batch(torch.zeros(len(labels), 1).double(), labels, logits.shape[-1])
 
 
-def judged(method, logits, labels, *more):
+def evaluate(method, logits, labels, *more):
     """The objective of a method on (B, K) logits, with its gradients by the logits and by `more`."""
     z = logits[None].clone().requires_grad_()
     found, objective = objective_of(method, rows(logits, labels), z)
@@ -60,7 +60,7 @@ def test_backward_correction():
 
 def test_reweighting():
     numbers = stored("t_revision")
-    found, objective, (gradient,) = judged(
+    found, objective, (gradient,) = evaluate(
         ImportanceReweighting(numbers["transition"]), numbers["logits"], numbers["labels"]
     )
     assert_close(objective, numbers["reweight_loss__value"])
@@ -71,7 +71,7 @@ def test_reweighting():
 def test_reweighting_with_a_correction():
     numbers = stored("t_revision")
     method = ImportanceReweighting(numbers["transition"] + numbers["correction"])
-    _, objective, (gradient,) = judged(method, numbers["logits"], numbers["labels"])
+    _, objective, (gradient,) = evaluate(method, numbers["logits"], numbers["labels"])
     assert_close(objective, numbers["reweighting_revision_loss_v2__value"])
     assert_close(gradient, numbers["reweighting_revision_loss_v2__grad_logits"])
 
@@ -102,7 +102,7 @@ def test_volume_minimisation():
     numbers = stored("volminnet")
     method = volume(float(numbers["lam"]), raw=numbers["raw"])
     assert_close(method.transition.detach(), numbers["transition"])
-    _, objective, (by_logits, by_raw) = judged(method, numbers["logits"], numbers["labels"], method.raw)
+    _, objective, (by_logits, by_raw) = evaluate(method, numbers["logits"], numbers["labels"], method.raw)
     assert_close(objective, numbers["loss"])
     assert_close(by_logits, numbers["grad_logits"])
     assert_close(by_raw, numbers["grad_raw"])
@@ -151,7 +151,7 @@ def test_the_noise_layer_starts_at_the_confusion():
     assert layer.joint_lr == 0.5
     assert_close(layer.transition.detach(), transition, rtol=0, atol=1e-6)
     z, labels = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).double(), torch.tensor([0, 1, 2, 3, 0])
-    found, _, _ = judged(layer, z, labels)
+    found, _, _ = evaluate(layer, z, labels)
     assert_close(found.losses[0], forward_loss(z, hot(labels, 4), layer.transition).detach())
 
 
@@ -166,8 +166,8 @@ def test_the_revised_matrix_stays_a_transition_matrix():
 def test_the_slack_learns_and_the_prediction_in_the_weights_is_a_constant():
     z, labels = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).double(), torch.arange(6) % 3
     constant, through = (Revision(symmetric(3, 0.3), through=way) for way in (False, True))
-    _, one, (by_logits, by_slack) = judged(constant, z, labels, constant.slack)
-    _, two, (otherwise, same) = judged(through, z, labels, through.slack)
+    _, one, (by_logits, by_slack) = evaluate(constant, z, labels, constant.slack)
+    _, two, (otherwise, same) = evaluate(through, z, labels, through.slack)
     assert_close(one, two)
     assert_close(by_slack, same)
     assert by_slack.abs().max() > 1e-3
@@ -180,7 +180,7 @@ def test_the_volume_falls_where_labels_do_not_speak():
     method = volume(1.0, raw=torch.full((4, 4), -1.0).double())
     z, labels = torch.zeros(4, 4).double(), torch.arange(4)
     before = method.transition.slogdet().logabsdet.detach()
-    _, _, (_, by_raw) = judged(method, z, labels, method.raw)
+    _, _, (_, by_raw) = evaluate(method, z, labels, method.raw)
     method.raw.data -= 0.1 * by_raw
     assert method.transition.slogdet().logabsdet < before
 

@@ -95,7 +95,7 @@ def test_focal_weights_are_the_factor_of_focal_loss():
     assert_close(focal_weights(cross_entropy(logits, y), 2.0), (1 - p) ** 2)
 
 
-def judged(method, logits, **fields):
+def evaluate(method, logits, **fields):
     """A batch behind the stations of a method."""
     rows = golden.batch(torch.zeros(len(logits), 1), torch.arange(len(logits)) % 4, 4, **fields)
     return objective_of(method, rows, logits[None])[0]
@@ -109,7 +109,7 @@ def test_weights_have_mean_one(kind):
     method = scene.prepared(kind(), 1)
     if hasattr(method, "threshold"):
         method.threshold.fill_(1.5)
-    weights = judged(method, LOGITS, clock=Clock(9, 10)).w
+    weights = evaluate(method, LOGITS, clock=Clock(9, 10)).w
     assert_close(weights.mean(), torch.tensor(1.0).double())
     assert weights.max() > weights.min()
 
@@ -117,17 +117,17 @@ def test_weights_have_mean_one(kind):
 @pytest.mark.parametrize("kind", [LinearWeighting, MixtureWeighting, HardMining])
 def test_curricula_keep_all_rows_in_the_burn_in_and_before_the_first_threshold(kind):
     for method, clock in ((kind(burn_in=0.5), Clock(4, 10)), (kind(burn_in=0.0), Clock(0, 10))):
-        ones = judged(scene.prepared(method, 1), LOGITS, clock=clock).w
+        ones = evaluate(scene.prepared(method, 1), LOGITS, clock=clock).w
         assert_close(ones.expand(1, 12), torch.ones(1, 12).double())
 
 
 def test_threshold_is_the_running_percentile():
     method = scene.prepared(LinearWeighting(keep=0.25, decay=0.5), 1)
-    batch = judged(method, LOGITS)
+    batch = evaluate(method, LOGITS)
     method.observe(batch)
     first = np.quantile(batch.losses.numpy(), 0.25)
     assert float(method.threshold) == pytest.approx(first)
-    method.observe(judged(method, 2 * LOGITS))
+    method.observe(evaluate(method, 2 * LOGITS))
     second = np.quantile(cross_entropy(2 * LOGITS, batch.y).numpy(), 0.25)
     assert float(method.threshold) == pytest.approx((first + second) / 2)
 
@@ -135,7 +135,7 @@ def test_threshold_is_the_running_percentile():
 def test_hard_mining_always_keeps_the_positive_class():
     method = scene.prepared(HardMining(positive=2, burn_in=0.0), 1)
     method.threshold.fill_(1e9)
-    weights = judged(method, LOGITS).w[0]
+    weights = evaluate(method, LOGITS).w[0]
     assert torch.equal(weights > 0, torch.arange(12) % 4 == 2)
 
 

@@ -83,6 +83,6 @@ class L2RW(LookAhead):
         logits, tangent = self.along_trusted(batch, nets, reach=0.0)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            judged, _ = objective_of(self, batch, z)
-            (by_logits,) = torch.autograd.grad(judged.losses.sum(), z)
+            evaluated, _ = objective_of(self, batch, z)
+            (by_logits,) = torch.autograd.grad(evaluated.losses.sum(), z)
         return (by_logits * tangent).sum(dim=-1)
