@@ -306,7 +306,7 @@ def test_lessons_are_the_observed_losses_weighted_to_the_noise_rate():
 class Untrusting:
     """A training without trusted rows."""
 
-    config = type("Config", (), {"seed": 0, "epochs": 2})
+    config = Config(epochs=2)
 
     def split(self, name):
         raise BadInput(f"needs {name} rows")
