@@ -101,15 +101,15 @@ def cluster(workers: int | None = None, say: Callable[[str], None] | None = None
         yield ray
         return
     address = _named() or _running()
-    tell = say or (lambda line: None)
+    report = say or (lambda line: None)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is not None:
             ray.init(address=address, **quiet)
-            tell(f"ray: {int(ray.cluster_resources().get('CPU', 0))} CPUs of the cluster at {address}")
+            report(f"ray: {int(ray.cluster_resources().get('CPU', 0))} CPUs of the cluster at {address}")
         else:
             ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-            tell("ray: no cluster is running, so one of this machine alone was started")
+            report("ray: no cluster is running, so one of this machine alone was started")
     except (OSError, RuntimeError, ValueError, SystemExit) as error:
         ray.shutdown()
         hint = "" if address is None else " (if it asks for a token, set RAY_AUTH_MODE=token and the same token here)"

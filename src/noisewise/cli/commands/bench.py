@@ -35,12 +35,12 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
 
     failed: list[Done] = []
 
-    def tell(done: Done) -> None:
+    def report(done: Done) -> None:
         failed.extend([done] if done.error else [])
         ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
         click.echo(printable(f"{done.task.title}: {ending}"), err=True)
 
-    results = run_grid(spec, out, engine=build(engine, workers, say=_say), on_done=tell)
+    results = run_grid(spec, out, engine=build(engine, workers, say=_say), on_done=report)
     if as_json:
         print_json({"finished": len(results), "failed": [done.error for done in failed], "out": out.resolve()})
     else:

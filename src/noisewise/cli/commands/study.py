@@ -86,9 +86,9 @@ def study(
         one.tasks(scale, source=source, model=model)
     ended = []
     for one in chosen:
-        with _told(one) as tell:
+        with _reporter(one) as report:
             where = build(engine, workers, say=lambda line: click.echo(line, err=True))
-            ended.append(perform(one, scale, out=out, source=source, model=model, engine=where, on_done=tell))
+            ended.append(perform(one, scale, out=out, source=source, model=model, engine=where, on_done=report))
     _show(ended, as_json)
     return 0 if all(outcome.holds for outcome in ended) else 1
 
@@ -111,21 +111,21 @@ def _chosen(names: tuple[str, ...], scale: str) -> list[Study]:
 
 
 @contextlib.contextmanager
-def _told(one: Study) -> Iterator[Callable[[Done, int], None]]:
-    """Tell of every run of a study as it ends."""
+def _reporter(one: Study) -> Iterator[Callable[[Done, int], None]]:
+    """Report every run of a study as it ends."""
     from noisewise.cli.progress import progress
 
     ended = 0
     with progress(one.card.name, tenths=False) as meter:
 
-        def tell(done: Done, count: int) -> None:
+        def report(done: Done, count: int) -> None:
             nonlocal ended
             ended += 1
             ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
             meter.say(printable(f"{one.card.name} {ended}/{count}: {done.task.title}: {ending}"), one.card.name)
             meter(ended / count)
 
-        yield tell
+        yield report
 
 
 def _show(ended: list[Outcome], as_json: bool) -> None:

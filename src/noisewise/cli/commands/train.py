@@ -81,10 +81,10 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
     experiment = Experiment.of(source, **fields, **read_settings(settings))
     with progress("epoch 1", tenths=False) as meter:
 
-        def tell(row: dict[str, Any]) -> None:
+        def print_row(row: dict[str, Any]) -> None:
             meter.say(_line(row), f"epoch {row['epoch'] + 1}")
 
-        run = experiment.run(out, resume=resume, observers=[Callbacks(tell, meter)])
+        run = experiment.run(out, resume=resume, observers=[Callbacks(print_row, meter)])
     if as_json:
         print_json({**run.metrics, "out": out.resolve()})
     else:

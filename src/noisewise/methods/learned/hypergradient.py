@@ -147,9 +147,9 @@ class Hypergradient(Method):
             self._next = None
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The weights before the last step, so that a resumed training goes on exactly."""
+        """The weights before the last step, from which a resumed training continues exactly."""
         return {"before": self._before}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Put back what `get_extra_state` gave."""
+        """Restore what `get_extra_state` returned."""
         self._before = dict(state["before"])

@@ -48,7 +48,7 @@ def runs(scale: Scale) -> list[Task]:
 
 
 def ramp(epochs: int) -> int:
-    """T_k: the epochs in which the share of rows that co-teaching forgets rises, at most a quarter of them all."""
+    """T_k: number of epochs in which the share of dropped rows rises, at most a quarter of all."""
     return max(1, min(GRADUAL, epochs // 4))
 
 
@@ -58,12 +58,12 @@ def fall(item: Result, epochs: int) -> float:
 
 
 def purity(item: Result, epochs: int) -> float:
-    """By how much the share of right labels among the picked rows exceeds that among all, in the last epochs."""
+    """Share of right labels among the picked rows minus that among all rows, in the last epochs."""
     return last(item, epochs, "label_precision") - (1 - float(item["noise_rate"]))
 
 
 def rise(item: Result) -> float:
-    """By how much that share rises from the first epoch to the end of the ramp."""
+    """Rise of that share from the first epoch to the end of the ramp."""
     precision = item["history"]["label_precision"].to_numpy(dtype=float)
     return float(precision[ramp(len(precision)) - 1] - precision[0])
 
