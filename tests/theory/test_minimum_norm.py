@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 from noisewise.errors import BadInput
 from noisewise.theory import minimum_norm
-from noisewise.theory.minimum_norm import descend, gaussian_gram, interpolate, least_norm
+from noisewise.theory.minimum_norm import ConjugateGradients, descend, gaussian_gram, interpolate, least_norm
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_iterating_comes_to_the_same(digits, monkeypatch):
     monkeypatch.setattr(minimum_norm, "DIRECT", 100)
     monkeypatch.setattr(minimum_norm, "BLOCK", 200)
     seen = []
-    found = interpolate(x, y, 0.1, rank=400, tolerance=1e-3, on_step=lambda step, size: seen.append(size))
+    found = interpolate(x, y, 0.1, ConjugateGradients(rank=400, on_step=lambda step, size: seen.append(size)))
     assert found.steps == len(seen) < 300
     assert seen[-1] < 1e-3
     assert found(test) == pytest.approx(exact(test), abs=0.05)
@@ -81,7 +81,7 @@ def test_memory_is_as_stated(monkeypatch):
 
     def peak():
         tracemalloc.start()
-        interpolate(x, y, 1.0, rank=20, steps=2)
+        interpolate(x, y, 1.0, ConjugateGradients(rank=20, steps=2))
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

@@ -65,33 +65,74 @@ def gaussian_gram(x: np.ndarray, y: np.ndarray, gamma: float, out: np.ndarray | 
     return np.exp(gram, out=gram)
 
 
+@dataclass(frozen=True)
+class ConjugateGradients:
+    """The iterative solver of large systems, for all classes together.
+
+    It is preconditioned by the Nystrom approximation (Frangella, Tropp and Udell, Randomized Nystrom Preconditioning,
+    SIAM J. Matrix Anal. Appl. 2023, equation 5.3).
+
+    Attributes:
+        rank: number of columns of the Nystrom approximation.
+        steps: largest number of iterations.
+        tolerance: the iterations end when the residual relative to y is below this value.
+        seed: random seed of the choice of columns for the approximation.
+        on_step: called with the number of the step and the relative residual.
+    """
+
+    rank: int = 1000
+    steps: int = 300
+    tolerance: float = 1e-3
+    seed: int = 0
+    on_step: Callable[[int, float], None] | None = None
+
+    def solve(self, gram: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+        """Solve gram alpha = y.
+
+        Args:
+            gram: (n, n), symmetric and positive definite.
+            y: (n, K).
+
+        Returns:
+            alpha (n, K) and the number of iterations.
+        """
+        precondition = _nystrom(gram, min(self.rank, len(gram)), self.seed)
+        alpha = np.zeros_like(y)
+        left = y.copy()
+        z = precondition(left)
+        direction, energy = z, (left * z).sum(axis=0)
+        scale = np.linalg.norm(y)
+        step = 0
+        for step in range(1, self.steps + 1):
+            applied = gram @ direction
+            length = energy / np.maximum((direction * applied).sum(axis=0), 1e-30)
+            alpha += length * direction
+            left -= length * applied
+            size = float(np.linalg.norm(left) / scale)
+            if self.on_step:
+                self.on_step(step, size)
+            if size < self.tolerance:
+                break
+            z = precondition(left)
+            energy, before = (left * z).sum(axis=0), energy
+            direction = z + energy / np.maximum(before, 1e-30) * direction
+        return alpha, step
+
+
 def interpolate(
-    x: np.ndarray,
-    y: np.ndarray,
-    gamma: float,
-    *,
-    rank: int = 1000,
-    steps: int = 300,
-    tolerance: float = 1e-3,
-    seed: int = 0,
-    on_step: Callable[[int, float], None] | None = None,
+    x: np.ndarray, y: np.ndarray, gamma: float, solver: ConjugateGradients = ConjugateGradients()
 ) -> Interpolant:
     """The minimum-norm interpolant of the values y (n, K) at the points x (n, d), without regularisation.
 
     Up to 12,000 points the system is solved directly, in float64, in twice the memory of the Gram matrix (16 n^2
     bytes). Beyond, the Gram matrix is stored once in float32 (4 n^2 bytes: 14.4 GB for 60,000 points) and the system is
-    solved by conjugate gradients for all classes together, preconditioned by the Nystrom approximation of `rank`
-    (Frangella, Tropp and Udell, Randomized Nystrom Preconditioning, SIAM J. Matrix Anal. Appl. 2023, equation 5.3).
+    solved iteratively.
 
     Args:
         x: (n, d) points, all different.
         y: (n, K) values.
         gamma: width parameter of the kernel, above 0.
-        rank: number of columns of the Nystrom approximation (iterative solver only).
-        steps: largest number of iterations (iterative solver only).
-        tolerance: the iterations end when the residual relative to y is below this value.
-        seed: random seed of the choice of columns for the approximation.
-        on_step: called with the number of the step and the relative residual.
+        solver: for more than 12,000 points.
 
     Raises:
         BadInput: gamma is not above 0, or shapes do not match.
@@ -110,7 +151,7 @@ def interpolate(
         gram = np.empty((len(points), len(points)), dtype=np.float32)
         for start in range(0, len(points), BLOCK):
             gaussian_gram(points[start : start + BLOCK], points, gamma, out=gram[start : start + BLOCK])
-        alpha, taken = _conjugate_gradients(gram, values.astype(np.float32), rank, steps, tolerance, seed, on_step)
+        alpha, taken = solver.solve(gram, values.astype(np.float32))
     fitted = gram @ alpha
     residual = float(np.abs(fitted - values).max() / max(np.abs(values).max(), 1e-30))
     norm = float(np.sqrt(np.maximum((alpha.astype(np.float64) * fitted).sum(), 0)))
@@ -159,38 +200,6 @@ def _solve_directly(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
     alpha: np.ndarray = cho_solve(cho_factor(gram), y)
     gram[diagonal, diagonal] -= JITTER
     return alpha
-
-
-def _conjugate_gradients(
-    gram: np.ndarray,
-    y: np.ndarray,
-    rank: int,
-    steps: int,
-    tolerance: float,
-    seed: int,
-    on_step: Callable[[int, float], None] | None,
-) -> tuple[np.ndarray, int]:
-    precondition = _nystrom(gram, min(rank, len(gram)), seed)
-    alpha = np.zeros_like(y)
-    left = y.copy()
-    z = precondition(left)
-    direction, energy = z, (left * z).sum(axis=0)
-    scale = np.linalg.norm(y)
-    step = 0
-    for step in range(1, steps + 1):
-        applied = gram @ direction
-        length = energy / np.maximum((direction * applied).sum(axis=0), 1e-30)
-        alpha += length * direction
-        left -= length * applied
-        size = float(np.linalg.norm(left) / scale)
-        if on_step:
-            on_step(step, size)
-        if size < tolerance:
-            break
-        z = precondition(left)
-        energy, before = (left * z).sum(axis=0), energy
-        direction = z + energy / np.maximum(before, 1e-30) * direction
-    return alpha, step
 
 
 def _nystrom(gram: np.ndarray, rank: int, seed: int) -> Callable[[np.ndarray], np.ndarray]:

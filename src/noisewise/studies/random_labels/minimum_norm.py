@@ -15,7 +15,7 @@ from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.theory.filters import MAPS
-from noisewise.theory.minimum_norm import descend, interpolate, least_norm
+from noisewise.theory.minimum_norm import ConjugateGradients, descend, interpolate, least_norm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def kernel(source: str, points: int, labels: str, seed: int) -> dict[str, Any]:
     rows = sample(source, points, seed=seed)
     x, test = (MAPS["pixels"](unit(part)) for part in (rows.x, rows.test_x))
     targets = rows.targets(None if labels == "true" else seed)
-    found = interpolate(x, targets, GAMMA, steps=STEPS)
+    found = interpolate(x, targets, GAMMA, ConjugateGradients(steps=STEPS))
     return {
         "train_error": float((found(x).argmax(axis=1) != targets.argmax(axis=1)).mean()),
         "test_error": float((found(test).argmax(axis=1) != rows.test_y).mean()),
