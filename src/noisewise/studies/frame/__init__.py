@@ -1,1 +1,1 @@
-"""What a study is, and how it is run, judged and written."""
+"""The frame of studies: their definition, runs, claims and reports."""

@@ -59,7 +59,7 @@ class Claim:
 
     @property
     def holds(self) -> bool:
-        """Whether the measured value meets the threshold; a value that is missing or not finite does not."""
+        """Whether the measured value meets the threshold; a missing or non-finite value does not."""
         if self.measured is None or not math.isfinite(self.measured):
             return False
         if isinstance(self.threshold, Sequence):
@@ -117,7 +117,7 @@ def listed(entries: Sequence[Mapping[str, Any]], scale: str, values: Mapping[str
 
 
 def _expanded(entry: Mapping[str, Any], scale: str, values: Mapping[str, Any]) -> Iterator[Claim]:
-    """One claim, or the members of a family; none where the entry is for other scales."""
+    """One claim, or the members of a family; empty if the entry is for other scales."""
     missing, unknown = {"id", "says", "holds"} - set(entry), set(entry) - _FIELDS
     if missing or unknown:
         raise BadInput(f"claim {entry.get('id')!r}: missing {sorted(missing)}, unknown {sorted(unknown)}")
@@ -133,7 +133,7 @@ def _expanded(entry: Mapping[str, Any], scale: str, values: Mapping[str, Any]) -
 
 
 def _members(each: Any, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What `each` asks for: the tables of a list, or every combination of lists by name.
+    """The members that `each` lists: the tables of a list, or every combination of lists by name.
 
     A name in place of a list is that of a value of the scale.
     """

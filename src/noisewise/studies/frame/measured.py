@@ -1,4 +1,4 @@
-"""What was measured of the studies, as the package records it."""
+"""The package's record of measured studies."""
 
 from __future__ import annotations
 

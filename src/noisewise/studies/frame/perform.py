@@ -1,4 +1,4 @@
-"""A study from its runs to its report."""
+"""Perform a study, from its runs to its report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a study ended.
+    """The outcome of a study.
 
     Attributes:
         study: The study.
@@ -104,7 +104,7 @@ def perform(
 
 
 def _check(source: str | None, model: str | None) -> None:
-    """Refuse at once what every run would fail with."""
+    """Raise now for input with which every run would fail."""
     if source is not None:
         data = load(source)
         if model is not None:

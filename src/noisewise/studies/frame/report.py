@@ -15,7 +15,7 @@ from noisewise.studies.frame.study import StudyCard
 
 
 def render(card: StudyCard, claims: Sequence[Claim], timings: dict[str, Any], figure: bytes) -> str:
-    """The text of the page; everything that may come from data is escaped.
+    """The text of the page; everything that can come from data is escaped.
 
     Args:
         card: Of the study.
@@ -44,7 +44,7 @@ def render(card: StudyCard, claims: Sequence[Claim], timings: dict[str, Any], fi
 
 
 def computing(timings: Mapping[str, Any]) -> str:
-    """What runs took: "3.5 min of computing", and how long a processor was busy with them, where that is known."""
+    """The time of runs: "3.5 min of computing", and the processor time if it is known."""
     busy = timings.get("cpu_seconds")
     said = "" if busy is None else f" ({duration(busy)} of processor time)"
     return f"{duration(timings['seconds'])} of computing{said}"

@@ -27,7 +27,7 @@ _OPTIONAL = ("departures", "takes")
 
 @dataclass(frozen=True)
 class StudyCard:
-    """What a study is about.
+    """Description of a study.
 
     Attributes:
         name: In the catalogue, in lower case with hyphens.
@@ -172,7 +172,7 @@ class Study:
         return study
 
     def scale(self, name: str, *, source: str | None = None, model: str | None = None) -> Scale:
-        """A scale with what a person chose.
+        """A scale with the source and model that a person chose.
 
         Args:
             name: smoke, cpu or paper.

@@ -1,4 +1,4 @@
-"""Training with a deficit for some epochs: what the studies of critical periods share.
+"""Training with a deficit for some epochs, shared by the studies of critical periods.
 
 Achille, Rovere and Soatto, Critical Learning Periods in Deep Networks, ICLR 2019. A deficit is a corruption of the
 training rows, of their images or of their labels. It is present in the epochs of a window and not before or after;

@@ -1,4 +1,4 @@
-"""Training until every given label is fitted: what the studies of random labels share.
+"""Training until every given label is fitted, shared by the studies of random labels.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
 section 2 and appendix A. Images are cut to the 7/8 in their middle (28x28 of 32x32) and standardised one by one.

@@ -1,4 +1,4 @@
-"""Trainings past the point where wrong labels are fitted: what the studies of phases and of stopping share.
+"""Trainings past the point where wrong labels are fitted, shared by the studies of phases and of stopping.
 
 A network is trained by SGD with momentum 0.9 at a constant learning rate, without augmentation and weight decay, long
 enough to memorise. A tenth of the rows is held out with the labels that they were given.
@@ -17,7 +17,7 @@ ALL_ROWS = 100_000
 
 
 def noisy_fit(scale: Scale, corrupt: str, seed: int, **others: Any) -> Task:
-    """The task of one such training; under the one noise that both studies train on, it is probed.
+    """The task of one such training, with probes under the noise that both studies train on.
 
     Args:
         scale: Its values are `source`, `model`, the sizes `fit`, and how many `examples` are probed for the Fisher

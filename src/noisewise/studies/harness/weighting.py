@@ -1,7 +1,7 @@
-"""Trainings that say how much every row counted: what the studies of sample weights share.
+"""Trainings that record the weight of every row, shared by the studies of sample weights.
 
 Trusted rows are drawn first, from the whole data and evenly over the classes, as in Shu et al., Meta-Weight-Net,
-NeurIPS 2019; only then are the others corrupted, so that a long tail leaves the trusted rows as they are.
+NeurIPS 2019; only then are the others corrupted, and a long tail therefore leaves the trusted rows unchanged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TAIL = 3
 
 
 class Kept(Method):
-    """What every row weighed and lost when it was last drawn, and by how much weights moved since the epoch before.
+    """Weight and loss of every row when it was last drawn, and the change of weights since the epoch before.
 
     Buffers by index: `now`, `before` and `lost`, (rows,); `moved`, a scalar, is the mean change of a row's weight over
     the mean weight.
@@ -84,7 +84,7 @@ class WeightObserver(Observer):
     grid: np.ndarray
 
     def after_epoch(self, training: Training, method: Method) -> Row:
-        """Recall by class on the test rows, and what the weights are, where there are any."""
+        """Recall by class on the test rows, and the weights, if there are any."""
         assert training.predictor is not None  # the epoch that ended is recorded
         chosen = training.probabilities(training.predictor, "test").argmax(dim=1)
         given = training.split("test").given
