@@ -4,7 +4,15 @@ import torch
 from sklearn.datasets import load_digits
 
 from noisewise.errors import BadInput
-from noisewise.theory.wide import Spectrum, descend_two_layer, distinct, infinite_gram, sampled_gram, unit_rows
+from noisewise.theory.wide import (
+    Spectrum,
+    TwoLayer,
+    descend_two_layer,
+    distinct,
+    infinite_gram,
+    sampled_gram,
+    unit_rows,
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +111,7 @@ def test_speed_on_digits(digits, spectrum):
 def test_descent_is_that_of_the_weights(mirrored):
     rng, d, width, kappa = np.random.default_rng(5), 4, 6, 0.7
     x, y = unit_rows(rng.normal(size=(5, d))), rng.normal(size=5)
-    found = descend_two_layer(x, y, width=width, rate=0.3, steps=20, kappa=kappa, mirrored=mirrored, seed=3)
+    found = descend_two_layer(x, y, TwoLayer(width, kappa, mirrored, seed=3), rate=0.3, steps=20)
     draw, drawn = np.random.default_rng(3), 3 if mirrored else 6
     w = kappa * draw.standard_normal((d, drawn), dtype=np.float32)
     a = draw.choice([-1.0, 1.0], size=drawn)
@@ -132,7 +140,7 @@ def test_wide_networks_follow_the_prediction(digits):
     predicted = some.residual_norms(y, rate, range(51))
     off = {}
     for width in (128, 4096):
-        found = descend_two_layer(x, y, width=width, rate=rate, steps=50)
+        found = descend_two_layer(x, y, TwoLayer(width), rate=rate, steps=50)
         off[width] = np.abs(found.residual_norms / predicted - 1).max()
     assert off[4096] < 0.05 < off[128]
     assert found.distance == pytest.approx(some.distance(y, rate, 50), rel=0.05)
@@ -150,6 +158,6 @@ def test_bad_input():
         with pytest.raises(BadInput, match="must be a symmetric matrix"):
             Spectrum.of(gram)
     with pytest.raises(BadInput, match="width=3"):
-        descend_two_layer(np.eye(2), y, width=3, rate=0.5, steps=1)
+        TwoLayer(width=3)
     with pytest.raises(BadInput, match="kappa=0"):
-        descend_two_layer(np.eye(2), y, width=2, rate=0.5, steps=1, kappa=0)
+        TwoLayer(width=2, kappa=0)

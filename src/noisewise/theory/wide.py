@@ -232,28 +232,12 @@ class Descent:
     outputs: np.ndarray
 
 
-def descend_two_layer(
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    width: int,
-    rate: float,
-    steps: int,
-    kappa: float = 1.0,
-    mirrored: bool = True,
-    seed: int = 0,
-) -> Descent:
-    """Train the two-layer network by full gradient descent, in float32.
+@dataclass(frozen=True)
+class TwoLayer:
+    """The initial two-layer network f(x) = sum_r a_r relu(w_r x) / sqrt(m).
 
-    The weights stay in W(0) plus the span of the points, W(k) = W(0) + C^T x. Instead of W, C (n, m) and the units'
-    inputs W(0) x + C^T x x^T are updated: equal up to rounding, at a cost of n^2 m per step.
-
-    Args:
-        x: (n, d).
-        y: (n,) values.
+    Attributes:
         width: m; even if mirrored.
-        rate: step size.
-        steps: number of steps.
         kappa: standard deviation of the initial weights, above 0.
         mirrored: whether the second half of the units copies the first with the opposite sign of a, so that u(0) = 0.
         seed: random seed of the initial weights.
@@ -261,13 +245,45 @@ def descend_two_layer(
     Raises:
         BadInput: width is below 1, or odd and mirrored, or kappa is not above 0.
     """
-    if width < 1 or (mirrored and width % 2):
-        raise BadInput(f"width={width} must be at least 1, and even for a mirrored start")
-    if not kappa > 0:
-        raise BadInput(f"kappa={kappa!r} must be above 0")
-    start, signs = _start(x, width, kappa, mirrored, seed)
+
+    width: int
+    kappa: float = 1.0
+    mirrored: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or (self.mirrored and self.width % 2):
+            raise BadInput(f"width={self.width} must be at least 1, and even for a mirrored start")
+        if not self.kappa > 0:
+            raise BadInput(f"kappa={self.kappa!r} must be above 0")
+
+    def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs (n, m) of the units at points x (n, d), and their signs a (m,)."""
+        rng = np.random.default_rng(self.seed)
+        drawn = self.width // 2 if self.mirrored else self.width
+        inputs = x.astype(np.float32) @ (self.kappa * rng.standard_normal((x.shape[1], drawn), dtype=np.float32))
+        signs = rng.choice([-1.0, 1.0], size=drawn)
+        if self.mirrored:
+            return np.concatenate([inputs, inputs], axis=1), np.concatenate([signs, -signs])
+        return inputs, signs
+
+
+def descend_two_layer(x: np.ndarray, y: np.ndarray, net: TwoLayer, *, rate: float, steps: int) -> Descent:
+    """Train the first layer of a two-layer network by full gradient descent, in float32.
+
+    The weights stay in W(0) plus the span of the points, W(k) = W(0) + C^T x. Instead of W, C (n, m) and the units'
+    inputs W(0) x + C^T x x^T are updated: equal up to rounding, at a cost of n^2 m per step.
+
+    Args:
+        x: (n, d).
+        y: (n,) values.
+        net: the initial network.
+        rate: step size.
+        steps: number of steps.
+    """
+    start, signs = net.inputs(x)
     gram, targets = (x @ x.T).astype(np.float32), y.astype(np.float32)
-    out = (signs / np.sqrt(width)).astype(np.float32)
+    out = (signs / np.sqrt(net.width)).astype(np.float32)
     moved, inputs, norms = np.zeros_like(start), start, []
     for _ in range(steps):
         residual = np.maximum(inputs, 0) @ out - targets
@@ -278,14 +294,3 @@ def descend_two_layer(
     norms.append(float(np.linalg.norm(outputs - targets)))
     squared = float((moved * (inputs - start)).sum(dtype=np.float64))
     return Descent(np.array(norms), float(np.sqrt(max(squared, 0.0))), outputs)
-
-
-def _start(x: np.ndarray, width: int, kappa: float, mirrored: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, m) initial inputs of the units, and (m,) signs a."""
-    rng = np.random.default_rng(seed)
-    drawn = width // 2 if mirrored else width
-    inputs = x.astype(np.float32) @ (kappa * rng.standard_normal((x.shape[1], drawn), dtype=np.float32))
-    signs = rng.choice([-1.0, 1.0], size=drawn)
-    if mirrored:
-        return np.concatenate([inputs, inputs], axis=1), np.concatenate([signs, -signs])
-    return inputs, signs

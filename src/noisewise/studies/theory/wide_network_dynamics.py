@@ -12,7 +12,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.pairs import Pair, pair
-from noisewise.theory.wide import Spectrum, descend_two_layer, infinite_gram, sampled_gram
+from noisewise.theory.wide import Spectrum, TwoLayer, descend_two_layer, infinite_gram, sampled_gram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,9 +56,8 @@ def trained(source: str, points: int, labels: str, width: int, kappa: float, ste
     spectrum = Spectrum.of(infinite_gram(rows.x))
     y = _labels(labels, rows, spectrum, seed)
     rate = 1 / float(spectrum.values[0])
-    found = descend_two_layer(
-        rows.x, y, width=width, rate=rate, steps=steps, kappa=kappa, mirrored=kappa == 1, seed=seed
-    )
+    net = TwoLayer(width, kappa, mirrored=kappa == 1, seed=seed)
+    found = descend_two_layer(rows.x, y, net, rate=rate, steps=steps)
     predicted = spectrum.residual_norms(y, rate, range(steps + 1))
     off = np.abs(found.residual_norms / predicted - 1)
     return {
