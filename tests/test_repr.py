@@ -81,5 +81,6 @@ def test_studies_tasks_and_results(tmp_path):
     assert short(results.of("nothing")) == "Results(smoke: 0 runs)"
 
 
-def test_a_catalogue_names_its_entries():
+def test_catalogues_and_their_entries():
+    assert short(nw.DETECTORS["aum"]) == "Detector(aum: needs ledger)"
     assert short(METHODS, 1000).startswith(f"Catalogue of {len(METHODS)} methods: ce, ")

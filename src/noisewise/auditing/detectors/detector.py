@@ -42,7 +42,7 @@ class DetectorCard:
     rowwise: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Detector:
     """A named score of the rows.
 
@@ -53,6 +53,9 @@ class Detector:
 
     card: DetectorCard
     function: Callable[[Evidence], np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"Detector({self.card.name}: needs {', '.join(self.card.needs) or 'labels only'})"
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
         """(n,) scores; higher is more suspect.
