@@ -89,6 +89,22 @@ def test_a_task_that_is_sent_is_held(work):
         assert held
 
 
+def test_a_killed_process_leaves_no_temporary_folder(work, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+
+    class Interrupted(Away):
+        def map(self, function, items):
+            next(iter(items))
+            (tmp_path / "temporary" / f"{function.prefix}left").mkdir()
+            raise KeyboardInterrupt
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run(work.counted(1), work.folder, Interrupted()))
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot write"):

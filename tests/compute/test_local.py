@@ -196,6 +196,30 @@ def test_results_errors_and_deaths_come_with_the_number_of_their_item():
     assert factor.tolist() == [0.0, 1.0, 2.0], "changes to the function's arrays stay in the process"
 
 
+class Sticky:
+    """It is pickled, but cannot be rebuilt."""
+
+    def __reduce__(self):
+        return int, ("x",)
+
+
+def test_a_result_that_cannot_be_rebuilt_is_its_items_error():
+    found = dict(LocalEngine(1, threads=1).map(lambda item: Sticky() if item == 1 else item, range(3)))
+    assert (found[0], found[2]) == (0, 2)
+    assert isinstance(found[1], Unsendable)
+    assert "cannot be rebuilt from what a process sent: ValueError: invalid literal" in str(found[1])
+
+
+def test_the_last_words_of_a_process_are_cut_short():
+    def talks(item):
+        sys.stderr.write("x" * 5000)
+        sys.stderr.flush()
+        os._exit(1)
+
+    ((_, error),) = LocalEngine(1, threads=1).map(talks, [0])
+    assert str(error) == "x" * 297 + "..."
+
+
 class Refused(Exception):
     def __init__(self, first, second):
         super().__init__(first)

@@ -160,6 +160,16 @@ def test_results_come_with_their_number_and_errors_as_they_were_raised(ray, tmp_
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
+def test_an_item_that_cannot_be_sent_is_its_own_error():
+    found = dict(RayEngine(1).map(str, [0, threading.Lock(), 2]))
+    assert (found[0], found[2]) == ("0", "2")
+    assert isinstance(found[1], Unsendable)
+    assert "lock cannot be sent to another machine" in str(found[1])
+    assert "\n" not in str(found[1])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
 def test_tasks_of_functions_are_computed_there_and_kept_here(tmp_path):
     tasks = [Task("json:loads", {"s": text}) for text in ('{"a": 1}', "{")]
     good, bad = sorted(run(tasks, tmp_path, RayEngine()), key=lambda done: tasks.index(done.task))

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 import traceback
+import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,7 @@ def _ended_elsewhere(tasks: list[Any], folder: Path, engine: Engine) -> Iterator
     searches for what cannot be read here.
     """
     leases: dict[int, contextlib.ExitStack] = {}
+    prefix = f"noisewise.{uuid.uuid4().hex}."
     sent: list[Any] = []
     busy: list[Any] = []
 
@@ -188,7 +190,7 @@ def _ended_elsewhere(tasks: list[Any], folder: Path, engine: Engine) -> Iterator
                 busy.append(task)
 
     try:
-        for number, answer in engine.map(_Files(_inputs(tasks)), leased()):
+        for number, answer in engine.map(_Files(_inputs(tasks), prefix), leased()):
             task = sent[number]
             error = _sentence(answer) if isinstance(answer, BaseException) else None
             if error is None:
@@ -198,6 +200,9 @@ def _ended_elsewhere(tasks: list[Any], folder: Path, engine: Engine) -> Iterator
     finally:
         for stack in leases.values():
             stack.close()
+        # A process of this machine that is killed leaves its temporary folder behind.
+        for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
     for task in busy:
         yield task, None
 
@@ -219,13 +224,15 @@ class _Files:
 
     Attributes:
         inputs: what tasks read, by its name.
+        prefix: start of the name of the temporary folder.
     """
 
     inputs: dict[Hashable, Any]
+    prefix: str
 
     def __call__(self, task: Any) -> dict[str, bytes]:
         """The files of the task's folder, by their path in it."""
-        with tempfile.TemporaryDirectory(prefix="noisewise.") as name:
+        with tempfile.TemporaryDirectory(prefix=self.prefix) as name:
             folder = Path(name) / task.key
             given = self.inputs.get(task.input_name) if isinstance(task, WithInput) else None
             if given is None:

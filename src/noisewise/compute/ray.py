@@ -63,8 +63,18 @@ class RayEngine:
             try:
                 while True:
                     most = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+                    refused = []
                     for number, item in islice(queue, most - len(pending)):
-                        pending[task.remote(sent, item)] = number
+                        try:
+                            pending[task.remote(sent, item)] = number
+                        except ray.exceptions.RayError:
+                            raise
+                        except Exception as error:
+                            said = f"{type(item).__name__} cannot be sent to another machine: {_first_line(error)}"
+                            refused.append((number, Unsendable(said)))
+                    yield from refused
+                    if refused:
+                        continue
                     if not pending:
                         return
                     (ready, *_), _ = ray.wait(list(pending), num_returns=1)

@@ -23,6 +23,7 @@ from noisewise.compute.engine import Lost, Unsendable
 from noisewise.compute.packed import unpack
 
 _WATCH_SECONDS = 1.0
+_LONGEST_REASON = 300
 
 
 class Worker:
@@ -57,7 +58,10 @@ class Worker:
             answer = connection.recv_bytes()
         except (EOFError, OSError):
             return Lost(self.reap())
-        return pickle.loads(answer)
+        try:
+            return pickle.loads(answer)
+        except Exception as error:
+            return Unsendable(f"a result cannot be rebuilt from what a process sent: {type(error).__name__}: {error}")
 
     def close(self) -> None:
         """End the process, whatever it does; it is not started again. Any thread may call this."""
@@ -108,7 +112,11 @@ class Worker:
         if code < 0:
             reason = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
             return f"the process was ended by {signal.Signals(-code).name}{reason}"
-        return lines[-1] if lines else f"the process ended with exit code {code}"
+        return _shortened(lines[-1]) if lines else f"the process ended with exit code {code}"
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 3]}..."
 
 
 def serve(connection: Connection, packed: int) -> None:
