@@ -37,11 +37,20 @@ def test_what_was_reviewed_in_a_table_comes_back_and_what_it_bought_is_said(run,
     assert "120 rows: 120 accept, 0 keep, 0 relabel" in ended.out
     assert "1,080 rows, including 120 issues, which keep the given label" in ended.out
     assert "80.0 % before, 90.0 % after" in ended.out
-    assert "+100, +20 labels per 100 reviewed" in ended.out
+    assert "+100, +20 labels per 100 reviewed (20 in the last block), in the order of the review" in ended.out
     assert "+8.33, +1.67 points of accuracy" in ended.out
     assert "+100, +100, +40, +0, +0, +0, +0, +0, +0, +0 and 2 more blocks; labels per 100" in ended.out
     assert "+20.0, +20.0" in ended.out
     assert noisewise.load(tmp_path / "reviewed.npz").noise_rate == pytest.approx(0.1)
+
+
+def test_fewer_than_a_hundred_reviewed_rows_are_counted_as_they_are(run, folder, tmp_path):
+    lines = "\n".join(f"{index},accept," for index in range(20))
+    (tmp_path / "few.csv").write_text(f"index,decision,label\n{lines}\n")
+    ended = run("decide", folder, tmp_path / "few.csv", "--out", tmp_path / "reviewed.npz")
+    assert ended.code == 0, ended.err
+    assert "20 labels among the 20 reviewed, in the order of the review" in ended.out
+    assert "+20 labels among the 20 reviewed" in ended.out
 
 
 def test_starting_from_the_cleaned_labels(run, folder, tmp_path):

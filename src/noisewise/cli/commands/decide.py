@@ -51,25 +51,37 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary["decisions"].items())
     issues, base = summary["issues_not_reviewed"], summary["base"]
     become = "keep the given label" if base == "given" else "take the suggestion"
+    per = _per_block(summary["reviewed"])
     lines = [
         ("reviewed", f"{summary['reviewed']:,} rows: {kinds}"),
         ("not reviewed", f"{summary['not_reviewed']:,} rows, including {issues:,} issues, which {become}"),
         ("relabelled", f"{summary['relabelled']:,} rows"),
-        ("changed", f"{_blocks(summary['changed_per_100'])} labels per 100 reviewed, in the order of the review"),
+        ("changed", f"{_blocks(summary['changed_per_100'])} labels {per}, in the order of the review"),
     ]
     if "accuracy_before" in summary:
         before, after = percent(summary["accuracy_before"]), percent(summary["accuracy_after"])
         gained = summary["gain_per_100"]
         points = _blocks([100 * gain / rows for gain in gained], "+.2f")
+        queued = "in all" if rows < 100 else "per 100"
         whole = summary["simulated_gain_per_100"]
         lines += [
             ("correct labels", f"{before} before, {after} after"),
-            ("gain", f"{_blocks(gained, '+d')} labels per 100 reviewed, in the order of the review"),
+            ("gain", f"{_blocks(gained, '+d')} labels {per}, in the order of the review"),
             ("", f"{points} points of accuracy"),
-            ("simulated", f"{_blocks(whole['queue'], '+d')} labels per 100, if a perfect reviewer followed the queue"),
+            ("simulated", f"{_blocks(whole['queue'], '+d')} labels {queued}, if a perfect reviewer followed the queue"),
             ("", f"{_blocks(whole['random'], '+.1f')} in random order"),
         ]
     print_pairs([*lines, ("written to", str(out.resolve()))])
+
+
+def _per_block(reviewed: int) -> str:
+    """What the counts of a review refer to: its last block is smaller unless its length is a multiple of 100."""
+    from noisewise.auditing.review.queue import BLOCK
+
+    if 0 < reviewed < BLOCK:
+        return f"among the {reviewed} reviewed"
+    rest = reviewed % BLOCK
+    return f"per {BLOCK} reviewed" + (f" ({rest} in the last block)" if rest else "")
 
 
 def _blocks(counts: Sequence[float], form: str = "d") -> str:
