@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from noisewise.errors import BadInput
-from noisewise.models import build, parameter_count, penultimate
+from noisewise.models import build, check, parameter_count, penultimate
 
 
 def flat(shape, classes):
@@ -88,6 +88,20 @@ def test_lazy_layers_are_sized_from_the_seed():
 class Two(nn.Module):
     def forward(self, x):
         return x, x
+
+
+@pytest.mark.parametrize(
+    "spec, words",
+    [
+        ("cnn9:dropout=zz", "cnn9: dropout='zz' must be a number from 0 to below 1"),
+        ("mlp:widths=-1", "mlp: widths=-1 must be whole numbers from 1 joined by 'x'"),
+        ("fast:width=nan", "fast: width=nan must be a whole number of at least 1"),
+        ("mlp:width=3", r"mlp has no option 'width'"),
+    ],
+)
+def test_bad_options_are_refused_without_building(spec, words):
+    with pytest.raises(BadInput, match=words):
+        check(spec)
 
 
 BAD_MODELS = [

@@ -54,12 +54,13 @@ def check(model: str) -> None:
     """Refuse the text of a model that names none, without building one.
 
     Raises:
-        BadInput: an unknown name or option, or a module or function that is not there.
+        BadInput: an unknown name or option, a value outside its bound, or a module or function that is not there.
     """
     if _names_a_function(model):
         load(model)
     else:
-        _catalogued(model)
+        function, options = _catalogued(model)
+        bounds.check_options(bounds.name_of(function), options, getattr(function, "bounds", {}))
 
 
 def parameter_count(net: nn.Module) -> int:

@@ -230,7 +230,12 @@ def test_the_phases_share_the_epochs(spec, epochs, expected, digits):
 @pytest.mark.parametrize(
     "spec, message",
     [
-        *((f"{m}:estimator=hok", "unknown transition estimator 'hok' (did you mean 'hoc'?)") for m in FAMILY),
+        *(
+            (f"{m}:estimator=hok", f"{m}: estimator='hok' must be one of {', '.join(ESTIMATORS)} (did you mean 'hoc'?)")
+            for m in FAMILY
+        ),
+        *((f"{m}:estimator={v}", f"{m}: estimator=") for m in FAMILY for v in ("3", "true", "none")),
+        *((f"{m}:matrix={v}", f"{m}: matrix=") for m in FAMILY for v in ("3", "true")),
         *((f"{m}:percentile=0.2", f"{m}: percentile=0.2 must lie between 0.5 and 1") for m in FAMILY),
         ("backward:largest=0.5", "backward: largest=0.5"),
         ("backward:floor=0", "backward: floor=0"),

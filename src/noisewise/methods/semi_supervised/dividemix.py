@@ -178,7 +178,7 @@ class DivideMix(Method):
         "threshold": between(0, 1),
         "temperature": between(0.01, 10),
         "alpha": between(1e-3, 1000),
-        "warmup": whole(0, 10_000) | None,
+        "warmup": whole(1, 10_000) | None,
     },
 )
 def dividemix(
@@ -198,7 +198,7 @@ def dividemix(
         threshold: clean probability above which a row keeps its label.
         temperature: temperature of sharpening.
         alpha: parameter of the Beta distribution of mixing.
-        warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
+        warmup: epochs of cross entropy, at least 1; None takes the paper's 10, at most a sixth of the training.
         negentropy: penalise confidence during the warm-up (the paper, for asymmetric noise).
     """
     epochs = training.config.epochs

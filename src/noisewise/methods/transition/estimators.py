@@ -11,9 +11,12 @@ Each is a pure function of predictions or features and the given labels.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
+from noisewise.bounds import Bound, between, one_of
 from noisewise.catalogue import Catalogue
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.methods.transition.hoc import hoc_transition
@@ -31,6 +34,12 @@ ESTIMATORS = Catalogue(
         "hoc": "noisewise.methods.transition.estimators:hoc",
     },
 )
+# The options with which a recipe reads or estimates T.
+TRANSITION_BOUNDS = {
+    "matrix": Bound("be the path of a .npy or .csv file", lambda value: isinstance(value, str | Path)) | None,
+    "estimator": one_of(*ESTIMATORS),
+    "percentile": between(0.5, 1) | None,
+}
 
 
 def anchor(probabilities: Tensor, labels: Tensor, features: Tensor | None, percentile: float | None) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.methods.transition.estimators import ESTIMATORS, warm_up_model, warm_up_transition
+from noisewise.methods.transition.estimators import TRANSITION_BOUNDS, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import forward_loss, read_transition
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method, MethodCard
@@ -33,7 +33,7 @@ CARD = MethodCard(
     departures="without a matrix the first network trains for half of the epochs, not for all of them (`first`); the "
     "percentile of the anchors depends on the number of classes, 0.97 for ten",
 )
-FIRST_NETWORK = {"percentile": between(0.5, 1) | None, "first": between(0.01, 1)}
+FIRST_NETWORK = {**TRANSITION_BOUNDS, "first": between(0.01, 1)}
 
 
 class ForwardCorrection(Method):
@@ -94,9 +94,8 @@ def given_or_estimated(
         (K, K) on the training's device.
 
     Raises:
-        BadInput: an unknown estimator; a matrix that does not fit.
+        BadInput: a matrix that cannot be read or does not fit.
     """
-    ESTIMATORS.check(estimator)
     if matrix is not None:
         return read_transition(matrix, training.classes).to(training.device)
     return warm_up_transition(training, warm_up_model(training, first), estimator, percentile)

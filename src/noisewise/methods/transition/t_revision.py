@@ -16,7 +16,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from noisewise.bounds import between
-from noisewise.methods.transition.estimators import ESTIMATORS, warm_up_model, warm_up_transition
+from noisewise.methods.transition.estimators import TRANSITION_BOUNDS, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import read_transition
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method, MethodCard
@@ -106,7 +106,7 @@ class Revision(ImportanceReweighting):
 @recipe(
     CARD,
     {
-        "percentile": between(0.5, 1) | None,
+        **TRANSITION_BOUNDS,
         "first": between(0.01, 0.9),
         "revision": between(0, 0.9),
         "lr": between(1e-12, 1000),
@@ -137,7 +137,6 @@ def t_revision(
     Raises:
         BadInput: an unknown estimator; a matrix that does not fit.
     """
-    ESTIMATORS.check(estimator)
     known = None if matrix is None else read_transition(matrix, training.classes).to(training.device)
     learner = warm_up_model(training, first, name="main", record=True)
     transition = warm_up_transition(training, learner, estimator, percentile) if known is None else known

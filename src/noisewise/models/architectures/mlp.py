@@ -11,8 +11,15 @@ from itertools import pairwise
 
 from torch import nn
 
-from noisewise.errors import BadInput
+from noisewise.bounds import Bound
 from noisewise.models.card import ModelCard, with_card
+
+
+def _are_widths(value: object) -> bool:
+    return all(piece.isdecimal() and int(piece) > 0 for piece in str(value).split("x"))
+
+
+WIDTHS = Bound("be whole numbers from 1 joined by 'x', such as 256x256", _are_widths)
 
 
 @with_card(
@@ -22,7 +29,8 @@ from noisewise.models.card import ModelCard, with_card
         paper="Zhang, Bengio, Hardt, Recht and Vinyals, ICLR 2017",
         parameters="1,735,178 with widths=512x512x512 on 28x28x3 images and 10 classes",
         example="mlp:widths=256x256",
-    )
+    ),
+    {"widths": WIDTHS},
 )
 def mlp(shape: tuple[int, ...], classes: int, widths: str | int = "512x512") -> nn.Sequential:
     """Linear layers with ReLU between them.
@@ -35,13 +43,6 @@ def mlp(shape: tuple[int, ...], classes: int, widths: str | int = "512x512") -> 
     Raises:
         BadInput: widths that cannot be read.
     """
-    sizes = [math.prod(shape), *_widths(widths)]
+    sizes = [math.prod(shape), *map(int, str(widths).split("x"))]
     hidden = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], classes))
-
-
-def _widths(widths: str | int) -> list[int]:
-    pieces = str(widths).split("x")
-    if not all(piece.isdecimal() and int(piece) > 0 for piece in pieces):
-        raise BadInput(f"mlp: widths={widths!r} must be whole numbers from 1 joined by 'x', such as 256x256")
-    return [int(piece) for piece in pieces]
