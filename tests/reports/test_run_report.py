@@ -82,3 +82,12 @@ def test_a_network_that_shares_weights_is_saved(tmp_path):
     nw.train(nw.subset(nw.load("digits"), 100, seed=0), model=net, epochs=1, out=tmp_path, report=False)
     stored = load_file(tmp_path / "model.safetensors")
     assert torch.equal(stored["nets.0.1.weight"], stored["nets.0.3.weight"])
+
+
+@pytest.mark.parametrize("epochs", [2, 20])
+def test_lines_have_markers_where_epochs_are_few(epochs):
+    frame = pd.DataFrame({"epoch": range(epochs), "selected": True, "lid": 1.0, "lid/a": 2.0})
+    drawn = traces(frame, {"lid": "dimension"}).decode()
+    assert bool(re.search(r"<g clip-path=[^>]*>\s*<use", drawn)) == (epochs < 15)
+    assert "<!-- total -->" not in drawn
+    assert drawn.count("<!-- lid -->") == 2  # the title, and the line of the column itself

@@ -49,7 +49,7 @@ def _progress(history: pd.DataFrame) -> Figure:
 
 
 def traces(history: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
-    """SVG of a probe's measurements, one panel per column: the total in black, and the parts that change most.
+    """SVG of a probe's measurements, one panel per column: itself in black, and those of its parts that change most.
 
     Args:
         history: one row per epoch.
@@ -64,7 +64,7 @@ def _traces(history: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     figure, panels = _grid(len(there))
     for axes, column in zip(panels, there, strict=True):
         parts = _moving(history, column)
-        labels = [*(part.partition("/")[2] for part in parts), "total"]
+        labels = [*(part.partition("/")[2] for part in parts), column]
         for one, colour in zip([*parts, column], [*COLOURS[: len(parts)], COLOURS[-1]], strict=True):
             _line(axes, history, one, "", colour)
         values = history[[column, *parts]].to_numpy(dtype=float)
@@ -97,7 +97,7 @@ def _grid(panels: int) -> tuple[Figure, Sequence[Axes]]:
 def _line(axes: Axes, history: pd.DataFrame, column: str, label: str, colour: str) -> None:
     measured = history.loc[history[column].notna(), ["epoch", column]]
     mark = "o" if len(measured) < 15 else ""
-    axes.plot(measured["epoch"], measured[column], mark, linestyle="-", color=colour, label=label)
+    axes.plot(measured["epoch"], measured[column], marker=mark, linestyle="-", color=colour, label=label)
     axes.set(xlabel="epoch")
     axes.locator_params(axis="x", integer=True)
 
