@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from noisewise.run.observers import OBSERVERS
     from noisewise.run.result import Run
     from noisewise.run.train import train
-    from noisewise.training import Config
+    from noisewise.training import Config, Observer
 
 
 def __getattr__(name: str) -> Any:
