@@ -305,3 +305,10 @@ def test_an_observer_does_not_change_what_is_trained(data):
 
     alone, observed = weights(), weights(observers=[Notes("one")])
     assert all(torch.equal(value, observed[name]) for name, value in alone.items())
+
+
+@pytest.mark.parametrize("content", [[], [1], 3, torch.zeros(3), {}])
+def test_a_checkpoint_that_holds_something_else_is_damaged(tmp_path, content):
+    torch.save(content, tmp_path / resume.FILE)
+    with pytest.raises(BadInput, match="damaged"):
+        resume.read(tmp_path)

@@ -112,7 +112,11 @@ def read(folder: Path) -> dict[str, Any] | None:
     path = folder / FILE
     if not path.exists():
         return None
+    damaged = f"the checkpoint {path} is damaged and cannot be resumed: remove it to start again"
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
+        state = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise BadInput(f"the checkpoint {path} is damaged and cannot be resumed: remove it to start again") from error
+        raise BadInput(damaged) from error
+    if not isinstance(state, dict) or "identity" not in state:
+        raise BadInput(damaged)
+    return state
