@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from noisewise.data import load
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import CORRUPTIONS, CorruptionCard, corrupt
@@ -271,3 +272,11 @@ def test_random_specs_are_applied_or_rejected(spec, seed, fashion, here):
     if noisy.truth is not None:
         np.testing.assert_array_equal(noisy.truth, fashion.given[noisy.index])
     assert len(noisy.provenance) == spec.count("+") + 1
+
+
+def test_a_source_is_loaded():
+    noisy = corrupt("digits", "symmetric:0.2", seed=1)
+    np.testing.assert_array_equal(noisy.given, corrupt(load("digits"), "symmetric:0.2", seed=1).given)
+    for data in (3, None, "", "no-such-source"):
+        with pytest.raises(BadInput, match=repr(data) if data != "no-such-source" else data):
+            corrupt(data, "symmetric:0.2")

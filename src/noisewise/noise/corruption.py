@@ -8,12 +8,14 @@ the same spec and seed applied to a selection of the rows changes these rows dif
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from noisewise.bounds import check, whole
 from noisewise.data.dataset import Dataset
+from noisewise.data.sources import load
 from noisewise.errors import BadInput
 from noisewise.noise.catalogue import CORRUPTIONS
 from noisewise.spec import Term, parse
@@ -52,7 +54,7 @@ class Corruption(Protocol):
         """
 
 
-def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
+def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0) -> Dataset:
     """Add known noise to the training split of `data`.
 
     Test, validation and trusted splits do not change, except under `shuffled-pixels`, which reorders the pixels of all
@@ -66,18 +68,21 @@ def corrupt(data: Dataset, spec: str, seed: int = 0) -> Dataset:
     `inputs_changed` (share of rows whose input changed). For rows: `rows_before` and `sizes` (rows left per class).
 
     Example:
-        `corrupt(data, "symmetric:0.4", seed=0)`, `corrupt(data, "blur:8+longtail:100")`
+        `corrupt("digits", "symmetric:0.4", seed=0)`, `corrupt(data, "blur:8+longtail:100")`
 
     Args:
-        data: n rows of K >= 2 classes.
+        data: n rows of K >= 2 classes, or a source (a name, a path, "hf:NAME").
         spec: terms `name:value,key=value` joined by `+`, names from `CORRUPTIONS`.
         seed: a whole number from 0.
 
     Raises:
-        BadInput: the spec is invalid or cannot be applied to this data, there are no rows or fewer than 2 classes, or
-            the seed is not a whole number from 0.
+        BadInput: the source cannot be read, the spec is invalid or cannot be applied to this data, there are no rows
+            or fewer than 2 classes, or the seed is not a whole number from 0.
     """
     terms = corruptions(spec)
+    if not isinstance(data, (Dataset, str, Path)) or data == "":
+        raise BadInput(f"data={data!r} must be a name, a path or a Dataset")
+    data = load(data)
     _check(data, seed)
     for position, (term, corruption) in enumerate(terms):
         rng = generator(seed, position, term.name)
