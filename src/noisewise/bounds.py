@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -31,6 +32,7 @@ import numpy as np
 from noisewise.errors import BadInput, nearest
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+LARGEST = sys.float_info.max  # whole numbers above it have no float
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -61,7 +63,7 @@ def between(low: float, high: float) -> Bound:
 
 def at_least(low: float) -> Bound:
     """A finite number of at least `low`."""
-    return Bound(f"be at least {_shown(low)} and finite", lambda value: _number(value) and low <= value < math.inf)
+    return Bound(f"be at least {_shown(low)} and finite", lambda value: _number(value) and low <= value <= LARGEST)
 
 
 def whole(low: int, high: int | None = None) -> Bound:
@@ -69,6 +71,11 @@ def whole(low: int, high: int | None = None) -> Bound:
     says = f"be a whole number of at least {low}" if high is None else f"be a whole number between {low} and {high}"
     most = math.inf if high is None else high
     return Bound(says, lambda value: _number(value, Integral) and low <= value <= most)
+
+
+def number(value: float | None) -> float | None:
+    """A number as a float, so that equal settings are written equally: 0, 0.0 and -0.0 all become 0.0; None stays."""
+    return None if value is None else float(value) + 0.0  # -0.0 + 0.0 is 0.0
 
 
 def _shown(limit: float) -> str:
@@ -84,6 +91,9 @@ def one_of(*values: str) -> Bound:
 def flag() -> Bound:
     """True or false."""
     return Bound("be true or false", lambda value: isinstance(value, bool))
+
+
+TEXT = Bound("be text or None", lambda value: isinstance(value, str), optional=True)
 
 
 def check(owner: str | None, option: str, value: Any, bound: Bound) -> Any:

@@ -86,6 +86,18 @@ def test_a_preset_is_resolved_once():
         ({"preset": "paper"}, "no preset 'paper'"),
         ({"config": {"epoch": 3}}, "unknown setting 'epoch'"),
         ({"source": ""}, "source=''"),
+        ({"method": None}, "method=None"),
+        ({"method": 3}, "method=3"),
+        ({"method": []}, r"method=\[\]"),
+        ({"model": 3}, "model=3"),
+        ({"model": []}, r"model=\[\]"),
+        ({"model": object()}, "model=<object"),
+        ({"config": None}, "config=None"),
+        ({"config": 3}, "config=3"),
+        ({"config": {1: 2}}, "unknown setting 1"),
+        ({"labels": 3}, "labels=3"),
+        ({"preset": 3}, "preset=3"),
+        ({"data_dir": 3}, "data_dir=3"),
     ],
 )
 def test_what_is_not_legal_is_refused_before_any_data_is_loaded(fields, said, monkeypatch):
@@ -105,6 +117,12 @@ def test_numpy_numbers_are_numbers():
 
 def test_equal_experiments_have_equal_keys():
     assert quick().key == quick().key
+    names = ("weight_decay", "gamma", "lr", "momentum", "warmup", "validation", "clip_norm", "noise_rate")
+    one, *others = [quick(**dict.fromkeys(names, zero), milestones=(zero, 1)) for zero in (0, 0.0, -0.0)]
+    for other in others:
+        assert other == one
+        assert other.key == one.key
+        assert repr(other.config) == repr(one.config)
     assert len({quick().key, quick(seed=1).key, quick(rows=100).key, quick(corrupt=None).key}) == 4
 
 
@@ -151,3 +169,39 @@ def test_values_say_what_they_are():
     assert repr(Config(lr=0.1)) == "Config(lr=0.1)"
     said = repr(quick(validation=0.0).run())
     assert said.startswith("Run(elr with mlp:8 on digits: 200 rows, 37.5 % wrong labels, epoch 2 of 2, test accuracy ")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        lambda training: None,
+        lambda training: training.fit(training.learner(), Method(), record=False),
+        lambda training: training.fit(training.learner(), Method(), 0),
+    ],
+)
+def test_a_recipe_that_records_no_epoch_is_refused(recipe):
+    with pytest.raises(nw.BadInput, match="recorded no epoch"):
+        Experiment.of("digits", method=recipe, **QUICK).run()
+
+
+def test_of_takes_a_config_or_its_fields():
+    assert Experiment.of("digits", config=Config(epochs=3)) == Experiment.of("digits", epochs=3)
+    for also in ({"lr": 0.1}, {"epochs": 2}, {"seed": 1}, {"method": "dividemix", "preset": "paper-cifar10-sym50"}):
+        with pytest.raises(nw.BadInput, match=f"along with {list(also)[-1]}"):
+            Experiment.of("digits", config=Config(), **also)
+    with pytest.raises(nw.BadInput, match="probe=3"):
+        Experiment.of("digits", probe=3)
+
+
+def test_train_runs_an_experiment_and_what_was_written_of_it():
+    experiment = quick(seed=3)
+    run = train(experiment)
+    assert same(experiment.run(), run)
+    assert same(run, train(json.loads(json.dumps(run.metrics["experiment"]))))
+    for more in ({"method": "gce"}, {"model": "mlp"}, {"epochs": 3}, {"seed": 1}, {"lr": 0.1}):
+        with pytest.raises(nw.BadInput, match=f"{next(iter(more))}=.* along with an experiment"):
+            train(experiment, **more)
+    with pytest.raises(nw.BadInput, match=r"no field 'sorce'.*'source'"):
+        train({"sorce": "digits"})
+    with pytest.raises(nw.BadInput, match="needs the field 'source'"):
+        train({"rows": 100})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from noisewise.errors import BadInput
 from noisewise.training import Config
@@ -17,7 +18,8 @@ from noisewise.training.config import seeded
         ("warmup", True), ("clip_norm", float("nan")), ("clip_norm", "x"), ("seed", -1), ("seed", 1.0),
         ("seed", False), ("validation", 0.95), ("validation", float("nan")), ("patience", -3), ("patience", 0),
         ("patience", 1.5), ("optimizer", "sdg"), ("schedule", "cosin"), ("select", "best"), ("augment", "yes"),
-        ("precision", "fp16"), ("optimizer", 3),
+        ("precision", "fp16"), ("optimizer", 3), ("device", None), ("device", 3), ("device", "foo"), ("device", ""),
+        ("lr", 10**400),
     ],
 )  # fmt: skip
 def test_what_is_not_legal_is_refused(name, value):
@@ -39,3 +41,10 @@ def test_a_word_that_is_nearly_right_is_hinted_at():
 def test_a_seed_of_parts_is_the_one_that_results_were_made_with():
     assert Config(seed=3).seed_of("main", 0) == seeded(3, "main", 0) == 1095135153447019388
     assert Config(seed=3).seed_of("main", 0) != Config(seed=4).seed_of("main", 0)
+
+
+def test_a_device_that_is_well_formed_is_refused_when_it_is_used():
+    assert Config(device=torch.device("cpu")) == Config(device="cpu")
+    config = Config(device="cuda:99")
+    with pytest.raises(BadInput, match="'cuda:99' is not available here"):
+        config.torch_device  # noqa: B018

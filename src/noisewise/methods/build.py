@@ -33,6 +33,8 @@ def build(method: str | Method | Callable[..., None]) -> Trains:
     if isinstance(method, Method):
         return partial(single, method=method)
     if not isinstance(method, str):
+        if not callable(method):
+            raise BadInput(f"method={method!r} must be a spec such as 'elr', a Method, or a recipe")
         return method
     terms = parse(method, METHODS)
     entries = [METHODS[term.name] for term in terms]

@@ -50,13 +50,17 @@ def build(
     return net
 
 
-def check(model: str) -> None:
-    """Refuse the text of a model that names none, without building one.
+def check(model: str | nn.Module | Callable[..., nn.Module]) -> None:
+    """Refuse what is not a model, without building one.
 
     Raises:
-        BadInput: an unknown name or option, a value outside its bound, or a module or function that is not there.
+        BadInput: an unknown name or option, a value outside its bound, a module or function that is not there, or what
+            is neither text nor callable.
     """
-    if _names_a_function(model):
+    if not isinstance(model, str):
+        if not callable(model):
+            raise BadInput(f"model={model!r} must be a name such as 'mlp', 'module:function', a function or a module")
+    elif _names_a_function(model):
         load(model)
     else:
         function, options = _catalogued(model)

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from noisewise import models
-from noisewise.bounds import Bound, between, check, whole
+from noisewise.bounds import TEXT, Bound, between, check, number, whole
 from noisewise.data import Dataset, load, split, subset
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, build
 from noisewise.methods.presets import preset as named_preset
@@ -43,7 +43,7 @@ class Experiment:
     """One training as data: equal experiments end at equal weights.
 
     `Experiment("digits", "elr", corrupt="symmetric:0.4", config=Config(epochs=5)).run("folder")` trains and writes the
-    results. `run.json` holds the experiment: `Experiment(**json.load(file)["experiment"]).run()` trains it again.
+    results. `run.json` holds the experiment: `Experiment.read(json.load(file)["experiment"]).run()` trains it again.
     Objects (a Dataset, a Method, a recipe function, a module) can be given in place of names; such an experiment can
     be run, but has no key and cannot be written.
 
@@ -85,23 +85,28 @@ class Experiment:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
+        if not isinstance(self.config, (Config, Mapping)):
+            raise BadInput(f"config={self.config!r} must be a Config or a mapping of its fields")
         if isinstance(self.config, Mapping):
             settings = dict(self.config)
             put("config", configured(settings.pop("epochs", Config.epochs), settings.pop("seed", 0), settings))
         if isinstance(self.source, Path):
             put("source", str(self.source))
-        if self.data_dir is not None:
+        if isinstance(self.data_dir, Path):
             put("data_dir", str(self.data_dir))
         if not isinstance(self.source, (str, Dataset)) or self.source == "":
             raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
+        for name in ("labels", "data_dir", "preset"):
+            check(None, name, getattr(self, name), TEXT)
         with torch.random.fork_rng(devices=[]):  # a method may draw initial values when it is built
             build(self.method)
-        if isinstance(self.model, str):
+        if self.model is not None:
             models.check(self.model)
         if self.corrupt is not None:
             corruptions(self.corrupt)
         for name, bound in BOUNDS.items():
             put(name, check(None, name, getattr(self, name), bound))
+        put("noise_rate", number(self.noise_rate))
         check_observers(self.observe)
         if self.preset is not None:
             found = named_preset(parse(_name(self.method), METHODS)[0].name, self.preset)
@@ -129,11 +134,18 @@ class Experiment:
             preset: published settings of the method by name, such as "paper-cifar10-sym50": its options, and the
                 model, epochs and further settings where they are not stated here.
             probe: names of probes, added to `observe`.
-            **named: further fields of Experiment and Config.
+            **named: further fields of Experiment; and fields of Config, or `config` in place of them.
 
         Raises:
-            BadInput: an unknown name, or a value that is not legal.
+            BadInput: an unknown name, a value that is not legal, or a Config along with its fields or a preset.
         """
+        if "config" in named:
+            also = {"epochs": epochs, "seed": seed or None, "preset": preset}
+            also |= {name: value for name, value in named.items() if name in Config.__dataclass_fields__}
+            if stated := [name for name, value in also.items() if value is not None]:
+                raise BadInput(f"config is given along with {', '.join(stated)}: give either a Config or its fields")
+        check(None, "preset", preset, TEXT)
+        check(None, "probe", probe, TEXT)
         if preset is not None:
             found = named_preset(_name(named.get("method", "ce")), preset)
             named = {**found.settings, **named, "method": found.method}
@@ -143,7 +155,24 @@ class Experiment:
         if probe is not None:
             own["observe"] = ",".join(filter(None, (own.get("observe"), probe)))
         config = configured(Config.epochs if epochs is None else epochs, seed, named)
-        return cls(source, preset=preset, config=config, **own)  # type: ignore[arg-type]
+        return cls(source, preset=preset, **{"config": config, **own})  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Experiment:
+        """An experiment from its fields by name, as `run.json` holds them under `experiment`.
+
+        Raises:
+            BadInput: an unknown field, a missing source, or a value that is not legal.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in written:
+            if name not in known:
+                raise BadInput(
+                    f"an experiment has no field {name!r}{nearest(str(name), known)}; fields: {', '.join(known)}"
+                )
+        if "source" not in written:
+            raise BadInput("an experiment needs the field 'source'")
+        return cls(**written)
 
     def __repr__(self) -> str:
         return f"Experiment({', '.join(f'{name}={value!r}' for name, value in self.stated().items())})"

@@ -18,6 +18,7 @@ from noisewise.auditing.judgement.judge import judge
 from noisewise.data import Dataset
 from noisewise.data.dataset import Kind
 from noisewise.data.rows import Normalise, Rows
+from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
 from noisewise.formatting import percent
 from noisewise.probes.observer import SECONDS
@@ -135,11 +136,16 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         training: finished.
         data: what it trained on, with its truth.
         about: further entries of `metrics`, such as the experiment.
+
+    Raises:
+        BadInput: the recipe recorded no epoch.
     """
     config, model = training.config, training.model
     history = pd.DataFrame(training.history)
     predictor = training.predictor
-    assert predictor is not None  # every recipe records at least one epoch
+    if predictor is None or history.empty:
+        name = about.get("method", "")
+        raise BadInput(f"the recipe {name} recorded no epoch: it must call fit for at least one epoch with record=True")
     predictor.nets.load_state_dict(training.selected)
     accuracy = history.get("test_accuracy")
     chosen = int(np.flatnonzero(history["selected"])[-1])

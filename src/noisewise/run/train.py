@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from noisewise.data import Dataset
+from noisewise.errors import BadInput
 from noisewise.run.experiment import Experiment
 from noisewise.run.result import Run
 from noisewise.training.method import Method
@@ -16,7 +17,7 @@ from noisewise.training.observer import Callbacks, Row
 
 
 def train(
-    data: Dataset | str | Path,
+    data: Dataset | str | Path | Experiment | Mapping[str, Any],
     method: str | Method | Callable[..., None] = "ce",
     model: str | nn.Module | Callable[..., nn.Module] | None = None,
     epochs: int | None = None,
@@ -34,7 +35,8 @@ def train(
     The same as `Experiment.of(data, method=method, ...).run(out)`.
 
     Args:
-        data: a Dataset, or a source (a name, a path, "hf:NAME").
+        data: a Dataset, or a source (a name, a path, "hf:NAME"); or an Experiment, or the mapping under `experiment`
+            in `run.json`, which states everything down to `seed` and all further fields.
         method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe.
         model: a catalogue name, "module:function", a callable or a module; by default one that fits the kind of data.
         epochs: number of epochs; by default the preset's, else 20.
@@ -51,5 +53,14 @@ def train(
         BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
-    experiment = Experiment.of(data, method=method, model=model, epochs=epochs, seed=seed, **fields)
+    stated = {"method": method, "model": model, "epochs": epochs, "seed": seed, **fields}
+    if isinstance(data, Mapping):
+        data = Experiment.read(data)
+    if isinstance(data, Experiment):
+        default = {"method": "ce", "model": None, "epochs": None, "seed": 0}
+        if more := [name for name in stated if name not in default or stated[name] != default[name]]:
+            raise BadInput(f"{more[0]}={stated[more[0]]!r} is given along with an experiment, which states it already")
+        experiment = data
+    else:
+        experiment = Experiment.of(data, **stated)
     return experiment.run(out, resume=resume, report=report, observers=[Callbacks(on_epoch, on_progress)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 
-from noisewise.bounds import Bound, at_least, between, check, check_options, one_of, whole
+from noisewise.bounds import Bound, at_least, between, check, check_options, number, one_of, whole
 from noisewise.errors import BadInput, nearest
 from noisewise.training.history import RULES
 
@@ -39,7 +40,7 @@ BOUNDS: dict[str, Bound] = {
 class Config:
     """The settings of one training. Together with the data it determines every weight, on CPU to the bit.
 
-    NumPy numbers are converted to Python's.
+    Numbers are converted to Python's, and to floats where the field is a float: equal Configs are written equally.
 
     Attributes:
         epochs: number of passes over the training split.
@@ -60,7 +61,7 @@ class Config:
         patience: stop when the chosen epoch is this many epochs ago; None trains to the end.
         augment: "auto" (by the kind of data) or "none".
         precision: "auto", "fp32" or "bf16".
-        device: "auto" or a torch device.
+        device: "auto" or a torch device, such as "cpu" or "cuda:1".
 
     Raises:
         BadInput: a value that is not legal.
@@ -87,7 +88,9 @@ class Config:
 
     def __post_init__(self) -> None:
         stated = {name: getattr(self, name) for name in BOUNDS}
-        checked = check_options(None, stated, BOUNDS) | {"milestones": _milestones(self.milestones)}
+        checked = check_options(None, stated, BOUNDS)
+        checked |= {f.name: number(checked[f.name]) for f in fields(self) if f.name in checked and "float" in f.type}
+        checked |= {"milestones": _milestones(self.milestones), "device": _device(self.device)}
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -154,7 +157,7 @@ def configured(epochs: int, seed: int, settings: dict[str, Any]) -> Config:
     known = Config.__dataclass_fields__
     for name in settings:
         if name not in known:
-            raise BadInput(f"unknown setting {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+            raise BadInput(f"unknown setting {name!r}{nearest(str(name), known)}; known: {', '.join(known)}")
     return Config(epochs=epochs, seed=seed, **settings)
 
 
@@ -166,7 +169,16 @@ def seeded(*parts: int | str) -> int:
 def _milestones(value: Any) -> tuple[float, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise BadInput(f"milestones={value!r} must be shares of the training, such as (0.5, 0.75)")
-    shares = tuple(check(None, "milestones", share, between(0, 1)) for share in value)
+    shares = tuple(float(check(None, "milestones", share, between(0, 1))) + 0.0 for share in value)
     if list(shares) != sorted(shares):
         raise BadInput(f"milestones={shares!r} must increase")
     return shares
+
+
+def _device(value: Any) -> str:
+    """The text of a well-formed device; whether it exists here shows when it is used."""
+    text = str(value) if isinstance(value, torch.device) else value
+    with contextlib.suppress(RuntimeError):
+        if isinstance(text, str) and (text == "auto" or torch.device(text)):
+            return text
+    raise BadInput(f"device={value!r} must be 'auto' or a torch device such as 'cpu' or 'cuda:1'")
