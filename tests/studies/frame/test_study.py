@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,7 +158,10 @@ def test_an_optional_claim_may_be_left_out(example):
         (("budget = 10", ""), "no budget for the scale smoke"),
         (('holds = "in -0.52 -0.48"', 'holds = "about 3"'), "comparison='about'"),
         (('holds = "in -0.52 -0.48"', 'holds = "<= x"'), "not a comparison and numbers"),
-        (('holds = "in -0.52 -0.48"', 'holds = "<= {draw}"'), "cannot fill in 'draw' at scale smoke"),
+        (
+            ('holds = "in -0.52 -0.48"', 'holds = "<= {draw}"'),
+            "holds='<= {draw}' cannot be filled in at scale smoke: there is no value 'draw'",
+        ),
         (('says = "The', 'said = "The'), r"claim 'root-law': missing \['says'\], unknown \['said'\]"),
     ],
 )
@@ -167,6 +171,83 @@ def test_bad_files_are_refused(example, tmp_path, change, words):
     (tmp_path / "mean_error.toml").write_text(text.replace(*change, 1), encoding="utf-8")
     with pytest.raises(BadInput, match=words):
         Study.load(tmp_path / "mean_error.py", example.runs, example.measured, example.figure)
+
+
+HOLDS = 'holds = "in -0.52 -0.48"'
+SAYS = 'says = "The error falls with the square root of the number of draws."'
+
+
+def filled(text):
+    """The change of `says` to a text, and how its refusal starts."""
+    return (SAYS, f'says = "{text}"'), rf"claim 'root-law': says={re.escape(repr(text))} cannot be filled in at scale"
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (("", "claims = 'x'"), "claims='x' must be a list of tables"),
+        (("", "claims = {}"), "claims={} must be a list of tables"),
+        (("", "claims = ['x']"), r"claims=\['x'\] must be a list of tables"),
+        (("", "scales = [1]"), r"scales=\[1\] must be a table"),
+        (("", "scales = 'cpu'"), "scales='cpu' must be a table"),
+        (("", "scales = {smoke = 3}"), "scales.smoke=3 must be a table"),
+        (("", "values = [1]"), r"values=\[1\] must be a table"),
+        (("", "values = 'x'"), "values='x' must be a table"),
+        (("", "takes = 3"), "takes=3 must be a list"),
+        (("", "takes = [3]"), "names 3; available: source, model"),
+        (("", "name = 3"), "name=3 must be text"),
+        (("", "title = 3"), "title=3 must be text"),
+        (("", "departures = ''"), "departures='' must be text"),
+        (("", "year = '2020'"), "year='2020' must be a whole number"),
+        (("", "year = true"), "year=True must be a whole number"),
+        (("budget = 10", "budget = 'x'"), "scales.smoke.budget='x' must be a positive number"),
+        (("budget = 10", "budget = nan"), "scales.smoke.budget=nan must be a positive number"),
+        (("budget = 10", "budget = -5"), "scales.smoke.budget=-5 must be a positive number"),
+        (('runs = "2,000 means of up to 1,000 draws"', "runs = 3"), "scales.smoke.runs=3 must be text"),
+        (("repeats = 2000", "name = 2000"), r"\[values\] has a value 'name'"),
+        (("budget = 10", "budget = 10\nname = 1"), r"\[scales.smoke\] has a value 'name'"),
+        ((HOLDS, "holds = ''"), "claim 'root-law': holds='' must be text"),
+        ((HOLDS, "holds = 3"), "claim 'root-law': holds=3 must be text"),
+        ((HOLDS, "holds = 'in 2 1'"), "claim 'root-law': holds='in 2 1' must state the lower end"),
+        ((HOLDS, HOLDS + "\nscales = 3"), "claim 'root-law': scales=3 must be a list"),
+        ((HOLDS, HOLDS + "\nscales = ['zz']"), "claim 'root-law': scales='zz' must be one of smoke, cpu, paper"),
+        ((HOLDS, HOLDS + "\noptional = 'no'"), "claim 'root-law': optional='no' must be true or false"),
+        *(
+            ((HOLDS, f"{HOLDS}\neach = {each}"), "claim 'root-law': each=.* must be a list of tables, or a table of")
+            for each in ("'draws'", "3", "[1]", "{of = 3}")
+        ),
+        ((HOLDS, HOLDS + "\neach = {of = 'drawn'}"), "each.of='drawn' is not the name of a list among the values"),
+        ((HOLDS, HOLDS + "\neach = {of = 'repeats'}"), "each.of='repeats' is not the name of a list among the values"),
+        filled("{draws.foo}"),
+        filled("{draws:.2f}"),
+        filled("{draws[a]}"),
+        filled("{draws[9]}"),
+        filled("{}"),
+        filled("{"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named_with_its_file(example, tmp_path, change, words):
+    table = Path(example.__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    old, new = change
+    if old:
+        assert old in table
+        table = table.replace(old, new, 1)
+    else:
+        field = new.partition(" ")[0]
+        lines = [line for line in table.splitlines() if not line.startswith(f"{field} =")]
+        if field in ("scales", "claims", "values"):
+            parts = re.split(r"(?m)^(?=\[)", "\n".join(lines))
+            lines = [part for part in parts if not part.lstrip("[").startswith(field)]
+        table = "\n".join([new, *lines])
+    (tmp_path / "mean_error.toml").write_text(table, encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"^mean_error\.toml: .*{words}") as caught:
+        Study.load(tmp_path / "mean_error.py", example.runs, example.measured, example.figure)
+    assert "\n" not in str(caught.value)
+
+
+def test_changes_to_a_scale_do_not_reach_the_study(example):
+    example.STUDY.scale("smoke").draws.append(7)
+    assert example.STUDY.scale("smoke").draws == [10, 100, 1000]
 
 
 def test_families_of_claims():

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from noisewise.errors import BadInput
+from noisewise.studies.frame.fields import check_claim
 
 NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -20,7 +21,6 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "==": operator.eq,
 }
-_FIELDS = {"id", "says", "holds", "each", "scales", "optional"}
 
 
 @dataclass(frozen=True)
@@ -118,36 +118,50 @@ def listed(entries: Sequence[Mapping[str, Any]], scale: str, values: Mapping[str
 
 def _expanded(entry: Mapping[str, Any], scale: str, values: Mapping[str, Any]) -> Iterator[Claim]:
     """One claim, or the members of a family; empty if the entry is for other scales."""
-    missing, unknown = {"id", "says", "holds"} - set(entry), set(entry) - _FIELDS
-    if missing or unknown:
-        raise BadInput(f"claim {entry.get('id')!r}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+    check_claim(entry)
     if scale not in entry.get("scales", (scale,)):
         return
-    for member in _members(entry.get("each", {}), values):
-        try:
-            name, says, holds = (str(entry[field]).format(**{**values, **member}) for field in ("id", "says", "holds"))
-        except (KeyError, ValueError, IndexError) as error:
-            raise BadInput(f"claim {entry['id']!r}: cannot fill in {error} at scale {scale}") from error
+    for member in _members(entry, scale, values):
+        given = {**values, **member}
+        name, says, holds = (_filled(entry, field, scale, given) for field in ("id", "says", "holds"))
         comparison, threshold = _threshold(name, holds)
         yield Claim(slug(name), " ".join(says.split()), None, comparison, threshold, entry.get("optional", False))
 
 
-def _members(each: Any, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _filled(entry: Mapping[str, Any], field: str, scale: str, values: Mapping[str, Any]) -> str:
+    """A field of a claim with values in place of their names."""
+    text: str = entry[field]
+    try:
+        return text.format(**values)
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
+        reason = f"there is no value {error}" if isinstance(error, KeyError) else error
+        said = f"claim {entry['id']!r}: {field}={text!r} cannot be filled in at scale {scale}: {reason}"
+        raise BadInput(said) from error
+
+
+def _members(entry: Mapping[str, Any], scale: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The members that `each` lists: the tables of a list, or every combination of lists by name.
 
     A name in place of a list is that of a value of the scale.
     """
+    each = entry.get("each", {})
     if isinstance(each, list):
         yield from each
         return
-    lists = [values[of] if isinstance(of, str) else of for of in each.values()]
+    lists: list[Any] = [values.get(of) if isinstance(of, str) else of for of in each.values()]
+    for name, found in zip(each, lists, strict=True):
+        if not isinstance(found, list):
+            said = f"each.{name}={each[name]!r} is not the name of a list among the values of scale {scale}"
+            raise BadInput(f"claim {entry['id']!r}: {said}")
     yield from (dict(zip(each, chosen, strict=True)) for chosen in product(*lists))
 
 
 def _threshold(name: str, holds: str) -> tuple[str, float | tuple[float, float]]:
-    comparison, *numbers = holds.split()
     try:
+        comparison, *numbers = holds.split()
         ends = tuple(float(number) for number in numbers)
     except ValueError as error:
         raise BadInput(f"claim {name!r}: holds={holds!r} is not a comparison and numbers, such as '<= 0.02'") from error
+    if comparison == "in" and len(ends) == 2 and ends[0] > ends[1]:
+        raise BadInput(f"claim {name!r}: holds={holds!r} must state the lower end of the interval first")
     return comparison, (ends[0], ends[1]) if len(ends) == 2 else ends[0] if ends else math.nan

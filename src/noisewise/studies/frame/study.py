@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +14,13 @@ from noisewise.compute import Task
 from noisewise.errors import BadInput
 from noisewise.formatting import count
 from noisewise.studies.frame.claim import NAME, Claim, listed
+from noisewise.studies.frame.fields import CARD, CHOICES, OPTIONAL, SCALES, check_file
 from noisewise.studies.frame.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCALES = ("smoke", "cpu", "paper")
-CHOICES = ("source", "model")
 ALL = "all"
-_CARD = ("name", "title", "shows", "paper", "year", "figure", "explanation")
-_OPTIONAL = ("departures", "takes")
 
 
 @dataclass(frozen=True)
@@ -143,32 +141,21 @@ class Study:
             figure: From `Results` to a figure.
 
         Raises:
-            BadInput: there is no such TOML file, it cannot be read, or it has fields that are missing or unknown.
+            BadInput: there is no such TOML file, it cannot be read, or it has fields that are missing, unknown or
+                wrong; the message names the file and the field.
         """
         path = Path(path).with_suffix(".toml")
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise BadInput(f"cannot read the study in {path}: {error}") from error
-        missing = {*_CARD, "scales", "claims"} - set(table)
-        unknown = set(table) - {*_CARD, *_OPTIONAL, "scales", "claims", "values"}
-        if missing or unknown:
-            raise BadInput(f"{path.name}: missing {sorted(missing)}, unknown {sorted(unknown)}")
-        scales = {name: dict(values) for name, values in table["scales"].items()}
-        text = {name: _unwrapped(table[name]) for name in (*_CARD, *_OPTIONAL) if name in table}
-        for name, values in scales.items():
-            if "runs" not in values:
-                raise BadInput(f"{path.name}: [scales.{name}] does not say what it runs; add `runs`")
-        card = StudyCard(
-            **text,
-            scales={name: _unwrapped(values.pop("runs")) for name, values in scales.items()},
-            budget={name: values.pop("budget") for name, values in scales.items() if "budget" in values},
-        )
-        shared = table.get("values", {})
-        found = {name: _nones({**shared, **values}) for name, values in scales.items()}
-        study = cls(card, found, table["claims"], runs, measured, figure)
-        for name in scales:
-            study.listed(study.scale(name))
+        try:
+            check_file(table)
+            study = cls(*_read(table), runs, measured, figure)
+            for name in study.card.scales:
+                study.listed(study.scale(name))
+        except BadInput as error:
+            raise BadInput(f"{path.name}: {error}") from error
         return study
 
     def scale(self, name: str, *, source: str | None = None, model: str | None = None) -> Scale:
@@ -184,7 +171,7 @@ class Study:
         """
         own = chosen(self.card, name, source=source, model=model)
         lists = {f"{what}s": [one] for what, one in own.items() if f"{what}s" in self.values[name]}
-        return Scale(name, {**self.values[name], **own, **lists}, own)
+        return Scale(name, {**copy.deepcopy(self.values[name]), **own, **lists}, own)
 
     def tasks(self, scale: str, *, source: str | None = None, model: str | None = None) -> list[Task]:
         """The runs at a scale, each once; arguments and errors as of `scale`."""
@@ -223,6 +210,21 @@ def chosen(card: StudyCard, scale: str, *, source: str | None, model: str | None
         if name not in card.takes:
             raise BadInput(f"{name}={value!r} cannot be chosen: study {card.name!r} has its own {name}")
     return found
+
+
+def _read(
+    table: Mapping[str, Any],
+) -> tuple[StudyCard, dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]]]:
+    """The card, the values by scale and the tables of claims of a checked TOML file."""
+    text = {name: _unwrapped(table[name]) for name in (*CARD, *OPTIONAL) if name in table}
+    scales = {name: dict(values) for name, values in table["scales"].items()}
+    card = StudyCard(
+        **text,
+        scales={name: _unwrapped(values.pop("runs")) for name, values in scales.items()},
+        budget={name: values.pop("budget") for name, values in scales.items() if "budget" in values},
+    )
+    shared = table.get("values", {})
+    return card, {name: _nones({**shared, **values}) for name, values in scales.items()}, table["claims"]
 
 
 def _number(value: Any) -> float | None:
