@@ -35,12 +35,53 @@ FULL = {
 def test_an_audit_is_repeated_from_its_summary(tmp_path):
     found = nw.audit("digits", out=tmp_path / "audit", **FULL)
     plan = json.loads((tmp_path / "audit" / "summary.json").read_text())["plan"]
-    again = nw.audit(plan.pop("source"), **plan)
-    assert again.plan == found.plan
+    for again in (nw.audit(plan), nw.audit(found.plan), nw.audit(plan.pop("source"), **plan)):
+        assert again.plan == found.plan
+        assert np.array_equal(again.suspicion, found.suspicion)
+        assert again.interval == found.interval
+        assert list(again.scores) == ["aum", "tracin"]
+        assert again.gate == found.gate
+
+
+def test_a_plan_is_carried_out_as_it_stands():
+    with pytest.raises(BadInput, match=r"lr=0.1 is given along with a plan"):
+        nw.audit(AuditPlan("digits"), lr=0.1)
+    with pytest.raises(BadInput, match="needs the field 'source'"):
+        nw.audit({"rows": 100})
+    with pytest.raises(BadInput, match="names no source"):
+        nw.audit(AuditPlan())
+    for source in (None, 3):
+        with pytest.raises(BadInput, match=f"source={source}"):
+            nw.audit(source)
+
+
+@pytest.mark.parametrize("names", [["probs"], ["features"], ["probs", "features"]])
+def test_arrays_in_place_of_training_have_to_be_given_again(names):
+    rows = nw.load("digits")
+    arrays = {"probs": np.eye(10)[rows.given] * 0.9 + 0.01, "features": rows.inputs.reshape(len(rows), -1) / 16}
+    given = {name: arrays[name] for name in names}
+    found = nw.audit("digits", conditions=False, **given)
+    assert found.plan.given == "+".join(names)
+    plan = json.loads(json.dumps(found.summary["plan"], default=str))
+    others = [{}, *({name: arrays[name]} for name in arrays if names != [name])]
+    for wrong in others:
+        with pytest.raises(BadInput, match=f"an audit with {' and '.join(names)}, which it does not hold"):
+            nw.audit(plan, **wrong)
+    again = nw.audit(plan, **given)
     assert np.array_equal(again.suspicion, found.suspicion)
-    assert again.interval == found.interval
-    assert list(again.scores) == ["aum", "tracin"]
-    assert again.gate == found.gate
+    assert again.plan == found.plan
+
+
+def test_rows_in_memory_have_to_be_given_again():
+    noisy = nw.corrupt("digits", "symmetric:0.2")
+    features = noisy.inputs.reshape(len(noisy), -1) / 16
+    found = nw.audit(noisy, features=features, conditions=False)
+    with pytest.raises(BadInput, match="rows in memory, 'digits', which it does not hold"):
+        nw.audit(found.plan, features=features)
+    plan = {name: value for name, value in found.plan.plain().items() if name != "source"}
+    again = nw.audit(noisy, features=features, **plan)
+    assert np.array_equal(again.suspicion, found.suspicion)
+    assert again.plan == found.plan
 
 
 def test_a_plan_is_plain_data_and_back():
@@ -90,6 +131,22 @@ def test_the_config_is_made_of_the_plan():
         ({"fail_above": 1.5}, "fail_above=1.5"),
         ({"fail_above": "some"}, "fail_above='some' must lie between 0 and 1"),
         ({"fail_when_sure": True}, "fail_when_sure"),
+        ({"conditions": None}, "conditions=None must be true or false"),
+        ({"conditions": 3}, "conditions=3"),
+        ({"method": 3}, "method=3"),
+        ({"method": "gce:q=7"}, "q=7"),
+        ({"model": 3}, "model=3"),
+        ({"model": []}, r"model=\[\]"),
+        ({"model": "LogisticRegression"}, "unknown model 'LogisticRegression'"),
+        ({"embed": 3}, "embed=3"),
+        ({"text": 3}, "text=3"),
+        ({"labels": 3}, "labels=3"),
+        ({"corrupt": 3}, "corrupt=3"),
+        ({"settings": None}, "settings=None"),
+        ({"settings": 3}, "settings=3"),
+        ({"settings": {"epochs": 3}}, "holds 'epochs'"),
+        ({"settings": {1: 2}}, "unknown setting 1"),
+        ({"given": "labels"}, "given='labels'"),
     ],
 )
 def test_a_plan_refuses_before_rows_are_loaded(values, words):

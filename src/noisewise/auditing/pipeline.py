@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from noisewise.noise import corrupt
 
 
 def audit(
-    data: Dataset | str | Path,
+    data: Dataset | str | Path | AuditPlan | Mapping[str, Any],
     *,
     probs: np.ndarray | None = None,
     features: np.ndarray | None = None,
@@ -48,10 +48,11 @@ def audit(
 
     Example:
         `audit(data, model="mlp:128", epochs=20, lr=0.1)`; and again, from its summary:
-        `plan = json.load(file)["plan"]; audit(plan.pop("source"), **plan)`
+        `audit(json.load(file)["plan"])`
 
     Args:
-        data: a Dataset, or a source (a name, a path, "hf:NAME").
+        data: a Dataset, or a source (a name, a path, "hf:NAME"); or an AuditPlan, or the mapping under `plan` in
+            `summary.json`, which states all that is otherwise under `plan`.
         probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained.
         features: (n, d) embeddings; nothing is trained.
         out: a folder to save the findings in.
@@ -70,7 +71,13 @@ def audit(
         BadInput: an argument is not legal.
         Diverged: a training became infinite or NaN.
     """
-    planned = AuditPlan.of(data.name if isinstance(data, Dataset) else data, plan)
+    if isinstance(data, (AuditPlan, Mapping)):
+        if plan:
+            name, value = next(iter(plan.items()))
+            raise BadInput(f"{name}={value!r} is given along with a plan, which states it already")
+        planned = data if isinstance(data, AuditPlan) else AuditPlan.read(data)
+    else:
+        planned = AuditPlan.of(data.name if isinstance(data, Dataset) else data, plan)
     where = fold_engine(engine, workers, gpu=planned.config.device != "cpu")
     found = run_audit(
         planned,
@@ -111,6 +118,7 @@ def run_audit(
     began = time.perf_counter()
     if plan.embed is not None and (probs is not None or features is not None):
         raise BadInput(f"embed={plan.embed!r} computes features: leave out either it, or probs and features")
+    plan = _recorded(plan, data, probs, features)
     rows = _rows(plan, data, probs)
     if probs is not None:
         evidence = Evidence(rows.given, len(rows.classes), probabilities=probs, features=features)
@@ -126,6 +134,25 @@ def run_audit(
     found = _findings(plan, rows, judged.with_features(evidence.features), judgement, space)
     estimates = {} if plan.transition is None else {plan.transition: estimated_transition(judged, plan.transition)}
     return replace(found, estimates=estimates, seconds=time.perf_counter() - began)
+
+
+def _recorded(
+    plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None, features: np.ndarray | None
+) -> AuditPlan:
+    """The plan with what it was carried out along with.
+
+    Raises:
+        BadInput: the plan was carried out along with other things before.
+    """
+    given = "+".join(name for name, array in (("probs", probs), ("features", features)) if array is not None) or None
+    if plan.given not in (None, given):
+        names = plan.given.replace("+", " and ")
+        raise BadInput(f"the plan is of an audit with {names}, which it does not hold: give {names}, and nothing else")
+    if data is None and plan.in_memory:
+        raise BadInput(f"the plan is of rows in memory, {plan.source!r}, which it does not hold: give the Dataset")
+    if data is None and not plan.source:
+        raise BadInput("the plan names no source: give one, or a Dataset")
+    return replace(plan, given=given, in_memory=data is not None)
 
 
 def _rows(plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None) -> Dataset:

@@ -7,19 +7,31 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from noisewise import models
 from noisewise.auditing.detectors.detection import EVERY, requested
 from noisewise.auditing.gate import check_limit
+from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.last_layer import needed
-from noisewise.bounds import Bound, check, whole
+from noisewise.bounds import TEXT, Bound, check, flag, one_of, whole
 from noisewise.errors import BadInput, nearest
-from noisewise.methods import METHODS
+from noisewise.methods import build
 from noisewise.methods.transition.estimators import ESTIMATORS
 from noisewise.noise import CORRUPTIONS
 from noisewise.spec import parse
 from noisewise.training.config import Config, configured
 
 EPOCHS = 10
-BOUNDS: dict[str, Bound] = {"folds": whole(2) | None, "rows": whole(2) | None, "seed": whole(0)}
+GIVEN = ("probs", "features", "probs+features")
+BOUNDS: dict[str, Bound] = {
+    **dict.fromkeys(("labels", "text", "corrupt", "embed", "data_dir"), TEXT),
+    **dict.fromkeys(("conditions", "fail_when_sure", "in_memory"), flag()),
+    "folds": whole(2) | None,
+    "rows": whole(2) | None,
+    "seed": whole(0),
+    "given": one_of(*GIVEN) | None,
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +60,10 @@ class AuditPlan:
         fail_above: a limit on the noise rate, for the findings' `gate`.
         fail_when_sure: compare the lower end of the rate's interval with the limit, not the rate itself.
         settings: further fields of the networks' `Config`, by name.
+        given: which arrays took the place of training: "probs", "features" or "probs+features"; None for none. The
+            audit records it, and a plan with it is carried out only along with these arrays.
+        in_memory: whether the rows were a Dataset rather than loaded from the source. The audit records it, and a plan
+            with it is carried out only along with a Dataset.
 
     Raises:
         BadInput: an unknown name, a value out of range, or settings that contradict each other.
@@ -71,24 +87,33 @@ class AuditPlan:
     fail_above: float | None = None
     fail_when_sure: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    given: str | None = None
+    in_memory: bool = False
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "source", str(self.source))
-        put(self, "data_dir", None if self.data_dir is None else str(self.data_dir))
+        for name in ("source", "data_dir", "embed"):
+            if isinstance(getattr(self, name), Path):
+                put(self, name, str(getattr(self, name)))
+        if not isinstance(self.source, str):
+            raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
+        for name, bound in BOUNDS.items():
+            put(self, name, check(None, name, getattr(self, name), bound))
+        _check_settings(self.settings)
         put(self, "detectors", self.detectors if self.detectors == EVERY else requested(self.detectors))
         # lists come from JSON, where a plan is read back
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(self.settings).items()}
         put(self, "settings", settings)
         check_limit(self.fail_above, self.fail_when_sure)
-        for name, bound in BOUNDS.items():
-            put(self, name, check(None, name, getattr(self, name), bound))
         if self.transition is not None:
             ESTIMATORS.check(self.transition)
         if self.corrupt:
             parse(self.corrupt, CORRUPTIONS)
-        if isinstance(self.method, str):
-            parse(self.method, METHODS)
+        if self.method is not None:
+            with torch.random.fork_rng(devices=[]):  # a method may draw initial values when it is built
+                build(self.method)
+        if self.model is not None and not is_named_or_classifier(self.model):
+            models.check(self.model)
         _ = self.config  # refuses unknown settings and values out of range
 
     def __repr__(self) -> str:
@@ -111,12 +136,24 @@ class AuditPlan:
         further = [name for name in Config.__dataclass_fields__ if name not in own]
         for name in values:
             if name not in own and name not in further:
-                hint = nearest(name, [*own, *further]) or f"; known: {', '.join([*own, *further])}"
+                hint = nearest(str(name), [*own, *further]) or f"; known: {', '.join([*own, *further])}"
                 raise BadInput(f"audit has no argument or setting {name!r}{hint}")
         planned = {name: value for name, value in values.items() if name in own}
         settings = {name: value for name, value in values.items() if name in further}
-        planned["settings"] = {**(planned.get("settings") or {}), **settings}
-        return cls(str(source), **planned)
+        _check_settings(planned.get("settings", {}))
+        planned["settings"] = {**planned.get("settings", {}), **settings}
+        return cls(source, **planned)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> AuditPlan:
+        """A plan from its fields by name, as `summary.json` holds them under `plan`.
+
+        Raises:
+            BadInput: an unknown field, a missing source, or a value that is not legal.
+        """
+        if "source" not in written:
+            raise BadInput("a plan needs the field 'source'")
+        return cls.of(written["source"], {name: value for name, value in written.items() if name != "source"})
 
     @property
     def config(self) -> Config:
@@ -147,3 +184,11 @@ class AuditPlan:
             if found[name] is not None and not isinstance(found[name], str):
                 found[name] = getattr(found[name], "__qualname__", type(found[name]).__name__)
         return found
+
+
+def _check_settings(settings: Any) -> None:
+    if not isinstance(settings, Mapping):
+        raise BadInput(f"settings={settings!r} must be a mapping of fields of Config")
+    for name in ("epochs", "seed"):
+        if name in settings:
+            raise BadInput(f"settings={dict(settings)!r} holds {name!r}, which is a field of the plan itself")
