@@ -210,7 +210,8 @@ def filled(text):
         ((HOLDS, "holds = 3"), "claim 'root-law': holds=3 must be text"),
         ((HOLDS, "holds = 'in 2 1'"), "claim 'root-law': holds='in 2 1' must state the lower end"),
         ((HOLDS, HOLDS + "\nscales = 3"), "claim 'root-law': scales=3 must be a list"),
-        ((HOLDS, HOLDS + "\nscales = ['zz']"), "claim 'root-law': scales='zz' must be one of smoke, cpu, paper"),
+        ((HOLDS, HOLDS + "\nscales = ['zz']"), "claim 'root-law': scales='zz' must be one of smoke, cpu"),
+        ((HOLDS, HOLDS + "\nscales = ['paper']"), "claim 'root-law': scales='paper' must be one of smoke, cpu"),
         ((HOLDS, HOLDS + "\noptional = 'no'"), "claim 'root-law': optional='no' must be true or false"),
         *(
             ((HOLDS, f"{HOLDS}\neach = {each}"), "claim 'root-law': each=.* must be a list of tables, or a table of")

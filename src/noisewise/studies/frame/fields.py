@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from noisewise.bounds import Bound, at_least, check, flag, one_of, whole
@@ -56,11 +56,15 @@ def check_file(table: Mapping[str, Any]) -> None:
         check(None, f"scales.{name}.budget", values.get("budget"), _SECONDS | None)
         _values(values, f"scales.{name}")
     for entry in table["claims"]:
-        check_claim(entry)
+        check_claim(entry, table["scales"])
 
 
-def check_claim(entry: Mapping[str, Any]) -> None:
+def check_claim(entry: Mapping[str, Any], scales: Iterable[str] = SCALES) -> None:
     """Check the fields of a table `[[claims]]`.
+
+    Args:
+        entry: The table.
+        scales: Those that the claim may name.
 
     Raises:
         BadInput: a field that is missing, unknown or of the wrong kind.
@@ -70,7 +74,7 @@ def check_claim(entry: Mapping[str, Any]) -> None:
     for name, value in entry.items():
         check(owner, name, value, known[name])
     for scale in entry.get("scales", ()):
-        check(owner, "scales", scale, one_of(*SCALES))
+        check(owner, "scales", scale, one_of(*scales))
 
 
 def _names(table: Mapping[str, Any], wanted: set[str], known: set[str], where: str) -> None:
