@@ -148,11 +148,6 @@ class Ledger(nn.Module):
         }
         return {name: value.cpu().numpy() for name, value in found.items()}
 
-    @property
-    def mean_loss(self) -> Tensor:
-        """(rows,) mean over observations of the loss; NaN for rows never seen."""
-        return self.loss_sum / torch.where(self.seen > 0, self.seen, torch.nan)
-
 
 def early_observations(epochs: int) -> int:
     """How many of a row's first observations count as early: half of the epochs, at least one."""

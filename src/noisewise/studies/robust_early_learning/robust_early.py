@@ -14,6 +14,7 @@ import pandas as pd
 from noisewise.studies.frame.results import Results
 
 PLAIN = "ce"
+_ENDS = ("train_accuracy", "noisy_fit")
 
 
 def spec(tau: float) -> str:
@@ -39,6 +40,3 @@ def accuracies(results: Results) -> pd.DataFrame:
     return runs.assign(
         best=tests.map(np.max), best_epoch=tests.map(np.argmax) + 1, last=tests.map(lambda values: values[-1]), **ends
     )
-
-
-_ENDS = ("train_accuracy", "noisy_fit")
