@@ -6,9 +6,11 @@ import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from noisewise.auditing.candidate import Candidate
 from noisewise.errors import BadInput
 
 LEDGER_VECTORS = (
@@ -48,6 +50,7 @@ class Evidence:
             observations of ||p - onehot(given)||, `sieve_mean` mean of the cross entropy with the given label minus its
             mean over all classes, `probability_mean` (n, K); and, where the last layer was observed (see
             `gathering.last_layer`), `gradient_norm`, `tracin`, `self_influence`.
+        candidates: the models that were compared for the probabilities, and their weights.
 
     Raises:
         BadInput: no rows, fewer than two classes, labels out of range, a shape that does not fit, values that are not
@@ -59,6 +62,7 @@ class Evidence:
     probabilities: np.ndarray | None = None
     features: np.ndarray | None = None
     ledger: Mapping[str, np.ndarray] | None = None
+    candidates: tuple[Candidate, ...] = ()
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -93,9 +97,16 @@ class Evidence:
 
     def with_features(self, features: np.ndarray | None) -> Evidence:
         """The same evidence with other features, (n, d), or none; all else stays as it is, to the bit."""
+        return self._with("features", None if features is None else _features(features, len(self)))
+
+    def with_candidates(self, candidates: tuple[Candidate, ...]) -> Evidence:
+        """The same evidence with other candidates; all else stays as it is, to the bit."""
+        return self._with("candidates", candidates)
+
+    def _with(self, name: str, value: Any) -> Evidence:
         # `dataclasses.replace` would scale the probabilities to sum to one once more, which changes their last bits
         found = copy.copy(self)
-        object.__setattr__(found, "features", None if features is None else _features(features, len(self)))
+        object.__setattr__(found, name, value)
         return found
 
     def take(self, rows: np.ndarray | slice) -> Evidence:
@@ -107,7 +118,7 @@ class Evidence:
 
         ledger = None if self.ledger is None else {name: values[rows] for name, values in self.ledger.items()}
         probabilities, features = (None if t is None else _read(t, rows) for t in (self.probabilities, self.features))
-        return Evidence(self.labels[rows], self.classes, probabilities, features, ledger)
+        return Evidence(self.labels[rows], self.classes, probabilities, features, ledger, self.candidates)
 
     def blocks(self) -> Iterator[tuple[slice, Evidence]]:
         """The rows in order, about two million probabilities at a time.

@@ -15,7 +15,7 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
 from noisewise.auditing.gathering.engines import fold_engine
-from noisewise.auditing.gathering.gather import from_features, gather
+from noisewise.auditing.gathering.gather import compared, from_features, gather
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
@@ -61,7 +61,7 @@ def audit(
             `ray`), or an `Engine`.
         workers: folds trained at a time; by default 1 with "local", which uses processes for more.
         **plan: fields of `AuditPlan` and of the networks' `Config`: `labels`, `text`, `corrupt`, `model`, `method`,
-            `epochs`, `folds`, `embed`, `transition`, `detectors`, `conditions`, `rows`, `seed`, `data_dir`,
+            `epochs`, `folds`, `embed`, `budget`, `transition`, `detectors`, `conditions`, `rows`, `seed`, `data_dir`,
             `fail_above`, `fail_when_sure`, `lr`, `batch_size`, `device`, ...
 
     Returns:
@@ -121,9 +121,9 @@ def run_audit(
     plan = _recorded(plan, data, probs, features)
     rows = _rows(plan, data, probs)
     if probs is not None:
-        evidence = Evidence(rows.given, len(rows.classes), probabilities=probs, features=features)
+        evidence = compared(Evidence(rows.given, len(rows.classes), probabilities=probs, features=features), "probs")
     elif features is not None:
-        evidence = from_features(rows.blind(), features, plan.seed)
+        evidence = compared(from_features(rows.blind(), features, plan.seed), "features", began)
     else:
         evidence = gather(rows.blind(), plan, engine, progress or Progress())
     # Features that only detectors use must not change the judgement. `replace` rather than `with_features`, because
@@ -195,6 +195,7 @@ def _findings(
         scores=scores_of(evidence, plan.detectors),
         probabilities=evidence.probabilities,
         metrics=metrics,
+        candidates=evidence.candidates,
         gate=gate(judgement.noise_rate, judgement.interval, plan.fail_above, plan.fail_when_sure),
         conditions=conditions,
         plan=plan,

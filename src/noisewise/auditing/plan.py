@@ -23,6 +23,7 @@ from noisewise.spec import parse
 from noisewise.training.config import Config, configured
 
 EPOCHS = 10
+BUDGETS = ("quick", "default", "thorough")
 GIVEN = ("probs", "features", "probs+features")
 BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(("labels", "text", "corrupt", "embed", "data_dir"), TEXT),
@@ -30,6 +31,7 @@ BOUNDS: dict[str, Bound] = {
     "folds": whole(2) | None,
     "rows": whole(2) | None,
     "seed": whole(0),
+    "budget": one_of(*BUDGETS),
     "given": one_of(*GIVEN) | None,
 }
 
@@ -50,6 +52,8 @@ class AuditPlan:
         folds: of the cross-fitting; None is 3 for networks and 5 for classifiers.
         embed: a pretrained model, by its folder or its name on the hub, whose embeddings of texts or images are
             cross-fitted (needs the extra `pretrained`).
+        budget: how much may be computed where no model is named: "quick", cheap models alone; "default", what takes
+            about two minutes on two cores for a few thousand rows; "thorough", all candidates.
         transition: a further estimator of the transition matrix: anchor, anchor-mean, dual-t or hoc.
         detectors: the detectors whose scores are reported: names, as a collection or separated by commas; "all"; None
             for those that cost nothing extra.
@@ -78,6 +82,7 @@ class AuditPlan:
     epochs: int | None = None
     folds: int | None = None
     embed: str | None = None
+    budget: str = "default"
     transition: str | None = None
     detectors: str | Iterable[str] | None = None
     conditions: bool = True

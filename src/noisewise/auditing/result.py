@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from noisewise.auditing.candidate import Candidate
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.plan import AuditPlan
@@ -32,6 +33,7 @@ class AuditResult:
         probabilities: (n, K) averaged predictions; None where the audit had none.
         metrics: `auroc`, `average_precision`, `f1`, `f1_best`, `true_noise_rate`, ...; empty without the truth.
         estimates: (K, K) per further estimator of the transition matrix.
+        candidates: the models that were compared for the probabilities, with held-out loss and weight.
         gate: the noise rate compared with the limit that was set; None without a limit.
         conditions: duplicates, outliers, ambiguous rows (see `find_conditions`); None where they were not looked for.
         seconds: wall time of the audit.
@@ -45,6 +47,7 @@ class AuditResult:
     probabilities: np.ndarray | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     estimates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
     gate: Gate | None = None
     conditions: pd.DataFrame | None = None
     seconds: float = 0.0
@@ -134,6 +137,7 @@ class AuditResult:
             "issues": int(self.is_issue.sum()),
             "threshold": self.threshold,
             "explanation": self.explanation,
+            "candidates": [one.plain for one in self.candidates],
             "seconds": self.seconds,
             **self.metrics,
             **({"gate": self.gate.summary} if self.gate else {}),

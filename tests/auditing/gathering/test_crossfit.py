@@ -68,7 +68,12 @@ def test_the_last_fifth_of_the_epochs_predicts(epochs, early):
 
 def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
     fits = []
-    monkeypatch.setattr("noisewise.auditing.gathering.gather.cross_fit", lambda _, fit, *__: fits.append(fit))
+
+    def seen(rows, fit, *_):
+        fits.append(fit)
+        return Evidence(rows.given, 3, np.full((50, 3), 1 / 3))
+
+    monkeypatch.setattr("noisewise.auditing.gathering.gather.cross_fit", seen)
     gather(data(50), AuditPlan(model="mlp"))
     gather(data(50), AuditPlan(model="mlp", folds=3))
     assert [(fit.folds, fit.spared) for fit in fits] == [(3, 0.2), (3, 0.0)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from noisewise.auditing.candidate import guessing, scored
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering import classifiers
 from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
@@ -24,6 +26,26 @@ from noisewise.models import DEFAULTS
 FOLDS, SPARED = 3, 0.2
 SHARE_OF_EMBEDDING = 0.8  # of the time that embedding and cross-fitting take together
 MOST_FITTED = 2**29
+SCORED = 2**23  # probabilities on which those in a large file are scored
+
+
+def compared(evidence: Evidence, name: str, began: float | None = None) -> Evidence:
+    """The evidence with its one candidate beside guessing.
+
+    Args:
+        evidence: with probabilities of any size; of large ones every k-th row is scored.
+        name: of the candidate that predicted them.
+        began: when its work began, by `time.perf_counter`.
+    """
+    seconds = 0.0 if began is None else time.perf_counter() - began
+    part = (
+        evidence
+        if evidence.small
+        else evidence.take(slice(None, None, max(1, len(evidence) * evidence.classes // SCORED)))
+    )
+    assert part.probabilities is not None  # predicted by the candidate
+    found = scored(name, part.probabilities, part.labels, seconds, weight=1.0)
+    return evidence.with_candidates((guessing(evidence.labels, evidence.classes), found))
 
 
 def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progress: Progress = SILENT) -> Evidence:
@@ -45,6 +67,7 @@ def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progres
     """
     if data.shape == (0,):
         raise BadInput(f"{data.name} has labels alone, and nothing to learn from: give probs or features")
+    began = time.perf_counter()
     features = None
     if plan.embed is not None:
         from noisewise.data.embeddings import embed
@@ -56,7 +79,7 @@ def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progres
     last_layer = plan.last_layer - ({FEATURES} if features is not None else set())
     model = plan.model
     if features is not None and model is None and not plan.for_networks and not last_layer:
-        return from_features(data, features, plan.seed, plan.folds, progress)
+        return compared(from_features(data, features, plan.seed, plan.folds, progress), "features", began)
     if model is None:
         simple = classifiers.default_classifier(data)
         model = DEFAULTS[data.kind] if plan.for_networks or last_layer or simple is None else simple
@@ -68,7 +91,8 @@ def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progres
         _refuse_what_networks_have(model, plan, last_layer)
         count = classifiers.FOLDS if plan.folds is None else plan.folds
         found = classifiers.cross_fit_classifier(data, model, count, plan.seed, progress)
-    return found if features is None else replace(found, features=features)
+    name = model if isinstance(model, str) else getattr(model, "__qualname__", type(model).__name__)
+    return compared(found if features is None else replace(found, features=features), name, began)
 
 
 def from_features(

@@ -68,6 +68,14 @@ _MEASURED = {
     help="Pretrained model, in a folder or on the hub, whose embeddings of texts or images are audited.",
 )
 @click.option(
+    "--budget",
+    type=click.Choice(["quick", "default", "thorough"]),
+    default="default",
+    show_default=True,
+    help="How much may be computed: cheap models alone, what takes about two minutes for a few thousand rows, or all "
+    "candidates.",
+)
+@click.option(
     "--transition-estimator",
     "transition",
     metavar="NAME",
