@@ -15,7 +15,7 @@ from noisewise.errors import BadInput, nearest
 from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
-SCHEDULES = ("constant", "cosine", "step", "linear", "exponential")
+SCHEDULES = ("constant", "cosine", "step", "linear", "exponential", "one-cycle")
 BOUNDS: dict[str, Bound] = {
     "epochs": whole(1),
     "batch_size": whole(2),
@@ -49,10 +49,11 @@ class Config:
         lr: peak learning rate; None is 0.05 for sgd and nesterov, 0.001 for Adam.
         momentum: of SGD; Adam's first beta.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
-        schedule: of the learning rate: "constant", "cosine", "step", "linear" or "exponential" (see `learning_rate`).
+        schedule: of the learning rate: "constant", "cosine", "step", "linear", "exponential" or "one-cycle" (see
+            `learning_rate`).
         milestones: increasing shares of the training, for the schedules "step" and "linear".
         gamma: factor at a milestone ("step") or after an epoch ("exponential").
-        warmup: share of the training in which the learning rate rises.
+        warmup: share of the training in which the learning rate rises; 0 means 0.3 for "one-cycle".
         clip_norm: largest norm of the gradient, or None.
         seed: random seed, of initial weights, order, augmentation and methods.
         validation: share of the training rows held out, with their given (noisy) labels, for model selection.

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from noisewise.training.config import Config
 
+RISING, FIRST, LAST = 0.3, 1 / 25, 1e-4  # of one-cycle: share that rises; first rate over peak, last over first
+
 
 def build_optimizer(config: Config, params: Iterable[Tensor] | list[dict[str, Any]]) -> torch.optim.Optimizer:
     """The optimiser that `config` names, fused.
@@ -35,11 +37,17 @@ def learning_rate(config: Config, progress: float, epochs: int) -> float:
     `exponential`: times gamma every epoch. Milestones are shares of the training; a shorter training keeps the
     shape. Over the first `warmup` share the rate rises linearly.
 
+    `one-cycle` (Smith and Topin, Super-Convergence, 2018) rises from a 25th of the peak to the peak over the first
+    `warmup` share, 0.3 where it is 0, and falls to a 10,000th of where it began, along half a cosine each, as torch's
+    OneCycleLR does by default. The momentum stays constant.
+
     Args:
         config: for lr, schedule, milestones, gamma and warmup.
         progress: share of the training that is done, in [0, 1].
         epochs: number of epochs in all.
     """
+    if config.schedule == "one-cycle":
+        return config.peak_lr * _one_cycle(progress, config.warmup or RISING)
     if config.schedule == "constant":
         factor = 1.0
     elif config.schedule == "cosine":
@@ -53,3 +61,15 @@ def learning_rate(config: Config, progress: float, epochs: int) -> float:
         factor = config.gamma ** math.floor(progress * epochs + 1e-9)
     rising = min(1.0, progress / config.warmup) if config.warmup > 0 else 1.0
     return config.peak_lr * factor * rising
+
+
+def _one_cycle(progress: float, rising: float) -> float:
+    """The rate of the one-cycle schedule as a share of its peak."""
+    if progress < rising:
+        return _between(FIRST, 1.0, progress / rising)
+    return _between(1.0, FIRST * LAST, (progress - rising) / max(1 - rising, 1e-12))
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """From `start` to `end` along half a cosine."""
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))
