@@ -60,7 +60,7 @@ def test_files_are_written_and_cover_all_rows(found, tmp_path):
     needed = {"rows", "classes", "noise_rate", "noise_rate_interval", "transition", "issues", "seconds", "auroc"}
     assert needed <= set(summary)
     issues = pd.read_parquet(tmp_path / "audit" / "issues.parquet")
-    assert list(issues.columns) == ["index", "given", "suggested", "suspicion", "is_issue", "expected_gain"]
+    assert list(issues.columns) == ["index", "given", "suggested", "suspicion", "is_issue", "action", "expected_gain"]
     assert sorted(issues["index"]) == sorted(found.data.index)
     assert issues["suspicion"].between(0, 1).all()
     cleaned = nw.load(tmp_path / "audit" / "cleaned.npz")

@@ -13,11 +13,13 @@ import pyarrow as pa
 
 from noisewise.auditing.candidate import Candidate
 from noisewise.auditing.gate import Gate
-from noisewise.auditing.judgement.judgement import Judgement
+from noisewise.auditing.judgement.judgement import ACTIONS, Judgement
 from noisewise.auditing.plan import AuditPlan
-from noisewise.auditing.review.queue import expected_gain
 from noisewise.auditing.rows.conditions import counts
 from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput, nearest
+
+UNSURE = ("keep", "drop")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,12 +99,23 @@ class AuditResult:
         """How the rate was estimated, in a few sentences."""
         return self.judgement.explanation
 
+    @property
+    def weak(self) -> str:
+        """Why the evidence cannot tell how many labels are wrong, and what would help; empty where it can."""
+        return self.judgement.weak
+
+    @property
+    def action(self) -> np.ndarray:
+        """(n,) "keep", "relabel" or "unsure": what `cleaned` does with each row."""
+        return self.judgement.action
+
     @cached_property
     def issues(self) -> pd.DataFrame:
         """All rows, most suspect first.
 
-        Columns: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`, and `expected_gain`, the number
-        of correct labels that a review of the row is expected to add to the cleaned data (see `review`).
+        Columns: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`, `action` ("keep", "relabel" or
+        "unsure"), and `expected_gain`, the number of correct labels that a review of the row is expected to add to the
+        cleaned data (see `review`).
         """
         suspicion = np.round(self.suspicion.astype(float), 6)
         order = np.lexsort((self.data.index, -suspicion))
@@ -113,6 +126,7 @@ class AuditResult:
                 "suggested": _named(self.suggested[order], self.data.classes),
                 "suspicion": suspicion[order],
                 "is_issue": self.is_issue.astype(bool)[order],
+                "action": _named(self.judgement.action_code[order], ACTIONS),
                 "expected_gain": np.round(self.expected_gain[order], 6),
             },
             copy=False,
@@ -121,7 +135,7 @@ class AuditResult:
     @cached_property
     def expected_gain(self) -> np.ndarray:
         """(n,) how many correct labels a review of each row is expected to add to the cleaned data (see `review`)."""
-        return expected_gain(self.suspicion.astype(float), self.is_issue.astype(bool))
+        return self.judgement.expected_gain
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -135,6 +149,8 @@ class AuditResult:
             "transition": self.transition,
             **({"transition_estimates": dict(self.estimates)} if self.estimates else {}),
             "issues": int(self.is_issue.sum()),
+            "actions": self.judgement.actions,
+            "weak": self.weak,
             "threshold": self.threshold,
             "explanation": self.explanation,
             "candidates": [one.plain for one in self.candidates],
@@ -145,11 +161,25 @@ class AuditResult:
             **({} if self.plan is None else {"plan": self.plan.plain()}),
         }
 
-    def cleaned(self) -> Dataset:
-        """The data set with every issue relabelled to its suggestion."""
-        given = np.where(self.is_issue, self.suggested, self.data.given)
+    def cleaned(self, unsure: str = "keep") -> Dataset:
+        """The data set with the suggestion where that is expected to be right more often than the given label.
+
+        These are the rows whose `action` is "relabel".
+
+        Args:
+            unsure: what becomes of the other issues: "keep" leaves their given label, "drop" leaves them out.
+
+        Raises:
+            BadInput: `unsure` is neither.
+        """
+        if unsure not in UNSURE:
+            raise BadInput(f"unsure={unsure!r} must be one of {', '.join(UNSURE)}{nearest(unsure, UNSURE)}")
+        given = np.where(self.judgement.action_code == 1, self.suggested, self.data.given)
         record = {"step": "audit", "relabelled": int((given != self.data.given).sum())}
-        return replace(self.data, given=given, provenance=(*self.data.provenance, record))
+        if unsure == "drop":
+            record["dropped"] = self.judgement.actions["unsure"]
+        cleaned = replace(self.data, given=given, provenance=(*self.data.provenance, record))
+        return cleaned if unsure == "keep" else cleaned.take(np.flatnonzero(self.judgement.action_code != 2))
 
 
 def _named(numbers: np.ndarray, classes: Sequence[str]) -> pd.Series:

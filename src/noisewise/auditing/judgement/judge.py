@@ -28,7 +28,7 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement import human_noise, rate
 from noisewise.auditing.judgement.calibration import best_power, mixed_log_odds, pooled, powered, with_mean
 from noisewise.auditing.judgement.judgement import Judgement
-from noisewise.auditing.judgement.latent import Latent, fit_latent, posterior, wrong
+from noisewise.auditing.judgement.latent import SMALLEST, Latent, fit_latent, posterior, wrong
 from noisewise.auditing.judgement.threshold import best_threshold
 from noisewise.auditing.judgement.transition import ANCHOR_SHARE, anchor_transition, anchors
 from noisewise.auditing.rows.neighbours import neighbour_shares
@@ -46,9 +46,9 @@ SAMPLE_NUMBERS = 2**23  # probabilities that are enough to fit the judgement to
 WEIGHT_RISES = (0.1, 0.35)
 WEIGHT_WEAK_MODEL, WEIGHT_HUMAN = 0.9, 0.3
 
-WARNING = (
-    " The model is weak for these labels: its own mistakes look like noise, and the rate is uncertain. "
-    "A better model, more epochs or more rows make it more certain."
+WEAK = (
+    "The model is weak for these labels: its own mistakes look like noise, and the rate is uncertain. "
+    "Better features, a better model, more rows or a review of fifty rows make it more certain."
 )
 
 
@@ -89,10 +89,11 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     ranked = latent if everything is unseen else fit_latent(everything, sample.labels, latent.transition)
     within = anchors(unseen.argmax(axis=1), unseen.max(axis=1), evidence.classes)
     weight = self_confidence_weight(model_error, marks.human)
-    chances, others = _chances(evidence, calibration, ranked, weight)
+    chances, others, right = _chances(evidence, calibration, ranked, weight)
     suspicion = with_mean(chances, estimate)
     threshold = best_threshold(suspicion)
     is_issue = suspicion > threshold
+    weak = model_error > rate.WEAK
     error = rate.sampling_error(clean, sample.labels, within, seed) * np.sqrt(len(sample) / len(evidence))
     error = max(float(error), SMALLEST_ERROR_ROWS / len(evidence))
     interval = rate.interval(marks.spanned(rates), model_error, error, memorised, mistaken)
@@ -106,7 +107,10 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         threshold=threshold,
         explanation=_explanation(labels, most_confident, model_error, marks.human)
         + f"{percent(estimate)} of the labels are estimated to be wrong (90 % interval {percent(interval[0])} to "
-        f"{percent(interval[1])})." + (WARNING if model_error > rate.WEAK else ""),
+        f"{percent(interval[1])})." + (f" {WEAK}" if weak else ""),
+        weak=WEAK if weak else "",
+        relabel=is_issue & (suspicion * right > 1 - suspicion),
+        suggestion_right=right,
     )
 
 
@@ -201,15 +205,17 @@ def self_confidence_weight(model_error: float, human: float) -> float:
 
 def _chances(
     evidence: Evidence, calibration: Calibration, latent: Latent, weight: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) chances that the given label is wrong and (n,) the most probable other label."""
-    chances, others = np.empty(len(evidence)), np.empty(len(evidence), dtype=np.int64)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) chances that the given label is wrong, (n,) the most probable other label and (n,) its share of them."""
+    chances, others, right = np.empty(len(evidence)), np.empty(len(evidence), dtype=np.int64), np.empty(len(evidence))
     for rows, block in evidence.blocks():
         _, everything = calibration(block)
         known = posterior(latent.clean(everything), block.labels, latent.transition)
         others[rows] = _best_other(known, block.labels)
-        chances[rows] = mixed_log_odds(wrong(known, block.labels), wrong(everything, block.labels), weight)
-    return chances, others
+        mass = wrong(known, block.labels)
+        right[rows] = np.clip(known[np.arange(len(known)), others[rows]] / np.maximum(mass, SMALLEST), 0, 1)
+        chances[rows] = mixed_log_odds(mass, wrong(everything, block.labels), weight)
+    return chances, others, right
 
 
 def _rate(clean: np.ndarray, latent: Latent, labels: np.ndarray) -> float:

@@ -35,8 +35,8 @@ def decide(
             format is recognised from its content: the CSV exported from the report or by `noisewise review`, the JSON
             or JSON-MIN export of Label Studio, or FiftyOne's JSON.
         findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions.
-        base: the labels of rows that were not reviewed: "given" leaves them as they were, "cleaned" gives every issue
-            among them its suggestion.
+        base: the labels of rows that were not reviewed: "given" leaves them as they were, "cleaned" gives those with
+            the action "relabel" their suggestion.
 
     Returns:
         The data set with the decided labels and a record in its provenance; and a summary: `base`, `reviewed`,
@@ -84,7 +84,8 @@ def _base_labels(data: Dataset, issues: pd.DataFrame, base: str) -> np.ndarray:
     """(n,) the labels of rows that nobody reviews."""
     if base == "given":
         return data.given
-    chosen = issues[issues["is_issue"].astype(bool)].reset_index(drop=True)
+    relabelled = issues["action"] == "relabel" if "action" in issues else issues["is_issue"].astype(bool)
+    chosen = issues[relabelled].reset_index(drop=True)
     labels = data.given.copy()
     labels[positions(chosen["index"], data.index, "the data set")] = numbers(chosen["suggested"], data.classes)
     return labels

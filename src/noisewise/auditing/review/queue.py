@@ -24,31 +24,14 @@ def check_base(base: str) -> str:
     return base
 
 
-def expected_gain(suspicion: np.ndarray, is_issue: np.ndarray) -> np.ndarray:
-    """The number of correct labels that a review of each row is expected to add to the cleaned data.
-
-    A reviewer who is always right corrects a label if it is wrong, so the gain is the probability that the label in
-    `cleaned` is wrong. A row that is not an issue keeps its given label, which is wrong with probability s, its
-    suspicion. An issue has its suggestion, which is wrong with probability 1 - s if the suggestion is right whenever
-    the given label is wrong: exact for two classes, a lower bound for more.
-
-    Args:
-        suspicion: (n,) in [0, 1], the probability that the given label is wrong.
-        is_issue: (n,) bool.
-
-    Returns:
-        (n,) in [0, 1], largest near the threshold.
-    """
-    return np.where(is_issue, 1 - suspicion, suspicion)
-
-
 def gain_over(issues: pd.DataFrame, base: str) -> np.ndarray:
     """(n,) the expected gain of reviewing each row of an issues table, in correct labels.
 
     Args:
-        issues: with `suspicion` and `is_issue`.
+        issues: with `suspicion` and `is_issue`, and with `expected_gain` unless an older version wrote it, which
+            relabelled all issues.
         base: the labels of rows that nobody reviews. Over "given" ones the gain is the suspicion, over "cleaned" ones
-            it is `expected_gain`.
+            the probability that the label in `cleaned` is wrong.
 
     Raises:
         BadInput: an unknown base.
@@ -56,7 +39,9 @@ def gain_over(issues: pd.DataFrame, base: str) -> np.ndarray:
     suspicion = issues["suspicion"].to_numpy(float)
     if check_base(base) == "given":
         return suspicion
-    return expected_gain(suspicion, issues["is_issue"].to_numpy(bool))
+    if "expected_gain" in issues:
+        return issues["expected_gain"].to_numpy(float)
+    return np.where(issues["is_issue"].to_numpy(bool), 1 - suspicion, suspicion)
 
 
 def review_queue(issues: pd.DataFrame, base: str = "given") -> pd.DataFrame:
