@@ -25,7 +25,7 @@ def changing(kind):
 
 of_labels, of_inputs, of_rows = (pytest.mark.parametrize("name", changing(k)) for k in ("labels", "inputs", "rows"))
 ARGUMENTS = {"matrix": ("t.npy",), "blur": (8,), "longtail": (100,), "step": (10,), "openset": (0.4,), "pgd": (0.1,)}
-RATED = {"symmetric": 0.4, "uniform": 0.4, "pair": 0.45, "asymmetric": 0.4, "instance": 0.4}
+RATED = {"symmetric": 0.4, "uniform": 0.4, "pair": 0.45, "asymmetric": 0.4, "instance": 0.4, "annotators": 0.4}
 
 
 @every

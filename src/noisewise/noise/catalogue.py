@@ -12,6 +12,7 @@ CORRUPTIONS = Catalogue(
         "pair": "noisewise.noise.labels.pair:Pair",
         "asymmetric": "noisewise.noise.labels.asymmetric:Asymmetric",
         "instance": "noisewise.noise.labels.instance:Instance",
+        "annotators": "noisewise.noise.labels.annotators:Annotators",
         "matrix": "noisewise.noise.labels.matrix:Matrix",
         "random": "noisewise.noise.labels.random:Random",
         "permute": "noisewise.noise.labels.permute:Permute",
