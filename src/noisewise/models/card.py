@@ -22,6 +22,9 @@ class ModelCard:
         parameters: the number of parameters, and the setting in which it holds.
         example: a valid spec.
         smallest: images with fewer rows or columns are zero padded to this size, in pixels.
+        side: for images read from files of several sizes, the size that fits the model, in pixels; None has none.
+        mean: by which inputs are normalised, of bytes divided by 255; None measures it on the training rows.
+        std: likewise; both are stated or neither.
         departures: differences of this implementation from the paper.
     """
 
@@ -32,6 +35,9 @@ class ModelCard:
     example: str
     smallest: int = 1
     departures: str = "none known"
+    side: int | None = None
+    mean: float | None = None
+    std: float | None = None
 
 
 def with_card(card: ModelCard, bounds: Mapping[str, Bound] | None = None) -> Callable[[Function], Function]:

@@ -23,6 +23,7 @@ MODELS = Catalogue(
         "wide-resnet-28-10": "noisewise.models.architectures.wide_resnet:wide_resnet_28_10",
         "alexnet-small": "noisewise.models.architectures.alexnet_small:alexnet_small",
         "inception-small": "noisewise.models.architectures.inception_small:inception_small",
+        "efficientnet-lite0": "noisewise.models.architectures.efficientnet_lite:efficientnet_lite0",
         "all-cnn": "noisewise.models.architectures.all_cnn:all_cnn",
     },
 )
