@@ -37,6 +37,7 @@ COUNTS = [
     ("inception-small:norm=false", (28, 28, 3), 1_649_402),
     ("all-cnn", CIFAR, 1_621_354),
     ("all-cnn:last=relu", CIFAR, 1_621_374),
+    ("efficientnet-lite0", CIFAR, 3_383_818),
 ]
 
 

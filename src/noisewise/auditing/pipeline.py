@@ -15,7 +15,7 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
 from noisewise.auditing.gathering.engines import fold_engine
-from noisewise.auditing.gathering.gather import compared, from_features, gather
+from noisewise.auditing.gathering.gather import compared, encoder_of, from_features, gather
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
@@ -130,7 +130,8 @@ def run_audit(
     # results of given seeds depend on the last bits of probabilities that are scaled twice.
     judged = evidence if features is not None else replace(evidence, features=None)
     judgement = judge(judged, plan.seed)
-    space = evidence.features if features is not None or plan.embed is not None else None
+    embedded = features is not None or (probs is None and encoder_of(rows, plan) is not None)
+    space = evidence.features if embedded else None
     found = _findings(plan, rows, judged.with_features(evidence.features), judgement, space)
     estimates = {} if plan.transition is None else {plan.transition: estimated_transition(judged, plan.transition)}
     return replace(found, estimates=estimates, seconds=time.perf_counter() - began)

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.readers import npz, tables
-from noisewise.data.readers.folders import ImageFiles
+from noisewise.data.readers.folders import image_files, own_size
 from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole
@@ -72,7 +72,7 @@ def check_suffix(data: Dataset, path: str | Path) -> None:
 
 
 def _has_columns(part: Dataset) -> bool:
-    return (part.kind in ("table", "text") and part.described is not None) or _files(part.inputs) is not None
+    return (part.kind in ("table", "text") and part.described is not None) or image_files(part.inputs) is not None
 
 
 def _parts(data: Dataset) -> dict[str, Dataset]:
@@ -112,6 +112,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "labels": label,
         "classes": list(data.classes),
         "shape": list(data.shape),
+        "own_size": list(own_size(data.inputs)) if data.kind == "image" else None,
         "text": _text(data.inputs),
         "provenance": {split: list(part.provenance) for split, part in parts.items()},
     }
@@ -124,7 +125,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
 
 
 def _frame(data: Dataset, label: str) -> pd.DataFrame:
-    files, names = _files(data.inputs), np.asarray(data.classes, dtype=object)
+    files, names = image_files(data.inputs), np.asarray(data.classes, dtype=object)
     frame = pd.DataFrame({tables.FILE: files}) if files is not None else data.described
     assert frame is not None  # what `check_suffix` lets through has one of the two
     frame = frame.assign(**{label: names[data.given]})
@@ -139,11 +140,3 @@ def _label(data: Dataset) -> str:
 def _text(inputs: Inputs) -> str | None:
     base = inputs.base if isinstance(inputs, Selection) else inputs
     return base.column if isinstance(base, Texts) else None
-
-
-def _files(inputs: Inputs) -> list[str] | None:
-    if isinstance(inputs, ImageFiles):
-        return inputs.files
-    if isinstance(inputs, Selection) and isinstance(inputs.base, ImageFiles):
-        return [inputs.base.files[i] for i in inputs.positions]
-    return None

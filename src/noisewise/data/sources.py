@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from noisewise.bounds import check, whole
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder
@@ -24,6 +25,7 @@ def load(
     *,
     labels: str | None = None,
     text: str | None = None,
+    size: int | tuple[int, int] | None = None,
     data_dir: str | Path | None = None,
     download: bool = True,
 ) -> Dataset:
@@ -39,6 +41,9 @@ def load(
             returned unchanged.
         labels: the column of the labels of a table, or the key of the labels in an archive.
         text: the column of a table whose texts are the inputs.
+        size: pixels to which the images of a folder are brought for networks, N for N x N or (H, W): resized with their
+            aspect kept, and their middle cut out. None is their own size, at most 64 on the shorter side. Embeddings
+            read the files at their own size.
         data_dir: a folder to search first for named sources.
         download: whether a named source that is not found may be downloaded to the cache.
 
@@ -47,6 +52,8 @@ def load(
     """
     if isinstance(source, Dataset):
         return source
+    if size is not None:
+        return _sized(Path(source).expanduser(), size, labels, text)
     if isinstance(source, str) and source in SOURCES:
         _no_labels(source, labels, text)
         return SOURCES[source](Finder.standard(data_dir, download))
@@ -55,6 +62,15 @@ def load(
 
         return read_hub(source.removeprefix(HUB), labels, text)
     return _read(Path(source).expanduser(), labels, text)
+
+
+def _sized(path: Path, size: int | tuple[int, int], labels: str | None, text: str | None) -> Dataset:
+    for length in size if isinstance(size, (tuple, list)) and len(size) == 2 else (size,):
+        check(None, "size", length, whole(1))
+    if not path.is_dir() or any(idx.is_idx(entry) for entry in path.iterdir()):
+        raise BadInput(f"size={size!r} is for a folder of images per class, and {path} is none")
+    _no_labels(path, labels, text)
+    return folders.read_folder(path, size)
 
 
 def _read(path: Path, labels: str | None, text: str | None) -> Dataset:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from noisewise.data import load, save
-from noisewise.data.readers.folders import ImageFiles, read_folder
+from noisewise.data.readers.folders import ImageFiles, image_files, own_size, read_folder
 from noisewise.errors import BadInput
 
 
@@ -73,15 +73,45 @@ def test_saved_lazy_images_stay_lazy(tmp_path, write_images):
         save(noisy, tmp_path / "noisy.csv")
 
 
-def test_sizes_are_made_equal_to_the_first(tmp_path, write_images):
+def test_images_of_one_aspect_get_the_median_size(tmp_path, write_images):
     write_images(tmp_path, {"a": 1}, size=(6, 4))
     write_images(tmp_path, {"b": 1}, size=(12, 8))
     data = load(tmp_path)
-    assert data.shape == (4, 6, 1)
+    assert data.shape == (6, 9, 1)
+    assert data.provenance[0]["size"] == [6, 9, 1]
     with Image.open(tmp_path / "b" / "000.png") as image:
-        expected = np.asarray(image.resize((6, 4), Image.Resampling.BILINEAR))
+        expected = np.asarray(image.resize((9, 6), Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(data.inputs[1, :, :, 0], expected)
-    assert read_folder(tmp_path, size=(3, 2)).shape == (3, 2, 1)
+    assert load(tmp_path, size=(3, 2)).shape == (3, 2, 1)
+    assert load(tmp_path, size=5).shape == (5, 5, 1)
+
+
+def test_photographs_are_cut_to_a_square_of_64_and_their_files_stay_known(tmp_path, write_images):
+    write_images(tmp_path, {"a": 2}, size=(120, 90), mode="RGB")
+    write_images(tmp_path, {"b": 1}, size=(90, 120), mode="RGB")
+    data = load(tmp_path)
+    assert data.shape == (64, 64, 3)
+    assert own_size(data.inputs) == (90, 120)
+    assert data.provenance[0]["own_size"] == [90, 120]
+    chosen = data.take([2, 0])
+    assert image_files(chosen.inputs) == [str(tmp_path / "b" / "000.png"), str(tmp_path / "a" / "000.png")]
+    for file in tmp_path.rglob("*.png"):
+        file.unlink()
+    np.testing.assert_array_equal(chosen.inputs[:], data.inputs[[2, 0]])  # loaded, like small images
+
+
+def test_photographs_of_one_size_keep_their_aspect(tmp_path, write_images):
+    write_images(tmp_path, {"a": 1, "b": 1}, size=(128, 96))
+    assert load(tmp_path).shape == (64, 85, 1)
+
+
+def test_sizes_that_are_none(tmp_path, write_images):
+    write_images(tmp_path, {"a": 1, "b": 1})
+    for size in (0, 2.5, (3, 4, 5), (0, 3)):
+        with pytest.raises(BadInput, match="size="):
+            load(tmp_path, size=size)
+    with pytest.raises(BadInput, match="size=8 is for a folder of images per class"):
+        load("digits", size=8)
 
 
 def test_one_coloured_image_makes_all_coloured(tmp_path, write_images):

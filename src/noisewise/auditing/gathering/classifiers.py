@@ -29,7 +29,7 @@ FOLDS = 5
 MOST_NUMBERS = 20_000_000  # rows times classes up to which tables are classified by trees
 TREES, LEAF = 200, 3
 MOST_CLASSES, MOST_BOOSTED = 50, 20
-STRENGTH, TEXT_STRENGTH = 0.3, 2.0  # scikit-learn's C of logistic regression
+STRENGTH, TEXT_STRENGTH, EMBEDDING_STRENGTH = 0.3, 2.0, 0.001  # scikit-learn's C of logistic regression
 
 
 class Classifier(Protocol):
@@ -64,6 +64,11 @@ def boosting(seed: int) -> BaseEstimator:
 def linear(seed: int) -> BaseEstimator:
     """Logistic regression on standardised columns."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=500, tol=1e-3, random_state=seed))
+
+
+def strong_linear(seed: int) -> BaseEstimator:
+    """Logistic regression on standardised columns with a strong penalty, for embeddings of a thousand numbers."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=EMBEDDING_STRENGTH, max_iter=500, random_state=seed))
 
 
 def linear_text(seed: int) -> BaseEstimator:

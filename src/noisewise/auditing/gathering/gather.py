@@ -20,10 +20,12 @@ from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT, Progress
 from noisewise.compute import Engine
 from noisewise.data import Dataset
+from noisewise.data.readers.folders import LARGEST, own_size
 from noisewise.errors import BadInput
 from noisewise.models import DEFAULTS
 
 FOLDS, SPARED = 3, 0.2
+PACKAGED = "efficientnet-lite0"
 SHARE_OF_EMBEDDING = 0.8  # of the time that embedding and cross-fitting take together
 MOST_FITTED = 2**29
 SCORED = 2**23  # probabilities on which those in a large file are scored
@@ -51,7 +53,8 @@ def compared(evidence: Evidence, name: str, began: float | None = None) -> Evide
 def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progress: Progress = SILENT) -> Evidence:
     """The evidence on the labels of n rows by cross-fitting.
 
-    Where the plan names no model, rows of numbers and texts are cross-fitted by classifiers (see
+    Photographs are embedded by the packaged encoder (see `encoder_of`), and a regression is cross-fitted to that. Where
+    the plan names no model, rows of numbers and texts are cross-fitted by classifiers (see
     `default_classifier`), unless it asks for something that only networks have: a method, epochs, a setting of the
     training, or a detector that observes a network's last layer. Networks are cross-fitted in 3 folds, each trained on
     60 % of the rows (see `CrossFit.spared`), classifiers in 5, unless the plan says otherwise.
@@ -68,16 +71,18 @@ def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progres
     if data.shape == (0,):
         raise BadInput(f"{data.name} has labels alone, and nothing to learn from: give probs or features")
     began = time.perf_counter()
-    features = None
-    if plan.embed is not None:
+    features, encoder = None, encoder_of(data, plan)
+    if encoder is not None:
         from noisewise.data.embeddings import embed
 
         embedding = progress.part(0, SHARE_OF_EMBEDDING)
-        features = embed(data, plan.embed, device=plan.config.torch_device, on_progress=embedding)
+        features = embed(data, encoder, device=plan.config.torch_device, on_progress=embedding)
         data = replace(data, inputs=features, kind="vector")
         progress = progress.part(SHARE_OF_EMBEDDING, 1 - SHARE_OF_EMBEDDING)
     last_layer = plan.last_layer - ({FEATURES} if features is not None else set())
     model = plan.model
+    if encoder == PACKAGED:
+        model = classifiers.strong_linear(plan.seed)
     if features is not None and model is None and not plan.for_networks and not last_layer:
         return compared(from_features(data, features, plan.seed, plan.folds, progress), "features", began)
     if model is None:
@@ -91,8 +96,26 @@ def gather(data: Dataset, plan: AuditPlan, engine: Engine | None = None, progres
         _refuse_what_networks_have(model, plan, last_layer)
         count = classifiers.FOLDS if plan.folds is None else plan.folds
         found = classifiers.cross_fit_classifier(data, model, count, plan.seed, progress)
-    name = model if isinstance(model, str) else getattr(model, "__qualname__", type(model).__name__)
+    name = (
+        "embeddings"
+        if encoder == PACKAGED
+        else model
+        if isinstance(model, str)
+        else getattr(model, "__qualname__", type(model).__name__)
+    )
     return compared(found if features is None else replace(found, features=features), name, began)
+
+
+def encoder_of(data: Dataset, plan: AuditPlan) -> str | None:
+    """The pretrained model by whose embeddings the rows are judged: the plan's, or the packaged one for photographs.
+
+    Photographs are images of more than 64 pixels on the shorter side, where the plan names no model and asks for
+    nothing that only networks have.
+    """
+    if plan.embed is not None or data.kind != "image":
+        return plan.embed
+    asked = plan.model is not None or plan.for_networks or plan.last_layer
+    return None if asked or min(own_size(data.inputs)) <= LARGEST else PACKAGED
 
 
 def from_features(

@@ -148,7 +148,9 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
     if head["kind"] == "text":
         inputs = Texts(described[head["text"]].tolist(), head["text"])
     elif head["kind"] == "image":
-        inputs = ImageFiles(described[FILE].tolist(), tuple(head["shape"]))
+        height, width, channels = head["shape"]
+        own = tuple(head.get("own_size") or (height, width))
+        inputs = ImageFiles(described[FILE].tolist(), (height, width, channels), (int(own[0]), int(own[1])))
     else:
         inputs, _ = encode_features(described, str(path))
     names = frame[SPLIT] if SPLIT in frame else pd.Series("", index=frame.index)

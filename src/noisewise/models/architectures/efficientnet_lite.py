@@ -150,7 +150,7 @@ def encoder() -> nn.Sequential:
     net = trunk()
     _load(net)
     merged = nn.Sequential(*_merged(list(net)), MeanPool()).eval().requires_grad_(False)
-    return merged.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return merged.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def trunk() -> nn.Sequential:
@@ -204,7 +204,9 @@ def _merged(layers: list[nn.Module]) -> list[nn.Module]:
             found.append(layer)
             continue
         conv, var = found[-1], layer.running_var
-        assert isinstance(conv, Conv) and isinstance(var, Tensor) and isinstance(layer.running_mean, Tensor)
+        assert isinstance(conv, Conv)
+        assert isinstance(var, Tensor)
+        assert isinstance(layer.running_mean, Tensor)
         scale = layer.weight.detach() / (var + layer.eps).sqrt()
         conv.weight = nn.Parameter(conv.weight.detach() * scale.view(-1, 1, 1, 1))
         conv.bias = nn.Parameter(layer.bias.detach() - layer.running_mean * scale)
