@@ -209,6 +209,8 @@ def test_with_mean_keeps_the_order_and_reaches_the_mean() -> None:
     assert moved.mean() == pytest.approx(0.6)
     assert (np.argsort(moved) == np.argsort(chances)).all()
     assert with_mean(chances, chances.mean()) == pytest.approx(chances)
+    for mean in (0.0, 1e-6, 1.0):
+        assert with_mean(chances, mean).mean() == pytest.approx(mean, rel=1e-6)
 
 
 def test_what_was_learned_by_heart_does_not_lower_the_rate() -> None:

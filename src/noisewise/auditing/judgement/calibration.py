@@ -10,7 +10,7 @@ from noisewise.auditing.detectors.detector import at_labels
 
 SMALLEST = 1e-6
 POWERS = (0.1, 6.0)
-FARTHEST = 20.0  # by which log-odds are shifted at most
+FARTHEST = 40.0  # by which log-odds are shifted at most
 HELD_OUT_WEIGHT = 0.35  # of held-out against in-training predictions; measured, see `pooled`
 
 
@@ -75,9 +75,12 @@ def mixed_log_odds(one: np.ndarray, other: np.ndarray, weight: float) -> np.ndar
 
 
 def with_mean(chances: np.ndarray, mean: float) -> np.ndarray:
-    """(n,) the probabilities with this mean: all log-odds are shifted by one amount, so that the order stays."""
+    """(n,) the probabilities with this mean: all log-odds are shifted by one amount, so that the order stays.
+
+    A mean that no shift of at most 40 reaches, such as 0, makes all probabilities equal to it.
+    """
     odds = logit(np.clip(chances, SMALLEST, 1 - SMALLEST))
-    if not len(odds) or not expit(odds.min() - FARTHEST) < mean < expit(odds.max() + FARTHEST):
-        return chances
-    shift = brentq(lambda by: float(expit(odds + by).mean()) - mean, -2 * FARTHEST, 2 * FARTHEST)
+    if not len(odds) or not expit(odds.max() - FARTHEST) < mean < expit(odds.min() + FARTHEST):
+        return np.full(len(odds), np.clip(mean, 0.0, 1.0))
+    shift = brentq(lambda by: float(expit(odds + by).mean()) - mean, -FARTHEST, FARTHEST)
     return expit(odds + shift)
