@@ -141,6 +141,7 @@ class AuditResult:
     def summary(self) -> dict[str, Any]:
         """The content of `summary.json`; `plan` is the plan in full, so that the audit can be run again."""
         return {
+            "weak": self.weak,  # first, since it qualifies all that follows
             "source": self.data.name,
             "rows": len(self.data),
             "classes": list(self.data.classes),
@@ -150,7 +151,6 @@ class AuditResult:
             **({"transition_estimates": dict(self.estimates)} if self.estimates else {}),
             "issues": int(self.is_issue.sum()),
             "actions": self.judgement.actions,
-            "weak": self.weak,
             "threshold": self.threshold,
             "explanation": self.explanation,
             "candidates": [one.plain for one in self.candidates],

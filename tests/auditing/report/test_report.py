@@ -212,7 +212,7 @@ def test_the_headline_says_what_was_found():
     found = findings(60)
     words = Page(render(found)).words
     assert "About 18.4 % of the given labels are wrong (90 % interval 17.2 % to 19.6 %)" in words
-    assert f"{found.is_issue.sum()} of 60 rows are called issues: suspicion above 0.50." in words
+    assert f"{found.is_issue.sum()} of 60 rows are called issues: suspicion above 0.50, the threshold with" in words
     assert "By counting." in words
 
 

@@ -8,14 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from noisewise.auditing.candidate import Candidate
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report import charts, matrix
+from noisewise.auditing.report.markdown import render_markdown
+from noisewise.auditing.report.models import model_lines, models_in_short
 from noisewise.auditing.report.page import render
 from noisewise.auditing.report.shown import shown
 from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.data.dataset import Dataset
+from noisewise.files import to_json
 
 
 def findings(n=60, classes=("cat", "dog", "fox"), inputs=None, kind="vector", **fields):
@@ -104,3 +108,62 @@ def test_of_many_classes_those_with_most_wrong_labels_are_shown():
     labels, suspicion = np.repeat([0, 1, 2, 3], [1, 100, 40, 10]), np.repeat([1.0, 0.2, 0.4, 0.01], [1, 100, 40, 10])
     page = words(charts.class_bars(labels, suspicion, ("one", "large", "middle", "clean"), most=2))
     assert page == "middle40.0 % of 40large20.0 % of 100"
+
+
+WEAK = "The model is hardly better than guessing <b>; more rows help."
+CANDIDATES = (
+    Candidate("guessing", 1.1, 0.34),
+    Candidate("neighbours", 0.9, 0.5, 2.0, 0.0, "k=10"),
+    Candidate("re<g>|ression", 0.6, 0.75, 1.5, 0.75, "C=0.01"),
+    Candidate("networks", note="not needed"),
+    Candidate("forest", 0.5, 0.8, 3.5, 0.25),
+)
+
+
+def judged(**fields):
+    found = findings()
+    return replace(found, judgement=replace(found.judgement, **fields), candidates=CANDIDATES)
+
+
+def test_weak_evidence_is_said_before_anything_else():
+    found = judged(weak=WEAK)
+    page, markdown = render(found), render_markdown(found)
+    said = "Weak evidence. The model is hardly better than guessing"
+    assert words(page).index(said) < words(page).index("of the given labels are wrong")
+    assert "&lt;b&gt;; more rows help." in page
+    assert markdown.splitlines()[2].startswith("> **Weak evidence.** The model is hardly better")
+    assert next(iter(json.loads(to_json(found.summary)))) == "weak"
+    for text in (words(render(judged())), render_markdown(judged())):
+        assert "Weak evidence" not in text
+
+
+def test_models_are_listed_by_weight_with_guessing_last():
+    found = judged()
+    assert [line[0] for line in model_lines(CANDIDATES)] == [
+        "re<g>|ression",
+        "forest",
+        "neighbours",
+        "networks",
+        "guessing",
+    ]
+    page, markdown = words(render(found)), render_markdown(found)
+    assert "re&lt;g&gt;|ressionC=0.010.60075.0 %1.50.75" in page.replace("\u00a0", " ")
+    assert "networksnot needednot run" in page
+    assert "| re&lt;g&gt;\\|ression | C=0.01 | 0.600 | 75.0 % | 0.75 |" in markdown
+    assert "| guessing | always predicts the frequencies of the classes | 1.100 | 34.0 % |  |" in markdown
+    assert models_in_short(CANDIDATES) == (
+        "re<g>|ression (weight 0.75, held-out loss 0.600), forest (weight 0.25, held-out loss 0.500), "
+        "guessing (loss 1.100)"
+    )
+
+
+def test_the_cleaned_copy_is_described():
+    issues = findings().is_issue
+    one = np.flatnonzero(issues)[0]
+    relabel = issues & (np.arange(60) != one)
+    said = f"The cleaned copy relabels {issues.sum() - 1} of them; 1 keeps its given label, since its suggestion is not"
+    for text in (words(render(judged(relabel=relabel))), render_markdown(judged(relabel=relabel))):
+        assert said in text
+    none = np.zeros(60, dtype=bool)
+    quiet = judged(is_issue=none, relabel=none, suggested=findings().data.given)
+    assert "cleaned copy" not in render_markdown(quiet)

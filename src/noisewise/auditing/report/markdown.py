@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from noisewise.auditing.report.matrix import confused_pairs
-from noisewise.auditing.report.summary_text import summary_text, verdict
+from noisewise.auditing.report.models import NOTE, model_lines
+from noisewise.auditing.report.summary_text import summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
 from noisewise.formatting import percent
 
@@ -20,19 +21,22 @@ _SPECIAL = re.compile(r"[\\`*_\[\]|~!]|[&<>$]|[@#:](?=\S)|(?i:www)(?=\.)")
 def render_markdown(result: AuditResult) -> str:
     """The summary as the text of a Markdown file.
 
-    It has the summary text with rate and interval, the verdict of the gate where there is one, the pairs of classes
-    confused most, the most suspect rows, and the command that reproduces all this. Everything from the data is escaped.
+    It begins with the warning where the evidence is weak. Then come rate and interval, the verdict of the gate where
+    there is one, the pairs of classes confused most, the most suspect rows, the models that were compared, and the
+    command that reproduces all this. Everything from the data is escaped.
 
     Args:
         result: of an audit.
     """
     parts = [
         f"## Label audit of {escape(result.data.name)}",
+        _weak(result),
         summary_text(result, _strong),
         "" if result.gate is None else verdict(result.gate, _strong),
         _measured(result),
         _pairs(result),
         _suspects(result),
+        _models(result),
         _reproduced(result.command),
         "To review the suspects, open `report.html` of the same folder; `issues.csv` lists every row.",
     ]
@@ -73,6 +77,20 @@ def _measured(result: AuditResult) -> str:
         return ""
     rate = percent(result.metrics["true_noise_rate"])
     return f"The truth is known here: {rate} are wrong{'; ' if known else ''}{', '.join(known)}."
+
+
+def _weak(result: AuditResult) -> str:
+    said = weak_text(result, _strong)
+    return said and f"> {said}"
+
+
+def _models(result: AuditResult) -> str:
+    # without seconds: the same audit has the same summary
+    heads = ("model", "settings", "held-out loss", "accuracy", "weight")
+    lines = [tuple(map(escape, cells)) for cells in model_lines(result.candidates)]
+    rows = [(name, note, loss, accuracy, weight) for name, loss, accuracy, _, weight, note in lines]
+    table = _table("Models compared", heads, rows, numbers=3)
+    return table and f"{table}\n\n{NOTE}"
 
 
 def _pairs(result: AuditResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from string import Template
 
 import numpy as np
@@ -10,11 +11,13 @@ from noisewise.auditing.gate import Gate
 from noisewise.auditing.report import charts, matrix
 from noisewise.auditing.report.conditions import conditions_body
 from noisewise.auditing.report.markup import count, escape, percent, resource, script_json, source_hash, unbroken
+from noisewise.auditing.report.models import HEADS, NOTE, model_lines
 from noisewise.auditing.report.shown import shown
-from noisewise.auditing.report.summary_text import summary_text, verdict
+from noisewise.auditing.report.summary_text import summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
 from noisewise.errors import BadInput
 
+_NUMBER = ' class="number"'
 MEASURES = {
     "auroc": "AUROC",
     "average_precision": "Average precision",
@@ -44,6 +47,7 @@ def render(result: AuditResult, *, limit: int = 500) -> str:
     return Template(resource("page.html")).substitute(
         policy=_policy(style, script),
         title=escape(result.data.name),
+        weak=_weak(result),
         headline=unbroken(summary_text(result, _strong)),
         gate=_gate(result.gate),
         explanation=escape(result.explanation),
@@ -72,6 +76,11 @@ def _gate(gate: Gate | None) -> str:
     if gate is None:
         return ""
     return f'<p class="gate {"passed" if gate.passed else "failed"}">{unbroken(verdict(gate, _strong))}</p>'
+
+
+def _weak(result: AuditResult) -> str:
+    said = weak_text(replace(result, judgement=replace(result.judgement, weak=escape(result.weak))), _strong)
+    return said and f'<p class="weak" role="note">{unbroken(said)}</p>'
 
 
 def _tiles(result: AuditResult) -> str:
@@ -114,10 +123,27 @@ def _panels(result: AuditResult) -> list[str]:
     if result.scores:
         text = "The share of issues among a detector's most suspect rows, as many as there are issues."
         panels.append(_panel("Detectors", text, charts.detectors(result.scores, result.is_issue, wrong)))
+    panels += _evidence(result)
     if result.conditions is not None:
         text = "In addition to the issues. Where duplicates have different labels, one is wrong or both are right."
         panels.append(_panel("Other conditions", text, conditions_body(result)))
     return panels
+
+
+def _evidence(result: AuditResult) -> list[str]:
+    """The panel of the models, where there are any."""
+    return [_panel("Models compared", NOTE, _models(result))] if result.candidates else []
+
+
+def _models(result: AuditResult) -> str:
+    heads = "".join(f'<th scope="col"{_NUMBER if at else ""}>{head}</th>' for at, head in enumerate(HEADS))
+    rows = ""
+    for name, *numbers, note in model_lines(result.candidates):
+        small = f"<small>{escape(note)}</small>" if note else ""
+        cells = "".join(f"<td{_NUMBER}>{unbroken(number)}</td>" for number in numbers)
+        rows += f'<tr><th scope="row">{escape(name)}{small}</th>{cells}</tr>'
+    table = f'<table class="plain models"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<div class="scroll">{table}</div>'
 
 
 def _many(result: AuditResult) -> bool:

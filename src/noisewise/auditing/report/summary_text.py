@@ -10,15 +10,39 @@ from noisewise.formatting import count, percent
 
 
 def summary_text(result: AuditResult, strong: Callable[[str], str]) -> str:
-    """The estimated rate with its interval, and the number of issues; `strong` marks up the rate."""
+    """The estimated rate with its interval, the issues, and what the cleaned copy does; `strong` marks up the rate."""
     low, high = result.interval
     issues = int(result.is_issue.sum())
     called = "is called an issue" if issues == 1 else "are called issues"
-    return (
+    parts = [
         f"About {strong(percent(result.noise_rate))} of the given labels are wrong "
-        f"(90 % interval {percent(low)} to {percent(high)}). "
-        f"{issues:,} of {count(len(result.data), 'row')} {called}: suspicion above {result.threshold:.2f}."
-    )
+        f"(90 % interval {percent(low)} to {percent(high)}).",
+        f"{issues:,} of {count(len(result.data), 'row')} {called}: suspicion above {result.threshold:.2f}, the "
+        "threshold with the best expected F1.",
+        actions_text(result),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def actions_text(result: AuditResult) -> str:
+    """What the cleaned copy does with the issues, in one sentence; empty without issues."""
+    relabelled, unsure = (result.judgement.actions[name] for name in ("relabel", "unsure"))
+    if not relabelled and not unsure:
+        return ""
+    said = f"The cleaned copy relabels {relabelled:,} of them"
+    if unsure:
+        keeps = (
+            "keeps its given label, since its suggestion is"
+            if unsure == 1
+            else "keep their given labels, since their suggestions are"
+        )
+        said += f"; {unsure:,} {keeps} not expected to be right more often"
+    return f"{said}."
+
+
+def weak_text(result: AuditResult, strong: Callable[[str], str]) -> str:
+    """That the evidence is too weak, and what would help; `strong` marks up the first words. Empty where it is not."""
+    return f"{strong('Weak evidence.')} {result.weak}" if result.weak else ""
 
 
 def verdict(gate: Gate, strong: Callable[[str], str]) -> str:

@@ -187,13 +187,18 @@ def _append(path: Path, found: Findings) -> None:
 
 
 def _show(found: Findings, out: Path) -> None:
+    from noisewise.auditing.report.models import models_in_short
     from noisewise.cli.output import print_pairs, print_table
 
-    low, high = found.interval
+    if found.weak:
+        click.echo(f"Weak evidence: {found.weak}\n")
+    (low, high), actions = found.interval, found.judgement.actions
     lines = [
         ("source", f"{found.data.name}: {len(found.data):,} rows, {len(found.data.classes)} classes"),
         ("noise rate", f"{percent(found.noise_rate)} (90 % interval {percent(low)} to {percent(high)})"),
-        ("issues", f"{int(found.is_issue.sum()):,} rows"),
+        ("issues", f"{int(found.is_issue.sum()):,} rows with suspicion above {found.threshold:.2f}"),
+        ("cleaned copy", f"{actions['relabel']:,} relabelled, {actions['unsure']:,} unsure (given label kept)"),
+        ("models", models_in_short(found.candidates)),
     ]
     if found.metrics:
         lines.append(("true noise rate", percent(found.metrics["true_noise_rate"])))
