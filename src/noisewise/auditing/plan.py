@@ -29,6 +29,7 @@ BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(("labels", "text", "corrupt", "embed", "data_dir"), TEXT),
     **dict.fromkeys(("conditions", "fail_when_sure", "in_memory"), flag()),
     "folds": whole(2) | None,
+    "size": whole(1) | None,
     "rows": whole(2) | None,
     "seed": whole(0),
     "budget": one_of(*BUDGETS),
@@ -44,6 +45,7 @@ class AuditPlan:
         source: a name, a path or "hf:NAME"; of rows in memory, their name.
         labels: the label column of a table; None for the reader's choice.
         text: the column of a table whose texts are the inputs.
+        size: N, to give images in files to networks at N x N pixels; None is the model's size, else the reader's.
         corrupt: a corruption spec that is injected first; the findings are then measured against the injected truth.
         model: as for `train`, or a classifier: "blend", "forest", "boosting", "linear" or any scikit-learn object with
             `fit` and `predict_proba`; None chooses by the kind of data.
@@ -76,6 +78,7 @@ class AuditPlan:
     source: str = ""
     labels: str | None = None
     text: str | None = None
+    size: int | None = None
     corrupt: str | None = None
     model: Any = None
     method: Any = None

@@ -24,11 +24,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from noisewise.data import Dataset, load
+from noisewise.data import Dataset
 from noisewise.data.portable import portable
 from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, card
+from noisewise.models import side_of
 from noisewise.run.experiment import Experiment
 from noisewise.spec import parse
 from noisewise.training.config import Config
@@ -64,9 +65,10 @@ class Trial:
         return self.experiment.title
 
     @property
-    def input_name(self) -> tuple[str, str | None]:
-        """The source and the label column."""
-        return self.experiment.source_name, self.experiment.labels
+    def input_name(self) -> tuple[str, str | None, int | None, int | None]:
+        """The source, the label column and, for images in files, the size."""
+        one = self.experiment
+        return one.source_name, one.labels, one.size, side_of(one.model)
 
     def read_input(self) -> Dataset:
         """The data set of the source, as arrays.
@@ -74,8 +76,7 @@ class Trial:
         Raises:
             BadInput: there is none here.
         """
-        source, labels = self.input_name
-        return portable(load(source, labels=labels))
+        return portable(self.experiment.load())
 
     def finished(self, folder: Path) -> bool:
         """Whether the folder holds the results."""

@@ -13,6 +13,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 source = click.argument("source")
 labels = click.option("--labels", metavar="COL", help="Column of a table that holds the labels.")
+size = click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Give images in files to networks at N x N pixels, aspect kept and middle cut out (default: the model's size, "
+    "else their own up to 64).",
+)
 data_dir = click.option("--data-dir", metavar="DIR", help="Folder to look for named sources in first.")
 rows = click.option("--rows", type=click.IntRange(min=2), metavar="N", help="Use a stratified random subset of N rows.")
 seed = click.option("--seed", type=click.IntRange(min=0), default=0, metavar="S", help="Random seed.")

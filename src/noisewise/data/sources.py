@@ -38,11 +38,11 @@ def load(
         source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
             idx files or one idx file of images, an `.npz` file, an `.npy` file of class numbers alone, a table (`.csv`,
             `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; or a Dataset, which is
-            returned unchanged.
+            returned as it is, or at another size.
         labels: the column of the labels of a table, or the key of the labels in an archive.
         text: the column of a table whose texts are the inputs.
-        size: pixels to which the images of a folder are brought for networks, N for N x N or (H, W): resized with their
-            aspect kept, and their middle cut out. None is their own size, at most 64 on the shorter side. Embeddings
+        size: pixels to which images in files are brought for networks, N for N x N or (H, W): resized with their aspect
+            kept, and their middle cut out. None is their own size, at most 64 on the shorter side. Embeddings
             read the files at their own size.
         data_dir: a folder to search first for named sources.
         download: whether a named source that is not found may be downloaded to the cache.
@@ -51,7 +51,7 @@ def load(
         BadInput: the source does not exist or cannot be used.
     """
     if isinstance(source, Dataset):
-        return source
+        return source if size is None else _resized(source, size, source.name)
     if size is not None:
         return _sized(Path(source).expanduser(), size, labels, text)
     if isinstance(source, str) and source in SOURCES:
@@ -65,12 +65,23 @@ def load(
 
 
 def _sized(path: Path, size: int | tuple[int, int], labels: str | None, text: str | None) -> Dataset:
+    if path.is_dir() and not any(idx.is_idx(entry) for entry in path.iterdir()):
+        _check_size(size)
+        _no_labels(path, labels, text)
+        return folders.read_folder(path, size)
+    return _resized(_read(path, labels, text) if path.is_file() else None, size, str(path))
+
+
+def _resized(data: Dataset | None, size: int | tuple[int, int], name: str) -> Dataset:
+    _check_size(size)
+    if data is None or folders.image_files(data.inputs) is None:
+        raise BadInput(f"size={size!r} is for images in files, such as a folder of images per class, not for {name}")
+    return folders.at_size(data, size)
+
+
+def _check_size(size: int | tuple[int, int]) -> None:
     for length in size if isinstance(size, (tuple, list)) and len(size) == 2 else (size,):
         check(None, "size", length, whole(1))
-    if not path.is_dir() or any(idx.is_idx(entry) for entry in path.iterdir()):
-        raise BadInput(f"size={size!r} is for a folder of images per class, and {path} is none")
-    _no_labels(path, labels, text)
-    return folders.read_folder(path, size)
 
 
 def _read(path: Path, labels: str | None, text: str | None) -> Dataset:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from noisewise import bounds
 from noisewise.catalogue import load
 from noisewise.errors import BadInput
+from noisewise.models.card import ModelCard
 from noisewise.models.catalogue import MODELS
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.spec import parse
@@ -65,6 +66,21 @@ def check(model: str | nn.Module | Callable[..., nn.Module]) -> None:
     else:
         function, options = _catalogued(model)
         bounds.check_options(bounds.name_of(function), options, getattr(function, "bounds", {}))
+
+
+def card_of(model: object) -> ModelCard | None:
+    """The card of a model that is named by the catalogue; None of any other."""
+    if not isinstance(model, str) or _names_a_function(model):
+        return None
+    card: ModelCard = _catalogued(model)[0].card  # type: ignore[attr-defined]
+    return card
+
+
+def side_of(model: object) -> int | None:
+    """The size, in pixels, at which a model is best given images from files: its option `side`; None has none."""
+    if (card := card_of(model)) is None or card.side is None:
+        return None
+    return int(_catalogued(str(model))[1].get("side", card.side))
 
 
 def parameter_count(net: nn.Module) -> int:

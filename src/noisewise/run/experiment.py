@@ -13,6 +13,7 @@ from torch import nn
 from noisewise import models
 from noisewise.bounds import TEXT, Bound, between, check, number, whole
 from noisewise.data import Dataset, load, split, subset
+from noisewise.data.readers.folders import at_size
 from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, build
@@ -34,6 +35,7 @@ BOUNDS: dict[str, Bound] = {
     "rows": whole(1) | None,
     "tested": whole(1) | None,
     "trusted": whole(0),
+    "size": whole(1) | None,
     "noise_rate": Bound("be at least 0 and below 1", lambda rate: between(0, 1).allows(rate) and rate < 1) | None,
 }
 
@@ -60,6 +62,7 @@ class Experiment:
         observe: names of `OBSERVERS`, such as "fisher,curvature:top=3"; what needs only the truth is always measured.
         preset: name of the published settings that the other fields were taken from (see `Experiment.of`).
         labels: label column of a table.
+        size: N, to give images in files to the network at N x N pixels; None is the model's size, else the reader's.
         data_dir: a folder to look for named sources in.
         config: the settings of the training, among them epochs and seed; a mapping of settings becomes a Config.
 
@@ -78,6 +81,7 @@ class Experiment:
     observe: str = ""
     preset: str | None = None
     labels: str | None = None
+    size: int | None = None
     data_dir: str | None = None
     config: Config = field(default_factory=Config)
 
@@ -229,17 +233,26 @@ class Experiment:
         """The model as text; None is the default for the data."""
         return self.model if self.model is None or isinstance(self.model, str) else type(self.model).__name__
 
+    def load(self) -> Dataset:
+        """The data set of the source, with images in files at the size for the network.
+
+        Raises:
+            BadInput: the source cannot be read, or a size is stated for what is not read from files.
+        """
+        data = load(self.source, labels=self.labels, size=self.size, data_dir=self.data_dir)
+        side = models.side_of(self.model)
+        return data if side is None else at_size(data, side, stated=False)
+
     def data(self, loaded: Dataset | None = None) -> Dataset:
         """Load the source, take the subset, corrupt and split it; the truth is kept where it is known.
 
         Args:
-            loaded: the data set of the source, if it has been loaded already.
+            loaded: what `load` gives, if it has been called already.
 
         Raises:
             BadInput: the source cannot be read, or lacks the requested rows or splits.
         """
-        seed, source = self.config.seed, self.source if loaded is None else loaded
-        data = source if isinstance(source, Dataset) else load(source, labels=self.labels, data_dir=self.data_dir)
+        seed, data = self.config.seed, self.load() if loaded is None else loaded
         if self.rows is not None:
             data = subset(data, self.rows, seed)
         if self.tested is not None:

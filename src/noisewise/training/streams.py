@@ -15,6 +15,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
+from noisewise.models import card_of
 from noisewise.training.batch import Batch, one_hot
 from noisewise.training.config import Config
 from noisewise.training.method import LearningTask
@@ -42,6 +43,14 @@ def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batc
     at = at.to(rows.given.device)
     w = torch.ones(len(at), device=x.device)
     return Batch(x, one_hot(rows.given[at], classes), rows.index[at], w, **more)
+
+
+def normalise_of(model: object, data: Dataset) -> Normalise | None:
+    """The statistics that a pretrained model of images expects, by its card; None for any other model."""
+    card = card_of(model) if data.kind == "image" else None
+    if card is None or card.mean is None or card.std is None:
+        return None
+    return Normalise(torch.full((data.shape[-1],), card.mean), torch.full((data.shape[-1],), card.std))
 
 
 class Splits:

@@ -32,7 +32,7 @@ from noisewise.training.method import EpochEnd, Method
 from noisewise.training.networks import Learner, Networks, Predictor
 from noisewise.training.optim import build_optimizer
 from noisewise.training.resume import Checkpoints
-from noisewise.training.streams import Passes, Splits, Streams
+from noisewise.training.streams import Passes, Splits, Streams, normalise_of
 
 
 class Observer:
@@ -86,7 +86,8 @@ class Training(Splits):
         resume: continue from the checkpoint in `folder`, if there is one.
         observers: follow the training; they may hold the true labels, which the training does not.
         evaluate_from: first epoch, counted from 0, after which held-out rows are predicted.
-        normalise: how inputs are prepared; default: by the statistics of the training rows.
+        normalise: how inputs are prepared; default: as the model's card says, else by the statistics of the training
+            rows.
         noise_rate: the noise rate, if the user states it.
         method: the method as text; a checkpoint of another method is refused.
 
@@ -114,7 +115,7 @@ class Training(Splits):
         evaluate_from: int = 0,
         normalise: Normalise | None = None,
     ) -> None:
-        super().__init__(data, config, noise_rate, normalise)
+        super().__init__(data, config, noise_rate, normalise or normalise_of(model, data))
         self.model = model
         self.ledger = Ledger(self.task.given, self.classes, config.epochs)
         self.history = History(config.select, config.patience)

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from noisewise.data import load, save
-from noisewise.data.readers.folders import ImageFiles, image_files, own_size, read_folder
+from noisewise.data.readers.folders import ImageFiles, at_size, image_files, own_size, read_folder, size_note
 from noisewise.errors import BadInput
 
 
@@ -95,9 +95,29 @@ def test_photographs_are_cut_to_a_square_of_64_and_their_files_stay_known(tmp_pa
     assert data.provenance[0]["own_size"] == [90, 120]
     chosen = data.take([2, 0])
     assert image_files(chosen.inputs) == [str(tmp_path / "b" / "000.png"), str(tmp_path / "a" / "000.png")]
+    first = chosen.inputs[:]
     for file in tmp_path.rglob("*.png"):
         file.unlink()
-    np.testing.assert_array_equal(chosen.inputs[:], data.inputs[[2, 0]])  # loaded, like small images
+    np.testing.assert_array_equal(chosen.inputs[:], first)  # kept in memory, like small images
+    np.testing.assert_array_equal(data.inputs[[2, 0]], first)
+
+
+def test_images_in_files_at_another_size(tmp_path, write_images):
+    write_images(tmp_path / "photos", {"a": 2}, size=(120, 90))
+    write_images(tmp_path / "photos", {"b": 1}, size=(90, 120))
+    write_images(tmp_path / "small", {"a": 1, "b": 1})
+    data = load(tmp_path / "photos")
+    chosen = at_size(data.take([2, 0]), 80, stated=False)
+    assert chosen.shape == (80, 80, 1)
+    np.testing.assert_array_equal(chosen.inputs[:], load(tmp_path / "photos", size=80).inputs[np.array([2, 0])])
+    assert at_size(load(tmp_path / "photos", size=70), 80, stated=False).shape == (70, 70, 1)
+    assert load(data, size=72).shape == (72, 72, 1)
+    assert load(data, size=72).provenance[-1] == {"step": "size", "size": [72, 72, 1]}
+    assert load(save(data, tmp_path / "saved.parquet"), size=72).shape == (72, 72, 1)
+    assert size_note(data) == "about 120 x 90 pixels; networks get 64 x 64 (--size N)"
+    small = load(tmp_path / "small")
+    assert at_size(small, 80, stated=False).shape == small.shape
+    assert size_note(small) is None
 
 
 def test_photographs_of_one_size_keep_their_aspect(tmp_path, write_images):
@@ -110,7 +130,7 @@ def test_sizes_that_are_none(tmp_path, write_images):
     for size in (0, 2.5, (3, 4, 5), (0, 3)):
         with pytest.raises(BadInput, match="size="):
             load(tmp_path, size=size)
-    with pytest.raises(BadInput, match="size=8 is for a folder of images per class"):
+    with pytest.raises(BadInput, match="size=8 is for images in files"):
         load("digits", size=8)
 
 

@@ -119,7 +119,7 @@ _MEASURED = {
     metavar="N",
     help="Number of folds at a time (default: one; with ray, one per CPU of the cluster).",
 )
-@options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
+@options.together(options.size, options.rows, options.seed, options.device, options.data_dir, options.settings)
 @options.together(options.out_folder("summary.json and .md, issues, report.html and the cleaned data"), options.as_json)
 @click.pass_context
 def audit(
@@ -189,12 +189,15 @@ def _append(path: Path, found: Findings) -> None:
 def _show(found: Findings, out: Path) -> None:
     from noisewise.auditing.report.models import models_in_short
     from noisewise.cli.output import print_pairs, print_table
+    from noisewise.data.readers.folders import size_note
 
     if found.weak:
         click.echo(f"Weak evidence: {found.weak}\n")
     (low, high), actions = found.interval, found.judgement.actions
+    note = size_note(found.data)
     lines = [
         ("source", f"{found.data.name}: {len(found.data):,} rows, {len(found.data.classes)} classes"),
+        *([] if note is None else [("images", note)]),
         ("noise rate", f"{percent(found.noise_rate)} (90 % interval {percent(low)} to {percent(high)})"),
         ("issues", f"{int(found.is_issue.sum()):,} rows with suspicion above {found.threshold:.2f}"),
         ("cleaned copy", f"{actions['relabel']:,} relabelled, {actions['unsure']:,} unsure (given label kept)"),

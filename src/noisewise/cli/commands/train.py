@@ -29,6 +29,7 @@ _COLUMNS = {
     "noisewise train fashion-mnist --method coteaching --model cnn9 --set lr=0.001 --set optimizer=adam --out run/\n"
     "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt symmetric:0.5 --out run/\n"
     "noisewise train digits --corrupt symmetric:0.4 --probe fisher,label-fit --out run/\n"
+    "noisewise train photos/ --model efficientnet-lite0 --method elr --epochs 5 --set lr=0.01 --out run/\n"
     "noisewise train table.parquet --labels y --method glc --trusted 200 --out run/",
 )
 @options.together(options.source, options.labels)
@@ -63,7 +64,7 @@ _COLUMNS = {
     metavar="NAMES",
     help="Probes to measure after each epoch: names of `noisewise probes`, such as fisher,curvature:top=3.",
 )
-@options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
+@options.together(options.size, options.rows, options.seed, options.device, options.data_dir, options.settings)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in the folder, if there is one.")
 @options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
 def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_json: bool, **fields: Any) -> None:
@@ -75,6 +76,7 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
     """
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
+    from noisewise.data.readers.folders import size_note
     from noisewise.run.experiment import Experiment
     from noisewise.training import Callbacks
 
@@ -84,7 +86,10 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
         def print_row(row: dict[str, Any]) -> None:
             meter.say(_line(row), f"epoch {row['epoch'] + 1}")
 
-        run = experiment.run(out, resume=resume, observers=[Callbacks(print_row, meter)])
+        data = experiment.load()
+        if (note := size_note(data)) is not None:
+            meter.say(f"images: {note}")
+        run = experiment.run(out, resume=resume, observers=[Callbacks(print_row, meter)], loaded=data)
     if as_json:
         print_json({**run.metrics, "out": out.resolve()})
     else:

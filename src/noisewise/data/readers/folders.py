@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,24 +31,45 @@ class ImageFiles:
         files: n paths.
         shape: (H, W, C) to which every image is brought; C is 1 (grey) or 3 (colour).
         own: (H, W) of the files themselves, the median of a sample; by default that of the shape.
+        stated: whether someone asked for this shape, so that no model's preferred size replaces it.
+        kept: whether all images are read on first access, and their pixels at the shape kept in memory.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, files: Sequence[str], shape: tuple[int, int, int], own: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[str],
+        shape: tuple[int, int, int],
+        own: tuple[int, int] | None = None,
+        *,
+        stated: bool = False,
+        kept: bool = False,
+    ) -> None:
         self.files = list(files)
         self.shape = (len(self.files), *shape)
         self.own = own or shape[:2]
+        self.stated, self.kept = stated, kept
         self._every = np.arange(len(self.files))
-        self._held: np.ndarray | None = None
+        self._pixels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, positions: Any, /) -> np.ndarray:
-        if self._held is not None:
-            return self._held[positions]
-        chosen = self._every[positions]
+        if not self.kept:
+            return self._read(self._every[positions])
+        if self._pixels is None:
+            self._pixels = self._read(self._every)
+        return self._pixels[positions]
+
+    def at(self, size: tuple[int, int], *, stated: bool) -> ImageFiles:
+        """The same files at another size (H, W); kept in memory if they are small enough."""
+        shape = (*size, self.shape[3])
+        kept = len(self) * int(np.prod(shape)) <= RESIDENT
+        return ImageFiles(self.files, shape, self.own, stated=stated, kept=kept)
+
+    def _read(self, chosen: np.ndarray) -> np.ndarray:
         if chosen.ndim == 0:
             return self._open(chosen)
         images = np.empty((len(chosen), *self.shape[1:]), dtype=np.uint8)
@@ -58,13 +78,7 @@ class ImageFiles:
                 images[place] = image
         return images
 
-    def held(self) -> ImageFiles:
-        """The same files, of which the pixels at the shape are kept in memory."""
-        found = copy.copy(self)
-        found._held = self[:]
-        return found
-
-    def _open(self, position: int) -> np.ndarray:
+    def _open(self, position: Any) -> np.ndarray:
         _, height, width, channels = self.shape
         return read_image(self.files[position], (height, width, channels))
 
@@ -78,10 +92,43 @@ def image_files(inputs: Inputs) -> list[str] | None:
     return None
 
 
+def at_size(data: Dataset, size: int | tuple[int, int], *, stated: bool = True) -> Dataset:
+    """Images that are read from files, in all splits, at another size.
+
+    Args:
+        data: the data set; inputs that are not read from files stay as they are.
+        size: N for N x N pixels, or (H, W).
+        stated: whether someone asked for the size; otherwise a size that someone asked for earlier stays.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    parts: dict[str, Any] = {
+        name: at_size(part, size, stated=stated)
+        for name in ("test", "validation", "trusted")
+        if (part := getattr(data, name)) is not None
+    }
+    inputs = data.inputs
+    base = inputs.base if isinstance(inputs, Selection) else inputs
+    if not isinstance(base, ImageFiles) or (base.stated and not stated):
+        return replace(data, **parts)
+    other: Inputs = base.at((height, width), stated=stated)
+    if isinstance(inputs, Selection):
+        other = Selection(other, inputs.positions)
+    record = {"step": "size", "size": [height, width, base.shape[3]]}
+    return replace(data, inputs=other, provenance=(*data.provenance, record), **parts)
+
+
 def own_size(inputs: Inputs) -> tuple[int, int]:
     """(H, W) of images before they were brought to one shape: the median of a sample of their files."""
     base = inputs.base if isinstance(inputs, Selection) else inputs
     return base.own if isinstance(base, ImageFiles) else (int(inputs.shape[1]), int(inputs.shape[2]))
+
+
+def size_note(data: Dataset) -> str | None:
+    """In words, at which size networks get images whose files have other sizes; None where they are as they were."""
+    if data.kind != "image" or own_size(data.inputs) == data.shape[:2]:
+        return None
+    (height, width), (rows, columns) = own_size(data.inputs), data.shape[:2]
+    return f"about {width} x {height} pixels; networks get {columns} x {rows} (--size N)"
 
 
 def read_folder(folder: Path, size: int | tuple[int, int] | None = None, resident: int = RESIDENT) -> Dataset:
@@ -109,7 +156,8 @@ def read_folder(folder: Path, size: int | tuple[int, int] | None = None, residen
         raise BadInput(f"{root} has images of only the class {classes[0]!r}, but at least 2 classes are needed")
     shape, own = _shape(files, size)
     record = {"step": "load", "source": folder.name, "format": "images", "size": list(shape), "own_size": list(own)}
-    data = replace(_part(folder, ImageFiles(files, shape, own), given, classes), provenance=(record,))
+    inputs = ImageFiles(files, shape, own, stated=size is not None)
+    data = replace(_part(folder, inputs, given, classes), provenance=(record,))
     if held is not None:
         data = replace(data, test=_test(folder, held, data))
     rows = len(data) + (len(data.test) if data.test is not None else 0)
@@ -128,16 +176,19 @@ def _test(folder: Path, root: Path, train: Dataset) -> Dataset:
         raise BadInput(f"{root} has the class {unknown[0]!r}, which the training split does not have")
     numbers = np.array([train.classes.index(name) for name in names])[given]
     height, width, channels = train.shape
-    inputs = ImageFiles(files, (height, width, channels), own_size(train.inputs))
+    base = train.inputs
+    assert isinstance(base, ImageFiles)
+    inputs = ImageFiles(files, (height, width, channels), base.own, stated=base.stated)
     return _part(folder, inputs, numbers, train.classes)
 
 
 def _load(data: Dataset) -> Dataset:
-    assert isinstance(data.inputs, ImageFiles)
-    # images that kept their size lose nothing as an array; of others the files remain known
-    exact = data.inputs.own == data.shape[:2]
+    base = data.inputs
+    assert isinstance(base, ImageFiles)
     test = None if data.test is None else _load(data.test)
-    return replace(data, inputs=data.inputs[:] if exact else data.inputs.held(), test=test)
+    if base.own == data.shape[:2]:  # an array loses nothing; of images that are cut the files must remain known
+        return replace(data, inputs=base[:], test=test)
+    return replace(data, inputs=base.at(base.shape[1:3], stated=base.stated), test=test)
 
 
 def _splits(folder: Path) -> tuple[Path, Path | None]:
