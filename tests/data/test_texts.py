@@ -47,9 +47,10 @@ def test_texts_are_read_from_every_kind_of_table(frame, tmp_path, suffix):
     assert documents(data.take([5, 3]).take([1]).inputs) == [frame["note"][3]]
 
 
-def test_the_only_column_is_text_where_it_has_words(frame, tmp_path):
+def test_the_only_column_to_learn_from_is_text_where_it_has_words(frame, tmp_path):
     assert nw.load(write(frame.drop(columns="id"), tmp_path / "t.csv")).kind == "text"
-    assert nw.load(write(frame, tmp_path / "u.csv")).kind == "table"
+    assert nw.load(write(frame, tmp_path / "u.csv")).kind == "text"
+    assert nw.load(write(frame.assign(size=frame["id"] % 7), tmp_path / "w.csv")).kind == "table"
     codes = frame.drop(columns="id").assign(note=[f"code-{i}" for i in range(300)])
     with pytest.raises(BadInput, match="no column to learn from"):
         nw.load(write(codes, tmp_path / "v.csv"))

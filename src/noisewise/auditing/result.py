@@ -154,6 +154,8 @@ class AuditResult:
             "threshold": self.threshold,
             "explanation": self.explanation,
             "candidates": [one.plain for one in self.candidates],
+            "columns": [column.plain for column in self.data.columns],
+            "notes": list(self.data.notes),
             "seconds": self.seconds,
             **self.metrics,
             **({"gate": self.gate.summary} if self.gate else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from noisewise.cli.text import printable
 from noisewise.files import to_json
+
+if TYPE_CHECKING:
+    from noisewise.data.dataset import Dataset
 
 _WIDTH_OF_FILES = 120
 
@@ -28,6 +31,16 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         click.echo(f"{name:<{width}}  {printable(value)}")
+
+
+def about_columns(data: Dataset) -> list[tuple[str, str]]:
+    """What became of the columns of a table, and what its reader noted, as pairs to print."""
+    from noisewise.data.columns.column import in_words
+
+    lines = in_words(data.columns)
+    return [("columns" if at == 0 else "", line) for at, line in enumerate(lines)] + [
+        ("note", note) for note in data.notes
+    ]
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: str = "") -> None:

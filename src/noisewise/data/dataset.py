@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from noisewise.data.columns.column import Column
 from noisewise.errors import BadInput
 
 Kind = Literal["image", "table", "text", "vector"]
@@ -85,6 +86,7 @@ class Dataset:
         provenance: records of all processing steps, oldest first; plain data.
         described: (n rows) the rows in readable form (file names, or the columns of a table without its labels), for
             reports; or None.
+        columns: what became of every column of a table; empty for other sources.
     """
 
     inputs: Inputs
@@ -99,6 +101,7 @@ class Dataset:
     name: str = "data"
     provenance: tuple[dict[str, Any], ...] = ()
     described: pd.DataFrame | None = None
+    columns: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         n, k = len(self.inputs), len(self.classes)
@@ -145,6 +148,11 @@ class Dataset:
         counts = np.bincount(self.truth * k + self.given, minlength=k * k).reshape(k, k).astype(float)
         total = counts.sum(axis=1, keepdims=True)
         return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader did that a person may want to know, in sentences."""
+        return tuple(note for record in self.provenance for note in record.get("notes", ()))
 
     def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
         """Select the rows at `positions` (integers or a mask over rows); other splits are kept, inputs stay lazy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def _write_npz(data: Dataset, path: Path) -> None:
         "kind": data.kind,
         "names": {prefix: part.name for prefix, part in parts.items()},
         "provenance": {prefix: list(part.provenance) for prefix, part in parts.items()},
+        "columns": [asdict(column) for column in data.columns],
     }
     arrays: dict[str, Any] = {npz.HEAD: np.array(to_json(head)), "classes": np.array(data.classes)}
     for prefix, part in parts.items():

@@ -85,7 +85,7 @@ def _check_size(size: int | tuple[int, int]) -> None:
 
 
 def _read(path: Path, labels: str | None, text: str | None) -> Dataset:
-    if path.suffix in TABLES and path.is_file():
+    if path.suffix.lower() in TABLES and path.is_file():
         return tables.read_table(path, labels, text)
     _no_text(path, text)
     if path.suffix in READERS and path.is_file():

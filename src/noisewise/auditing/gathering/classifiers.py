@@ -10,17 +10,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.blend import blended
 from noisewise.auditing.gathering.copies import copies
 from noisewise.auditing.progress import SILENT, Progress
 from noisewise.data import Dataset, folds
-from noisewise.data.texts import documents
+from noisewise.data.features import matrix
 from noisewise.errors import BadInput
 from noisewise.training.config import seeded
 
@@ -62,13 +59,13 @@ def boosting(seed: int) -> BaseEstimator:
 
 
 def linear(seed: int) -> BaseEstimator:
-    """Logistic regression on standardised columns."""
-    return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=500, tol=1e-3, random_state=seed))
+    """Logistic regression."""
+    return LogisticRegression(C=STRENGTH, max_iter=500, tol=1e-3, random_state=seed)
 
 
 def strong_linear(seed: int) -> BaseEstimator:
-    """Logistic regression on standardised columns with a strong penalty, for embeddings of a thousand numbers."""
-    return make_pipeline(StandardScaler(), LogisticRegression(C=EMBEDDING_STRENGTH, max_iter=500, random_state=seed))
+    """Logistic regression with a strong penalty, for embeddings of a thousand numbers."""
+    return LogisticRegression(C=EMBEDDING_STRENGTH, max_iter=500, random_state=seed)
 
 
 def linear_text(seed: int) -> BaseEstimator:
@@ -111,8 +108,8 @@ def cross_fit_classifier(
 ) -> Evidence:
     """Out-of-fold probabilities of every row, by a scikit-learn classifier that did not train on the row.
 
-    The classifier is given a table's columns as `encode_features` encodes them, vectors, flattened images, or the
-    TF-IDF weights of a text's words and pairs of words, which are computed once from all rows, without labels. A class
+    A named classifier is given the rows as `matrix` makes numbers of them, once from all rows, without labels; a
+    classifier that is passed in, the inputs as they are, or the weights of a text's words. A class
     that no training row of a fold carries has probability 0 there. Copies of a row lie in one fold (see `copies` and
     `folds`), so that a copied wrong label cannot vouch for itself.
 
@@ -131,14 +128,17 @@ def cross_fit_classifier(
     """
     if not 2 <= count <= len(data):
         raise BadInput(f"folds={count} must lie between 2 and the number of rows, {len(data)}")
-    rows, made = _matrix(data), OF_TEXTS if data.kind == "text" else CLASSIFIERS
+    made = OF_TEXTS if data.kind == "text" else CLASSIFIERS
     seed = seeded(seed, "classifiers") % 2**31  # scikit-learn accepts seeds below 2**32
-    members = [made[name](seed) if isinstance(name, str) else _usable(name, seed) for name in _members(model, data)]
+    members = [
+        (made[name](seed) if isinstance(name, str) else _usable(name, seed), _matrix(data, name))
+        for name in _members(model, data)
+    ]
     numbers = folds(data.given, count, seed, copies(data))
     found = np.zeros((len(members), len(data), len(data.classes)))
     for fold in range(count):
         held = numbers == fold
-        for at, member in enumerate(members):
+        for at, (member, rows) in enumerate(members):
             found[at, held] = _predicted(member, rows, data.given, held, len(data.classes))
             progress((fold * len(members) + at + 1) / (count * len(members)))
     return Evidence(data.given, len(data.classes), probabilities=blended(found, data.given))
@@ -151,16 +151,11 @@ def _members(model: Any, data: Dataset) -> list[Any]:
     return [name for name in CLASSIFIERS if boosted or name != "boosting"]
 
 
-def _matrix(data: Dataset) -> Any:
-    if data.kind != "text":
-        return np.asarray(data.inputs[:]).reshape(len(data), -1)
-    words = TfidfVectorizer(
-        sublinear_tf=True, ngram_range=(1, 2), min_df=2 if len(data) >= 100 else 1, dtype=np.float32
-    )
-    try:
-        return words.fit_transform(documents(data.inputs))
-    except ValueError as error:
-        raise BadInput(f"the texts of {data.name} have no words in common to learn from") from error
+def _matrix(data: Dataset, model: Any) -> Any:
+    """The rows as `model` is given them: a name, or a classifier that was passed in."""
+    if isinstance(model, str):
+        return matrix(data, for_="linear" if model == "linear" else "trees")
+    return matrix(data) if data.kind == "text" else np.asarray(data.inputs[:]).reshape(len(data), -1)
 
 
 def _usable(model: Any, seed: int) -> Any:

@@ -9,9 +9,11 @@ from noisewise.auditing.report.matrix import confused_pairs
 from noisewise.auditing.report.models import NOTE, model_lines
 from noisewise.auditing.report.summary_text import summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
+from noisewise.data.columns.column import in_words
 from noisewise.formatting import percent
 
 PAIRS, SUSPECTS, LONGEST = 10, 10, 60
+WIDEST = 500  # of a sentence about columns
 APART = "&#8203;"
 MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "<span>$</span>"}
@@ -34,6 +36,7 @@ def render_markdown(result: AuditResult) -> str:
         summary_text(result, _strong),
         "" if result.gate is None else verdict(result.gate, _strong),
         _measured(result),
+        _columns(result),
         _pairs(result),
         _suspects(result),
         _models(result),
@@ -91,6 +94,11 @@ def _models(result: AuditResult) -> str:
     rows = [(name, note, loss, accuracy, weight) for name, loss, accuracy, _, weight, note in lines]
     table = _table("Models compared", heads, rows, numbers=3)
     return table and f"{table}\n\n{NOTE}"
+
+
+def _columns(result: AuditResult) -> str:
+    lines = [escape(line, WIDEST) for line in (*in_words(result.data.columns), *result.data.notes)]
+    return "Columns: " + "; ".join(lines) + "." if lines else ""
 
 
 def _pairs(result: AuditResult) -> str:

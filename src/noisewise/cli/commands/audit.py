@@ -188,7 +188,7 @@ def _append(path: Path, found: Findings) -> None:
 
 def _show(found: Findings, out: Path) -> None:
     from noisewise.auditing.report.models import models_in_short
-    from noisewise.cli.output import print_pairs, print_table
+    from noisewise.cli.output import about_columns, print_pairs, print_table
     from noisewise.data.readers.folders import size_note
 
     if found.weak:
@@ -207,7 +207,7 @@ def _show(found: Findings, out: Path) -> None:
         lines.append(("true noise rate", percent(found.metrics["true_noise_rate"])))
         known = [f"{title} {found.metrics[key]:.3f}" for key, title in _MEASURED.items() if key in found.metrics]
         lines.append(("against the truth", ", ".join(known)))
-    print_pairs(lines)
+    print_pairs([*lines, *about_columns(found.data)])
     issues = found.issues[found.issues["is_issue"]]
     if len(issues):
         print_table(["given", "suggested", "rows"], _confused(issues), title="Most confused", right="rows")

@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from noisewise.errors import BadInput
+
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)")
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+_GAPS = ("nan", "na", "n/a", "none", "null", "")
+
+
+def clean_labels(where: str, column: pd.Series) -> np.ndarray:
+    """(n,) labels without white space around them; text that is whole numbers throughout becomes numbers.
+
+    Leading zeros count, hence `007` is a name. Among numbers, `nan` and the like are missing labels.
+
+    Args:
+        where: origin of the labels, for error messages.
+        column: n labels.
+
+    Raises:
+        BadInput: a label is a list or the like.
+    """
+    values = column.to_numpy(dtype=object)
+    odd = next((value for value in values if isinstance(value, (list, tuple, dict, set, np.ndarray))), None)
+    if odd is not None:
+        raise BadInput(f"{where} has the label {str(odd)[:40]}, but each row must have one label")
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) < len(values) - int(column.isna().sum()):
+        return column.to_numpy()
+    stripped = np.array([value.strip() or None if isinstance(value, str) else None for value in values], dtype=object)
+    known = {value for value in stripped if value is not None}
+    numbers = {value for value in known if _NUMBER.fullmatch(value)}
+    if numbers and all(value.lower() in _GAPS for value in known - numbers):
+        kind = int if all(_WHOLE.fullmatch(value) for value in numbers) else float
+        return np.array([kind(value) if value in numbers else None for value in stripped], dtype=object)
+    return stripped
+
+
+def similar_classes(classes: Sequence[str]) -> list[str]:
+    """Sentences that name classes that are probably the same, written differently."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(re.sub(r"[\s_-]+", " ", name).casefold(), []).append(name)
+    return [
+        f"the classes {' and '.join(map(repr, names))} are probably the same, written differently"
+        for names in groups.values()
+        if len(names) > 1
+    ]
 
 
 def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]]:

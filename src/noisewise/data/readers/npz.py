@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from noisewise.data.columns.column import Column
 from noisewise.data.dataset import Dataset
 from noisewise.data.readers import packed
 from noisewise.data.readers.arrays import from_arrays
@@ -114,5 +115,6 @@ def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **p
         name=head["names"][prefix],
         provenance=tuple(head["provenance"][prefix]),
         described=None if described is None else pd.read_parquet(io.BytesIO(described.tobytes())),
+        columns=tuple(Column(**column) for column in head.get("columns", ())),
         **parts,
     )

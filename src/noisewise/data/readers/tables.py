@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,13 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from noisewise.data.columns.column import Column
+from noisewise.data.columns.recognise import recognise
 from noisewise.data.dataset import Dataset, Inputs, select
 from noisewise.data.features import encode_features
+from noisewise.data.readers.delimited import read_delimited, tidy
 from noisewise.data.readers.folders import ImageFiles
-from noisewise.data.readers.labels import encode, number_labels
+from noisewise.data.readers.labels import clean_labels, encode, number_labels, similar_classes
 from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
 
@@ -24,26 +26,28 @@ LABELS = ("label", "labels", "target", "class", "y")
 TRUTH, INDEX, SPLIT, FILE = "truth", "_index", "_split", "file"
 HEAD = b"noisewise"
 LINE = "__label__"
+_ROLES = ("the labels", "the correct labels, never an input")
 
 
 def read_table(path: str | Path, labels: str | None = None, text: str | None = None) -> Dataset:
     """Read a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a `.txt` file of lines `__label__NAME TEXT`.
 
     A column called `truth` holds the correct labels and is never a feature. `encode_features` documents which columns
-    are features and how they are encoded. All columns except labels and truth are kept in `described`.
+    are features and how they are encoded; `columns` of the data set records it. All columns except labels and truth are
+    kept in `described`.
 
     Args:
         path: the file.
         labels: the column of the labels; required unless exactly one is called label, labels, target, class or y.
-        text: the column whose texts are the inputs; required unless it is the only one besides the labels. Other
-            columns are then not used as features.
+        text: the column whose texts are the only input. Without it, every column that can be learned from is one.
 
     Raises:
-        BadInput: the file cannot be read or is empty, labels are not found, missing in a row or all the same, or a
-            feature has infinite values.
+        BadInput: the file cannot be read or is empty, labels are not found, missing in a row or all the same, or no
+            column can be learned from.
     """
     path = Path(path)
-    frame, head = _read_parquet(path) if path.suffix == ".parquet" else (_READERS[path.suffix](path), None)
+    suffix = path.suffix.lower()
+    frame, head = _read_parquet(path) if suffix == ".parquet" else (_read(path, suffix, labels), None)
     if frame.empty:
         raise BadInput(f"{path} has no rows or no columns")
     return _read_saved(frame, head, path) if head else from_frame(frame, str(path), path.name, labels, text)
@@ -53,13 +57,16 @@ def from_frame(
     frame: pd.DataFrame, where: str, name: str, labels: str | None = None, text: str | None = None
 ) -> Dataset:
     """Make a data set from a frame of n rows; see `read_table`."""
+    frame = tidy(frame)
     column = label_column(frame, where, labels)
     roles = [column] + [TRUTH] * (TRUTH in frame and column != TRUTH)
-    encoded, classes = encode(f"column {column!r} of {where}", *(frame[role].to_numpy() for role in roles))
+    cleaned = [clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles]
+    encoded, classes = encode(f"column {column!r} of {where}", *cleaned)
     described = frame.drop(columns=roles)
-    words = text_column(described, where, text)
-    inputs, ignored = _inputs(described, where, words)
-    record = {"step": "load", "source": name, "labels": column, "ignored": ignored}
+    inputs, columns, words = _inputs(described, where, text)
+    record: dict[str, Any] = {"step": "load", "source": name, "labels": column}
+    if notes := similar_classes(classes):
+        record["notes"] = notes
     return Dataset(
         inputs,
         encoded[0],
@@ -69,13 +76,30 @@ def from_frame(
         name=name,
         provenance=(record,),
         described=described,
+        columns=(*columns, *_roles(roles)),
     )
 
 
-def _inputs(described: pd.DataFrame, where: str, words: str | None) -> tuple[Inputs, list[str]]:
+def _roles(names: list[str]) -> list[Column]:
+    return [Column(name, "category", False, _ROLES[name == TRUTH]) for name in names]
+
+
+def _inputs(described: pd.DataFrame, where: str, text: str | None) -> tuple[Inputs, tuple[Column, ...], str | None]:
+    """The inputs, what became of each column, and the column of texts if it is the only input."""
+    words = text_column(described, where, text)
     if words is None:
-        return encode_features(described, where)
-    return Texts(described[words].tolist(), words), [str(name) for name in described.columns if name != words]
+        inputs, columns = encode_features(described, where)
+        used = [column for column in columns if column.used]
+        if len(used) > 1 or used[0].kind != "text":
+            return inputs, columns, None
+        words = used[0].name
+    else:
+        kinds = {str(name): recognise(described[name], str(name)).kind for name in described.columns}
+        columns = tuple(
+            Column(name, "text", True) if name == words else Column(name, kind, False, f"only {words} is used")
+            for name, kind in kinds.items()
+        )
+    return Texts(described[words].tolist(), words), columns, words
 
 
 def label_column(frame: pd.DataFrame, where: str, labels: str | None) -> str:
@@ -102,13 +126,16 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def _read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, sep=separator, low_memory=False)
-    except pd.errors.EmptyDataError as error:
-        raise BadInput(f"{path} is empty") from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"cannot read {path} as CSV: {error}") from error
+def _read(path: Path, suffix: str, labels: str | None) -> pd.DataFrame:
+    if suffix == ".jsonl":
+        return _read_lines_of_json(path)
+    if suffix == ".txt":
+        return _read_labelled_lines(path)
+
+    def written(name: str) -> bool:
+        return name in (labels, TRUTH) or (labels is None and name.lower() in LABELS)
+
+    return read_delimited(path, written, "\t" if suffix == ".tsv" else None)
 
 
 def _read_lines_of_json(path: Path) -> pd.DataFrame:
@@ -139,12 +166,16 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
     except (OSError, pa.ArrowInvalid) as error:
         raise BadInput(f"cannot read {path} as Parquet: {error}") from error
     head = (table.schema.metadata or {}).get(HEAD)
-    return table.to_pandas().reset_index(drop=True), json.loads(head) if head else None
+    frame = table.to_pandas()
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.rename_axis([name or "index" for name in frame.index.names]).reset_index(allow_duplicates=True)
+    return frame, json.loads(head) if head else None
 
 
 def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
     described = frame.drop(columns=[head["labels"], TRUTH, INDEX, SPLIT], errors="ignore")
     inputs: Inputs
+    columns: tuple[Column, ...] = ()
     if head["kind"] == "text":
         inputs = Texts(described[head["text"]].tolist(), head["text"])
     elif head["kind"] == "image":
@@ -152,10 +183,11 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
         own = tuple(head.get("own_size") or (height, width))
         inputs = ImageFiles(described[FILE].tolist(), (height, width, channels), (int(own[0]), int(own[1])))
     else:
-        inputs, _ = encode_features(described, str(path))
+        inputs, columns = encode_features(tidy(described), str(path))
+        columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))
     names = frame[SPLIT] if SPLIT in frame else pd.Series("", index=frame.index)
     parts = {
-        name: _part(name, np.flatnonzero(names == name), frame, inputs, described, head, path)
+        name: _part(name, np.flatnonzero(names == name), frame, inputs, described, columns, head, path)
         for name in names.unique().tolist()
     }
     main = parts.pop("")
@@ -168,6 +200,7 @@ def _part(
     frame: pd.DataFrame,
     inputs: Inputs,
     described: pd.DataFrame,
+    columns: tuple[Column, ...],
     head: Mapping[str, Any],
     path: Path,
 ) -> Dataset:
@@ -183,12 +216,5 @@ def _part(
         name=head["names"][name],
         provenance=tuple(head["provenance"][name]),
         described=described.iloc[rows].reset_index(drop=True),
+        columns=columns,
     )
-
-
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv,
-    ".tsv": partial(_read_csv, separator="\t"),
-    ".jsonl": _read_lines_of_json,
-    ".txt": _read_labelled_lines,
-}

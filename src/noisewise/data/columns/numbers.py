@@ -1,0 +1,113 @@
+"""Numbers: read from text, codes of missing values recognised, and scaled robustly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+_NUMBER = re.compile(
+    r"(?P<open>\()?(?P<sign>[-+−]?)\s*(?P<before>[$€£¥₹]|[A-Z]{3}(?=[\s\d]))?\s*(?P<sign2>[-+−]?)"
+    r"(?P<core>\d(?:[\d.,'’\u00a0\u202f ]*\d)?(?:[eE][-+]?\d+)?|[.,]\d+)"
+    r"(?P<after>\s*(?:[%‰$€£¥₹°]|[^\W\d_])[^\d]{0,9})?(?P<close>\))?"
+)
+_ENGLISH = re.compile(r"(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?")
+_GERMAN = re.compile(r"(\d{1,3}([.'’\u00a0\u202f ]\d{3})+|\d+)?(,\d*)?([eE][-+]?\d+)?")
+_CODES = frozenset(sign * int(digits * width) for sign in (1, -1) for digits in "89" for width in range(2, 7))
+CLIP = 3.0  # in interquartile ranges
+
+
+def parse_numbers(texts: Sequence[str]) -> np.ndarray:
+    """(m,) float64 of m texts; NaN where a text is not a number.
+
+    Beside plain numbers these are read, if all texts that are numbers agree: thousands separators (`1,234.5`,
+    `1.234,5`, `1 234,5`), decimal commas, one currency, one unit behind the number (`12 kg`, `3 %`), and negative
+    numbers in brackets.
+    """
+    plain = pd.to_numeric(pd.Series(list(texts), dtype=object), errors="coerce").to_numpy(dtype=np.float64)
+    if not np.isnan(plain).any():
+        return plain
+    found = [_NUMBER.fullmatch(text.strip()) for text in texts]
+    matches = [match for match in found if match is not None]
+    units = {part for match in matches for part in (match["before"], (match["after"] or "").strip()) if part}
+    cores = [match["core"].strip() for match in matches]
+    english = all(_ENGLISH.fullmatch(core) for core in cores)
+    if not matches or len(units) > 1 or not (english or all(_GERMAN.fullmatch(core) for core in cores)):
+        return plain
+    values = np.full(len(texts), np.nan)
+    for at, match in enumerate(found):
+        if match is not None:
+            values[at] = _value(match, english)
+    return values if np.isnan(values).sum() < np.isnan(plain).sum() else plain
+
+
+def _value(match: re.Match[str], english: bool) -> float:
+    core = match["core"].strip()
+    core = core.replace(",", "") if english else re.sub(r"[.'’\u00a0\u202f ]", "", core).replace(",", ".")
+    negative = match["open"] or {match["sign"], match["sign2"]} & {"-", "−"}
+    return -float(core) if negative else float(core)
+
+
+def missing_codes(values: np.ndarray) -> list[float]:
+    """Numbers such as -9999 that stand for a missing value.
+
+    A code is two to six nines or eights with any sign, occurs at least twice, and lies apart: farther from all other
+    numbers than they spread, or it is negative and no other number is.
+
+    Args:
+        values: (n,), NaN where missing.
+    """
+    codes: list[float] = []
+    levels, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    while len(levels) > 3:
+        found = None
+        for at, rest in ((0, levels[1:]), (-1, levels[:-1])):
+            apart = abs(levels[at] - rest[at]) > rest[-1] - rest[0]
+            below = at == 0 and levels[0] < 0 <= rest[0]
+            if levels[at] in _CODES and counts[at] > 1 and (apart or below):
+                found = at
+        if found is None:
+            break
+        codes.append(float(levels[found]))
+        levels, counts = np.delete(levels, found), np.delete(counts, found)
+    return codes
+
+
+def scaled(values: np.ndarray) -> np.ndarray:
+    """(n, d) float32: columns of mean 0 and variance 1 in which no number is far away.
+
+    Robust scaling and smooth clipping (Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024, section 3): minus the
+    median, over the interquartile range, and x / sqrt(1 + (x / 3)^2), so that a slip of 40000 among numbers from 0 to 1
+    moves neither the mean nor the deviation of the others. Where half of the values are equal, the range between them
+    takes the place of the interquartile range. Missing values take the mean; constant columns become 0.
+
+    Args:
+        values: (n, d), NaN where missing.
+    """
+    found = np.empty(values.shape, dtype=np.float32)
+    for at in range(values.shape[1]):
+        found[:, at] = _scaled(np.asarray(values[:, at], dtype=np.float64))
+    return found
+
+
+def _scaled(column: np.ndarray) -> np.ndarray:
+    known = np.isfinite(column)
+    found = np.zeros(len(column))
+    if not known.any():
+        return found
+    values = column[known] / max(float(np.abs(column[known]).max()), np.finfo(float).tiny)
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    away = np.abs(values - middle)
+    spread = high - low
+    if spread <= np.finfo(float).eps:
+        away = away[away > np.finfo(float).eps]
+        if not len(away):
+            return found
+        spread = np.median(away)
+    values = (values - middle) / spread
+    values /= np.sqrt(1 + (values / CLIP) ** 2)
+    deviation = values.std()
+    found[known] = (values - values.mean()) / (deviation if deviation > np.finfo(float).eps else 1.0)
+    return found
