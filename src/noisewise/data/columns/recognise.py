@@ -102,7 +102,7 @@ def _of_objects(column: pd.Series) -> Recognised | None:
 def _numbers(values: np.ndarray, name: str, notes: list[str]) -> Recognised:
     infinite = np.isinf(values)
     if infinite.any():
-        notes = [*notes, f"{_counted(int(infinite.sum()), 'infinite value')} as missing"]
+        notes = [*notes, _as_missing(int(infinite.sum()), "infinite {}")]
         values = np.where(infinite, np.nan, values)
     known = values[~np.isnan(values)]
     if not len(known):
@@ -116,13 +116,14 @@ def _numbers(values: np.ndarray, name: str, notes: list[str]) -> Recognised:
     if why:
         return Recognised("identifier", why=why, used=False)
     for code in missing_codes(values):
-        notes = [*notes, f"{_counted(int((values == code).sum()), f'value {code:g}', f'values {code:g}')} as missing"]
+        notes = [*notes, _as_missing(int((values == code).sum()), f"{{}} {code:g}")]
         values = np.where(values == code, np.nan, values)
     return Recognised("number", values, "; ".join(notes))
 
 
-def _counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'} {'counts' if count == 1 else 'count'}"
+def _as_missing(count: int, what: str) -> str:
+    named = what.replace("{}", "value" if count == 1 else "values")
+    return f"{count:,} {named} {'counts' if count == 1 else 'count'} as missing"
 
 
 def _why_identifier(values: np.ndarray, known: np.ndarray, name: str) -> str:
@@ -177,7 +178,7 @@ def _read_as_numbers(
     share = counts[filled & ~odd].sum() / counts[filled].sum()
     if share < 1 and (share <= MOSTLY or odd.sum() >= (filled & ~odd).sum()):
         return None
-    notes = [f"{_counted(int(counts[odd].sum()), f'value {_shown(levels[odd])}')} as missing"] if odd.any() else []
+    notes = [_as_missing(int(counts[odd].sum()), "{} " + _shown(levels[odd]))] if odd.any() else []
     return _numbers(found[codes], name, notes)
 
 
@@ -189,7 +190,7 @@ def _read_as_dates(levels: np.ndarray, codes: np.ndarray, counts: np.ndarray, fi
     found = np.full(len(levels), np.datetime64("NaT"), dtype="datetime64[s]")
     found[filled] = values.astype("datetime64[s]")
     odd = int(counts[np.isnat(found) & filled].sum())
-    notes = [f"{_counted(odd, 'value')} as missing"] if odd else []
+    notes = [_as_missing(odd, "{}")] if odd else []
     return _dates(found[codes], "; ".join([*([] if form == "ISO8601" else [f"written as {form}"]), *notes]))
 
 
