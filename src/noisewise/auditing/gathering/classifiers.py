@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.blend import blended
@@ -64,8 +66,8 @@ def linear(seed: int) -> BaseEstimator:
 
 
 def strong_linear(seed: int) -> BaseEstimator:
-    """Logistic regression with a strong penalty, for embeddings of a thousand numbers."""
-    return LogisticRegression(C=EMBEDDING_STRENGTH, max_iter=500, random_state=seed)
+    """Logistic regression on standardised columns with a strong penalty, for embeddings of a thousand numbers."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=EMBEDDING_STRENGTH, max_iter=500, random_state=seed))
 
 
 def linear_text(seed: int) -> BaseEstimator:
