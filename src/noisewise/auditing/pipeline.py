@@ -14,6 +14,7 @@ from noisewise.auditing.detectors.detection import scores_of
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
+from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.engines import fold_engine
 from noisewise.auditing.gathering.gather import compared, encoder_of, from_features, gather
 from noisewise.auditing.judgement.estimates import estimated_transition
@@ -162,7 +163,8 @@ def _rows(plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None) -> Da
     """The rows that are audited: loaded, drawn and corrupted as planned."""
     source = plan.source if data is None else data
     rows = load(source, labels=plan.labels, text=plan.text, size=plan.size, data_dir=plan.data_dir)
-    if (side := side_of(plan.model)) is not None:
+    side = None if is_named_or_classifier(plan.model) else side_of(plan.model)
+    if side is not None:
         rows = at_size(rows, side, stated=False)
     if plan.rows is not None:
         rows = subset(rows, plan.rows, plan.seed)
