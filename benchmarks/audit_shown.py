@@ -3,8 +3,8 @@
     NOISEWISE_DATA=... python benchmarks/audit_shown.py --tables TABLES --work WORK --out docs/results/audit
 
 Each set (see `shown_sets`) is written into WORK once and audited by `noisewise.audit` with its defaults in a process of
-its own, with one thread. What was measured stays in WORK under the name `--as`, so that a second call continues; with
-the sources of an earlier version in PYTHONPATH and `--as before`, the page has both. cleanlab is measured on the same
+its own, with one thread. What was measured stays in WORK under the name `--as`, so that a second call continues. With
+`--as before --sources FOLDER`, the src of an earlier version, the page has both. cleanlab is measured on the same
 probabilities, and as it is commonly used: logistic regression on columns, TF-IDF or embeddings, five folds.
 """
 
@@ -74,7 +74,7 @@ def _used() -> float:
     return float(sum(one.ru_utime + one.ru_stime for one in usage))
 
 
-def measured(one: Shown, work: Path, stage: str) -> dict[str, Any]:
+def measured(one: Shown, work: Path, stage: str, sources: Path | None) -> dict[str, Any]:
     """The measures of one set, from WORK where they are there."""
     stored = work / stage / f"{one.name}.json"
     if stored.exists():
@@ -83,6 +83,7 @@ def measured(one: Shown, work: Path, stage: str) -> dict[str, Any]:
     out = work / stage / one.name
     command = [sys.executable, __file__, "--audit", str(source), "--work", str(out)]
     environment = {**os.environ, **ONE_THREAD, "XDG_CACHE_HOME": str(out / "cache")}  # nothing is embedded yet
+    environment |= {} if sources is None else {"PYTHONPATH": str(sources)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise RuntimeError(f"{one.name}: {ended.stderr[-2000:]}")
@@ -204,6 +205,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="sets whose name has one of these in it")
     parser.add_argument("--leave-out", nargs="*", default=[], help="no sets whose name has one of these in it")
     parser.add_argument("--as", dest="stage", default="after", choices=("before", "after"))
+    parser.add_argument("--sources", type=Path, help="the src of the version that audits; by default this one")
     parser.add_argument("--human", action="store_true", help="human labels, too: one look, at the end")
     parser.add_argument("--out", type=Path, help="without suffix: .json and .md")
     parser.add_argument("--audit", type=Path, help=argparse.SUPPRESS)
@@ -218,7 +220,7 @@ def main() -> None:
         if any(part in one.name for part in args.leave_out):
             continue
         try:
-            line = measured(one, args.work, args.stage)
+            line = measured(one, args.work, args.stage, args.sources)
         except Exception as error:  # one set that fails must not stop the others
             print(one.name, "FAILED", str(error)[-400:], flush=True)
             continue
