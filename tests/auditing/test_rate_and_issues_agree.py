@@ -1,6 +1,7 @@
 """The noise rate, the suspicions, the issues, the gate and the cleaned copy of an audit say the same."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,6 +74,21 @@ def test_an_audit_of_a_table_with_extreme_values_agrees_with_itself(slips, infor
     data = Dataset(inputs.astype(np.float32), labels, ("a", "b"), "table")
     found = nw.audit(data, budget="quick", conditions=False, seed=seed)
     assert_agreement(found, labels, (slips, informative, seed))
+
+
+def test_slips_of_40000_in_a_file_leave_the_rest_of_the_audit_right(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = np.repeat(["left", "right"], 120)
+    columns = rng.normal(size=(240, 2)) + np.where(truth == "left", -2.0, 2.0)[:, None]
+    columns[17, 0] = columns[203, 1] = 40000
+    labels = truth.copy()
+    labels[::10] = np.where(truth[::10] == "left", "right", "left")
+    pd.DataFrame(columns, columns=["x", "y"]).assign(label=labels).to_csv(tmp_path / "rows.csv", index=False)
+    found = nw.audit(tmp_path / "rows.csv", labels="label", conditions=False, fail_above=0.02)
+    assert_agreement(found, found.data.given, "slips")
+    assert not found.gate.passed
+    cleaned = np.array(found.data.classes)[found.cleaned().given]
+    assert (cleaned == truth).mean() > 0.95 > (labels == truth).mean()
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.05, 0.3])

@@ -18,6 +18,7 @@ from noisewise.auditing.report.models import model_lines, models_in_short
 from noisewise.auditing.report.page import render
 from noisewise.auditing.report.shown import shown
 from noisewise.auditing.rows.conditions import find_conditions
+from noisewise.data.columns.column import Column
 from noisewise.data.dataset import Dataset
 from noisewise.files import to_json
 
@@ -167,3 +168,14 @@ def test_the_cleaned_copy_is_described():
     none = np.zeros(60, dtype=bool)
     quiet = judged(is_issue=none, relabel=none, suggested=findings().data.given)
     assert "cleaned copy" not in render_markdown(quiet)
+
+
+def test_what_the_models_learned_from_is_listed():
+    columns = (Column("mass", "number", True), Column("<i>d", "identifier", False, "differs in every row"))
+    found = findings()
+    listed = replace(found, data=replace(found.data, columns=columns))
+    assert "Inputs What the models learned from. Used are numbers: mass.Left out: &lt;i&gt;d (" in words(
+        render(listed)
+    ).replace("InputsWhat", "Inputs What").replace("from.Used", "from. Used")
+    assert "### Inputs\n\n- Used are numbers: mass.\n- Left out: &lt;i&gt;d (" in render_markdown(listed)
+    assert "Inputs" not in render_markdown(found)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from noisewise.auditing.report.matrix import confused_pairs
 from noisewise.auditing.report.models import NOTE, model_lines
-from noisewise.auditing.report.summary_text import summary_text, verdict, weak_text
+from noisewise.auditing.report.summary_text import inputs_text, summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
-from noisewise.data.columns.column import in_words
 from noisewise.formatting import percent
 
 PAIRS, SUSPECTS, LONGEST = 10, 10, 60
-WIDEST = 500  # of a sentence about columns
+WIDEST = 500  # of a sentence about inputs
 APART = "&#8203;"
 MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "<span>$</span>"}
@@ -24,8 +23,8 @@ def render_markdown(result: AuditResult) -> str:
     """The summary as the text of a Markdown file.
 
     It begins with the warning where the evidence is weak. Then come rate and interval, the verdict of the gate where
-    there is one, the pairs of classes confused most, the most suspect rows, the models that were compared, and the
-    command that reproduces all this. Everything from the data is escaped.
+    there is one, the pairs of classes confused most, the most suspect rows, the models that were compared, what they
+    learned from, and the command that reproduces all this. Everything from the data is escaped.
 
     Args:
         result: of an audit.
@@ -36,10 +35,10 @@ def render_markdown(result: AuditResult) -> str:
         summary_text(result, _strong),
         "" if result.gate is None else verdict(result.gate, _strong),
         _measured(result),
-        _columns(result),
         _pairs(result),
         _suspects(result),
         _models(result),
+        _inputs(result),
         _reproduced(result.command),
         "To review the suspects, open `report.html` of the same folder; `issues.csv` lists every row.",
     ]
@@ -96,9 +95,9 @@ def _models(result: AuditResult) -> str:
     return table and f"{table}\n\n{NOTE}"
 
 
-def _columns(result: AuditResult) -> str:
-    lines = [escape(line, WIDEST) for line in (*in_words(result.data.columns), *result.data.notes)]
-    return "Columns: " + "; ".join(lines) + "." if lines else ""
+def _inputs(result: AuditResult) -> str:
+    lines = [f"- {escape(line, WIDEST)}" for line in inputs_text(result)]
+    return "### Inputs\n\n" + "\n".join(lines) if lines else ""
 
 
 def _pairs(result: AuditResult) -> str:

@@ -13,10 +13,11 @@ from noisewise.auditing.report.conditions import conditions_body
 from noisewise.auditing.report.markup import count, escape, percent, resource, script_json, source_hash, unbroken
 from noisewise.auditing.report.models import HEADS, NOTE, model_lines
 from noisewise.auditing.report.shown import shown
-from noisewise.auditing.report.summary_text import summary_text, verdict, weak_text
+from noisewise.auditing.report.summary_text import inputs_text, summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
 from noisewise.errors import BadInput
 
+LONGEST = 500  # characters of a sentence about inputs
 _NUMBER = ' class="number"'
 MEASURES = {
     "auroc": "AUROC",
@@ -131,8 +132,12 @@ def _panels(result: AuditResult) -> list[str]:
 
 
 def _evidence(result: AuditResult) -> list[str]:
-    """The panel of the models, where there are any."""
-    return [_panel("Models compared", NOTE, _models(result))] if result.candidates else []
+    """The panels of the models and of what they learned from, where there is something to say."""
+    panels = [_panel("Models compared", NOTE, _models(result))] if result.candidates else []
+    if lines := inputs_text(result):
+        body = "".join(f"<li>{escape(line, LONGEST)}</li>" for line in lines)
+        panels.append(_panel("Inputs", "What the models learned from.", f'<ul class="inputs">{body}</ul>'))
+    return panels
 
 
 def _models(result: AuditResult) -> str:

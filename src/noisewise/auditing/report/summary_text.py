@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.result import AuditResult
+from noisewise.data.columns.column import in_words
+from noisewise.data.readers.folders import size_note
 from noisewise.formatting import count, percent
 
 
@@ -43,6 +45,13 @@ def actions_text(result: AuditResult) -> str:
 def weak_text(result: AuditResult, strong: Callable[[str], str]) -> str:
     """That the evidence is too weak, and what would help; `strong` marks up the first words. Empty where it is not."""
     return f"{strong('Weak evidence.')} {result.weak}" if result.weak else ""
+
+
+def inputs_text(result: AuditResult) -> list[str]:
+    """What the models learned from, in sentences: the columns that are used and left out, or the size of images."""
+    size = size_note(result.data)
+    lines = [*in_words(result.data.columns), *result.data.notes, *([] if size is None else [f"images have {size}"])]
+    return [f"{line[:1].upper()}{line[1:].removesuffix('.')}." for line in lines]
 
 
 def verdict(gate: Gate, strong: Callable[[str], str]) -> str:
