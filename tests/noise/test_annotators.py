@@ -31,6 +31,21 @@ def sentences(n=400, seed=0):
     return Dataset(Texts(pd.Series(both), "text"), labels, ("weather", "sport"), "text")
 
 
+class Once:
+    """Rows that count how often they were read."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.reads = np.zeros(len(array), dtype=int)
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, rows):
+        self.reads[rows] += 1
+        return self.array[rows]
+
+
 @pytest.fixture(scope="module")
 def digits():
     return load("digits")
@@ -131,6 +146,19 @@ def test_few_rows_and_columns_are_labelled_too(n, d):
     inputs = np.random.default_rng(n).standard_normal((n, d)).astype(np.float32)
     noisy = corrupt(Dataset(inputs, np.arange(n) % 3, tuple("abc")), "annotators:0.5,exact=true")
     assert (noisy.given != noisy.truth).sum() == np.rint(0.5 * n)
+
+
+def test_large_images_are_averaged_and_read_once(monkeypatch):
+    rng = np.random.default_rng(1)
+    small = rng.integers(256, size=(90, 32, 32, 3), dtype=np.uint8)
+    large = Once(small.repeat(2, axis=1).repeat(3, axis=2))
+    monkeypatch.setattr(annotators, "BLOCK_NUMBERS", 20 * 64 * 96 * 3)
+    found = [
+        corrupt(Dataset(images, np.arange(90) % 3, tuple("abc"), "image"), "annotators:0.4").given
+        for images in (small, large)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (large.reads == 1).all()
 
 
 def test_images_of_any_size_and_colour():

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -128,6 +128,7 @@ def predictions(data: Dataset, annotators: int, rng: np.random.Generator) -> np.
         BadInput: an input is not finite.
     """
     n, k = len(data), len(data.classes)
+    data = _small(data) if data.kind == "image" and n else data
     found = np.full((n, k), 1 / k)
     labelled_by = rng.integers(annotators, size=n)
     for annotator in range(annotators):
@@ -197,7 +198,7 @@ def _columns(data: Dataset, rng: np.random.Generator) -> View:
 def _contrasts(data: Dataset, sample: np.ndarray, rng: np.random.Generator) -> View:
     """Images as the responses to random patches of the sample, positive and negative, averaged in 3 x 3 cells."""
     count = int(np.exp(rng.uniform(*np.log(PATCHES))))
-    images = _small(data, rng.choice(sample, count))
+    images = _pixels(data, rng.choice(sample, count))
     height, width = (min(PATCH, edge) for edge in images.shape[2:])
     top = rng.integers(images.shape[2] - height + 1, size=count)
     left = rng.integers(images.shape[3] - width + 1, size=count)
@@ -207,14 +208,25 @@ def _contrasts(data: Dataset, sample: np.ndarray, rng: np.random.Generator) -> V
     patches = patches / (patches.flatten(1).norm(dim=1)[:, None, None, None] + SMALLEST)
 
     def view(rows: np.ndarray) -> np.ndarray:
-        response = F.conv2d(_small(data, rows), patches)
+        response = F.conv2d(_pixels(data, rows), patches)
         both = torch.cat([response.relu(), (-response).relu()], dim=1)
         return F.adaptive_avg_pool2d(both, CELLS).flatten(1).numpy()
 
     return view
 
 
-def _small(data: Dataset, rows: np.ndarray) -> torch.Tensor:
-    """(m, C, H, W) float32 images of at most 32 x 32 pixels, from 0 to 1."""
-    pixels = torch.from_numpy(np.ascontiguousarray(data.inputs[rows])).permute(0, 3, 1, 2).float() / 255
-    return F.adaptive_avg_pool2d(pixels, (min(WIDEST, pixels.shape[2]), min(WIDEST, pixels.shape[3])))
+def _pixels(data: Dataset, rows: np.ndarray) -> torch.Tensor:
+    """(m, C, H, W) float32 images, from 0 to 1."""
+    return torch.from_numpy(np.ascontiguousarray(data.inputs[rows])).permute(0, 3, 1, 2).float() / 255
+
+
+def _small(data: Dataset) -> Dataset:
+    """Images of at most 32 x 32 pixels, larger ones averaged, so that every photograph is read once."""
+    edges = min(WIDEST, data.inputs.shape[1]), min(WIDEST, data.inputs.shape[2])
+    if edges == data.inputs.shape[1:3]:
+        return data
+    size = max(1, BLOCK_NUMBERS // int(np.prod(data.inputs.shape[1:])))
+    blocks = [np.arange(start, min(start + size, len(data))) for start in range(0, len(data), size)]
+    pooled = [F.adaptive_avg_pool2d(_pixels(data, block), edges) for block in blocks]
+    shrunk = torch.cat(pooled).mul(255).round().byte().permute(0, 2, 3, 1).contiguous()
+    return replace(data, inputs=shrunk.numpy())
