@@ -29,15 +29,15 @@ from sklearn import datasets
 
 from noisewise.auditing.gathering.classifiers import cross_fit_classifier, default_classifier
 from noisewise.auditing.gathering.gather import FOLDS
+from noisewise.auditing.gathering.recipe import EPOCHS, training_config
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.pipeline import audit
-from noisewise.auditing.plan import EPOCHS
 from noisewise.data import Dataset, folds, load, subset
 from noisewise.data.rows import Rows
 from noisewise.files import whole, write_json
 from noisewise.methods import build
 from noisewise.noise import corrupt
-from noisewise.training import Config, Training
+from noisewise.training import Training
 from noisewise.training.streams import predicted
 
 THEIR_FOLDS = 5
@@ -131,7 +131,8 @@ def out_of_sample(data: Dataset, model: str, config: dict[str, Any], seed: int) 
     for fold in range(THEIR_FOLDS):
         held = numbers == fold
         parts = replace(data.take(~held), validation=None, test=None, trusted=None)
-        training = Training(parts, model, Config(**{"epochs": EPOCHS, **config}, seed=seed + fold))
+        settings = {name: value for name, value in config.items() if name != "epochs"}
+        training = Training(parts, model, training_config(model, config.get("epochs"), seed + fold, settings))
         build("ce")(training)
         assert training.predictor is not None
         rows = Rows(data.take(held), training.device, normalise=training.rows.normalise)

@@ -22,13 +22,12 @@ from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, held_out
 from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.auditing.gathering.gather import FOLDS, SPARED
 from noisewise.auditing.gathering.last_layer import needed
+from noisewise.auditing.gathering.recipe import EPOCHS, training_config
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.metrics import score_against_truth
-from noisewise.auditing.plan import EPOCHS
 from noisewise.data import Dataset, load, subset
 from noisewise.files import whole, write_json
 from noisewise.noise import corrupt
-from noisewise.training import Config
 
 SETTINGS = (
     "fashion-mnist/symmetric:0.2",
@@ -43,7 +42,7 @@ Row = dict[str, Any]
 
 def measured(data: Dataset, model: str, epochs: int, seed: int) -> Row:
     """What every detector finds and costs, most precise first; `data` have a truth."""
-    fit = CrossFit(model, "ce", Config(epochs=epochs, seed=seed), FOLDS, SPARED, needed(DETECTORS))
+    fit = CrossFit(model, "ce", training_config(model, epochs, seed, {}), FOLDS, SPARED, needed(DETECTORS))
     blind, work = data.blind(), FoldWork(fit, held_out(data, FOLDS, seed, SPARED))
     parts = [work(blind, k) for k in range(FOLDS)]
     evidence = gathered(blind, parts)

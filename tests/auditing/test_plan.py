@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 import noisewise as nw
 from noisewise.auditing.gathering.gather import gather
-from noisewise.auditing.plan import EPOCHS, AuditPlan
+from noisewise.auditing.gathering.recipe import EPOCHS, FROM_SCRATCH
+from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT, Progress
 from noisewise.errors import BadInput
 from noisewise.training import Config
@@ -107,7 +108,7 @@ def test_objects_appear_by_their_names():
 
 
 def test_the_config_is_made_of_the_plan():
-    assert AuditPlan().config == Config(epochs=EPOCHS)
+    assert AuditPlan().config == Config(epochs=EPOCHS, **FROM_SCRATCH)
     assert AuditPlan(epochs=3, seed=5, settings={"lr": 0.2}).config == Config(epochs=3, seed=5, lr=0.2)
     assert AuditPlan(settings={"device": "cpu"}).for_networks == {}
     assert AuditPlan(method="ce", settings={"lr": 0.1}).for_networks == {"method": "ce", "lr": 0.1}

@@ -14,15 +14,15 @@ from noisewise.auditing.detectors.detection import EVERY, requested
 from noisewise.auditing.gate import check_limit
 from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.last_layer import needed
+from noisewise.auditing.gathering.recipe import training_config
 from noisewise.bounds import TEXT, Bound, check, flag, one_of, whole
 from noisewise.errors import BadInput, nearest
 from noisewise.methods import build
 from noisewise.methods.transition.estimators import ESTIMATORS
 from noisewise.noise import CORRUPTIONS
 from noisewise.spec import parse
-from noisewise.training.config import Config, configured
+from noisewise.training.config import Config
 
-EPOCHS = 10
 BUDGETS = ("quick", "default", "thorough")
 GIVEN = ("probs", "features", "probs+features")
 BOUNDS: dict[str, Bound] = {
@@ -65,7 +65,8 @@ class AuditPlan:
         data_dir: a folder in which named sources are looked for first.
         fail_above: a limit on the noise rate, for the findings' `gate`.
         fail_when_sure: compare the lower end of the rate's interval with the limit, not the rate itself.
-        settings: further fields of the networks' `Config`, by name.
+        settings: further fields of the networks' `Config`, by name; networks from scratch follow one cycle unless
+            these state a schedule, an optimiser or a learning rate (see `gathering.recipe`).
         given: which arrays took the place of training: "probs", "features" or "probs+features"; None for none. The
             audit records it, and a plan with it is carried out only along with these arrays.
         in_memory: whether the rows were a Dataset rather than loaded from the source. The audit records it, and a plan
@@ -165,8 +166,8 @@ class AuditPlan:
 
     @property
     def config(self) -> Config:
-        """How each network is trained."""
-        return configured(EPOCHS if self.epochs is None else self.epochs, self.seed, dict(self.settings))
+        """How each network is trained (see `gathering.recipe`)."""
+        return training_config(self.model, self.epochs, self.seed, self.settings)
 
     @property
     def for_networks(self) -> dict[str, Any]:
