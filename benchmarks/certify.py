@@ -50,8 +50,8 @@ CHOICES: dict[str, tuple[float, ...]] = {
 TEXT = """# What a certified review proves
 
 Made by `python benchmarks/certify.py --reviews {reviews} --out docs/results/certify.md`. Every line is {reviews}
-reviews, each of its own population of {rows:,} rows, with the truth as the reviewer. The rate varies by a quarter around
-the nominal one between reviews. The suspicions of the models good, fair and weak are probabilities; wrong and right
+reviews, each of its own population of {rows:,} rows, with the truth as the reviewer. Rates vary by a quarter around the
+nominal one. The suspicions of the models good, fair and weak are probabilities; wrong and right
 labels lie 3.5, 2.5 and 1 standard deviations apart (AUROC .99, .96, .76). The overconfident and the underconfident one
 multiply the log-odds by 2.5 and 0.4; *useless* suspicions, some of them near 0 and 1 (*and sure*), have nothing to do
 with the labels.
