@@ -55,7 +55,9 @@ def design(suspicion: np.ndarray, is_issue: np.ndarray, seed: int, draws: int = 
     level = np.rint(np.clip(np.nan_to_num(suspicion), 0.0, 1.0) * LEVELS).astype(np.int16)
     counts = np.stack([np.bincount(level[is_issue == flag], minlength=LEVELS + 1) for flag in (False, True)])
     share = allocation(counts)
-    table, named, parts = np.zeros(counts.shape, dtype=np.int8), [], []
+    table = np.zeros(counts.shape, dtype=np.int8)
+    named: list[bool] = []
+    parts: list[np.ndarray] = []
     for flag, most in ((0, STRATA_OPEN), (1, STRATA_NAMED)):
         if counts[flag].any():
             part = strata(counts[flag], int(np.clip(share[flag] / (2 * FLOOR), 1, most)))
