@@ -54,6 +54,7 @@ def test_files_are_written_and_cover_all_rows(found, tmp_path):
         "summary.json",
         "summary.md",
         "report.html",
+        "certify.parquet",
         "cleaned.npz",
     }
     summary = json.loads((tmp_path / "audit" / "summary.json").read_text())

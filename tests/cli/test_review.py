@@ -80,3 +80,39 @@ def test_what_cannot_be_done_ends_with_2(run, folder, asked, message):
     ended = run("review", folder, *asked)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
+
+
+def test_a_rate_is_certified_by_sixty_rows(run, folder, tmp_path):
+    sample = tmp_path / "sample.csv"
+    ended = run("review", folder, "--for", "rate", "-n", 60, "--out", sample)
+    assert ended.code == 0, ended.err
+    assert "a random sample at any length" in ended.out
+    head, *lines = sample.read_text().splitlines()
+    assert len(lines) == 60
+    words = ["accept" if int(line.split(",")[0]) < 240 else "keep" for line in lines]
+    done = [line.replace(",,", f",{word},", 1) for line, word in zip(lines, words, strict=True)]
+    sample.write_text("\n".join([head, *done]) + "\n")
+    ended = run("decide", folder, sample, "--out", tmp_path / "reviewed.npz")
+    assert ended.code == 0, ended.err
+    assert "from 60 rows drawn at random, with 90 % intervals:" in ended.out
+    assert "noise rate      20.0 % (" in ended.out
+    assert "100.0 % (" in ended.out
+    assert "more reviews" in ended.out
+    ended = run("decide", folder, sample, "--out", tmp_path / "reviewed.npz", "--json")
+    found = json.loads(ended.out)["certified"]
+    assert (found["reviews"], found["precision"]["estimate"], found["remaining"]["estimate"]) == (60, 1, 0)
+    assert found["noise_rate"]["low"] < 0.2 < found["noise_rate"]["high"]
+
+
+def test_two_reviewers_on_the_command_line(run, folder, tmp_path):
+    (tmp_path / "ada.csv").write_text("index,decision,label\n0,accept,\n1,keep,\n2,keep,\n")
+    (tmp_path / "ben.csv").write_text("index,decision,label\n0,accept,\n1,accept,\n2,keep,\n")
+    files = (tmp_path / "ada.csv", tmp_path / "ben.csv")
+    ended = run("decide", folder, *files, "--out", tmp_path / "reviewed.npz")
+    assert ended.code == 0, ended.err
+    assert "66.7 % of 3 rows, kappa 0.40" in ended.out
+    assert "1 disagreement, of which 1 tied and not applied: 1" in ended.out
+    known = [part for file in files for part in ("--decided", file)]
+    ended = run("review", folder, *known, "--limit", 2, "--out", tmp_path / "next.csv")
+    assert ended.code == 0, ended.err
+    assert [line.split(",")[0] for line in (tmp_path / "next.csv").read_text().splitlines()[1:]] == ["1", "3"]

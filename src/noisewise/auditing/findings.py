@@ -17,7 +17,7 @@ class Findings(AuditResult):
         """Write all files of the audit, or none.
 
         `summary.json` and `.md`, `issues.parquet` and `.csv`, `conditions.parquet` and `.csv` where conditions were
-        looked for, `report.html`, and the `cleaned` data.
+        looked for, `certify.parquet`, `report.html`, and the `cleaned` data.
 
         Args:
             folder: where; an existing folder keeps its other files.

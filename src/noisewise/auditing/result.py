@@ -15,6 +15,8 @@ from noisewise.auditing.candidate import Candidate
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.judgement.judgement import ACTIONS, Judgement
 from noisewise.auditing.plan import AuditPlan
+from noisewise.auditing.review.certify.sample import draw
+from noisewise.auditing.reviewed import Reviewed, reviewed_before
 from noisewise.auditing.rows.conditions import counts
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput, nearest
@@ -136,6 +138,18 @@ class AuditResult:
     def expected_gain(self) -> np.ndarray:
         """(n,) how many correct labels a review of each row is expected to add to the cleaned data (see `review`)."""
         return self.judgement.expected_gain
+
+    @cached_property
+    def reviewed(self) -> Reviewed | None:
+        """The rows that a person reviewed before this audit; None where there are none."""
+        return reviewed_before(self.data)
+
+    @cached_property
+    def sample(self) -> pd.DataFrame:
+        """The fixed random order in which a person reviews rows to certify the noise rate (`certify.parquet`)."""
+        known = None if self.reviewed is None else self.reviewed.mask(len(self.data))
+        seed = 0 if self.plan is None else self.plan.seed
+        return draw(self.data.index, self.suspicion, self.is_issue.astype(bool), seed=seed, reviewed=known)
 
     @property
     def summary(self) -> dict[str, Any]:

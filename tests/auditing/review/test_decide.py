@@ -57,7 +57,14 @@ def test_each_kind_of_decision(audited):
         "relabelled": 2,
     }
     assert summary == {**record, "changed_per_100": [2]}
-    assert decided.provenance == (LOADED, {"step": "decide", **record, "kept": [35]})
+    rows = {
+        "index": [5, 35, 45, 55],
+        "former": ["cat", "cat", "dog", "fox, red"],
+        "decision": ["accept", "keep", "relabel", "relabel"],
+        "label": ["dog", "cat", "fox, red", "fox, red"],
+        "weight": [1.0] * 4,
+    }
+    assert decided.provenance == (LOADED, {"step": "decide", **record, "reviewed_rows": rows})
     assert decided.truth is None
     assert decided.index.tolist() == data.index.tolist()
     assert data.given.tolist() == [0, 1, 2, 0, 1, 2]

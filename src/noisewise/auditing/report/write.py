@@ -11,6 +11,7 @@ from pyarrow.parquet import ParquetWriter
 from noisewise.auditing.report.markdown import render_markdown
 from noisewise.auditing.report.page import render
 from noisewise.auditing.result import AuditResult
+from noisewise.auditing.review.certify.sample import FILE
 from noisewise.data.save import save, suffix_for
 from noisewise.files import to_json, whole_folder
 
@@ -18,7 +19,7 @@ PART = 2**18  # rows written at a time
 
 
 def write_report(result: AuditResult, folder: Path) -> Path:
-    """Write `summary`, `issues`, `conditions`, `report.html` and the `cleaned` data into a folder.
+    """Write `summary`, `issues`, `conditions`, `certify`, `report.html` and the `cleaned` data into a folder.
 
     Args:
         result: of an audit.
@@ -34,6 +35,7 @@ def write_report(result: AuditResult, folder: Path) -> Path:
         (temporary / "summary.json").write_text(to_json(result.summary), encoding="utf-8")
         (temporary / "summary.md").write_text(render_markdown(result), encoding="utf-8")
         _write_in_parts(result.issues, temporary / "issues")
+        result.sample.to_parquet(temporary / FILE, index=False)
         if result.conditions is not None:
             result.conditions.to_parquet(temporary / "conditions.parquet", index=False)
             result.conditions.to_csv(temporary / "conditions.csv", index=False)

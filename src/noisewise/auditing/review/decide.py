@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from noisewise.auditing.review.exchange.decisions import WORDS, checked, read_decisions
+from noisewise.auditing.review.agreement import Decisions, agreement, majority, read_reviews
+from noisewise.auditing.review.certify.certificate import certified, draw_weights
+from noisewise.auditing.review.certify.sample import FILE, read_sample
+from noisewise.auditing.review.exchange.decisions import WORDS
 from noisewise.auditing.review.folder import numbers, positions, read_issues
 from noisewise.auditing.review.queue import check_base, per_hundred, review_queue, simulated_gain
+from noisewise.auditing.reviewed import record as reviewed_record
 from noisewise.data.dataset import Dataset
-from noisewise.errors import BadInput
 
 
 def decide(
     data: Dataset,
-    decisions: pd.DataFrame | str | Path,
+    decisions: Decisions | Sequence[Decisions],
     *,
     findings_folder: str | Path,
     base: str = "given",
@@ -33,7 +37,8 @@ def decide(
         data: the audited data with its given labels (see `original_data`), n rows.
         decisions: a frame with the columns `index`, `decision`, `label`, in the order of the review; or a file, whose
             format is recognised from its content: the CSV exported from the report or by `noisewise review`, the JSON
-            or JSON-MIN export of Label Studio, or FiftyOne's JSON.
+            or JSON-MIN export of Label Studio, or FiftyOne's JSON. Several tables or files, or a column `reviewer`, are
+            the decisions of several reviewers: the majority decides, and a row with a tie counts as not reviewed.
         findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions.
         base: the labels of rows that were not reviewed: "given" leaves them as they were, "cleaned" gives those with
             the action "relabel" their suggestion.
@@ -42,7 +47,9 @@ def decide(
         The data set with the decided labels and a record in its provenance; and a summary: `base`, `reviewed`,
         `decisions` (number of each kind), `not_reviewed`, `issues_not_reviewed`, `relabelled` (labels that differ from
         the given ones), and `changed_per_100`: for every 100 reviewed rows, in order, how many got a label other than
-        the base's (the last block may be shorter). Where the truth is known, also `accuracy_before` (of the base) and
+        the base's (the last block may be shorter). With at least 10 decisions at the front of the audit's random order
+        also `certified`: the noise rate and more with intervals that hold for any model (see `certified`). With several
+        reviewers also `agreement`. Where the truth is known, also `accuracy_before` (of the base) and
         `accuracy_after`, the shares of correct labels among all rows; `gain_per_100`, the number of additional correct
         labels per 100 reviewed; and `simulated_gain_per_100`, the gain of a reviewer who is always right, over the
         whole `queue` and in `random` order.
@@ -52,17 +59,32 @@ def decide(
             contradict each other or the audit; or an unknown base.
     """
     issues = read_issues(findings_folder)
-    table = decisions if isinstance(decisions, pd.DataFrame) else read_decisions(decisions, issues)
-    reviewed = checked(table)
+    reviews = read_reviews(decisions, data, issues)
+    review = majority(reviews)
+    reviewed = review.table
     rows = positions(reviewed["index"], data.index, "the data set")
     before = _base_labels(data, issues, check_base(base))
     labels = before.copy()
-    labels[rows] = _labels(reviewed, data, rows, issues)
+    labels[rows] = review.labels
+    former = data.given[rows]
+    proven, weights = _certified(Path(findings_folder), reviewed["index"], review.labels != former, len(data))
+    agreed = {"agreement": agreement(reviews, data.classes)} if len(reviews) > 1 else {}
     record = _record(reviewed, data, labels, issues, base)
-    step = {"step": "decide", **record, "kept": reviewed["index"][reviewed["decision"] == "keep"].tolist()}
+    lines = reviewed_record(reviewed, former, review.labels, data.classes, weights)
+    step = {"step": "decide", **record, **proven, "reviewed_rows": lines}
     decided = replace(data, given=labels, provenance=(*data.provenance, step))
     changed = {"changed_per_100": per_hundred((labels[rows] != before[rows]).astype(np.int64))}
-    return decided, record | changed | _gain(data, before, labels, rows, issues, base)
+    return decided, record | proven | agreed | changed | _gain(data, before, labels, rows, issues, base)
+
+
+def _certified(folder: Path, index: pd.Series, wrong: np.ndarray, rows: int) -> tuple[dict[str, Any], dict[int, float]]:
+    """What the decisions prove, and the weights of the rows that were drawn."""
+    if not (folder / FILE).is_file():
+        return {}, {}
+    sample = read_sample(folder)
+    known = dict(zip(index.tolist(), wrong.tolist(), strict=True))
+    found = certified(sample, known, rows)
+    return ({"certified": found}, draw_weights(sample, known)) if found else ({}, {})
 
 
 def _record(
@@ -89,31 +111,6 @@ def _base_labels(data: Dataset, issues: pd.DataFrame, base: str) -> np.ndarray:
     labels = data.given.copy()
     labels[positions(chosen["index"], data.index, "the data set")] = numbers(chosen["suggested"], data.classes)
     return labels
-
-
-def _labels(reviewed: pd.DataFrame, data: Dataset, rows: np.ndarray, issues: pd.DataFrame) -> np.ndarray:
-    """(m,) the class number that each decision gives to its row."""
-    at = positions(reviewed["index"], issues["index"].to_numpy(), "issues.parquet")
-    suggested = issues["suggested"].to_numpy()[at]
-    given = np.asarray(data.classes, dtype=object)[data.given[rows]]
-    names = [
-        _label(int(index), word, label, old, new)
-        for index, word, label, old, new in zip(
-            reviewed["index"], reviewed["decision"], reviewed["label"], given, suggested, strict=True
-        )
-    ]
-    return numbers(names, data.classes)
-
-
-def _label(index: int, word: str, label: str, given: str, suggested: str) -> str:
-    if word == "keep":
-        return given
-    if word == "accept" and label not in ("", suggested):
-        raise BadInput(
-            f"decisions accept {label!r} for the row with index {index}, but this audit suggested {suggested!r}: "
-            "they belong to another audit"
-        )
-    return suggested if word == "accept" else label
 
 
 def _gain(

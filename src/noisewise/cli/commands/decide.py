@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
-from noisewise.formatting import percent
+from noisewise.formatting import count, percent
 
 _BLOCKS = 10
 
@@ -19,17 +19,19 @@ _BLOCKS = 10
 @click.command(
     cls=Command,
     example="noisewise decide audit/ decisions.csv --out reviewed.npz\n"
+    "noisewise decide audit/ ada.csv ben.csv --out reviewed.npz\n"
     "noisewise decide audit/ label-studio-export.json --base cleaned --out reviewed.npz",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("decisions", metavar="DECISIONS", type=click.Path(path_type=Path))
+@click.argument("decisions", metavar="DECISIONS...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.review_base
 @options.together(options.out_file("the reviewed data set"), options.as_json)
-def decide(folder: Path, decisions: Path, base: str, out: Path, as_json: bool) -> None:
+def decide(folder: Path, decisions: tuple[Path, ...], base: str, out: Path, as_json: bool) -> None:
     """Apply the decisions of a review.
 
     DIR is the folder of the audit. DECISIONS is the CSV of its report or of `noisewise review`, an export of Label
-    Studio (JSON or JSON-MIN), or FiftyOne's JSON; the format is recognised from the content.
+    Studio (JSON or JSON-MIN), or FiftyOne's JSON; the format is recognised from the content. Several files, or a column
+    `reviewer`, are several reviewers: the majority decides, and rows with a tie count as not reviewed.
     """
     from noisewise.auditing.review.folder import original_data
     from noisewise.cli.output import print_json
@@ -37,7 +39,7 @@ def decide(folder: Path, decisions: Path, base: str, out: Path, as_json: bool) -
 
     data = original_data(folder)
     check_suffix(data, out)
-    reviewed, summary = noisewise.decide(data, decisions, findings_folder=folder, base=base)
+    reviewed, summary = noisewise.decide(data, list(decisions), findings_folder=folder, base=base)
     noisewise.save(reviewed, out)
     if as_json:
         print_json({**summary, "out": out.resolve()})
@@ -56,6 +58,7 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
         ("reviewed", f"{summary['reviewed']:,} rows: {kinds}"),
         ("not reviewed", f"{summary['not_reviewed']:,} rows, including {issues:,} issues, which {become}"),
         ("relabelled", f"{summary['relabelled']:,} rows"),
+        *_agreement(summary),
         ("changed", f"{_blocks(summary['changed_per_100'])} labels {per}, in the order of the review"),
     ]
     if "accuracy_before" in summary:
@@ -71,7 +74,46 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
             ("simulated", f"{_blocks(whole['queue'], '+d')} labels {queued}, if a perfect reviewer followed the queue"),
             ("", f"{_blocks(whole['random'], '+.1f')} in random order"),
         ]
+    lines += _certified(summary.get("certified"), rows)
     print_pairs([*lines, ("written to", str(out.resolve()))])
+
+
+def _agreement(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    found = summary.get("agreement")
+    if found is None:
+        return []
+    if found["share"] is None:
+        return [("agreement", "no row was decided by two reviewers")]
+    kappa = "" if found["kappa"] is None else f", kappa {found['kappa']:.2f}"
+    split = found["disagreements"]
+    ties = sum(one["decided"] is None for one in split)
+    lines = [("agreement", f"{percent(found['share'])} of {found['rows']:,} rows{kappa}")]
+    if split:
+        which = ", ".join(str(one["index"]) for one in split[:_BLOCKS]) + (", ..." if len(split) > _BLOCKS else "")
+        lines.append(("", f"{count(len(split), 'disagreement')}, of which {ties:,} tied and not applied: {which}"))
+    return lines
+
+
+def _certified(found: dict[str, Any] | None, rows: int) -> list[tuple[str, str]]:
+    if not found:
+        return []
+    rate = found["noise_rate"]
+    lines = [("certified", f"from {found['reviews']:,} rows drawn at random, with 90 % intervals:")]
+    lines.append(("noise rate", _between(rate, percent)))
+    lines.append(("precision", f"{_between(found['precision'], percent)}: issues that are wrong"))
+    lines.append(("recall", f"{_between(found['recall'], percent)}: wrong labels that are issues"))
+    lines.append(("remaining", f"{_between(found['remaining'], '{:,.0f}'.format)} wrong labels among the other rows"))
+    if found["undecided"]:
+        lines.append(("", f"{found['undecided']:,} rows were passed over: they may be right or wrong"))
+    more = found["more_for_two_points"]
+    needed = "more than 5,000 reviews" if more is None else f"about {more:,} more reviews"
+    lines.append(("to +-2 points", "reached" if more == 0 else needed))
+    return lines
+
+
+def _between(found: dict[str, float | None], form: Callable[[float], str]) -> str:
+    low, high = form(found["low"] or 0.0), form(found["high"] or 0.0)
+    return f"{low} to {high}" if found["estimate"] is None else f"{form(found['estimate'])} ({low} to {high})"
 
 
 def _per_block(reviewed: int) -> str:

@@ -93,6 +93,14 @@ def certified(sample: pd.DataFrame, wrong: Mapping[int, bool], rows: int) -> dic
     }
 
 
+def draw_weights(sample: pd.DataFrame, wrong: Mapping[int, bool]) -> dict[int, float]:
+    """By the index of each decided row of the front, the number of rows of its stratum for which it stands."""
+    found = front(sample, wrong)
+    decided = found.sample[found.decided]
+    counts = decided.groupby("stratum")["index"].transform("size")
+    return dict(zip(decided["index"].tolist(), (decided["stratum_rows"] / counts).tolist(), strict=True))
+
+
 def _reviews(
     found: Front,
     strata: pd.DataFrame,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from noisewise.auditing.review.certify.sample import read_sample
 from noisewise.auditing.review.folder import original_data, positions, read_issues
-from noisewise.auditing.review.queue import gain_over, review_queue
+from noisewise.auditing.review.queue import check_base, gain_over, review_queue
+from noisewise.auditing.reviewed import reviewed_before
 from noisewise.data.dataset import Dataset
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, nearest
+
+PURPOSES = ("labels", "rate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +30,13 @@ class Queue:
             that a review of the row is expected to add; and `unsure`, the estimated probability that the suggestion is
             wrong.
         positions: (m,) positions of these rows in the data.
+        purpose: of the review, "labels" or "rate".
     """
 
     data: Dataset
     rows: pd.DataFrame
     positions: np.ndarray
+    purpose: str = "labels"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -40,20 +47,42 @@ class Queue:
         return [{str(name): value for name, value in row.items()} for row in self.rows.to_dict("records")]
 
 
-def read_queue(folder: str | Path, base: str, limit: int) -> Queue:
-    """The first `limit` rows of the review queue of the folder that an audit wrote.
+def read_queue(
+    folder: str | Path,
+    base: str,
+    limit: int,
+    purpose: str = "labels",
+    first: Sequence[int] = (),
+    done: Collection[int] = (),
+) -> Queue:
+    """The first `limit` rows to review from the folder that an audit wrote.
 
     Args:
         folder: of the audit.
         base: "given" or "cleaned"; see `noisewise.auditing.review.queue.gain_over`.
         limit: the most rows.
+        purpose: "labels" takes the rows whose review gains most; "rate" takes the audit's random order, from which
+            `decide` certifies the noise rate.
+        first: the index of rows that come before all others.
+        done: the index of rows that are left out, in addition to those that were reviewed before the audit.
 
     Raises:
-        BadInput: the folder was not written by an audit, the base is unknown, or `limit` is not positive.
+        BadInput: the folder was not written by an audit, or an argument is not legal.
     """
     if limit < 1:
         raise BadInput(f"limit={limit} must be at least 1")
-    front = review_queue(read_issues(folder), base).head(limit)
+    if purpose not in PURPOSES:
+        raise BadInput(f"purpose={purpose!r} must be one of {', '.join(PURPOSES)}{nearest(purpose, PURPOSES)}")
+    data, issues = original_data(folder), read_issues(folder)
+    check_base(base)
+    known = reviewed_before(data)
+    if purpose == "rate":
+        order = read_sample(folder)["index"].to_numpy()
+    else:
+        order = review_queue(issues, base)["index"].to_numpy()
+        order = order if known is None else order[~np.isin(order, data.index[known.rows])]
+    order = order[~np.isin(order, [*done, *first])]
+    order = np.append(np.asarray(first, dtype=order.dtype), order)[:limit]
+    front = issues.set_index("index").loc[order].reset_index()
     front = front.assign(gain=gain_over(front, base), unsure=gain_over(front, "cleaned"))
-    data = original_data(folder)
-    return Queue(data, front, positions(front["index"], data.index, "the data set"))
+    return Queue(data, front, positions(front["index"], data.index, "the data set"), purpose)

@@ -24,7 +24,9 @@ def export(queue: Queue, out: Path) -> list[Path]:
     """
     if out.suffix != ".csv":
         raise BadInput(f"out={out} must end in .csv")
-    frame = queue.rows[["index", "given", "suggested", "suspicion"]].assign(expected_gain=queue.rows["gain"])
+    frame = queue.rows[["index", "given", "suggested"]].copy()
+    if queue.purpose == "labels":  # whoever certifies a rate should not know what is suspected
+        frame = frame.assign(suspicion=queue.rows["suspicion"], expected_gain=queue.rows["gain"])
     frame.insert(1, "decision", "")
     frame.insert(2, "label", "")
     known = pd.DataFrame(cells(queue.data, queue.positions)).add_prefix(PREFIX)
