@@ -16,7 +16,7 @@ from PIL import Image
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report import charts, markup, matrix
-from noisewise.auditing.report.page import render
+from noisewise.auditing.report.page import SCRIPTS, render
 from noisewise.auditing.report.shown import shown
 from noisewise.auditing.report.thumbnails import thumbnails
 from noisewise.data.dataset import Dataset
@@ -35,6 +35,7 @@ HOSTILE = (
     "odd \udcff file",
 )
 WRITABLE = HOSTILE[:-1]
+SCRIPT = "".join(map(markup.resource, SCRIPTS))
 
 
 class Page(HTMLParser):
@@ -108,7 +109,7 @@ both = pytest.mark.parametrize("make", [findings, hostile])
 def test_only_the_pages_own_scripts_exist(make):
     page = Page(render(make()))
     assert [tag for tag, _ in page.raw] == ["style", "script", "script"]
-    assert page.raw[2][1] == markup.resource("page.js")
+    assert page.raw[2][1] == SCRIPT
     assert not {"img", "iframe", "object", "embed", "base", "link", "b"} & set(page.tags)
 
 
@@ -154,15 +155,14 @@ def test_nothing_is_fetched():
 
 
 def test_the_script_never_parses_data_as_html():
-    script = markup.resource("page.js")
     assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|fetch\(", script
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|fetch\(", SCRIPT
     )
 
 
 def test_every_element_the_script_looks_for_exists():
     ids = {value for _, name, value in Page(render(findings())).attributes if name == "id"}
-    wanted = set(re.findall(r'find\("([\w-]+)"\)', markup.resource("page.js")))
+    wanted = set(re.findall(r'find\("([\w-]+)"\)', SCRIPT))
     assert len(wanted) > 10
     assert wanted <= ids
 
@@ -245,7 +245,8 @@ class Lazy:
 def test_only_shown_images_are_read():
     lazy = Lazy((20_000, 20, 30, 3))
     found = findings(20_000, inputs=lazy, kind="image")
-    rows = Page(render(found, limit=12)).data["rows"]
+    data = Page(render(found, limit=12)).data
+    rows = data["rows"] + data["drawn"]["others"]
     assert found.data.index[lazy.read].tolist() == [row["index"] for row in rows]
     assert all(row["image"].startswith("data:image/png;base64,") for row in rows)
 

@@ -123,7 +123,7 @@ def test_images_that_cannot_be_served_are_refused(tmp_path, asked, message):
 
 
 @pytest.mark.parametrize(
-    "columns,tag", [({"text": ["so it goes"] * 4}, "Text"), ({"x": [1.5] * 4, "y": [2] * 4}, "Table")]
+    "columns,tag", [({"text": ["so it goes"] * 4}, "Text"), ({"x": [1.5, 2, 2, 3], "y": [2, 3, 4, 4]}, "Table")]
 )
 def test_tables_and_texts_are_shown_as_such(tmp_path, columns, tag):
     pd.DataFrame({**columns, "kind": ["u", "v", "w", "u"]}).to_csv(tmp_path / "table.csv", index=False)

@@ -46,8 +46,9 @@
     if (word === null) decisions.delete(row.index);
     else decisions.set(row.index, [word, label]);
     remember();
-    paint(row);
+    if (cards.has(row.index)) paint(row);
     tally();
+    certifying.decided(row);
   }
 
   const accept = (row) => decide(row, "accept", data.classes[row.suggested]);
@@ -265,7 +266,7 @@
     button.addEventListener("click", () => {
       picker.close();
       decide(picking, "relabel", data.classes[number]);
-      focus(cards.get(picking.index));
+      if (!find("review").hidden) focus(cards.get(picking.index));
     });
     return button;
   }
@@ -318,6 +319,7 @@
     remember();
     for (const row of data.rows) paint(row);
     arrange();
+    certifying.refresh();
     const skipped = lines.length - good.length;
     say(`${good.length} decisions imported` + (skipped ? `, ${skipped} lines not understood.` : "."));
   }
@@ -328,6 +330,8 @@
 
   /* Everything is tied together here. */
 
+  const shared = { data, rows, decisions, make, picture, cells, isolated, keep, undo, pick };
+  const certifying = certifyMode(shared);
   choices(find("given"), "given");
   choices(find("suggested"), "suggested");
   find("issues").defaultChecked = goal[0] !== undefined && goal[0].issue;
@@ -343,6 +347,7 @@
   find("cards").addEventListener("keydown", press);
   find("start").addEventListener("click", next);
   find("export").addEventListener("click", download);
+  find("certify-export").addEventListener("click", download);
   find("import").addEventListener("click", () => find("file").click());
   find("file").addEventListener("change", async (event) => {
     const [file] = event.target.files;

@@ -18,6 +18,7 @@ from noisewise.auditing.result import AuditResult
 from noisewise.errors import BadInput
 
 LONGEST = 500  # characters of a sentence about inputs
+SCRIPTS = ("estimator.js", "certify.js", "page.js")
 _NUMBER = ' class="number"'
 MEASURES = {
     "auroc": "AUROC",
@@ -44,7 +45,8 @@ def render(result: AuditResult, *, limit: int = 500) -> str:
     """
     if limit < 1:
         raise BadInput(f"limit={limit} must be at least 1")
-    style, script = resource("page.css"), resource("page.js")
+    style = resource("page.css")
+    script = "".join(map(resource, SCRIPTS))
     return Template(resource("page.html")).substitute(
         policy=_policy(style, script),
         title=escape(result.data.name),
@@ -56,6 +58,7 @@ def render(result: AuditResult, *, limit: int = 500) -> str:
         panels="".join(_panels(result)),
         shown=_shown(result, limit),
         kind=result.data.kind,
+        rate=f"{result.noise_rate:.6f}",
         data=script_json(shown(result, limit)),
         style=style,
         script=script,

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from noisewise.auditing.report.thumbnails import thumbnails
+from noisewise.auditing.report.thumbnails import BUDGET, thumbnails
 from noisewise.auditing.result import AuditResult
 from noisewise.data.dataset import Dataset
 
 COLUMNS = 24
 FEATURES = 12
+DRAWN = 200  # rows of the random sample that the page holds
+DRAWN_BUDGET = 1_500_000  # characters of their pictures
 CHARACTERS, OF_TEXTS = 240, 600
 LIKELY = 5
 
@@ -26,21 +28,51 @@ def most_suspect(result: AuditResult, limit: int) -> np.ndarray:
 
 
 def shown(result: AuditResult, limit: int) -> dict[str, Any]:
-    """Everything the page's script needs: class names, column names and the `limit` most suspect rows.
+    """Everything the page's script needs: class names, column names, the `limit` most suspect rows and those drawn.
 
     A row has `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
     labels) and, where they exist, `image` (a data URI), `cells` (texts, one per column) and `likely` (the most probable
     classes). `key` identifies the result, so that decisions stored in a browser are not applied to another audit.
     """
     positions = most_suspect(result, limit)
+    columns, rows = _rows(result, positions, BUDGET)
+    content = {"classes": list(result.data.classes), "columns": columns, "rows": rows}
+    drawn = _drawn(result, positions)
+    return {"key": _key(result, content), "threshold": float(result.threshold), **content, "drawn": drawn}
+
+
+def _rows(result: AuditResult, positions: np.ndarray, budget: int) -> tuple[list[str], list[dict[str, Any]]]:
     columns, cells = _described(result.data, positions)
-    images = thumbnails(result.data, positions) if result.data.kind == "image" else []
+    images = thumbnails(result.data, positions, budget=budget) if result.data.kind == "image" else []
     rows = [_row(result, int(position)) for position in positions]
     for at, row in enumerate(rows):
         row |= {"image": images[at]} if images else {}
         row |= {"cells": cells[at]} if cells else {}
-    content = {"classes": list(result.data.classes), "columns": columns, "rows": rows}
-    return {"key": _key(result, content), "threshold": float(result.threshold), **content}
+    return columns, rows
+
+
+def _drawn(result: AuditResult, shown_already: np.ndarray) -> dict[str, Any]:
+    """The random sample that certifies the noise rate.
+
+    `rows` of the data set; `strata`: rows, 1 for issues, and mean suspicion; `order`, the stratum of every draw as a
+    digit; of the first draws, which the page holds, `index` and `suspicions`; and `others`, those among them that are
+    not shown as suspect rows.
+    """
+    sample = result.sample
+    strata = sample.drop_duplicates("stratum").sort_values("stratum")
+    here = sample.head(DRAWN)
+    others = np.setdiff1d(np.flatnonzero(np.isin(result.data.index, here["index"])), shown_already)
+    return {
+        "rows": len(result.data),
+        "strata": [
+            [int(rows), int(issues), float(suspicion)]
+            for rows, issues, suspicion in strata[["stratum_rows", "stratum_issues", "stratum_suspicion"]].to_numpy()
+        ],
+        "order": "".join(map(str, sample["stratum"].tolist())),
+        "index": here["index"].tolist(),
+        "suspicions": here["suspicion"].tolist(),
+        "others": _rows(result, others, DRAWN_BUDGET)[1],
+    }
 
 
 def _row(result: AuditResult, position: int) -> dict[str, Any]:
