@@ -27,11 +27,12 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from sklearn import datasets
 
-from noisewise.auditing.gathering.classifiers import cross_fit_classifier, default_classifier
-from noisewise.auditing.gathering.gather import FOLDS
+from noisewise.auditing.gathering.candidates.networks import FOLDS
+from noisewise.auditing.gathering.gather import gather
 from noisewise.auditing.gathering.recipe import EPOCHS, training_config
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.pipeline import audit
+from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset, folds, load, subset
 from noisewise.data.rows import Rows
 from noisewise.files import whole, write_json
@@ -100,7 +101,7 @@ def noisy(source: str, spec: str, rows: int | None, seed: int) -> Dataset:
 
 def ours(data: Dataset, model: str, config: dict[str, Any], seed: int) -> dict[str, Any]:
     """The measures of the default audit."""
-    settings = {} if default_classifier(data) else {"model": model, **config}
+    settings = {} if data.kind != "image" else {"model": model, **config}
     found = audit(data, seed=seed, **settings)
     rate = {"noise_rate": found.noise_rate, "interval": list(found.interval), "named": float(found.is_issue.mean())}
     return {**found.metrics, **rate, "seconds": found.seconds}
@@ -109,9 +110,9 @@ def ours(data: Dataset, model: str, config: dict[str, Any], seed: int) -> dict[s
 def theirs(data: Dataset, model: str, config: dict[str, Any], seed: int) -> dict[str, Any]:
     """The measures of cleanlab on cross-validated probabilities."""
     began = time.perf_counter()
-    classifier = default_classifier(data)
-    if classifier:
-        probabilities = cross_fit_classifier(data.blind(), classifier, THEIR_FOLDS, seed).probabilities
+    if data.kind != "image":
+        plan = AuditPlan(model="linear" if data.kind == "text" else "forest", folds=THEIR_FOLDS, seed=seed)
+        probabilities = gather(data.blind(), plan).probabilities
         assert probabilities is not None
     else:
         probabilities = out_of_sample(data.blind(), model, config, seed)

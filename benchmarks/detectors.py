@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from noisewise.auditing.detectors.catalogue import DETECTORS
+from noisewise.auditing.gathering.candidates.networks import FOLDS, SPARED
 from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, held_out
 from noisewise.auditing.gathering.fold import Fold, gathered
-from noisewise.auditing.gathering.gather import FOLDS, SPARED
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.auditing.gathering.recipe import EPOCHS, training_config
 from noisewise.auditing.judgement.judge import judge

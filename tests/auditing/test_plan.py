@@ -96,7 +96,7 @@ def test_a_plan_is_plain_data_and_back():
 
 def test_plans_and_findings_can_be_pickled():
     data = nw.subset(nw.load("digits"), 50, 0)
-    found = nw.audit(data, probs=np.eye(10)[data.given], lr=0.1)
+    found = nw.audit(data, model="mlp:widths=4", epochs=1, lr=0.1)
     read = pickle.loads(pickle.dumps(found))
     assert read.plan == found.plan
     assert read.summary["plan"]["settings"] == {"lr": 0.1}

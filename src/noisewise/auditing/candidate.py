@@ -19,7 +19,8 @@ class Candidate:
 
     Attributes:
         name: of the model, such as "regression".
-        loss: mean held-out cross entropy with the given labels, in nats; None for a candidate that was not run.
+        loss: mean held-out cross entropy with the given labels, in nats, after calibration (see `stacked`); None for a
+            candidate that was not run.
         accuracy: share of the rows whose given label is the held-out first choice; None for one that was not run.
         seconds: wall time.
         weight: share of the candidate in the evidence, in [0, 1]; the weights of all candidates sum to one.
@@ -48,23 +49,15 @@ class Candidate:
         return asdict(self)
 
 
-def scored(
-    name: str, probabilities: np.ndarray, labels: np.ndarray, seconds: float = 0.0, weight: float = 0.0, note: str = ""
-) -> Candidate:
-    """A candidate with the loss and accuracy of its held-out predictions.
-
-    Args:
-        name: of the candidate.
-        probabilities: (n, K) held-out.
-        labels: (n,) given labels.
-        seconds: wall time.
-        weight: share in the evidence.
-        note: settings that were chosen.
-    """
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross entropy of (n, K) probabilities with the labels (n,), in nats."""
     chosen = probabilities[np.arange(len(labels)), labels]
-    loss = float(-np.log(np.maximum(chosen, SMALLEST)).mean())
-    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-    return Candidate(name, loss, accuracy, seconds, weight, note)
+    return float(-np.log(np.maximum(chosen, SMALLEST)).mean())
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the rows whose label (n,) is the first choice of (n, K) probabilities."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def guessing(labels: np.ndarray, classes: int) -> Candidate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
 from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.engines import fold_engine
-from noisewise.auditing.gathering.gather import compared, encoder_of, from_features, gather
+from noisewise.auditing.gathering.gather import gather, given
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.metrics import score_against_truth
-from noisewise.auditing.plan import AuditPlan
+from noisewise.auditing.plan import BUDGET, AuditPlan
 from noisewise.auditing.progress import Progress
 from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.compute import Engine
@@ -35,7 +35,7 @@ from noisewise.noise import corrupt
 def audit(
     data: Dataset | str | Path | AuditPlan | Mapping[str, Any],
     *,
-    probs: np.ndarray | None = None,
+    probs: np.ndarray | Sequence[np.ndarray] | None = None,
     features: np.ndarray | None = None,
     out: str | Path | None = None,
     on_progress: Callable[[float], None] | None = None,
@@ -56,8 +56,9 @@ def audit(
     Args:
         data: a Dataset, or a source (a name, a path, "hf:NAME"); or an AuditPlan, or the mapping under `plan` in
             `summary.json`, which states all that is otherwise under `plan`.
-        probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained.
-        features: (n, d) embeddings; nothing is trained.
+        probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
+            stacked, each as a candidate.
+        features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
         out: a folder to save the findings in.
         on_progress: called with the share of the work that is done.
         engine: where the networks of the folds are trained: "local", this machine, "ray", a cluster (needs the extra
@@ -99,7 +100,7 @@ def run_audit(
     plan: AuditPlan,
     data: Dataset | None = None,
     *,
-    probs: np.ndarray | None = None,
+    probs: np.ndarray | Sequence[np.ndarray] | None = None,
     features: np.ndarray | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -109,8 +110,9 @@ def run_audit(
     Args:
         plan: what to do.
         data: the rows; None loads the plan's source.
-        probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained.
-        features: (n, d) embeddings; nothing is trained.
+        probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
+            stacked, each as a candidate.
+        features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
         engine: where networks are trained; None is this process.
         progress: reports how much is done; None reports nothing.
 
@@ -119,36 +121,49 @@ def run_audit(
         Diverged: a training became infinite or NaN.
     """
     began = time.perf_counter()
-    if plan.embed is not None and (probs is not None or features is not None):
-        raise BadInput(f"embed={plan.embed!r} computes features: leave out either it, or probs and features")
-    plan = _recorded(plan, data, probs, features)
-    rows = _rows(plan, data, probs)
-    if probs is not None:
-        evidence = compared(Evidence(rows.given, len(rows.classes), probabilities=probs, features=features), "probs")
-    elif features is not None:
-        evidence = compared(from_features(rows.blind(), features, plan.seed), "features", began)
+    _refuse_what_is_not_used(plan, probs is not None, features is not None)
+    plan = _recorded(plan, data, probs is not None, features is not None)
+    tables = [probs] if isinstance(probs, np.ndarray) else list(probs or ())
+    rows = _rows(plan, data, tables)
+    if tables:
+        evidence = given(tables, rows.given, len(rows.classes)).with_features(features)
     else:
-        evidence = gather(rows.blind(), plan, engine, progress or Progress())
+        evidence = gather(rows.blind(), plan, engine, progress or Progress(), features)
     # Features that only detectors use must not change the judgement. `replace` rather than `with_features`, because
     # results of given seeds depend on the last bits of probabilities that are scaled twice.
     judged = evidence if features is not None else replace(evidence, features=None)
     judgement = judge(judged, plan.seed)
-    embedded = features is not None or (probs is None and encoder_of(rows, plan) is not None)
+    # features of a network's last layer, which detectors ask for, hold what it learned from the labels
+    embedded = features is not None or plan.embed is not None or not plan.last_layer
     space = evidence.features if embedded else None
     found = _findings(plan, rows, judged.with_features(evidence.features), judgement, space)
     estimates = {} if plan.transition is None else {plan.transition: estimated_transition(judged, plan.transition)}
     return replace(found, estimates=estimates, seconds=time.perf_counter() - began)
 
 
-def _recorded(
-    plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None, features: np.ndarray | None
-) -> AuditPlan:
+def _refuse_what_is_not_used(plan: AuditPlan, probs: bool, features: bool) -> None:
+    """Refuse settings that given arrays would make void.
+
+    Raises:
+        BadInput: such a setting.
+    """
+    if plan.embed is not None and (probs or features):
+        raise BadInput(f"embed={plan.embed!r} computes features: leave out either it, or probs and features")
+    if probs:
+        budget = None if plan.budget == BUDGET else plan.budget
+        trained = {"model": plan.model, **plan.for_networks, "folds": plan.folds, "budget": budget}
+        for name, value in trained.items():
+            if value is not None:
+                raise BadInput(f"{name}={value!r} is for training, but with probs nothing is trained: leave out one")
+
+
+def _recorded(plan: AuditPlan, data: Dataset | None, probs: bool, features: bool) -> AuditPlan:
     """The plan with what it was carried out along with.
 
     Raises:
         BadInput: the plan was carried out along with other things before.
     """
-    given = "+".join(name for name, array in (("probs", probs), ("features", features)) if array is not None) or None
+    given = "+".join(name for name, is_given in (("probs", probs), ("features", features)) if is_given) or None
     if plan.given not in (None, given):
         names = plan.given.replace("+", " and ")
         raise BadInput(f"the plan is of an audit with {names}, which it does not hold: give {names}, and nothing else")
@@ -159,7 +174,7 @@ def _recorded(
     return replace(plan, given=given, in_memory=data is not None)
 
 
-def _rows(plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None) -> Dataset:
+def _rows(plan: AuditPlan, data: Dataset | None, probs: Sequence[np.ndarray]) -> Dataset:
     """The rows that are audited: loaded, drawn and corrupted as planned."""
     source = plan.source if data is None else data
     rows = load(source, labels=plan.labels, text=plan.text, size=plan.size, data_dir=plan.data_dir)
@@ -170,9 +185,9 @@ def _rows(plan: AuditPlan, data: Dataset | None, probs: np.ndarray | None) -> Da
         rows = subset(rows, plan.rows, plan.seed)
     if plan.corrupt:
         rows = corrupt(rows, plan.corrupt, seed=plan.seed)
-    if probs is not None and np.ndim(probs) == 2 and rows.shape == (0,):
+    if probs and np.ndim(probs[0]) == 2 and rows.shape == (0,):
         # labels alone show only the classes that occur; the probabilities may have more
-        classes = max(len(rows.classes), np.shape(probs)[1])
+        classes = max(len(rows.classes), np.shape(probs[0])[1])
         rows = replace(rows, classes=tuple(map(str, range(classes))))
     return rows
 

@@ -23,7 +23,7 @@ from noisewise.noise import CORRUPTIONS
 from noisewise.spec import parse
 from noisewise.training.config import Config
 
-BUDGETS = ("quick", "default", "thorough")
+BUDGETS, BUDGET = ("quick", "default", "thorough"), "default"
 GIVEN = ("probs", "features", "probs+features")
 BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(("labels", "text", "corrupt", "embed", "data_dir"), TEXT),
@@ -86,7 +86,7 @@ class AuditPlan:
     epochs: int | None = None
     folds: int | None = None
     embed: str | None = None
-    budget: str = "default"
+    budget: str = BUDGET
     transition: str | None = None
     detectors: str | Iterable[str] | None = None
     conditions: bool = True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+DIGITS = 9  # so that a part ends where the next one begins
+
 
 class Progress:
     """Reports the share of the whole work that is done.
@@ -24,7 +26,7 @@ class Progress:
     def __call__(self, share: float) -> None:
         """Report that `share` of this part, in [0, 1], is done."""
         if self._report is not None:
-            self._report(self._start + self._length * share)
+            self._report(round(self._start + self._length * share, DIGITS))
 
     def part(self, start: float, length: float) -> Progress:
         """The progress of a part of this part.

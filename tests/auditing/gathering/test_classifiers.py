@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 from sklearn import datasets
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
@@ -11,8 +10,8 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
 import noisewise as nw
-from noisewise.auditing.gathering.blend import blended, mixture_weights
-from noisewise.auditing.gathering.classifiers import cross_fit_classifier, default_classifier
+from noisewise.auditing.gathering.gather import gather
+from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset, folds
 from noisewise.data.readers.tables import from_frame
 from noisewise.errors import BadInput
@@ -29,18 +28,15 @@ def noisy(wine):
     return nw.corrupt(wine, "symmetric:0.2", seed=0)
 
 
-def test_a_table_is_audited_by_the_forest_unless_networks_are_asked_for(noisy):
-    found = nw.audit(noisy)
-    assert found.metrics["auroc"] > 0.97
-    assert found.probabilities == pytest.approx(nw.audit(noisy, model="forest").probabilities)
-    assert "aum" not in found.scores
+def test_networks_are_trained_where_they_are_asked_for(noisy):
+    assert nw.audit(noisy, budget="quick").metrics["auroc"] > 0.97
     assert "aum" in nw.audit(noisy, model="mlp", epochs=2).scores
     assert "aum" in nw.audit(noisy, epochs=2).scores
 
 
 def test_out_of_fold_probabilities_are_those_of_scikit_learn(noisy):
     model = LogisticRegression(C=0.2, random_state=0)
-    evidence = cross_fit_classifier(noisy.blind(), model, 4, 3)
+    evidence = gather(noisy.blind(), AuditPlan(model=model, folds=4, seed=3))
     numbers = folds(noisy.given, 4, _seed(3))
     expected = cross_val_predict(
         clone(model), noisy.inputs, noisy.given, cv=PredefinedSplit(numbers), method="predict_proba"
@@ -56,7 +52,9 @@ def _seed(seed):
 
 
 def test_the_seed_decides(noisy):
-    first, again, other = (cross_fit_classifier(noisy.blind(), "forest", 3, seed).probabilities for seed in (1, 1, 2))
+    first, again, other = (
+        gather(noisy.blind(), AuditPlan(model="forest", folds=3, seed=seed)).probabilities for seed in (1, 1, 2)
+    )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -77,14 +75,14 @@ def test_no_row_is_predicted_by_a_model_that_knows_it():
     rows = np.arange(40, dtype=np.float32)[:, None]
     labels = np.arange(40) % 2
     data = Dataset(rows, labels, ("even", "odd"))
-    found = cross_fit_classifier(data, Remembering(), 40, 0).probabilities
+    found = gather(data, AuditPlan(model=Remembering(), folds=40)).probabilities
     assert found[np.arange(1, 39), labels[1:39]].max() == 0
 
 
 def test_a_class_unknown_in_training_has_no_probability():
     rows = np.random.default_rng(0).normal(size=(31, 2)).astype(np.float32)
     data = Dataset(rows, np.array([0] * 15 + [1] * 15 + [2]), ("a", "b", "c"))
-    found = cross_fit_classifier(data, "linear", 3, 0).probabilities
+    found = gather(data, AuditPlan(model="linear", folds=3)).probabilities
     assert found[30, 2] == 0
     assert found.sum(axis=1) == pytest.approx(1)
 
@@ -111,14 +109,6 @@ def test_rare_classes_in_the_blend(counts):
 def test_images_can_be_audited_by_a_classifier():
     data = nw.corrupt(nw.subset(nw.load("digits"), 400, 0), "symmetric:0.2")
     assert nw.audit(data, model="forest").metrics["auroc"] > 0.95
-    assert default_classifier(data) is None
-
-
-def test_what_is_cross_fitted_by_default():
-    rows = np.zeros((102, 2), dtype=np.float32)
-    few, many = (Dataset(rows, np.arange(102) % k, tuple(map(str, range(k)))) for k in (50, 51))
-    assert default_classifier(few) == "forest"
-    assert default_classifier(many) is None
 
 
 def test_missing_values_and_categories_are_kept(tmp_path):
@@ -149,27 +139,3 @@ def test_bad_input_is_one_sentence(noisy, options, words):
     with pytest.raises(BadInput, match=words) as caught:
         nw.audit(noisy, **options)
     assert "\n" not in str(caught.value)
-
-
-def test_mixture_weights_are_the_most_likely_ones():
-    rng = np.random.default_rng(0)
-    likelihoods = rng.random((3, 200))
-
-    def loss(free):
-        weights = np.exp(np.append(free, 0)) / np.exp(np.append(free, 0)).sum()
-        return -np.log(weights @ likelihoods).mean()
-
-    best = minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
-    found = mixture_weights(likelihoods)
-    assert -np.log(found @ likelihoods).mean() == pytest.approx(best.fun, abs=1e-4)
-    assert found.sum() == pytest.approx(1)
-
-
-def test_a_blend_leaves_out_what_knows_nothing():
-    labels = np.arange(300) % 3
-    right = np.where(np.eye(3)[labels] > 0, 0.8, 0.1)
-    useless = np.random.default_rng(0).dirichlet([1, 1, 1], 300)
-    found = blended(np.stack([right, useless]), labels)
-    assert found.argmax(axis=1).tolist() == labels.tolist()
-    assert found[np.arange(300), labels].min() > 0.9
-    assert np.array_equal(blended(right[None], labels), right)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import noisewise as nw
-from noisewise.auditing.gathering import classifiers, crossfit
-from noisewise.auditing.gathering.classifiers import cross_fit_classifier
+from noisewise.auditing.gathering import crossfit
+from noisewise.auditing.gathering.candidates import predictor
 from noisewise.auditing.gathering.copies import copies
 from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
+from noisewise.auditing.gathering.gather import gather
+from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset
 from noisewise.data.split import folds
 from noisewise.training import Config
@@ -45,9 +47,9 @@ def test_coarse_tables_have_no_copies(distinct, kind, none):
 
 def test_a_copied_wrong_label_does_not_vouch_for_itself(copied, monkeypatch):
     data, rows = copied
-    together = cross_fit_classifier(data, "forest", 5, 0).probabilities
-    monkeypatch.setattr(classifiers, "copies", lambda data: None)
-    apart = cross_fit_classifier(data, "forest", 5, 0).probabilities
+    together = gather(data, AuditPlan(model="forest")).probabilities
+    monkeypatch.setattr(predictor, "copies", lambda data: None)
+    apart = gather(data, AuditPlan(model="forest")).probabilities
     given = data.given[rows]
     assert together[rows, given].mean() < 0.15
     assert apart[rows, given].mean() > 2 * together[rows, given].mean()
@@ -57,7 +59,7 @@ def test_equal_rows_are_predicted_alike(copied):
     data, _ = copied
     first = copies(data)
     for found in (
-        cross_fit_classifier(data, "linear", 3, 0),
+        gather(data, AuditPlan(model="linear", folds=3)),
         cross_fit(data, CrossFit("mlp", config=Config(epochs=1))),
     ):
         np.testing.assert_allclose(found.probabilities, found.probabilities[first], atol=1e-6)

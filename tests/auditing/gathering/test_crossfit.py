@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.crossfit import HeldOut, held_out
 from noisewise.auditing.gathering.fold import Fold, gathered
-from noisewise.auditing.gathering.gather import from_features, gather
-from noisewise.auditing.judgement.judge import voted
+from noisewise.auditing.gathering.gather import gather
 from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset
 
@@ -73,29 +72,7 @@ def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
         fits.append(fit)
         return Evidence(rows.given, 3, np.full((50, 3), 1 / 3))
 
-    monkeypatch.setattr("noisewise.auditing.gathering.gather.cross_fit", seen)
+    monkeypatch.setattr("noisewise.auditing.gathering.candidates.networks.cross_fit", seen)
     gather(data(50), AuditPlan(model="mlp"))
     gather(data(50), AuditPlan(model="mlp", folds=3))
     assert [(fit.folds, fit.spared) for fit in fits] == [(3, 0.2), (3, 0.0)]
-
-
-def test_features_are_judged_by_neighbours_and_a_line_together():
-    """Informative features are small compared with the others, which misleads neighbours but not a regression."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(3, size=600)
-    telling, idle = 3 * np.eye(3)[labels] + rng.normal(size=(600, 3)), rng.normal(scale=10, size=(600, 20))
-    features = np.concatenate([telling, idle], axis=1).astype(np.float32)
-    given = np.where(rng.random(600) < 0.2, (labels + 1) % 3, labels)
-    rows = Dataset(np.empty((600, 0), np.float32), given, ("a", "b", "c"))
-    found = from_features(rows, features)
-    votes = voted(Evidence(given, 3, features=features)).probabilities
-    both = [(p.argmax(axis=1) == labels).mean() for p in (found.probabilities, votes)]
-    assert both[0] > both[1]
-
-
-def test_many_features_are_judged_by_neighbours_alone(monkeypatch):
-    monkeypatch.setattr("noisewise.auditing.gathering.gather.MOST_FITTED", 100)
-    rng = np.random.default_rng(0)
-    rows, features = data(60), rng.normal(size=(60, 4)).astype(np.float32)
-    votes = voted(Evidence(rows.given, 3, features=features)).probabilities
-    np.testing.assert_array_equal(from_features(rows, features).probabilities, votes)

@@ -96,13 +96,13 @@ def test_named_detectors_are_the_ones_reported(small):
         ({"detectors": ["aum", "knm"]}, "did you mean 'knn'"),
         ({"detectors": []}, "names no detector"),
         ({"detectors": " "}, "names no detector"),
-        ({"detectors": "tracin", "features": np.ones((300, 2))}, "'tracin' needs ledger"),
+        ({"detectors": "tracin", "features": np.ones((300, 2)), "epochs": None}, "'tracin' needs ledger"),
         ({"detectors": "knn", "model": lambda shape, classes: Averages(classes)}, "Averages has no nn.Linear"),
     ],
 )
 def test_bad_detectors_are_one_sentence(small, arguments, words):
     with pytest.raises(BadInput, match=words) as caught:
-        nw.audit(small, **arguments, epochs=1)
+        nw.audit(small, **{"epochs": 1, **arguments})
     assert "\n" not in str(caught.value)
 
 

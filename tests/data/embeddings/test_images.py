@@ -156,7 +156,7 @@ def test_the_cache_knows_encoders_apart():
 def test_an_audit_of_photographs_embeds_them(photos):
     found = nw.audit(photos, folds=2)
     assert found.data.shape == (64, 64, 3)
-    assert "embeddings" in [candidate.name for candidate in found.candidates]
+    assert "regression on embeddings" in [candidate.name for candidate in found.candidates]
     assert found.probabilities.shape == (6, 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,6 +68,24 @@ def cross_fit(data: Dataset, fit: CrossFit, engine: Engine | None = None, progre
     Raises:
         BadInput: fewer than 2 folds, fewer rows than folds, or a model without the `nn.Linear` to observe.
     """
+    return gathered(data, train_folds(data, fit, range(fit.folds), engine, progress))
+
+
+def train_folds(
+    data: Dataset, fit: CrossFit, chosen: Sequence[int], engine: Engine | None = None, progress: Progress = SILENT
+) -> list[Fold]:
+    """Some of the trainings of `cross_fit`, with the same result as all of them at once.
+
+    Args:
+        data: n rows, without truth.
+        fit: how the networks are trained.
+        chosen: numbers of the networks.
+        engine: as for `cross_fit`.
+        progress: of all networks; the share of the chosen ones is reported.
+
+    Raises:
+        BadInput: as `cross_fit`.
+    """
     if not 2 <= fit.folds <= len(data):
         raise BadInput(f"folds={fit.folds} must lie between 2 and the number of rows, {len(data)}")
     if fit.last_layer:
@@ -76,7 +94,8 @@ def cross_fit(data: Dataset, fit: CrossFit, engine: Engine | None = None, progre
     # in this process every step of a training can be reported, elsewhere only whole folds
     here, elsewhere = (progress, SILENT) if engine.in_process else (SILENT, progress)
     work = FoldWork(fit, held_out(data, fit.folds, fit.config.seed, fit.spared), here)
-    return gathered(data, run_folds(engine, work, data, fit.folds, elsewhere))
+    part = elsewhere.part(chosen[0] / fit.folds, len(chosen) / fit.folds)
+    return run_folds(engine, work, data, chosen, part)
 
 
 def held_out(data: Dataset, count: int, seed: int, spared: float = 0.0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -19,19 +19,19 @@ Work = Callable[[Dataset, int], Fold]
 
 
 def run_folds(
-    engine: Engine, work: Work[Fold], data: Dataset, count: int, on_progress: Callable[[float], None] | None
+    engine: Engine, work: Work[Fold], data: Dataset, chosen: Sequence[int], on_progress: Callable[[float], None] | None
 ) -> list[Fold]:
-    """Call `work(data, fold)` for every fold in range(count), with one thread each unless in this process.
+    """Call `work(data, fold)` for every chosen fold, with one thread each unless in this process.
 
     Args:
         engine: where the folds are computed.
         work: trains one fold; it is sent to where it runs, and so is `data`.
         data: without truth; rows that are read from files are read here for machines that do not see the files.
-        count: number of folds.
-        on_progress: called with the share of the folds that is done.
+        chosen: numbers of the folds.
+        on_progress: called with the share of the chosen folds that is done.
 
     Returns:
-        In the order of the folds.
+        In the order of `chosen`.
 
     Raises:
         BadInput: a process was killed, a fold was lost, or the model or the method cannot be sent. Whatever else a
@@ -40,12 +40,12 @@ def run_folds(
     found: dict[int, Fold] = {}
     call: Callable[[int], Any] = _Call(work, data if engine.shares_files else portable(data), not engine.in_process)
     try:
-        for fold, result in engine.map(call, range(count)):
+        for fold, result in engine.map(call, chosen):
             if isinstance(result, BaseException):
                 raise result
             found[fold] = result
             if on_progress is not None:
-                on_progress(len(found) / count)
+                on_progress(len(found) / len(chosen))
     except Unsendable as error:
         raise BadInput(
             f"the model and the method must be such that they can be sent to other processes: {error}"
@@ -55,7 +55,7 @@ def run_folds(
             hint = f"try less than workers={engine.workers}"
             raise BadInput(f"a process that trained a fold was killed, perhaps for lack of memory: {hint}") from error
         raise
-    return [found[fold] for fold in range(count)]
+    return [found[fold] for fold in range(len(chosen))]
 
 
 class _Call(Generic[Fold]):

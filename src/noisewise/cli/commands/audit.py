@@ -59,9 +59,13 @@ _MEASURED = {
 @click.option(
     "--probs",
     metavar="FILE",
-    help="(n, K) out-of-sample probabilities of another tool, .npy or .parquet; nothing is trained.",
+    multiple=True,
+    help="(n, K) out-of-sample probabilities of another tool, .npy or .parquet; nothing is trained. Several, each with "
+    "this option, are stacked by how well they predict the labels.",
 )
-@click.option("--features", metavar="FILE", help="(n, d) embeddings, .npy or .parquet; nothing is trained.")
+@click.option(
+    "--features", metavar="FILE", help="(n, d) embeddings, .npy or .parquet, from which the labels are predicted."
+)
 @click.option(
     "--embed",
     metavar="FOLDER|NAME",
@@ -125,7 +129,7 @@ _MEASURED = {
 def audit(
     ctx: click.Context,
     source: str,
-    probs: str | None,
+    probs: tuple[str, ...],
     features: str | None,
     summary: Path | None,
     settings: tuple[str, ...],
@@ -150,7 +154,7 @@ def audit(
     from noisewise.data.readers.matrices import read_matrix
 
     arrays: dict[str, Any] = {
-        "probs": None if probs is None else read_matrix(probs, "--probs"),
+        "probs": [read_matrix(file, "--probs") for file in probs] or None,
         "features": None if features is None else read_matrix(features, "--features"),
     }
     plan = AuditPlan(source=source, settings={"device": device, **read_settings(settings)}, **arguments)

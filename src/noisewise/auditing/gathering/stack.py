@@ -1,0 +1,130 @@
+"""Several held-out predictions of the same rows merged into one, weighted by how well they predict the given labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from noisewise.auditing.detectors.detector import at_labels
+from noisewise.auditing.judgement.calibration import SMALLEST, powered, tempered
+
+SMALL = 0.05  # weight below which a candidate gets none
+STEPS = 400  # of expectation-maximisation for the weights, at most
+CHANNEL_STEPS = 30  # of expectation-maximisation for a confusion matrix
+POWERS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
+PRIOR_ROWS, PRIOR_RIGHT = 5.0, 0.8  # rows per class that a confusion matrix begins with, and the share on its diagonal
+SAMPLED = 2**19  # probabilities that are enough for a few weights
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Stack:
+    """Held-out predictions merged into one.
+
+    Attributes:
+        probabilities: (n, K) mixture.
+        weights: of the M members, which sum to one.
+        losses: of the M members, held-out and seen through their noise channels, in nats.
+    """
+
+    probabilities: np.ndarray
+    weights: tuple[float, ...]
+    losses: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"Stack(weights {', '.join(f'{weight:.2f}' for weight in self.weights)})"
+
+
+def stacked(predictions: Sequence[np.ndarray], labels: np.ndarray) -> Stack:
+    """Mixture of held-out predictions with the weights under which the given labels are most likely.
+
+    This is the super learner (van der Laan, Polley and Hubbard, Statistical Applications in Genetics and Molecular
+    Biology 2007, section 2) with the log likelihood as the criterion. Each prediction is calibrated and compared as it
+    is seen through its own noise channel (see `through_channel`): a smooth model of the correct labels would otherwise
+    lose against a ragged model of the given ones, although it shows wrong labels better. The mixture is of the
+    predictions calibrated by a power alone. A member with less than a twentieth of the weight gets none.
+
+    Weights and calibration are a few numbers fitted to n held-out labels, so they are fitted on the rows that they are
+    used on.
+
+    Args:
+        predictions: M times (n, K) held-out distributions.
+        labels: (n,) given labels.
+    """
+    part = slice(None, None, max(1, predictions[0].size // SAMPLED))
+    seen = np.stack([at_labels(through_channel(p[part], labels[part]), labels[part]) for p in predictions])
+    losses = tuple(float(-np.log(np.maximum(row, SMALLEST)).mean()) for row in seen)
+    weights = mixture_weights(seen)
+    if len(predictions) == 1:
+        return Stack(predictions[0], (1.0,), losses)
+    mixed = np.zeros(predictions[0].shape)
+    for weight, prediction in zip(weights, predictions, strict=True):
+        if weight:
+            mixed += weight * tempered(prediction, labels)
+    return Stack(mixed, tuple(min(float(weight), 1.0) for weight in weights), losses)
+
+
+def mixture_weights(likelihoods: np.ndarray) -> np.ndarray:
+    """(M,) weights w of the mixture sum_m w_m L[m, i] that maximise its mean logarithm, by expectation-maximisation.
+
+    Weights below a twentieth become zero, and the others are fitted again.
+
+    Args:
+        likelihoods: (M, n) probabilities of the given labels by each member.
+    """
+    likelihoods = np.maximum(likelihoods, SMALLEST)
+    weights = np.full(len(likelihoods), 1 / len(likelihoods))
+    for _ in range(STEPS):
+        shares = weights[:, None] * likelihoods
+        before, weights = weights, (shares / shares.sum(axis=0)).mean(axis=1)
+        if np.abs(weights - before).max() < 1e-6:
+            break
+    kept = weights >= min(SMALL, weights.max())
+    if not kept.all():
+        weights = np.zeros(len(weights))
+        weights[kept] = mixture_weights(likelihoods[kept])
+    return weights
+
+
+def through_channel(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n, K) probabilities p^a T of the given labels: a model of the correct ones, and how these became the given ones.
+
+    The power a and the confusion matrix T are those under which the given labels are most likely, T by
+    expectation-maximisation (Dawid and Skene, Applied Statistics 1979) from a prior of five rows per class.
+
+    Args:
+        probabilities: (n, K).
+        labels: (n,) given labels.
+    """
+    classes = probabilities.shape[1]
+    frequencies = np.bincount(labels, minlength=classes) / len(labels)
+    prior = PRIOR_ROWS * (PRIOR_RIGHT * np.eye(classes) + (1 - PRIOR_RIGHT) * frequencies)
+    best = (np.inf, probabilities)
+    for power in POWERS:
+        clean = powered(probabilities, power)
+        seen = clean @ confusion(clean, labels, prior)
+        loss = -float(np.log(np.maximum(at_labels(seen, labels), SMALLEST)).mean())
+        if loss < best[0]:
+            best = (loss, seen)
+    return best[1]
+
+
+def confusion(clean: np.ndarray, labels: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(K, K) P(given = j | correct = i) under which the labels are most likely.
+
+    Args:
+        clean: (n, K) probabilities of the correct labels.
+        labels: (n,) given labels.
+        prior: (K, K) rows that are counted in addition.
+    """
+    classes = len(prior)
+    members = np.zeros((classes, len(labels)))
+    members[labels, np.arange(len(labels))] = 1.0
+    matrix = prior / prior.sum(axis=1, keepdims=True)
+    for _ in range(CHANNEL_STEPS):
+        posterior = clean * matrix[:, labels].T
+        posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), SMALLEST)
+        counts = prior + (members @ posterior).T
+        matrix = counts / counts.sum(axis=1, keepdims=True)
+    return matrix
