@@ -56,7 +56,6 @@ RATES = {
     "asymmetric": (0.3,),  # images, whose confusions are published
     "instance": (0.1, 0.3),
 }
-NETWORK = {"epochs": 15, "schedule": "one-cycle"}
 Model = tuple[str, Any]  # name of the features, classifier
 
 
@@ -170,7 +169,7 @@ def gathered(name: str, data: Dataset, seed: int) -> dict[str, np.ndarray]:
         data: n rows, without truth.
         seed: random seed.
     """
-    asked: dict[str, Any] = {"model": DEFAULTS[data.kind], **NETWORK} if name == "network" else {}
+    asked: dict[str, Any] = {"model": DEFAULTS[data.kind]} if name == "network" else {}
     evidence = gather(data, AuditPlan.of(data.name, {"seed": seed, **asked}))
     assert evidence.probabilities is not None
     parts = {f"probs_{name}": evidence.probabilities.astype(np.float32)}
