@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from noisewise.data import load
 from noisewise.data.readers import pictures
+from noisewise.data.readers.folders import image_of
 from noisewise.data.readers.pictures import fit_pixels, read_head, read_image
 
 ORIENTATION = 0x0112
@@ -63,6 +65,18 @@ def test_photographs_are_turned_upright(saved, orientation):
     assert read_head(file).size == (40, 80)
     found = read_image(file, (40, 80, 3))
     np.testing.assert_allclose(found[4:-4, 4:-4].astype(int), ramp(40, 80)[4:-4, 4:-4], atol=12)
+
+
+def test_people_see_the_whole_image(tmp_path, write_images):
+    write_images(tmp_path, {"a": 1, "b": 1}, size=(300, 100), mode="RGB")
+    data = load(tmp_path)
+    assert data.shape == (64, 192, 3)
+    whole = image_of(data.take([1]).inputs, 0, 120)
+    assert whole.size == (120, 40)
+    with Image.open(tmp_path / "b" / "000.png") as image:
+        expected = image.resize((120, 40), Image.Resampling.LANCZOS)
+    assert np.abs(np.asarray(whole).astype(int) - np.asarray(expected)).mean() < 4
+    assert image_of(np.zeros((2, 9, 8, 1), np.uint8), 1, 4).size == (8, 9)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])

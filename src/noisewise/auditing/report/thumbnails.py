@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.readers.folders import image_of
 
 EDGES = (128, 96, 72, 56, 40, 28)
 EXACT = 64
@@ -26,7 +27,7 @@ def thumbnails(data: Dataset, positions: np.ndarray, *, budget: int = BUDGET) ->
         positions: (m,) rows to show.
         budget: the most characters for all images together.
     """
-    images = [_shrunk(_image(data.inputs[np.array([position])][0]), EDGES[0]) for position in positions]
+    images = [_shrunk(image_of(data.inputs, int(position), EDGES[0]), EDGES[0]) for position in positions]
     found: list[str] = []
     for edge in EDGES:
         images = [_shrunk(image, edge) for image in images]
@@ -34,11 +35,6 @@ def thumbnails(data: Dataset, positions: np.ndarray, *, budget: int = BUDGET) ->
         if sum(map(len, found)) <= budget:
             break
     return found
-
-
-def _image(pixels: np.ndarray) -> Image.Image:
-    values = np.ascontiguousarray(pixels, dtype=np.uint8)
-    return Image.fromarray(values[..., 0] if values.shape[-1] in (1, 2) else values[..., :4])
 
 
 def _shrunk(image: Image.Image, edge: int) -> Image.Image:

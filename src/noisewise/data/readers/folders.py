@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from noisewise.data.dataset import Dataset, Inputs, Selection
-from noisewise.data.readers.pictures import Head, read_head, read_image
+from noisewise.data.readers.pictures import Head, read_head, read_image, read_whole
 from noisewise.errors import BadInput
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -115,6 +116,20 @@ def at_size(data: Dataset, size: int | tuple[int, int], *, stated: bool = True) 
         other = Selection(other, inputs.positions)
     record = {"step": "size", "size": [height, width, base.shape[3]]}
     return replace(data, inputs=other, provenance=(*data.provenance, record), **parts)
+
+
+def image_of(inputs: Inputs, position: int, edge: int) -> Image.Image:
+    """One image as people see it: a file that networks get at another size as a whole, up to `edge` pixels.
+
+    Args:
+        inputs: (n, H, W, C) uint8 images with C = 1, 3 or 4; no other row is read.
+        position: of the row.
+        edge: longest edge of an image from such a file, in pixels.
+    """
+    if own_size(inputs) != inputs.shape[1:3] and (files := image_files(inputs)) is not None:
+        return read_whole(files[position], edge)
+    pixels = np.ascontiguousarray(inputs[np.array([position])][0], dtype=np.uint8)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] in (1, 2) else pixels[..., :4])
 
 
 def own_size(inputs: Inputs) -> tuple[int, int]:

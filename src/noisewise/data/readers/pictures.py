@@ -100,6 +100,25 @@ def read_image(
     return _opened(file, name or str(file), read)
 
 
+def read_whole(file: str, edge: int) -> Image.Image:
+    """The whole image as people see it: upright, grey or in colour, with its longest edge at most `edge` pixels.
+
+    Raises:
+        BadInput: as for `read_image`.
+    """
+
+    def read(image: Image.Image) -> Image.Image:
+        turned = _UPRIGHT.get(_orientation(image))
+        image.draft(None, (edge, edge))
+        image.load()
+        mode = "L" if image.mode in GREY else "RGB"
+        pixels = image.copy() if image.mode == mode else image.convert(mode)
+        pixels.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=_GAP)
+        return pixels if turned is None else pixels.transpose(turned)
+
+    return _opened(file, file, read)
+
+
 def fit_pixels(
     pixels: np.ndarray, shape: tuple[int, int, int], *, share: float = 1.0, resample: Image.Resampling
 ) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.readers.folders import image_of
 
 EXACT = 64
 FEATURES = 12
@@ -24,8 +25,7 @@ def picture(data: Dataset, position: int, edge: int) -> tuple[bytes, str]:
         position: of the row.
         edge: longest edge in pixels.
     """
-    pixels = np.ascontiguousarray(data.inputs[np.array([position])][0], dtype=np.uint8)
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] in (1, 2) else pixels[..., :4])
+    image = image_of(data.inputs, position, edge)
     buffer = io.BytesIO()
     if max(image.size) <= EXACT:
         image.save(buffer, "PNG", optimize=True)
