@@ -44,10 +44,10 @@ def photos(tmp_path_factory):
 
 
 def by_hand(file):
-    """Resize the shorter side to 256 and cut out 224 x 224, as the network is evaluated."""
+    """Resize the shorter side to 224 and cut out the middle."""
     with Image.open(file) as image:
-        scale = 256 / min(image.size)
-        large = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+        scale = 224 / min(image.size)
+        large = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = (large.width - 224) // 2, (large.height - 224) // 2
     pixels = np.asarray(large.crop((left, top, left + 224, top + 224))).astype(np.float32)
     x = torch.from_numpy((pixels - 127) / 128).permute(2, 0, 1)[None]

@@ -67,7 +67,7 @@ def embed(
     progress = on_progress or (lambda share: None)
     if data.kind == "image":
         made = packaged_encoder(device) if encoder in (None, PACKAGED) else image_encoder(str(encoder), device)
-        return _of_images(data, made, Cache(made.identity) if cache else None, progress)
+        return embedded_images(data, made, Cache(made.identity) if cache else None, progress)
     if encoder is None:
         raise BadInput(f"the packaged encoder is for images, and {data.name} is a text: name one for texts")
     found = []
@@ -77,14 +77,28 @@ def embed(
     return np.concatenate(found)
 
 
-def _of_images(
-    data: Dataset, encoder: ImageEncoder, cache: Cache | None, progress: Callable[[float], None]
+def embedded_images(
+    data: Dataset,
+    encoder: ImageEncoder,
+    cache: Cache | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> np.ndarray:
+    """(n, d) float32 embeddings of images by an encoder; copies are embedded once.
+
+    Args:
+        data: n images.
+        encoder: what embeds them.
+        cache: what is known already, and where the rest is kept; None computes all.
+        progress: called with the share of rows done.
+
+    Raises:
+        BadInput: an image is damaged.
+    """
     images = _Images(data, encoder)
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         keys = list(_ahead(pool, images.key, range(len(data))))
         found = np.empty((len(data), encoder.width), dtype=np.float32)
-        source = _first_of(keys)  # copies are embedded once
+        source = _first_of(keys)
         known = {} if cache is None else cache.read(keys)
         for at, key in enumerate(keys):
             if key in known:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 PACKAGED = "efficientnet-lite0"
+RECIPE = "224 pixels, whole shorter side, bilinear"  # part of the identity: change it along with the recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,10 @@ class ImageEncoder:
 
 
 def packaged_encoder(device: torch.device | str = "cpu") -> ImageEncoder:
-    """EfficientNet-Lite0 as it is evaluated on ImageNet: at 224 pixels, of the middle 7/8 of the shorter side.
+    """EfficientNet-Lite0 at the 224 pixels of its training, of the whole shorter side, resized bilinearly.
+
+    On ImageNet it is evaluated on the middle 7/8, resized bicubically. Labels of the pool are predicted better without
+    (`benchmarks/pool/embedding_recipe.py`): images of a data set are mostly framed already, and small ones enlarged.
 
     Raises:
         BadInput: the package with the weights is missing.
@@ -62,11 +66,11 @@ def packaged_encoder(device: torch.device | str = "cpu") -> ImageEncoder:
         network,
         lite.FEATURES,
         (lite.SIDE, lite.SIDE),
-        lite.CROP,
-        Image.Resampling.BICUBIC,
+        1.0,
+        Image.Resampling.BILINEAR,
         [lite.MEAN] * 3,
         [lite.STD] * 3,
-        f"{PACKAGED} {fingerprint(network)}",
+        f"{PACKAGED} {RECIPE} {fingerprint(network)}",
         device,
     )
 

