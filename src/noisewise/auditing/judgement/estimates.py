@@ -23,6 +23,6 @@ def estimated_transition(evidence: Evidence, name: str) -> np.ndarray:
     Raises:
         BadInput: an unknown name; nothing in the evidence predicts; fewer than three rows for `hoc`.
     """
-    unseen, _ = predictions(evidence)
+    unseen = predictions(evidence)
     features = None if evidence.features is None else torch.as_tensor(evidence.features)
     return estimate_transition(name, torch.as_tensor(unseen), torch.as_tensor(evidence.labels), features).numpy()

@@ -1,156 +1,103 @@
 """The judgement: from evidence to a probability, per row, that its given label is wrong, and to a noise rate.
 
-1. Predictions by models that did not train on the row (out of fold, or from its neighbours' labels) are calibrated into
-   a posterior of the given label.
-2. The rows predicted with most confidence are anchors: their given labels show how labels go wrong.
-3. The noise is removed from the posterior, and Bayes' rule gives the probability of every true label (see `latent`).
-4. The noise rate is the mean probability of being wrong. Where the data show the marks of human noise, which grows with
-   the difficulty of a row, most of the disagreement that anchors cannot show is added (see `human_noise`). The rate is
-   at most the share of labels that differ from the prediction, unless the predictions have seen the labels.
-5. Rows are ranked by the same posterior of pooled held-out and in-training predictions. In-training predictions tell
-   more about a row, but the network has partly memorised the wrong labels: the log-odds are shifted until their mean is
-   the rate.
-6. The threshold is the one with the best expected F1.
+1. Rows are ranked by the confidence in their given label: its predicted probability, where ties and near ties are
+   broken by the largest probability of another class (see `margins`).
+2. The noise rate is the mean of two estimates: the share of wrong labels among the most confident rows (anchors), and
+   that by confident learning (see `signs`).
+3. The interval comes from the errors of this estimate on data sets with known noise (see `rate`).
+4. The log-odds of a wrong label fall with the logarithm of the calibrated confidence, and are shifted until their mean
+   is the rate (see `suspicion`).
+5. The threshold is the one with the best expected F1.
+6. An issue is relabelled where its suggestion is more probably right than the given label even if the rate is half-way
+   to the lower end of its interval.
 
-The share of anchors decides how a model's own mistakes count: with many anchors, the mistakes of a weak model are taken
-for noise. The interval spans few and many.
+All constants are in `constants`. Where the model is hardly better than guessing, the judgement is weak, and only those
+rows are issues that are probably wrong even at the lower end of the interval.
 
 From in-training predictions alone the rate tends to be too low, since they have partly memorised the given labels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit
 
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.judgement import human_noise, rate
-from noisewise.auditing.judgement.calibration import best_power, mixed_log_odds, pooled, powered, with_mean
+from noisewise.auditing.judgement.calibration import tempered
+from noisewise.auditing.judgement.constants import CAUTION, MOST_IGNORANCE, RELABEL_ODDS
 from noisewise.auditing.judgement.judgement import Judgement
-from noisewise.auditing.judgement.latent import SMALLEST, Latent, fit_latent, posterior, wrong
+from noisewise.auditing.judgement.margins import held_out, margins
+from noisewise.auditing.judgement.rate import interval
+from noisewise.auditing.judgement.signs import Signs, measure
+from noisewise.auditing.judgement.suspicion import calibrating_power, log_odds, shift_to_mean
 from noisewise.auditing.judgement.threshold import best_threshold
-from noisewise.auditing.judgement.transition import ANCHOR_SHARE, anchor_transition, anchors
+from noisewise.auditing.judgement.transition import judged_transition
 from noisewise.auditing.rows.neighbours import neighbour_shares
-from noisewise.errors import BadInput
 from noisewise.formatting import percent
 
-FEW_ANCHORS, MANY_ANCHORS = 0.1, 0.5
 VOTERS = 20  # neighbours whose labels predict a row's label where there are features alone
-HALF_HUMAN = 0.5  # from here on the explanation speaks of human noise
-SMALLEST_ERROR_ROWS = 4  # the rate's standard error is at least that of so many rows
-SAMPLE_NUMBERS = 2**23  # probabilities that are enough to fit the judgement to
-
-# The expected model error between which the weight of the self-confidence score rises from 0 to the first weight; the
-# second is its weight where the noise is human. See `self_confidence_weight`.
-WEIGHT_RISES = (0.1, 0.35)
-WEIGHT_WEAK_MODEL, WEIGHT_HUMAN = 0.9, 0.3
+SAMPLE_NUMBERS = 2**23  # probabilities that are enough to estimate the rate
+STREAM = 0x6E6F6973  # "nois" in ASCII: sets this generator apart from default_rng(seed)
 
 WEAK = (
-    "The model is weak for these labels: its own mistakes look like noise, and the rate is uncertain. "
-    "Better features, a better model, more rows or a review of fifty rows make it more certain."
+    "The model is hardly better than guessing the most frequent class, so the evidence cannot say how many labels are "
+    "wrong (between {low} and {high}): better features such as embeddings, more rows or a review of fifty rows would "
+    "help."
 )
 
 
 def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     """Judge the labels.
 
-    Large evidence is not needed whole to fit the judgement, so it is fitted to a random sample. Every row is then
-    judged in blocks: time is linear in the number of rows, and the probabilities are never in memory all at once.
+    The rate of large evidence is estimated on a random sample. Every row is then judged in blocks: time is linear in
+    the number of rows, and the probabilities are never in memory all at once.
 
     Args:
         evidence: probabilities, features or a ledger; features are used where there are no probabilities.
-        seed: random seed of the sample and of the bootstrap behind the interval.
+        seed: random seed of the sample.
 
     Raises:
         BadInput: the evidence has neither probabilities nor features nor a ledger with `probability_mean`.
     """
     labels = evidence.labels
     evidence = voted(evidence)
-    rows = _sampled(evidence, seed)
-    sample = evidence if len(rows) == len(evidence) else evidence.take(rows)
-    calibration = calibrated(sample)
-    predicted, confidence = _first_choices(evidence, calibration)
-    chosen = {s: anchors(predicted, confidence, evidence.classes, s) for s in (ANCHOR_SHARE, FEW_ANCHORS, MANY_ANCHORS)}
-    unseen, everything = calibration(sample)
-    latent, few, many = (fit_latent(unseen, sample.labels, anchor_transition(labels, c)) for c in chosen.values())
-    clean = latent.clean(unseen)
-    marks = human_noise.marks(predicted, confidence, labels, evidence.classes)
-    most_confident = chosen[ANCHOR_SHARE]
-    del predicted, confidence, chosen  # a third of what is held for every row
-    rates = [_rate(clean, latent, sample.labels)] + [_rate(m.clean(unseen), m, sample.labels) for m in (few, many)]
-    memorised = evidence.probabilities is None
-    if not memorised:
-        rates = [min(found, marks.disagreement) for found in rates]
-    model_error = float(1 - clean.max(axis=1).mean())
-    estimate = marks.completed(rates[0])
-    mistaken = rate.mistaken(model_error, estimate)
-    estimate = max(estimate - (1 - marks.human) * rate.excess(model_error), 0.0)
-    ranked = latent if everything is unseen else fit_latent(everything, sample.labels, latent.transition)
-    within = anchors(unseen.argmax(axis=1), unseen.max(axis=1), evidence.classes)
-    weight = self_confidence_weight(model_error, marks.human)
-    chances, others, right = _chances(evidence, calibration, ranked, weight)
-    suspicion = with_mean(chances, estimate)
-    threshold = best_threshold(suspicion)
+    signs = _signs(evidence, seed)
+    known = margins(evidence)
+    odds = log_odds(known, calibrating_power(known, evidence.classes))
+    low, high = interval(signs)
+    shift = shift_to_mean(odds, signs.rate)
+    suspicion = expit(odds + shift)
+    cautious = expit(odds + shift_to_mean(odds, signs.rate + CAUTION * (low - signs.rate)))
+    weak = signs.ignorance > MOST_IGNORANCE
+    threshold = _weak_threshold(odds, shift, low) if weak else best_threshold(suspicion)
     is_issue = suspicion > threshold
-    weak = model_error > rate.WEAK
-    error = rate.sampling_error(clean, sample.labels, within, seed) * np.sqrt(len(sample) / len(evidence))
-    error = max(float(error), SMALLEST_ERROR_ROWS / len(evidence))
-    interval = rate.interval(marks.spanned(rates), model_error, error, memorised, mistaken)
+    right = known.suggestion_right
+    said = WEAK.format(low=percent(low), high=percent(high)) if weak else ""
     return Judgement(
         suspicion=suspicion,
-        suggested=np.where(is_issue, others, labels),
+        suggested=np.where(is_issue, known.best_other, labels),
         is_issue=is_issue,
-        noise_rate=estimate,
-        interval=interval,
-        transition=latent.transition,
+        noise_rate=signs.rate,
+        interval=(low, high),
+        transition=judged_transition(labels, known.best_other, suspicion, right, evidence.classes),
         threshold=threshold,
-        explanation=_explanation(labels, most_confident, model_error, marks.human)
-        + f"{percent(estimate)} of the labels are estimated to be wrong (90 % interval {percent(interval[0])} to "
-        f"{percent(interval[1])})." + (f" {WEAK}" if weak else ""),
-        weak=WEAK if weak else "",
-        relabel=is_issue & (suspicion * right > 1 - suspicion),
+        explanation=_explanation(signs, (low, high)) + (f" {said}" if said else ""),
+        weak=said,
+        relabel=is_issue & (cautious * right > RELABEL_ODDS * (1 - cautious)),
         suggestion_right=right,
     )
 
 
-def predictions(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Two calibrated posteriors of the given label.
-
-    Returns:
-        (n, K) predictions that have not seen the row's own label, wherever the evidence allows it: anchors are chosen
-        by them, and a row's label must not decide whether the row is an anchor. And (n, K) predictions from everything.
+def predictions(evidence: Evidence) -> np.ndarray:
+    """(n, K) a calibrated posterior of the given label, by predictions that have not seen it wherever possible.
 
     Raises:
         BadInput: nothing in the evidence predicts.
     """
     evidence = voted(evidence)
-    return calibrated(evidence)(evidence)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How predictions are calibrated.
-
-    Attributes:
-        unseen: the power (see `best_power`) of the prediction that has not seen the label.
-        everything: the power of all predictions pooled; None where there is one kind of prediction.
-    """
-
-    unseen: float
-    everything: float | None
-
-    def __call__(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-        """The two posteriors of `predictions`; the same array twice where there is one kind of prediction."""
-        known = _known(evidence)
-        first = powered(known[0], self.unseen)
-        return first, first if self.everything is None else powered(pooled(*known), self.everything)
-
-
-def calibrated(evidence: Evidence) -> Calibration:
-    """The calibration under which the given labels are most likely."""
-    known, labels = _known(evidence), evidence.labels
-    return Calibration(best_power(known[0], labels), best_power(pooled(*known), labels) if len(known) == 2 else None)
+    return tempered(held_out(evidence), evidence.labels)
 
 
 def voted(evidence: Evidence) -> Evidence:
@@ -161,85 +108,26 @@ def voted(evidence: Evidence) -> Evidence:
     return evidence
 
 
-def _known(evidence: Evidence) -> list[np.ndarray]:
-    trained = None if evidence.ledger is None else evidence.ledger.get("probability_mean")
-    known = [prediction for prediction in (evidence.probabilities, trained) if prediction is not None]
-    if not known:
-        raise BadInput("a judgement needs probabilities, features or a ledger with 'probability_mean', but got none")
-    return known
+def _signs(evidence: Evidence, seed: int) -> Signs:
+    """The signs of the evidence, measured on a sample where it is large."""
+    count = max(SAMPLE_NUMBERS // evidence.classes, 1)
+    sample = evidence
+    if count < len(evidence):
+        rows = np.random.default_rng([STREAM, seed]).choice(len(evidence), count, replace=False)
+        sample = evidence.take(np.sort(rows))
+    return measure(held_out(sample), sample.labels, margins(sample, seen=False))
 
 
-def _sampled(evidence: Evidence, seed: int) -> np.ndarray:
-    count = min(len(evidence), max(SAMPLE_NUMBERS // evidence.classes, 1))
-    return np.sort(np.random.default_rng([rate.STREAM, seed]).choice(len(evidence), count, replace=False))
+def _weak_threshold(odds: np.ndarray, shift: float, low: float) -> float:
+    """The suspicion above which a label is probably wrong even if the rate is at the lower end of its interval."""
+    return float(expit(shift - shift_to_mean(odds, low))) if low > 0 else 1.0
 
 
-def _first_choices(evidence: Evidence, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) predicted classes and (n,) their probabilities, by the prediction that has not seen the label."""
-    predicted, confidence = np.empty(len(evidence), dtype=np.int64), np.empty(len(evidence))
-    for rows, block in evidence.blocks():
-        unseen, _ = calibration(block)
-        predicted[rows], confidence[rows] = unseen.argmax(axis=1), unseen.max(axis=1)
-    return predicted, confidence
-
-
-def self_confidence_weight(model_error: float, human: float) -> float:
-    """Weight of the self-confidence score 1 - p[given], against the latent-label posterior, in the ranking.
-
-    The posterior knows which classes are mistaken for which. With a weak model these are the model's own confusions,
-    and rows that it finds hard would be suspected instead of rows it finds impossible. People confuse classes too, but
-    not only those, so a mixture of both ranks human noise best. On 38 measured sets of labels the mixture changed the
-    posterior's average precision by -0.008 to 0.113, by 0.012 on average.
-
-    Args:
-        model_error: share of the rows on which the model is expected to be mistaken about the true label.
-        human: in [0, 1], how far the noise bears the marks of human noise (see `human_noise`).
-
-    Returns:
-        In [0, 1].
-    """
-    low, high = WEIGHT_RISES
-    weak = WEIGHT_WEAK_MODEL * float(np.clip((model_error - low) / (high - low), 0, 1))
-    return max(weak, WEIGHT_HUMAN * human)
-
-
-def _chances(
-    evidence: Evidence, calibration: Calibration, latent: Latent, weight: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n,) chances that the given label is wrong, (n,) the most probable other label and (n,) its share of them."""
-    chances, others, right = np.empty(len(evidence)), np.empty(len(evidence), dtype=np.int64), np.empty(len(evidence))
-    for rows, block in evidence.blocks():
-        _, everything = calibration(block)
-        known = posterior(latent.clean(everything), block.labels, latent.transition)
-        others[rows] = _best_other(known, block.labels)
-        mass = wrong(known, block.labels)
-        right[rows] = np.clip(known[np.arange(len(known)), others[rows]] / np.maximum(mass, SMALLEST), 0, 1)
-        chances[rows] = mixed_log_odds(mass, wrong(everything, block.labels), weight)
-    return chances, others, right
-
-
-def _rate(clean: np.ndarray, latent: Latent, labels: np.ndarray) -> float:
-    return float(wrong(posterior(clean, labels, latent.transition), labels).mean())
-
-
-def _best_other(posterior: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    others = posterior.copy()
-    others[np.arange(len(labels)), labels] = -1
-    return others.argmax(axis=1)
-
-
-def _explanation(labels: np.ndarray, most_confident: list[np.ndarray], model_error: float, human: float) -> str:
-    """What the estimate rests on; the sentence that states it follows."""
-    differ = sum(int((labels[rows] != label).sum()) for label, rows in enumerate(most_confident))
-    count = sum(len(rows) for rows in most_confident)
-    if human < HALF_HUMAN:
-        how = f"Allowing for the {percent(model_error)} of all rows on which the model itself is expected to be wrong, "
-    else:
-        how = (
-            "As where people label, labels go wrong more often the harder a row is, so most of the rows on which label "
-            "and prediction differ count as wrong: "
-        )
+def _explanation(signs: Signs, interval: tuple[float, float]) -> str:
+    low, high = interval
     return (
-        f"Of the {count:,} rows predicted with most confidence, {percent(differ / count)} carry another label than the "
-        f"predicted one. {how}"
+        f"{percent(signs.disagreement)} of the labels differ from the prediction. Of the rows predicted with most "
+        f"confidence {percent(signs.anchors)} do, and confident learning counts {percent(signs.confident)}. "
+        f"{percent(signs.rate)} of the labels are estimated to be wrong (90 % interval {percent(low)} to "
+        f"{percent(high)}, from the errors of this estimate on data with known noise)."
     )

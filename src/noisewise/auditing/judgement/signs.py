@@ -1,0 +1,94 @@
+"""The quantities from which the noise rate and its uncertainty are estimated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from noisewise.auditing.detectors.predictions.confident_learning import confident_class
+from noisewise.auditing.judgement.constants import ANCHOR_SHARE, ANCHOR_WEIGHT
+from noisewise.auditing.judgement.margins import Margins
+
+FEWEST_ANCHORS = 10
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What given labels and held-out predictions show together; shares of the rows, in [0, 1].
+
+    Attributes:
+        anchors: of the rows predicted with most confidence, those with another label than the predicted one.
+        confident: the rows whose confident class and whose prediction are both another class than the given one
+            (Northcutt, Jiang and Chuang, JAIR 2021, equation 1; without the second condition in the paper, with it in
+            its authors' package).
+        disagreement: the rows with another label than the predicted one.
+        guessing: the rows with another label than the most frequent one.
+        rows: their number.
+    """
+
+    anchors: float
+    confident: float
+    disagreement: float
+    guessing: float
+    rows: int
+
+    @property
+    def rate(self) -> float:
+        """The estimated noise rate: the weighted mean of what anchors and confident learning show.
+
+        It is at most the disagreement, and at least half a row.
+        """
+        found = ANCHOR_WEIGHT * self.anchors + (1 - ANCHOR_WEIGHT) * self.confident
+        return max(min(found, self.disagreement), 0.5 / (self.rows + 1))
+
+    @property
+    def ignorance(self) -> float:
+        """Disagreement relative to that of guessing the most frequent class, in [0, 1]."""
+        return min(self.disagreement / self.guessing, 1.0) if self.guessing > 0 else 1.0
+
+    @property
+    def error_terms(self) -> tuple[float, float]:
+        """What the error of the rate grows with, apart from the sampling of rows.
+
+        The disagreement that the rate leaves unexplained, and the rate times the ignorance of the model.
+        """
+        return max(self.disagreement - self.rate, 0.0), self.rate * self.ignorance
+
+
+def measure(probabilities: np.ndarray, labels: np.ndarray, margins: Margins, rows: int | None = None) -> Signs:
+    """Measure the signs.
+
+    Args:
+        probabilities: (n, K) held-out predictions of a sample of the rows.
+        labels: (n,) their given labels.
+        margins: of the sample.
+        rows: the number of rows the sample was drawn from; None is n.
+    """
+    k = probabilities.shape[1]
+    predicted, top = margins.predicted(labels), np.maximum(margins.given, margins.other)
+    chosen = most_confident(predicted, top, k)
+    confident = confident_class(probabilities, labels)
+    counted = (confident >= 0) & (confident != labels) & (predicted != labels)
+    return Signs(
+        anchors=float((predicted[chosen] != labels[chosen]).mean()),
+        confident=float(counted.mean()),
+        disagreement=float((predicted != labels).mean()),
+        guessing=float(1 - np.bincount(labels, minlength=k).max() / len(labels)),
+        rows=len(labels) if rows is None else rows,
+    )
+
+
+def most_confident(predicted: np.ndarray, confidence: np.ndarray, classes: int) -> np.ndarray:
+    """(m,) positions of the most confident rows among those predicted as each class, at least ten per class.
+
+    Args:
+        predicted: (n,) most probable classes.
+        confidence: (n,) their probabilities.
+        classes: K.
+    """
+    order = np.lexsort((-confidence, predicted))
+    sizes = np.bincount(predicted, minlength=classes)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    wanted = np.maximum(np.rint(ANCHOR_SHARE * sizes).astype(int), FEWEST_ANCHORS)
+    return order[place < np.repeat(wanted, sizes)]
