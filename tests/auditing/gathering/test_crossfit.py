@@ -1,16 +1,19 @@
 """Which network trains on which rows, and what becomes of their statistics."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.gathering.crossfit import HeldOut, held_out
+from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, held_out
 from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.auditing.gathering.gather import gather
 from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset
+from noisewise.training import Config, Method, Training
 
 
 def data(n, classes=3, seed=0):
@@ -60,9 +63,15 @@ def test_means_over_the_networks_by_hand():
     np.testing.assert_allclose(found.ledger["loss_mean"], [7.0, (1 + 5) / 2, (2 + 4) / 2])
 
 
-@pytest.mark.parametrize(("epochs", "early"), [(1, 0), (2, 1), (5, 4), (10, 8), (12, 9)])
-def test_the_last_fifth_of_the_epochs_predicts(epochs, early):
-    assert HeldOut(epochs).early == early
+def test_rows_are_predicted_at_the_end_by_networks_that_did_not_train_on_them():
+    rows = data(60)
+    config = Config(epochs=3, seed=1)
+    part = FoldWork(CrossFit("mlp:8", "ce", config, 3), held_out(rows, 3, 1))(rows, 2)
+    parts = replace(rows.take(~part.held), validation=rows.take(part.held))
+    training = Training(parts, "mlp:8", replace(config, seed=config.seed_of(2, bits=31)))
+    training.fit(training.learner(), Method())
+    expected = training.probabilities(training.predictor, "validation")
+    np.testing.assert_array_equal(part.probabilities, expected.double().numpy())
 
 
 def test_the_default_spares_and_asked_folds_do_not(monkeypatch):

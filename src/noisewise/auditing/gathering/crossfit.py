@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from torch import nn
 
 from noisewise.auditing.evidence import Evidence
@@ -24,7 +22,7 @@ from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.training import Config, Method, Training
 from noisewise.training.config import seeded
-from noisewise.training.observer import Callbacks, Observer, Row
+from noisewise.training.observer import Callbacks
 
 Model = str | nn.Module | Callable[..., nn.Module]
 
@@ -54,10 +52,10 @@ class CrossFit:
 def cross_fit(data: Dataset, fit: CrossFit, engine: Engine | None = None, progress: Progress = SILENT) -> Evidence:
     """Out-of-fold probabilities and in-training statistics of every row.
 
-    A row's probabilities are predicted by the networks that did not train on it, and averaged over the last epochs of
-    their trainings (see `HeldOut`); its statistics are averaged over the trainings that saw it. Features are those of
-    one network, the first fold's at the end of its training, so that all rows lie in one space. Copies of a row lie in
-    one fold (see `copies` and `folds`), so that a copied wrong label cannot vouch for itself.
+    A row's probabilities are predicted by the networks that did not train on it, at the end of their trainings; its
+    statistics are averaged over the trainings that saw it. Features are those of one network, the first fold's at the
+    end of its training, so that all rows lie in one space. Copies of a row lie in one fold (see `copies` and `folds`),
+    so that a copied wrong label cannot vouch for itself.
 
     Args:
         data: n rows, without truth.
@@ -140,18 +138,20 @@ class FoldWork:
         fit, out = self.fit, self.held[fold]
         parts = replace(data.take(~out), validation=data.take(out), test=None, trusted=None)
         steps = self.progress.part(fold / fit.folds, 1 / fit.folds).steps(fit.config.epochs)
-        predictions = HeldOut(fit.config.epochs)
         last_layer = LastLayerObserver(fit.last_layer - {FEATURES}, fit.config.epochs)
         training = Training(
             parts,
             fit.model,
             # torch and NumPy accept seeds below 2**31 everywhere
             replace(fit.config, seed=fit.config.seed_of(fold, bits=31)),
-            observers=[predictions, last_layer, Callbacks(on_progress=steps)],
-            evaluate_from=0 if fit.config.patience else predictions.early,
+            observers=[last_layer, Callbacks(on_progress=steps)],
+            # held-out rows are predicted after earlier epochs only where these predictions may stop the training
+            evaluate_from=0 if fit.config.patience else fit.config.epochs,
         )
         # a method is a module with a memory, so every fold needs its own
         build(fit.method if isinstance(fit.method, str) else copy.deepcopy(fit.method))(training)
+        assert training.predictor is not None  # no training ends without a recorded epoch
+        probabilities = training.probabilities(training.predictor, "validation").double().cpu().numpy()
         rows = data.index[~out]
         statistics = {name: values[rows] for name, values in training.ledger.statistics().items()}
         statistics |= last_layer.finish(training)
@@ -161,39 +161,4 @@ class FoldWork:
             began = time.perf_counter()
             features = features_of_all(training, out)
             seconds[FEATURES] = time.perf_counter() - began
-        return Fold(out, predictions.probabilities, statistics, features, seconds)
-
-
-class HeldOut(Observer):
-    """Averages the predictions for the held-out rows over the last fifth of the epochs.
-
-    The ledger sums the predictions of every evaluation, so the mean is the sum at the end minus the sum before the last
-    fifth, divided by the number of evaluations between them. Earlier evaluations are needed only where `patience` may
-    stop the training early; such a training counts whole.
-
-    Args:
-        epochs: of the training, unless it stops early.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        self.early = epochs - math.ceil(epochs / 5)
-        self.earlier: torch.Tensor | float = 0.0
-        self.total: torch.Tensor | None = None
-        self.count = 0
-
-    def after_epoch(self, training: Training, method: Method) -> Row:
-        """Read the sums of the predictions."""
-        held = training.ledger.probability_sum[training.split("validation").index].double()
-        done = len(training.history) + 1
-        if done == self.early:
-            self.earlier = held
-        self.total, self.count = held, done
-        return {}
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """(held-out rows, K) averaged probabilities."""
-        assert self.total is not None  # no training ends without a recorded epoch
-        if self.count <= self.early:  # stopped early
-            return (self.total / self.count).cpu().numpy()
-        return ((self.total - self.earlier) / (self.count - self.early)).cpu().numpy()
+        return Fold(out, probabilities, statistics, features, seconds)
