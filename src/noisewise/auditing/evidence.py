@@ -117,7 +117,9 @@ class Evidence:
         """
 
         ledger = None if self.ledger is None else {name: values[rows] for name, values in self.ledger.items()}
-        probabilities, features = (None if t is None else _read(t, rows) for t in (self.probabilities, self.features))
+        probabilities, features = (
+            None if t is None else read_rows(t, rows) for t in (self.probabilities, self.features)
+        )
         return Evidence(self.labels[rows], self.classes, probabilities, features, ledger, self.candidates)
 
     def blocks(self) -> Iterator[tuple[slice, Evidence]]:
@@ -172,7 +174,7 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
     return array
 
 
-def _read(table: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+def read_rows(table: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """The rows of the table, read through a mapping of their own where the table is a file.
 
     A mapping that ends frees the memory of what was read through it. Scattered rows are read in pieces, since each one

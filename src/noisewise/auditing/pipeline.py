@@ -16,7 +16,8 @@ from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
 from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.engines import fold_engine
-from noisewise.auditing.gathering.gather import gather, given
+from noisewise.auditing.gathering.gather import gather
+from noisewise.auditing.gathering.given import given
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement

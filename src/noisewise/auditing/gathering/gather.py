@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from noisewise.auditing.candidate import Candidate, accuracy, guessing
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.candidates.catalogue import PREDICTORS
 from noisewise.auditing.gathering.candidates.classifier import cross_fitted
@@ -20,7 +19,6 @@ from noisewise.auditing.gathering.candidates.views import ROWS, embeddings, view
 from noisewise.auditing.gathering.classifiers import BLEND, is_named_or_classifier
 from noisewise.auditing.gathering.compare import Entry, allowed, compare, entries
 from noisewise.auditing.gathering.last_layer import FEATURES
-from noisewise.auditing.gathering.stack import stacked
 from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT, Progress
 from noisewise.compute import Engine
@@ -29,7 +27,6 @@ from noisewise.errors import BadInput
 
 MOST_BOOSTED = 20  # classes up to which boosted trees, one per class and round, belong to the blend
 SHARE_OF_EMBEDDING = 0.8  # of the time that embedding and cross-fitting networks take together
-SCORED = 2**20  # probabilities on which those in a large file are scored
 
 
 def gather(
@@ -73,35 +70,6 @@ def gather(
         return _by_networks(task, last_layer, progress)
     _refuse_what_networks_have(plan.model, plan, last_layer)
     return compare(task, _named(task), np.inf, progress)
-
-
-def given(probabilities: Sequence[np.ndarray], labels: np.ndarray, classes: int) -> Evidence:
-    """The evidence of given probabilities; several are stacked.
-
-    Args:
-        probabilities: M times (n, K); a single one may be larger than memory.
-        labels: (n,) given labels.
-        classes: K.
-
-    Raises:
-        BadInput: a table that does not fit, or whose rows do not sum to one.
-    """
-    checked = [Evidence(labels, classes, probabilities=table) for table in probabilities]
-    whole = checked[0]
-    if len(checked) == 1:
-        part = whole.take(slice(None, None, max(1, len(whole) * classes // SCORED)))
-        assert part.probabilities is not None  # it was given
-        stack, tables, names = stacked([part.probabilities], part.labels), [part.probabilities], ["probs"]
-    else:
-        tables = [one.probabilities for one in checked if one.probabilities is not None]
-        part, stack = whole, stacked(tables, whole.labels)
-        names = [f"probs {number}" for number in range(1, len(tables) + 1)]
-        whole = replace(whole, probabilities=stack.probabilities)
-    found = [
-        Candidate(name, loss, accuracy(table, part.labels), weight=weight)
-        for name, table, weight, loss in zip(names, tables, stack.weights, stack.losses, strict=True)
-    ]
-    return whole.with_candidates((guessing(labels, classes), *found))
 
 
 def _by_networks(task: Task, last_layer: Collection[str], progress: Progress) -> Evidence:
