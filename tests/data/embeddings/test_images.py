@@ -19,7 +19,7 @@ from noisewise.models.architectures import efficientnet_lite as lite
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("noisewise.data.embeddings.cache.cache_folder", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 
