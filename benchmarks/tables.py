@@ -27,7 +27,8 @@ Made by `python benchmarks/tables.py --out docs/results/tables.md`. Every number
 error is the mean distance of the estimated noise rate from the true one, seconds are those of one audit on one core.
 
 `mlp` is the network with its in-training statistics (3 folds, 10 epochs); the others are cross-fitted classifiers (5
-folds, see [Audit](../audit.md)), `blend` a mixture of the other three. `forest` is the default of `noisewise audit`.
+folds, see [Audit](../audit.md)), `blend` a mixture of the other three.
+[Candidates](candidates.md) compares what an audit runs by default.
 
 """
 

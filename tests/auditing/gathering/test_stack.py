@@ -5,7 +5,14 @@ import pytest
 from scipy.optimize import minimize
 
 from noisewise.auditing.candidate import log_loss
-from noisewise.auditing.gathering.stack import SMALL, confusion, mixture_weights, stacked, through_channel
+from noisewise.auditing.gathering.stack import (
+    SMALL,
+    chosen_weights,
+    confusion,
+    mixture_weights,
+    stacked,
+    through_channel,
+)
 
 
 def test_weights_are_the_most_likely_ones():
@@ -28,6 +35,15 @@ def test_small_weights_become_none():
     weights = mixture_weights(np.stack([good, np.where(rng.random(400) < 0.03, 0.99, 0.4 * good)]))
     assert weights.tolist() == [1, 0]
     assert SMALL == 0.05
+
+
+def test_what_helps_by_chance_alone_gets_no_weight():
+    """Of ten rows the most likely weights are halves; over many rows a mixture of two independent members helps."""
+    few = np.stack([np.full(10, 0.6), np.random.default_rng(0).uniform(0.3, 0.9, 10)])
+    assert mixture_weights(few).min() > 0.4
+    assert chosen_weights(few).tolist() == [1, 0]
+    many = np.random.default_rng(0).uniform(0.2, 1, (2, 3000))
+    np.testing.assert_allclose(chosen_weights(many), mixture_weights(many), atol=1e-3)
 
 
 def labelled(noise, n=3000, seed=0):

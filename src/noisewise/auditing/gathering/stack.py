@@ -11,6 +11,7 @@ from noisewise.auditing.detectors.detector import at_labels
 from noisewise.auditing.judgement.calibration import SMALLEST, powered, tempered
 
 SMALL = 0.05  # weight below which a candidate gets none
+ERRORS = 1.0  # standard errors by which a further member has to lower the loss; by benchmarks/pool/candidates.py
 STEPS = 400  # of expectation-maximisation for the weights, at most
 CHANNEL_STEPS = 30  # of expectation-maximisation for a confusion matrix
 POWERS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
@@ -43,7 +44,8 @@ def stacked(predictions: Sequence[np.ndarray], labels: np.ndarray) -> Stack:
     Biology 2007, section 2) with the log likelihood as the criterion. Each prediction is calibrated and compared as it
     is seen through its own noise channel (see `through_channel`): a smooth model of the correct labels would otherwise
     lose against a ragged model of the given ones, although it shows wrong labels better. The mixture is of the
-    predictions calibrated by a power alone. A member with less than a twentieth of the weight gets none.
+    predictions calibrated by a power alone. A member that does not surely help gets no weight (see `chosen_weights`),
+    and neither does one with less than a twentieth of it.
 
     Weights and calibration are a few numbers fitted to n held-out labels, so they are fitted on the rows that they are
     used on.
@@ -55,7 +57,7 @@ def stacked(predictions: Sequence[np.ndarray], labels: np.ndarray) -> Stack:
     part = slice(None, None, max(1, predictions[0].size // SAMPLED))
     seen = np.stack([at_labels(through_channel(p[part], labels[part]), labels[part]) for p in predictions])
     losses = tuple(float(-np.log(np.maximum(row, SMALLEST)).mean()) for row in seen)
-    weights = mixture_weights(seen)
+    weights = chosen_weights(seen)
     if len(predictions) == 1:
         return Stack(predictions[0], (1.0,), losses)
     mixed = np.zeros(predictions[0].shape)
@@ -63,6 +65,35 @@ def stacked(predictions: Sequence[np.ndarray], labels: np.ndarray) -> Stack:
         if weight:
             mixed += weight * tempered(prediction, labels)
     return Stack(mixed, tuple(min(float(weight), 1.0) for weight in weights), losses)
+
+
+def chosen_weights(likelihoods: np.ndarray) -> np.ndarray:
+    """(M,) weights of the member with the smallest loss and of those whose addition surely lowers it.
+
+    Members are added one at a time, the most helpful first, as long as the mean logarithm of the mixture rises by more
+    than its standard error: with few rows the most likely weights would follow chance.
+
+    Args:
+        likelihoods: (M, n) probabilities of the given labels by each member.
+    """
+    likelihoods = np.maximum(likelihoods, SMALLEST)
+    kept = [int(np.log(likelihoods).mean(axis=1).argmax())]
+    weights, logs = np.ones(1), np.log(likelihoods[kept[0]])
+    while True:
+        best = (0.0, kept, weights, logs)
+        for member in set(range(len(likelihoods))) - set(kept):
+            tried = [*kept, member]
+            found = mixture_weights(likelihoods[tried])
+            mixed = np.log(found @ likelihoods[tried])
+            gain = float((mixed - logs).mean())
+            if found[-1] and gain > max(best[0], ERRORS * float((mixed - logs).std()) / np.sqrt(len(logs))):
+                best = (gain, tried, found, mixed)
+        if not best[0]:
+            break
+        _, kept, weights, logs = best
+    everyone = np.zeros(len(likelihoods))
+    everyone[kept] = weights
+    return everyone
 
 
 def mixture_weights(likelihoods: np.ndarray) -> np.ndarray:
