@@ -125,7 +125,7 @@ def test_row_numbers_and_names_are_left_out_by_name(write):
         "Unnamed: 0": "identifier",
     }
     assert "note" in data.described
-    with pytest.raises(BadInput, match=r"no column to learn from .*left out: note .identifier: differs in every row"):
+    with pytest.raises(BadInput, match=r"no column to learn from .*left out as identifier: note .differs in every row"):
         load(write(noted[["note", "y"]]))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 ColumnKind = Literal["number", "category", "text", "date", "identifier", "constant"]
 KINDS = {"number": "numbers", "category": "categories", "text": "texts", "date": "dates"}
+ROLES = ("the labels", "the correct labels, never an input")
 NAMED, LONGEST = 6, 40
 
 
@@ -37,24 +38,27 @@ class Column:
 
 
 def in_words(columns: Sequence[Column]) -> list[str]:
-    """Sentences that say which columns are used, as what, and which are left out, and why.
+    """Sentences that say which columns are used, as what, and which are left out, and why; labels are not mentioned.
 
-    Columns of one kind, or left out for one reason, are named together, at most six of them.
+    Columns of one kind are named together, at most six of them.
     """
-    used = {kind: [c.name for c in columns if c.used and c.kind == kind] for kind in KINDS}
-    said = [f"{KINDS[kind]}: {_names(names)}" for kind, names in used.items() if names]
+    used = {kind: [c for c in columns if c.used and c.kind == kind] for kind in KINDS}
+    said = [f"{KINDS[kind]}: {_listed(found)}" for kind, found in used.items() if found]
     lines = ["used are " + "; ".join(said)] if said else []
     lines += [f"{_short(c.name)}: {c.why}" for c in columns if c.used and c.why][:NAMED]
-    reasons: dict[str, list[str]] = {}
+    left: dict[str, list[Column]] = {}
     for column in columns:
-        if not column.used:
-            reasons.setdefault(f"{column.kind}: {column.why}" if column.why else column.kind, []).append(column.name)
-    return lines + [f"left out: {_names(names)} ({reason})" for reason, names in reasons.items()]
+        if not column.used and column.why not in ROLES:
+            left.setdefault(f" as {column.kind}" if column.kind not in KINDS else "", []).append(column)
+    return lines + [f"left out{kind}: {_listed(found, why=True)}" for kind, found in left.items()]
 
 
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(_short(name) for name in names[:NAMED]) + more
+def _listed(columns: Sequence[Column], why: bool = False) -> str:
+    more = f" and {len(columns) - NAMED:,} more" if len(columns) > NAMED else ""
+    if not why or len({column.why for column in columns}) == 1:
+        names = ", ".join(_short(column.name) for column in columns[:NAMED]) + more
+        return f"{names} ({columns[0].why})" if why else names
+    return ", ".join(f"{_short(column.name)} ({column.why})" for column in columns[:NAMED]) + more
 
 
 def _short(name: str) -> str:

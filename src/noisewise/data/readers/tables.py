@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from noisewise.data.columns.column import Column
+from noisewise.data.columns.column import ROLES, Column
 from noisewise.data.columns.recognise import recognise
 from noisewise.data.dataset import Dataset, Inputs, select
 from noisewise.data.features import encode_features
@@ -26,7 +26,6 @@ LABELS = ("label", "labels", "target", "class", "y")
 TRUTH, INDEX, SPLIT, FILE = "truth", "_index", "_split", "file"
 HEAD = b"noisewise"
 LINE = "__label__"
-_ROLES = ("the labels", "the correct labels, never an input")
 
 
 def read_table(path: str | Path, labels: str | None = None, text: str | None = None) -> Dataset:
@@ -81,7 +80,7 @@ def from_frame(
 
 
 def _roles(names: list[str]) -> list[Column]:
-    return [Column(name, "category", False, _ROLES[name == TRUTH]) for name in names]
+    return [Column(name, "category", False, ROLES[name == TRUTH]) for name in names]
 
 
 def _inputs(described: pd.DataFrame, where: str, text: str | None) -> tuple[Inputs, tuple[Column, ...], str | None]:
