@@ -15,7 +15,7 @@ from noisewise.cli.text import printable
 from noisewise.files import to_json
 
 if TYPE_CHECKING:
-    from noisewise.data.dataset import Dataset
+    from noisewise.data.columns.column import Column
 
 _WIDTH_OF_FILES = 120
 
@@ -33,14 +33,12 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name:<{width}}  {printable(value)}")
 
 
-def about_columns(data: Dataset) -> list[tuple[str, str]]:
+def about_columns(columns: Sequence[Column], notes: Sequence[str] = ()) -> list[tuple[str, str]]:
     """What became of the columns of a table, and what its reader noted, as pairs to print."""
     from noisewise.data.columns.column import in_words
 
-    lines = in_words(data.columns)
-    return [("columns" if at == 0 else "", line) for at, line in enumerate(lines)] + [
-        ("note", note) for note in data.notes
-    ]
+    said = [("columns" if at == 0 else "", line) for at, line in enumerate(in_words(columns))]
+    return said + [("note", note) for note in notes]
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: str = "") -> None:

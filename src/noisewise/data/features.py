@@ -16,8 +16,8 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.texts import documents
 from noisewise.errors import BadInput
 
-WORDS_SCALE = 2.6
-"""Length of a row of words beside standardised columns: a penalty of C = 0.3 then acts on words as C = 2 alone."""
+WORDS_SCALE = 4.0
+"""Length of a row of words beside standardised columns, chosen by benchmarks/pool/choose_columns.py."""
 
 _SMALLEST = 1e-6
 
@@ -27,7 +27,7 @@ def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, tuple[
 
     `recognise` says what a column holds. Numbers and dates are standardised robustly (see `scaled`); missing ones take
     the mean and are marked in a further feature. Categories become one feature per level, with missing values as a
-    level. Free text and categories of more than 64 levels become, together, at most 64 features (see `directions`),
+    level. Free text and categories of more than 64 levels become, together, at most 32 features (see `directions`),
     which follow all others. Identifiers and constant columns are left out.
 
     Args:
@@ -83,9 +83,9 @@ def matrix(data: Dataset, for_: Literal["linear", "trees"] = "linear") -> Any:
         data: n rows of any kind; images are flattened.
         for_: "linear", for models that add up columns or measure distances: (n, d) float32 of standardised columns, the
             numbers among them scaled robustly (see `scaled`). Words are TF-IDF weights, which make the matrix sparse:
-            of length 1 in texts alone, of length 2.6 beside other columns.
+            of length 1 in texts alone, of length 4 beside other columns.
             "trees", for models that compare single columns and cannot use thousands of words: (n, d) float32, with
-            words along at most 64 directions (see `directions`).
+            words along at most 32 directions (see `directions`).
 
     Raises:
         BadInput: the texts have no words in common.

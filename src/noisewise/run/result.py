@@ -171,6 +171,8 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         "versions": versions(),
     }
     measured = [name for name in map(str, history.columns) if name.startswith(f"{SECONDS}/")]
+    if data.columns:
+        metrics["columns"] = [column.plain for column in data.columns]
     if measured:
         metrics[SECONDS] = {name.partition("/")[2]: float(history[name].sum()) for name in measured}
     for name in ("train_accuracy", "clean_fit", "noisy_fit", "label_precision", "label_recall"):

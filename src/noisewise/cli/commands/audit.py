@@ -211,7 +211,7 @@ def _show(found: Findings, out: Path) -> None:
         lines.append(("true noise rate", percent(found.metrics["true_noise_rate"])))
         known = [f"{title} {found.metrics[key]:.3f}" for key, title in _MEASURED.items() if key in found.metrics]
         lines.append(("against the truth", ", ".join(known)))
-    print_pairs([*lines, *about_columns(found.data)])
+    print_pairs([*lines, *about_columns(found.data.columns, found.data.notes)])
     issues = found.issues[found.issues["is_issue"]]
     if len(issues):
         print_table(["given", "suggested", "rows"], _confused(issues), title="Most confused", right="rows")

@@ -102,7 +102,8 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _show(run: Run, out: Path) -> None:
-    from noisewise.cli.output import print_pairs
+    from noisewise.cli.output import about_columns, print_pairs
+    from noisewise.data.columns.column import Column
 
     found = run.metrics
     lines = [("run", f"{found['method']} with {found['model']} on {found['source']}, {len(run.samples):,} rows")]
@@ -119,4 +120,5 @@ def _show(run: Run, out: Path) -> None:
         lines.append(("validation", f"{best} on labels as they are, in epoch {found['selected_epoch']}"))
     lines.append(("suspects", f"{int(run.samples['is_issue'].sum()):,} rows"))
     lines.append(("cost", f"{found['seconds']:.1f} s, {found['examples_per_second']:,.0f} rows/s on {found['device']}"))
+    lines += about_columns([Column(**column) for column in found.get("columns", ())])
     print_pairs([*lines, ("written to", str(out.resolve()))])

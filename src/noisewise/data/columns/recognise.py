@@ -130,15 +130,14 @@ def _why_identifier(values: np.ndarray, known: np.ndarray, name: str) -> str:
     if (known != np.round(known)).any():
         return ""
     levels = len(np.unique(known))
-    if _ID.fullmatch(name) and levels > min(LEVELS, len(known) // 2):
-        return f"named as one, {levels:,} different values"
-    if levels < len(values):
-        return ""
-    steps, span = np.diff(known), np.ptp(known) + 1
-    if levels**2 / (2 * span) > _BY_CHANCE:
-        return "numbers the rows"
-    rising = len(values) >= 2 * _BY_CHANCE and ((steps > 0).all() or (steps < 0).all())
-    return "numbers the rows in their order" if rising else ""
+    if levels == len(values):
+        steps, span = np.diff(known), np.ptp(known) + 1
+        if levels**2 / (2 * span) > _BY_CHANCE:
+            return "numbers the rows"
+        if len(values) >= 2 * _BY_CHANCE and ((steps > 0).all() or (steps < 0).all()):
+            return "numbers the rows in their order"
+    named = _ID.fullmatch(name) and levels > min(LEVELS, len(known) // 2)
+    return f"named as an identifier, {levels:,} different values" if named else ""
 
 
 def _dates(values: np.ndarray, why: str) -> Recognised:

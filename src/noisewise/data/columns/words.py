@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 # A word, or one letter of a script that puts no spaces between words (Thai, Chinese, Japanese).
 TOKEN = r"(?u)[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|\b\w\w+\b"
-DIRECTIONS = 64
+DIRECTIONS = 32  # chosen by benchmarks/pool/choose_columns.py
 COMMONEST = 20_000  # words, of which directions are made
 _ONCE_BELOW = 100
 
@@ -47,7 +47,7 @@ def _whole(text: str) -> list[str]:
 
 
 def directions(weights: Any) -> np.ndarray:
-    """(n, at most 64) float32: the rows along the directions in which they differ most.
+    """(n, at most 32) float32: the rows along the directions in which they differ most.
 
     Latent semantic analysis (Deerwester et al., 1990): the truncated singular value decomposition of the weights,
     scaled so that all directions together have the variance of one standardised column each on average.
