@@ -24,10 +24,10 @@ def test_what_became_of_the_columns_is_said_everywhere(run, tmp_path):
         "numbers: size",
         "texts: *note*",
         "values -9999 count as missing",
-        "left out as identifier: file (file names",
+        "eft out as identifier: file (file names",
         "'Owl' and 'owl'",
     ):
         assert said in done.out
     written = (tmp_path / "a" / "summary.md").read_text()
-    for said in ("texts: \\*note\\*", "left out as identifier: file (file names", "'Owl' and 'owl'"):
+    for said in ("texts: \\*note\\*", "eft out as identifier: file (file names", "'Owl' and 'owl'"):
         assert said in written

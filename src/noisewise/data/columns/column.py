@@ -45,7 +45,7 @@ def in_words(columns: Sequence[Column]) -> list[str]:
     used = {kind: [c for c in columns if c.used and c.kind == kind] for kind in KINDS}
     said = [f"{KINDS[kind]}: {_listed(found)}" for kind, found in used.items() if found]
     lines = ["used are " + "; ".join(said)] if said else []
-    lines += [f"{_short(c.name)}: {c.why}" for c in columns if c.used and c.why][:NAMED]
+    lines += [f"column {_short(c.name)}: {c.why}" for c in columns if c.used and c.why][:NAMED]
     left: dict[str, list[Column]] = {}
     for column in columns:
         if not column.used and column.why not in ROLES:

@@ -110,8 +110,11 @@ def views_of(task: Task) -> list[View]:
         return [EMBEDDINGS, *([] if is_photographs(task.data) else [LOOKS]), ROWS]
     if task.data.kind == "text":
         return [*([] if task.plan.embed is None else [EMBEDDINGS]), WORDS, ROWS]
-    worded = any(column.used and not column.width for column in task.data.columns)
-    return [COLUMNS, RANKS, *([COLUMNS_AND_WORDS] if worded else []), ROWS]
+    return [COLUMNS, RANKS, *([COLUMNS_AND_WORDS] if _has_words(task.data) else []), ROWS]
+
+
+def _has_words(data: Dataset) -> bool:
+    return any(column.used and not column.width for column in data.columns)
 
 
 def view_of_named(task: Task, model: Any) -> View:
@@ -122,4 +125,6 @@ def view_of_named(task: Task, model: Any) -> View:
         return EMBEDDINGS
     if not isinstance(model, str):
         return INPUTS
-    return WORDS if model == "linear" and task.data.kind == "text" else COLUMNS
+    if model != "linear":
+        return COLUMNS
+    return WORDS if task.data.kind == "text" else COLUMNS_AND_WORDS if _has_words(task.data) else COLUMNS
