@@ -12,7 +12,7 @@ from noisewise.models import card_of
 from noisewise.training.config import Config, configured
 
 EPOCHS = 10
-# Chosen by the held-out loss of given labels, by benchmarks/audit_networks.py.
+# Chosen by the held-out loss of given labels, by benchmarks/pool/audit_networks.py.
 FROM_SCRATCH: Mapping[str, Any] = {
     "schedule": "one-cycle",
     "optimizer": "adamw",
