@@ -120,6 +120,20 @@ def test_images_in_files_at_another_size(tmp_path, write_images):
     assert size_note(small) is None
 
 
+def test_saved_photographs_are_found_from_anywhere(tmp_path, write_images, monkeypatch):
+    write_images(tmp_path / "photos", {"a": 1, "b": 1}, size=(128, 96))
+    monkeypatch.chdir(tmp_path)
+    data = load("photos")
+    assert data.name == "photos"
+    assert data.described["file"].tolist() == ["a/000.png", "b/000.png"]
+    save(data, "saved.parquet")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = load("../saved.parquet")
+    np.testing.assert_array_equal(found.inputs[:], data.inputs[:])
+    assert own_size(found.inputs) == (96, 128)
+
+
 def test_photographs_of_one_size_keep_their_aspect(tmp_path, write_images):
     write_images(tmp_path, {"a": 1, "b": 1}, size=(128, 96))
     assert load(tmp_path).shape == (64, 85, 1)

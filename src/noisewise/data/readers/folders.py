@@ -165,6 +165,7 @@ def read_folder(folder: Path, size: int | tuple[int, int] | None = None, residen
         BadInput: there are no images or fewer than 2 classes, a test class is not in the training split, or an image
             is damaged.
     """
+    folder = folder.absolute()  # the files are found from other working directories too, once they are saved
     root, held = _splits(folder)
     files, given, classes = _scan(root)
     if len(classes) < 2:

@@ -112,8 +112,10 @@ def read_whole(file: str, edge: int) -> Image.Image:
         image.draft(None, (edge, edge))
         image.load()
         mode = "L" if image.mode in GREY else "RGB"
-        pixels = image.copy() if image.mode == mode else image.convert(mode)
-        pixels.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=_GAP)
+        pixels = image if image.mode == mode else image.convert(mode)
+        scale = min(1.0, edge / max(pixels.size))
+        size = max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale))
+        pixels = pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=_GAP)
         return pixels if turned is None else pixels.transpose(turned)
 
     return _opened(file, file, read)
