@@ -158,6 +158,11 @@ def test_an_audit_of_photographs_embeds_them(photos):
     assert found.data.shape == (64, 64, 3)
     assert "regression on embeddings" in [candidate.name for candidate in found.candidates]
     assert found.probabilities.shape == (6, 2)
+    smaller = nw.audit(photos, folds=2, size=32, budget="quick", conditions=False)
+    assert smaller.data.shape == (32, 32, 3)
+    assert smaller.plan.size == 32
+    with pytest.raises(BadInput, match="size=0"):
+        nw.audit(photos, size=0)
 
 
 def test_refused(photos, tmp_path):
