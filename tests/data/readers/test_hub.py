@@ -47,6 +47,17 @@ def pictures(n, seed=0):
     return pixels, pd.DataFrame({"img": [Image.fromarray(p) for p in pixels], "label": np.arange(n) % 2})
 
 
+def test_images_of_another_size_keep_their_aspect(hub):
+    pixels, frame = pictures(2)
+    across = np.repeat(np.arange(40, dtype=np.uint8)[None, :, None], 8, axis=0).repeat(3, axis=2)
+    frame.loc[1, "img"] = Image.fromarray(across)
+    hub["some/pets"] = {"train": Split(frame, img=Picture())}
+    data = load("hf:some/pets")
+    np.testing.assert_array_equal(data.inputs[0], pixels[0])
+    assert data.inputs[1].shape == (4, 5, 3)
+    assert data.inputs[1, 0, :, 0].tolist() == pytest.approx([15.5, 17.5, 19.5, 21.5, 23.5], abs=1)
+
+
 def test_images_with_class_names(hub):
     (train, frame), (test, held) = pictures(4), pictures(2, seed=1)
     features = {"img": Picture(), "label": SimpleNamespace(names=["cat", "dog"])}

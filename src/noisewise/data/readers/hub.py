@@ -11,6 +11,7 @@ from PIL import Image
 
 from noisewise.data.dataset import Dataset
 from noisewise.data.readers.arrays import from_arrays
+from noisewise.data.readers.pictures import fit_pixels
 from noisewise.data.readers.tables import from_frame, label_column
 from noisewise.errors import BadInput
 
@@ -69,4 +70,7 @@ def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Datase
 
 
 def _stack(images: Sequence[Image.Image], size: tuple[int, int], mode: str) -> np.ndarray:
-    return np.stack([np.atleast_3d(np.asarray(image.convert(mode).resize(size))) for image in images])
+    """The images as one array of the size (W, H): of others the aspect is kept and the middle cut out."""
+    shape = (size[1], size[0], 1 if mode == "L" else 3)
+    pixels = (np.asarray(image.convert(mode)).reshape(image.height, image.width, -1) for image in images)
+    return np.stack([fit_pixels(one, shape, resample=Image.Resampling.BICUBIC) for one in pixels])
