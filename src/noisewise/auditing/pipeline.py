@@ -21,9 +21,11 @@ from noisewise.auditing.gathering.given import given
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
+from noisewise.auditing.judgement.recalibration import recalibrated
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.auditing.plan import BUDGET, AuditPlan
 from noisewise.auditing.progress import Progress
+from noisewise.auditing.reviewed import reviewed_before
 from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.compute import Engine
 from noisewise.data import Dataset, load, subset
@@ -134,6 +136,8 @@ def run_audit(
     # results of given seeds depend on the last bits of probabilities that are scaled twice.
     judged = evidence if features is not None else replace(evidence, features=None)
     judgement = judge(judged, plan.seed)
+    if known := reviewed_before(rows):
+        judgement = recalibrated(judgement, judged, known)
     # features of a network's last layer, which detectors ask for, hold what it learned from the labels
     embedded = features is not None or plan.embed is not None or not plan.last_layer
     space = evidence.features if embedded else None

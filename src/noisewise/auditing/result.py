@@ -117,8 +117,9 @@ class AuditResult:
 
         Columns: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`, `action` ("keep", "relabel" or
         "unsure"), and `expected_gain`, the number of correct labels that a review of the row is expected to add to the
-        cleaned data (see `review`).
+        cleaned data (see `review`). If rows were reviewed before, also `reviewed`.
         """
+        known = {} if self.reviewed is None else {"reviewed": self.reviewed.mask(len(self.data))}
         suspicion = np.round(self.suspicion.astype(float), 6)
         order = np.lexsort((self.data.index, -suspicion))
         return pd.DataFrame(
@@ -130,6 +131,7 @@ class AuditResult:
                 "is_issue": self.is_issue.astype(bool)[order],
                 "action": _named(self.judgement.action_code[order], ACTIONS),
                 "expected_gain": np.round(self.expected_gain[order], 6),
+                **{name: mask[order] for name, mask in known.items()},
             },
             copy=False,
         )
@@ -165,6 +167,7 @@ class AuditResult:
             **({"transition_estimates": dict(self.estimates)} if self.estimates else {}),
             "issues": int(self.is_issue.sum()),
             "actions": self.judgement.actions,
+            **({} if self.reviewed is None else {"reviewed": len(self.reviewed)}),
             "threshold": self.threshold,
             "explanation": self.explanation,
             "candidates": [one.plain for one in self.candidates],

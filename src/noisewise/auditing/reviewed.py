@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,10 @@ class Reviewed:
 
     Attributes:
         rows: (m,) their positions.
-        former: (m,) int64, their labels before the review; the given labels of the data set are those after it.
+        wrong: (m,) bool, whether the review found the label wrong. The given labels of the data set are those after it.
+        suspicion: (m,) the suspicion of the label that was reviewed.
+        suggested: (m,) bool, whether the audit suggested another label, and
+        accepted: (m,) bool, whether that one was right.
         weight: (m,) the number of rows for which each stands: the inverse probability of having been drawn for a
             certified review, and 1 for rows that were not drawn.
         remaining: how many labels of the data set are wrong by the certified review, with its 90 % interval; None
@@ -26,7 +29,10 @@ class Reviewed:
     """
 
     rows: np.ndarray
-    former: np.ndarray
+    wrong: np.ndarray
+    suspicion: np.ndarray
+    suggested: np.ndarray
+    accepted: np.ndarray
     weight: np.ndarray
     remaining: tuple[float, float, float] | None = None
 
@@ -44,23 +50,31 @@ class Reviewed:
 
 
 def record(
-    table: pd.DataFrame, former: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], weights: Mapping[int, float]
+    table: pd.DataFrame,
+    former: Sequence[str],
+    labels: Sequence[str],
+    suggested: Sequence[str],
+    suspicion: np.ndarray,
+    weights: Mapping[int, float],
 ) -> dict[str, list[Any]]:
     """The reviewed rows as plain data for the provenance.
 
     Args:
         table: (m lines) `index` and `decision`.
-        former: (m,) int64, the labels before the review.
-        labels: (m,) int64, the labels after it.
-        classes: their names.
+        former: (m,) class names before the review.
+        labels: (m,) class names after it.
+        suggested: (m,) suggested class names.
+        suspicion: (m,) of the former labels.
         weights: of rows that were drawn for a certified review, by index.
     """
     index = table["index"].tolist()
     return {
         "index": index,
-        "former": [classes[label] for label in former],
         "decision": table["decision"].tolist(),
-        "label": [classes[label] for label in labels],
+        "former": list(former),
+        "label": list(labels),
+        "suggested": list(suggested),
+        "suspicion": suspicion.tolist(),
         "weight": [float(weights.get(one, 1.0)) for one in index],
     }
 
@@ -72,26 +86,25 @@ def reviewed_before(data: Dataset) -> Reviewed | None:
     """
     steps = [step for step in data.provenance if step.get("step") == "decide" and "reviewed_rows" in step]
     place = {index: at for at, index in enumerate(data.index.tolist())} if steps else {}
-    number = {name: at for at, name in enumerate(data.classes)}
-    found: dict[int, tuple[int, float]] = {}
+    found: dict[int, tuple[bool, float, bool, bool, float]] = {}
     remaining: np.ndarray | None = None
     for step in steps:
         lines = step["reviewed_rows"]
-        columns = (lines[name] for name in ("index", "former", "label", "weight"))
-        for index, former, label, weight in zip(*columns, strict=True):
+        columns = (lines[name] for name in ("index", "former", "label", "suggested", "suspicion", "weight"))
+        for index, former, label, suggested, suspicion, weight in zip(*columns, strict=True):
             at = place.get(index)
-            if at is None or former not in number or data.classes[data.given[at]] != label:
-                continue
-            found[at] = (number[former], weight)
-        if step["reviewed"] + step["not_reviewed"] == len(data):
-            rate = step.get("certified", {}).get("noise_rate", {"estimate": None})
-            if rate["estimate"] is not None:
-                remaining = len(data) * np.array([rate["estimate"], rate["low"], rate["high"]])
+            if at is not None and data.classes[data.given[at]] == label:
+                found[at] = (label != former, suspicion, suggested != former, suggested == label, weight)
+        rate = step.get("certified", {}).get("noise_rate", {"estimate": None})
+        if rate["estimate"] is not None and step["reviewed"] + step["not_reviewed"] == len(data):
+            remaining = len(data) * np.array([rate["estimate"], rate["low"], rate["high"]])
         changed = sum(old != new for old, new in zip(lines["former"], lines["label"], strict=True))
         remaining = None if remaining is None else np.maximum(remaining - changed, 0.0)
     if not found:
         return None
     rows = np.array(sorted(found), dtype=np.int64)
-    former, weight = zip(*(found[at] for at in rows.tolist()), strict=True)
+    wrong, suspicion, suggested, accepted, weight = (
+        np.array(column) for column in zip(*(found[at] for at in rows.tolist()), strict=True)
+    )
     left = None if remaining is None else (float(remaining[0]), float(remaining[1]), float(remaining[2]))
-    return Reviewed(rows, np.array(former, dtype=np.int64), np.array(weight, dtype=float), left)
+    return Reviewed(rows, wrong, suspicion, suggested, accepted, weight, left)

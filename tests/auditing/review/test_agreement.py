@@ -96,7 +96,10 @@ def test_reviewed_rows_are_remembered_through_a_file(audited, tmp_path):
     save(decided, tmp_path / "decided.npz")
     known = reviewed_before(load(tmp_path / "decided.npz"))
     assert known.rows.tolist() == [0, 1, 3, 4]
-    assert known.former.tolist() == [0, 1, 0, 1]
+    assert known.wrong.tolist() == [True, False, False, True]
+    assert known.suggested.tolist() == [True, False, True, True]
+    assert known.accepted.tolist() == [True, True, False, False]
+    assert known.suspicion.tolist() == [0.9, 0.0, 0.9, 0.9]
     assert known.remaining is None
     assert known.mask(6).tolist() == [True, True, False, True, True, False]
 
@@ -117,4 +120,4 @@ def test_a_later_review_counts(audited):
     again, _ = decide(once, table((35, "relabel", "c"), (55, "keep", "")), findings_folder=folder)
     known = reviewed_before(again)
     assert known.rows.tolist() == [0, 1, 3, 4, 5]
-    assert known.former.tolist() == [0, 1, 0, 1, 2]
+    assert known.wrong.tolist() == [True, False, True, True, False]

@@ -59,9 +59,11 @@ def test_each_kind_of_decision(audited):
     assert summary == {**record, "changed_per_100": [2]}
     rows = {
         "index": [5, 35, 45, 55],
-        "former": ["cat", "cat", "dog", "fox, red"],
         "decision": ["accept", "keep", "relabel", "relabel"],
+        "former": ["cat", "cat", "dog", "fox, red"],
         "label": ["dog", "cat", "fox, red", "fox, red"],
+        "suggested": ["dog", "fox, red", "cat", "fox, red"],
+        "suspicion": [0.9, 0.9, 0.9, 0.0],
         "weight": [1.0] * 4,
     }
     assert decided.provenance == (LOADED, {"step": "decide", **record, "reviewed_rows": rows})

@@ -1,7 +1,7 @@
 "use strict";
 /* The certificate of a random sample: the same computation as `noisewise.auditing.review.certify`, which explains it. */
 const certificate = (() => {
-  const Z = 1.6448536269514722, DOUBLINGS = 60, HALVINGS = 50, START = 1e-6, REACHED = 1e-7;
+  const Z = 1.6448536269514722, DOUBLINGS = 60, HALVINGS = 50, START = 1, REACHED = 1e-7;
   const EVIDENCE = 4, MOST_GAIN = 0.6, LEAST = 10, DECIDED = 0.8, CLOSE = 0.02;
   const sum = (values) => values.reduce((total, value) => total + value, 0);
   const clip = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -136,7 +136,10 @@ const certificate = (() => {
 
   function over([best, lower, upper], estimator, factor = 1) {
     if (best.length === 0 || best.some((one) => one.drawn === 0)) return { estimate: null, low: 0, high: factor };
-    const [{ low }, { high }, { estimate }] = [estimator(lower), estimator(upper), estimator(best)];
+    const found = estimator(best);
+    const complete = best.every((one, at) => one.drawn === lower[at].drawn);
+    const [low, high] = complete ? [found.low, found.high] : [estimator(lower).low, estimator(upper).high];
+    const { estimate } = found;
     const known = Number.isNaN(estimate) ? null : factor * clip(estimate, low, high);
     return { estimate: known, low: factor * low, high: factor * high };
   }

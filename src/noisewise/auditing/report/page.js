@@ -122,6 +122,7 @@
     verdict.replaceChildren();
     if (word === "keep") verdict.append("kept");
     else if (word) verdict.append(isolated("now " + label));
+    else if (row.reviewed) verdict.append("reviewed before");
     node.setAttribute("aria-label", `row ${row.index}, given ${data.classes[row.given]}, suggested ` +
       `${data.classes[row.suggested]}, suspicion ${row.suspicion.toFixed(2)}, ` +
       (word ? `decided: ${word} ${label}` : "not reviewed"));

@@ -193,6 +193,11 @@ def _panel(title: str, note: str, body: str) -> str:
 
 
 def _shown(result: AuditResult, limit: int) -> str:
+    known = result.reviewed
+    return _most_suspect(result, limit) + ("" if known is None else f" {count(len(known), 'row')} reviewed before.")
+
+
+def _most_suspect(result: AuditResult, limit: int) -> str:
     issues, rows = int(result.is_issue.sum()), len(result.data)
     here = min(limit, rows)
     if not issues:

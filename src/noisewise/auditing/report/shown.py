@@ -31,8 +31,9 @@ def shown(result: AuditResult, limit: int) -> dict[str, Any]:
     """Everything the page's script needs: class names, column names, the `limit` most suspect rows and those drawn.
 
     A row has `index`, `given`, `suggested` (class numbers), `suspicion`, `issue`, `gain` (expected, over the cleaned
-    labels) and, where they exist, `image` (a data URI), `cells` (texts, one per column) and `likely` (the most probable
-    classes). `key` identifies the result, so that decisions stored in a browser are not applied to another audit.
+    labels), `reviewed` if it was reviewed before the audit, and, where they exist, `image` (a data URI), `cells`
+    (texts, one per column) and `likely` (the most probable classes). `key` identifies the
+    result, so that decisions stored in a browser are not applied to another audit.
     """
     positions = most_suspect(result, limit)
     columns, rows = _rows(result, positions, BUDGET)
@@ -45,6 +46,9 @@ def _rows(result: AuditResult, positions: np.ndarray, budget: int) -> tuple[list
     columns, cells = _described(result.data, positions)
     images = thumbnails(result.data, positions, budget=budget) if result.data.kind == "image" else []
     rows = [_row(result, int(position)) for position in positions]
+    before = set() if result.reviewed is None else set(result.reviewed.rows.tolist())
+    for position, row in zip(positions.tolist(), rows, strict=True):
+        row |= {"reviewed": True} if position in before else {}
     for at, row in enumerate(rows):
         row |= {"image": images[at]} if images else {}
         row |= {"cells": cells[at]} if cells else {}

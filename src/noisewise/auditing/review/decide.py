@@ -70,7 +70,15 @@ def decide(
     proven, weights = _certified(Path(findings_folder), reviewed["index"], review.labels != former, len(data))
     agreed = {"agreement": agreement(reviews, data.classes)} if len(reviews) > 1 else {}
     record = _record(reviewed, data, labels, issues, base)
-    lines = reviewed_record(reviewed, former, review.labels, data.classes, weights)
+    at = positions(reviewed["index"], issues["index"].to_numpy(), "issues.parquet")
+    lines = reviewed_record(
+        reviewed,
+        former=[data.classes[label] for label in former],
+        labels=[data.classes[label] for label in review.labels],
+        suggested=issues["suggested"].to_numpy()[at].tolist(),
+        suspicion=issues["suspicion"].to_numpy(float)[at],
+        weights=weights,
+    )
     step = {"step": "decide", **record, **proven, "reviewed_rows": lines}
     decided = replace(data, given=labels, provenance=(*data.provenance, step))
     changed = {"changed_per_100": per_hundred((labels[rows] != before[rows]).astype(np.int64))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,10 +135,12 @@ def _only(best: Reviews, cases: list[Reviews], chosen: np.ndarray) -> tuple[Revi
     return best.only(chosen), [case.only(chosen) for case in cases]
 
 
-def _over(best: Reviews, cases: list[Reviews], estimator: Any) -> Estimate | None:
+def _over(best: Reviews, cases: list[Reviews], estimator: Callable[[Reviews], Estimate]) -> Estimate | None:
     """The estimate from the decided rows, with the lower end of the first case and the upper end of the second."""
     if not best.size.size or not (best.drawn > 0).all():
         return None
+    if best.drawn.sum() == cases[0].drawn.sum():  # every row of the front has a decision
+        return estimator(best)
     low, high = estimator(cases[0]).low, estimator(cases[1]).high
     return Estimate(np.clip(estimator(best).estimate, low, high), low, high)
 

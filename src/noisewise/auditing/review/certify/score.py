@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Z = 1.6448536269514722  # of a 90 % interval
-DOUBLINGS, HALVINGS, START = 60, 50, 1e-6  # how roots are bracketed and bisected
+DOUBLINGS, HALVINGS, START = 60, 50, 1.0  # how roots are bracketed and bisected
 REACHED = 1e-7  # a sum closer to its target has reached it
 
 
