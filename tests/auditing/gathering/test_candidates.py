@@ -19,6 +19,7 @@ from noisewise.auditing.gathering.compare import Entry, compare, entries, within
 from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT
 from noisewise.data import Dataset
+from noisewise.data.texts import Texts
 
 
 class Fixed(Task):
@@ -38,7 +39,9 @@ def blobs(n=150, classes=3, seed=0, noise=0.1):
 
 
 def view_of(predictor, data):
-    return data if predictor.views == ("rows",) else data.inputs
+    if predictor.views == ("rows",):
+        return data
+    return np.exp(data.inputs) if predictor.views == ("words",) else data.inputs  # words have no negative weights
 
 
 def predictions(name, task):
@@ -93,7 +96,8 @@ def test_costs_are_counted_and_grow(name):
 
 def test_every_candidate_is_listed_for_some_data():
     names = set()
-    for data in (blobs(), nw.load("digits").blind()):
+    texts = Dataset(Texts(["one two three", "four five six"] * 5, "text"), np.arange(10) % 2, ("a", "b"), "text")
+    for data in (blobs(), nw.load("digits").blind(), texts):
         names |= {entry.name.split(" on ")[0] for entry in entries(Task(data, AuditPlan()))}
     assert names == set(PREDICTORS)
 

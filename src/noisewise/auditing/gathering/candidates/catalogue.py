@@ -11,6 +11,7 @@ PREDICTORS = Catalogue(
         "neighbours": "noisewise.auditing.gathering.candidates.neighbours:NEIGHBOURS",
         "forest": "noisewise.auditing.gathering.candidates.trees:FOREST",
         "boosting": "noisewise.auditing.gathering.candidates.trees:BOOSTING",
+        "bayes": "noisewise.auditing.gathering.candidates.bayes:BAYES",
         "networks": "noisewise.auditing.gathering.candidates.networks:NETWORKS",
     },
 )

@@ -61,4 +61,6 @@ def cost(shape: tuple[int, int], classes: int, folds: int) -> float:
     return float(n) ** 2 * (COMPARED + 2 * width / PER_SECOND)
 
 
-NEIGHBOURS = Predictor(("columns", "ranks", "features", "embeddings", "visual features"), cost, neighbours)
+NEIGHBOURS = Predictor(
+    ("columns", "ranks", "features", "embeddings", "visual features", "directions of words"), cost, neighbours
+)

@@ -79,5 +79,16 @@ def cost(shape: tuple[int, int], classes: int, folds: int) -> float:
 
 
 REGRESSION = Predictor(
-    ("columns", "ranks", "features", "embeddings", "visual features", "words", "columns and words"), cost, regression
+    (
+        "columns",
+        "ranks",
+        "features",
+        "embeddings",
+        "visual features",
+        "words",
+        "columns and words",
+        "directions of words",
+    ),
+    cost,
+    regression,
 )

@@ -62,5 +62,5 @@ def boosting_cost(shape: tuple[int, int], classes: int, folds: int) -> float:
     return trees * (SMALL_TREE + BINNED * n * width)
 
 
-FOREST = Predictor(("columns", "features"), forest_cost, forest)
+FOREST = Predictor(("columns", "features", "directions of words"), forest_cost, forest)
 BOOSTING = Predictor(("columns",), boosting_cost, boosting)

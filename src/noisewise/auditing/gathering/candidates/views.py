@@ -13,6 +13,7 @@ from noisewise.auditing.gathering.candidates.predictor import Task
 from noisewise.auditing.progress import Progress
 from noisewise.auditing.rows.visual_features import visual_features
 from noisewise.data import Dataset
+from noisewise.data.columns.words import DIRECTIONS
 from noisewise.data.features import matrix
 from noisewise.data.readers.folders import LARGEST, own_size
 
@@ -40,7 +41,7 @@ class View:
 
 
 def columns(task: Task, progress: Progress) -> np.ndarray:
-    """(n, d) columns of a table with texts along a few directions, scaled vectors, or flattened images."""
+    """(n, d) columns of a table, scaled vectors, or flattened images; words along at most 64 directions."""
     return np.asarray(matrix(task.data, for_="trees"), dtype=np.float32)
 
 
@@ -91,6 +92,7 @@ RANKS = View("ranks", ranks, _inputs_width)
 INPUTS = View("inputs", inputs, _inputs_width)
 WORDS = View("words", words, lambda task: WORDS_WIDTH)
 COLUMNS_AND_WORDS = View("columns and words", words, lambda task: WORDS_WIDTH)
+WORD_DIRECTIONS = View("directions of words", columns, lambda task: DIRECTIONS)
 EMBEDDINGS = View("embeddings", embeddings, lambda task: PACKAGED_WIDTH, _embedding_cost, _embedding_is_required)
 LOOKS = View("visual features", _looks, lambda task: VISUAL_WIDTH)
 FEATURES = View("features", _given, lambda task: 0 if task.features is None else task.features.shape[1])
@@ -109,7 +111,7 @@ def views_of(task: Task) -> list[View]:
     if task.data.kind == "image":
         return [EMBEDDINGS, *([] if is_photographs(task.data) else [LOOKS]), ROWS]
     if task.data.kind == "text":
-        return [*([] if task.plan.embed is None else [EMBEDDINGS]), WORDS, ROWS]
+        return [*([] if task.plan.embed is None else [EMBEDDINGS]), WORDS, WORD_DIRECTIONS, ROWS]
     return [COLUMNS, RANKS, *([COLUMNS_AND_WORDS] if _has_words(task.data) else []), ROWS]
 
 
