@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,16 @@ from noisewise.auditing.judgement.threshold import best_threshold
 from noisewise.auditing.metrics import best_f1
 
 SHARES, WEIGHTS = (0.1, 0.3, 0.5), (0.0, 0.25, 0.5, 0.75, 1.0)
+HELD_OUT_PARTS = (0.0, 0.2, 0.35, 0.5, 0.7, 1.0)
 OTHERS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 STEEPNESSES, FLOORS, SHARPENINGS = (2.8, 4.0, 5.6, 8.0), (0.03, 0.1, 0.3), (0.0, 0.5, 1.0)
 POWERS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 ENOUGH = 50  # wrong rows from which a ranking is measured
 MOST_ROWS = 2000  # of a task, by which suspicions are calibrated
-FURTHER = 0.03  # a rate is at most so much further from the truth than cleanlab's
+FURTHER = 0.03  # 99 % of the rates are at most so much further from the truth than cleanlab's
 TAIL = 0.04  # of the evidence may lie beyond each end of the interval, so that nine in ten of new data sets do not
 BEST = 4  # how much the best evidence of a task counts, compared with any other
+KNOWN: dict[tuple[Any, ...], float] = {}  # losses of tasks, which many choices share
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
@@ -69,9 +71,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             found["disagreement"] if half is None else extrapolated(found["disagreement"], half, given)
         )
         if wrong.sum() >= ENOUGH:
-            found |= ranked(
-                table, given, known, wrong, task.get("net_probability_mean") if model == "network" else None
-            )
+            found |= ranked(table, given, known, wrong, task.get(f"{model}_probability_mean"))
         keep = np.random.default_rng(0).permutation(len(given))[:MOST_ROWS]
         rows = Margins(known.given[keep], known.other[keep], known.best_other[keep])
         yield found | {"margins": rows, "is_wrong": wrong[keep], "right": known.best_other[keep] == truth[keep]}
@@ -145,7 +145,7 @@ def ranked(
         scores[f"other {weight}"] = -logs
     if trained is not None:
         seen = np.log(np.maximum(trained[rows, given] / trained.sum(axis=1), 1e-9))
-        for part in (0.0, 0.2, 0.35, 0.5, 0.7):
+        for part in HELD_OUT_PARTS:
             scores[f"held-out part {part}"] = -(part * np.log(np.maximum(own, 1e-9)) + (1 - part) * seen)
     return {f"AP {name}": float(average_precision_score(wrong, score)) for name, score in scores.items()}
 
@@ -154,14 +154,21 @@ def ranked(
 
 
 def weights(tasks: pd.DataFrame) -> np.ndarray:
-    """(tasks,) weights with which every kind of noise counts the same."""
-    return (1 / tasks.groupby("kind")["true"].transform("size")).to_numpy()
+    """(tasks,) weights with which none, class-conditional, instance-dependent and annotators' noise count the same."""
+    group = tasks["kind"].replace(dict.fromkeys(("pair", "asymmetric"), "symmetric"))
+    return (1 / tasks.groupby(group)["true"].transform("size")).to_numpy()
 
 
 def choose_other(tasks: pd.DataFrame) -> dict[str, float]:
     """The largest weight under which hardly any ranking is worse than by self-confidence."""
     loss = {w: (tasks[f"AP other {w}"] - tasks["AP self-confidence"]).quantile(0.01) for w in OTHERS}
     return {"OTHER_WEIGHT": max((w for w in OTHERS if loss[w] > -0.005), default=0.0)}
+
+
+def choose_held_out(tasks: pd.DataFrame) -> dict[str, float]:
+    """The smallest part of held-out predictions with which hardly any ranking is worse than by them alone."""
+    loss = {p: (tasks[f"AP held-out part {p}"] - tasks["AP self-confidence"]).quantile(0.01) for p in HELD_OUT_PARTS}
+    return {"HELD_OUT_WEIGHT": min((p for p in HELD_OUT_PARTS if loss[p] > -0.005), default=1.0)}
 
 
 def rate(tasks: pd.DataFrame, share: float, weight: float) -> np.ndarray:
@@ -176,7 +183,7 @@ def choose_rate(tasks: pd.DataFrame) -> dict[str, float]:
 
     def cost(pair: tuple[float, float]) -> tuple[bool, float]:
         error = np.abs(rate(best, *pair) - true)
-        return bool((error - theirs).max() > FURTHER), float(np.average(error, weights=weights(best)))
+        return bool(np.quantile(error - theirs, 0.99) > FURTHER), float(np.average(error, weights=weights(best)))
 
     share, weight = min(((s, w) for s in SHARES for w in WEIGHTS), key=cost)
     return {"ANCHOR_SHARE": share, "ANCHOR_WEIGHT": weight}
@@ -218,15 +225,19 @@ def choose_suspicion(tasks: pd.DataFrame, chosen: dict) -> dict[str, float]:
 
     names = ("SHARPENING", "STEEPNESS", "CONFIDENCE_FLOOR")
 
-    def loss(values: Iterable[float]) -> float:
+    def loss(values: tuple[float, ...]) -> float:
         trial = {**chosen, **dict(zip(names, values, strict=True))}
         losses = []
-        for (_, task), mean in zip(best.iterrows(), means, strict=True):
-            chance = np.clip(suspicions(task, trial, mean), 1e-4, 1 - 1e-4)
-            losses.append(-np.log(np.where(task["is_wrong"], chance, 1 - chance)).mean())
+        for (row, task), mean in zip(best.iterrows(), means, strict=True):
+            key = (row, values, chosen["OTHER_WEIGHT"], mean)
+            if key not in KNOWN:
+                chance = np.clip(suspicions(task, trial, mean), 1e-4, 1 - 1e-4)
+                KNOWN[key] = float(-np.log(np.where(task["is_wrong"], chance, 1 - chance)).mean())
+            losses.append(KNOWN[key])
         return float(np.average(losses, weights=weights(best)))
 
-    return dict(zip(names, min(product(SHARPENINGS, STEEPNESSES, FLOORS), key=loss), strict=True))
+    pairs: list[tuple[float, ...]] = list(product(SHARPENINGS, STEEPNESSES, FLOORS))
+    return dict(zip(names, min(pairs, key=lambda values: loss(tuple(values))), strict=True))
 
 
 def choose_suggestion(tasks: pd.DataFrame) -> dict[str, float]:
@@ -234,10 +245,12 @@ def choose_suggestion(tasks: pd.DataFrame) -> dict[str, float]:
 
     def loss(power: float) -> float:
         losses = []
-        for _, task in best.iterrows():
-            known, wrong = task["margins"], task["is_wrong"]
-            share = np.clip(known.other / np.maximum(1 - known.given, 1e-9), 1e-3, 1 - 1e-3)[wrong] ** power
-            losses.append(-np.log(np.where(task["right"][wrong], share, 1 - share)).mean())
+        for row, task in best.iterrows():
+            if (row, power) not in KNOWN:
+                known, wrong = task["margins"], task["is_wrong"]
+                share = np.clip(known.other / np.maximum(1 - known.given, 1e-9), 1e-3, 1 - 1e-3)[wrong] ** power
+                KNOWN[row, power] = float(-np.log(np.where(task["right"][wrong], share, 1 - share)).mean())
+            losses.append(KNOWN[row, power])
         return float(np.nanmean(losses))
 
     return {"SUGGESTION_POWER": min(POWERS, key=loss)}
@@ -247,7 +260,7 @@ def choose(tasks: pd.DataFrame) -> dict:
     chosen: dict = choose_other(tasks) | choose_rate(tasks)
     chosen |= choose_interval(tasks, chosen)
     chosen |= choose_suspicion(tasks, chosen)
-    return chosen | choose_suggestion(tasks)
+    return chosen | choose_suggestion(tasks) | choose_held_out(tasks)
 
 
 def judged(tasks: pd.DataFrame, chosen: dict) -> pd.DataFrame:
@@ -280,15 +293,15 @@ def actions(task: pd.Series, chosen: dict, mean: float, least: float) -> dict[st
     found: dict[str, float] = {"best F1": best_f1(chance, wrong) if wrong.any() else np.nan}
     for name, named in rules.items():
         found[f"F1 {name}"] = 2 * (named & wrong).sum() / max(named.sum() + wrong.sum(), 1) if wrong.any() else np.nan
-    issue = rules["best expected F1"]
+    issue = floor > 0.5 if task["ignorance"] > constants.MOST_IGNORANCE else rules["best expected F1"]
     middle = suspicions(task, chosen, (mean + least) / 2)
     kept = {}
     for name, (suspicion, odds) in {"rate, 1": (chance, 1), "rate, 2": (chance, 2), "lower end, 1": (floor, 1),
-                                    "half-way, 1": (middle, 1), "half-way, 1.5": (middle, 1.5)}.items():  # fmt: skip
+                                    "half-way, 1": (middle, 1), "half-way, 2": (middle, 2)}.items():  # fmt: skip
         relabel = issue & (suspicion * good > odds * (1 - suspicion))
         found[f"gain {name}"] = (np.sum(relabel & wrong & right) - np.sum(relabel & ~wrong)) / len(wrong)
         kept[name] = relabel
-    relabel = kept["half-way, 1.5"]
+    relabel = kept["lower end, 1"]
     cleaned_wrong = np.where(relabel, ~(wrong & right), wrong)
     found["expected gain"] = np.where(relabel, 1 - chance * good, chance).sum()
     found["real gain"] = cleaned_wrong.sum()

@@ -31,6 +31,7 @@ def written(found: pd.DataFrame, chosen: dict, choices: dict[str, dict]) -> str:
         [
             "## Rankings\n\nAverage precision minus that of self-confidence, tasks with at least 50 wrong labels.\n",
             rankings(found),
+            networks(found),
             "## Rates\n\nAbsolute error in points, best evidence; mean error with sign in brackets. *further*: "
             "share of tasks more than a point further from the truth than cleanlab 2.9 (`off_diagonal`), and by how "
             "many points at most.\n",
@@ -39,13 +40,16 @@ def written(found: pd.DataFrame, chosen: dict, choices: dict[str, dict]) -> str:
             rates(found),
             "## Intervals\n\nCoverage of the 90 % interval and its mean width, all evidence.\n",
             intervals(found),
+            "## Weak evidence\n\nAbsolute error of the rate by ignorance: disagreement with the given labels "
+            "over that of guessing the most frequent one. From .7 on the audit calls the evidence weak.\n",
+            weakness(found),
             "## Calibration\n\nBest evidence, rates as estimated.\n",
             calibration(best),
             "## Thresholds\n\nF1 minus the best F1 on the same suspicions, best evidence.\n",
             thresholds(best),
             "## Cleaning\n\nPoints of labels that are right more than before, where issues are relabelled if the "
-            "suggestion is 1, 1.5 or 2 times as probable as the given label, at the estimated rate, at the lower end "
-            "of its interval, or half-way. *harm*: share of tasks with fewer right labels. Shipped: half-way, 1.5.\n",
+            "suggestion is once or twice as probable as the given label, at the estimated rate, at the lower end "
+            "of its interval, or half-way. *harm*: share of tasks with fewer right labels. Shipped: lower end, 1.\n",
             cleaning(found),
             f"Expected gain of a review over the cleaned labels, over the real one, best evidence: {_gain(best)}.\n",
             "## Choices without each data set\n",
@@ -56,10 +60,24 @@ def written(found: pd.DataFrame, chosen: dict, choices: dict[str, dict]) -> str:
     )
 
 
+def networks(found: pd.DataFrame) -> str:
+    """By how much in-training predictions improve the ranking of networks."""
+    columns = [name for name in map(str, found) if name.startswith("AP held-out part ")]
+    known = found.dropna(subset=columns[:1])
+    lines = [{"held-out part": name.split()[-1], "mean": (known[name] - known["AP self-confidence"]).mean(),
+              "worst": (known[name] - known["AP self-confidence"]).min()} for name in columns]  # fmt: skip
+    head = f"Networks: held-out and in-training predictions pooled, {len(known)} tasks.\n\n"
+    return head + table(pd.DataFrame(lines)) if len(known) else ""
+
+
 def rankings(found: pd.DataFrame) -> str:
     known = found.dropna(subset=["AP self-confidence"])
     lines = []
-    for column in [name for name in map(str, known) if name.startswith("AP ") and known[name].notna().sum() > 5]:
+    for column in [
+        name
+        for name in map(str, known)
+        if name.startswith("AP ") and "held-out" not in name and known[name].notna().sum() > 5
+    ]:
         difference = (known[column] - known["AP self-confidence"]).dropna()
         line = {"ranking": column[3:], "tasks": len(difference), "mean": difference.mean(), "worst": difference.min()}
         lines.append(line | {"in 2 % below": difference.quantile(0.02)})
@@ -103,6 +121,18 @@ def intervals(found: pd.DataFrame) -> str:
                 {"evidence": name, "tasks": len(part), "covers": part.mean(), "width": width[part.index].mean()}
             )
     return table(pd.DataFrame(lines))
+
+
+def weakness(found: pd.DataFrame) -> str:
+    """The error of the rate by ignorance."""
+    error = 100 * (found["estimate"] - found["true"]).abs()
+    lines = []
+    for start, end in ((0.0, 0.3), (0.3, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 1.0)):
+        part = error[(found["ignorance"] > start) & (found["ignorance"] <= end)]
+        best = part[found.loc[part.index, "best"]]
+        lines.append({"ignorance": f"{start:g} to {end:g}", "evidence": len(part), "error": part.mean()})
+        lines[-1]["error, best evidence"] = best.mean()
+    return table(pd.DataFrame(lines), 1)
 
 
 def calibration(found: pd.DataFrame) -> str:

@@ -8,8 +8,8 @@
 4. The log-odds of a wrong label fall with the logarithm of the calibrated confidence, and are shifted until their mean
    is the rate (see `suspicion`).
 5. The threshold is the one with the best expected F1.
-6. An issue is relabelled where its suggestion is more probably right than the given label even if the rate is half-way
-   to the lower end of its interval.
+6. An issue is relabelled where its suggestion is more probably right than the given label even if the rate is at the
+   lower end of its interval.
 
 All constants are in `constants`. Where the model is hardly better than guessing, the judgement is weak, and only those
 rows are issues that are probably wrong even at the lower end of the interval.
@@ -26,7 +26,7 @@ from scipy.special import expit
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.calibration import tempered
-from noisewise.auditing.judgement.constants import CAUTION, MOST_IGNORANCE, RELABEL_ODDS
+from noisewise.auditing.judgement.constants import MOST_IGNORANCE
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.judgement.margins import held_out, margins
 from noisewise.auditing.judgement.rate import interval
@@ -69,7 +69,7 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
     low, high = interval(signs)
     shift = shift_to_mean(odds, signs.rate)
     suspicion = expit(odds + shift)
-    cautious = expit(odds + shift_to_mean(odds, signs.rate + CAUTION * (low - signs.rate)))
+    at_least = expit(odds + shift_to_mean(odds, low))
     weak = signs.ignorance > MOST_IGNORANCE
     threshold = _weak_threshold(odds, shift, low) if weak else best_threshold(suspicion)
     is_issue = suspicion > threshold
@@ -85,7 +85,7 @@ def judge(evidence: Evidence, seed: int = 0) -> Judgement:
         threshold=threshold,
         explanation=_explanation(signs, (low, high)) + (f" {said}" if said else ""),
         weak=said,
-        relabel=is_issue & (cautious * right > RELABEL_ODDS * (1 - cautious)),
+        relabel=is_issue & (at_least * right > 1 - at_least),
         suggestion_right=right,
     )
 
