@@ -184,3 +184,12 @@ def test_a_slip_does_not_move_the_ranks_of_others():
     before, after = (ranks(Task(replace(data, inputs=x), AuditPlan()), SILENT) for x in (data.inputs, inputs))
     assert np.array_equal(before, after)
     assert COLUMNS.width(Task(data, AuditPlan())) == 3
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 12])
+def test_few_rows_are_no_error(n):
+    data = Dataset(np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32), np.arange(n) % 2, ("a", "b"))
+    found = nw.audit(data, conditions=False)
+    assert np.isfinite(found.suspicion).all()
+    notes = {one.name: one.note for one in found.candidates}
+    assert notes["networks"] == "not run: it needs at least 30 rows"

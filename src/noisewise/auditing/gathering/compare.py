@@ -129,7 +129,10 @@ def within(task: Task, listed: Sequence[Entry], limit: float) -> tuple[list[Entr
     for at in np.argsort([entry.cost(task) + more for entry, more in zip(listed, making, strict=True)], kind="stable"):
         entry = listed[at]
         cost = entry.cost(task) + (0.0 if entry.view.name in made else making[at])
-        if chosen and cost > left:
+        if len(task) < entry.predictor.fewest:
+            note = f"not run: it needs at least {entry.predictor.fewest} rows"
+            skipped.append(Candidate(entry.name, note=note))
+        elif chosen and cost > left:
             note = f"not run: about {cost:,.0f} s on one core, and the budget has {max(left, 0):,.0f} s left"
             skipped.append(Candidate(entry.name, note=note))
         else:

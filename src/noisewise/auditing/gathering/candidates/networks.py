@@ -14,6 +14,7 @@ from noisewise.data import Dataset
 from noisewise.models import DEFAULTS
 
 FOLDS, SPARED = 3, 0.2
+FEWEST = 30  # rows
 NUMBER = 6e-7  # seconds per input number and row of an epoch
 ROW = 3e-5  # seconds per row of an epoch
 EPOCHS = 10
@@ -75,4 +76,4 @@ def cost(shape: tuple[int, int], classes: int, folds: int) -> float:
     return FOLDS * EPOCHS * (1 - SPARED) * 0.75 * n * (ROW + NUMBER * width)
 
 
-NETWORKS = Predictor(("rows",), cost, networks)
+NETWORKS = Predictor(("rows",), cost, networks, FEWEST)

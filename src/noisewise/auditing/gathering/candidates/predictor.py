@@ -124,8 +124,10 @@ class Predictor:
         cost: of its predictions, in seconds on one core, counted from (n, d), K and the number of folds. It is counted
             rather than timed, so that the same plan computes the same anywhere.
         predict: held-out predictions from a view. A costly candidate returns a trial first.
+        fewest: rows that it needs.
     """
 
     views: tuple[str, ...]
     cost: Callable[[tuple[int, int], int, int], float]
     predict: Callable[[Any, Task, Progress], Predicted | Trial]
+    fewest: int = 2
