@@ -30,6 +30,7 @@ from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.compute import Engine
 from noisewise.data import Dataset, load, subset
 from noisewise.data.readers.folders import at_size
+from noisewise.data.readers.matrices import in_class_order
 from noisewise.errors import BadInput
 from noisewise.models import side_of
 from noisewise.noise import corrupt
@@ -104,6 +105,7 @@ def run_audit(
     data: Dataset | None = None,
     *,
     probs: np.ndarray | Sequence[np.ndarray] | None = None,
+    named: Sequence[Sequence[str] | None] = (),
     features: np.ndarray | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -115,6 +117,8 @@ def run_audit(
         data: the rows; None loads the plan's source.
         probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
             stacked, each as a candidate.
+        named: names of the columns of each table of `probs`, None where they have none. If these are the names of the
+            classes, columns may be in any order.
         features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
         engine: where networks are trained; None is this process.
         progress: reports how much is done; None reports nothing.
@@ -128,6 +132,8 @@ def run_audit(
     plan = _recorded(plan, data, probs is not None, features is not None)
     tables = [probs] if isinstance(probs, np.ndarray) else list(probs or ())
     rows = _rows(plan, data, tables)
+    if named:
+        tables = [in_class_order(one, names, rows.classes) for one, names in zip(tables, named, strict=True)]
     if tables:
         evidence = given(tables, rows.given, len(rows.classes)).with_features(features)
     else:

@@ -151,10 +151,11 @@ def audit(
     from noisewise.auditing.progress import Progress
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
-    from noisewise.data.readers.matrices import read_matrix
+    from noisewise.data.readers.matrices import column_names, read_matrix
 
     arrays: dict[str, Any] = {
         "probs": [read_matrix(file, "--probs") for file in probs] or None,
+        "named": [column_names(file) for file in probs],
         "features": None if features is None else read_matrix(features, "--features"),
     }
     plan = AuditPlan(source=source, settings={"device": device, **read_settings(settings)}, **arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,31 @@ def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:
     """
     path = Path(path)
     return _from_parquet(path, what) if path.suffix == ".parquet" else _from_npy(path, what)
+
+
+def column_names(path: str | Path) -> tuple[str, ...] | None:
+    """The names of the columns of a Parquet file with a number per column; None of any other file."""
+    path = Path(path)
+    if path.suffix != ".parquet":
+        return None
+    try:
+        schema = parquet.read_schema(path, memory_map=True)
+    except (OSError, pa.ArrowInvalid):
+        return None  # `read_matrix` says why
+    return tuple(schema.names) if len(schema) > 1 else None
+
+
+def in_class_order(table: np.ndarray, names: Sequence[str] | None, classes: Sequence[str]) -> np.ndarray:
+    """(n, K) columns in the order of the classes, if they are called as the classes are; else the table as it is.
+
+    Args:
+        table: (n, K).
+        names: of its columns; None if they have none.
+        classes: K class names.
+    """
+    if names is None or sorted(names) != sorted(classes) or tuple(names) == tuple(classes):
+        return table
+    return table[:, [list(names).index(name) for name in classes]]
 
 
 def _from_npy(path: Path, what: str) -> np.ndarray:
