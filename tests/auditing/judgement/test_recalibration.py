@@ -1,5 +1,7 @@
 """Recalibration: reviewed rows stay reviewed, and their decisions correct the other rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +123,20 @@ def test_rows_that_became_issues_get_a_suggestion():
     assert (found.suggested[100:] == 2).all()
     assert (found.suggested[:30] == 1).all()
     assert (found.suggested[rows] == 0).all()
+
+
+def test_a_weak_model_names_no_further_rows(overconfident):
+    suspicion, wrong = overconfident
+    rows = np.arange(500)
+    known = reviewed(rows, wrong[rows], suspicion)
+    evidence = Evidence(np.zeros(N, dtype=int), 3, probabilities=np.tile([0.5, 0.2, 0.3], (N, 1)))
+    weak = replace(judged(suspicion), weak="The model cannot tell.")
+    found = recalibrated(weak, evidence, known)
+    assert (found.is_issue[500:] == weak.is_issue[500:]).all()
+    assert (found.is_issue == (found.suspicion > found.threshold)).all()
+    assert found.weak
+    certified = recalibrated(weak, evidence, replace(known, remaining=(600.0, 400.0, 900.0)))
+    assert not certified.weak
 
 
 def test_everything_reviewed():

@@ -103,6 +103,12 @@ def test_the_end_of_the_front_does_not_depend_on_what_was_decided(sample, made):
     assert len(ends) == 1
 
 
+def test_scattered_decisions_of_a_queue_do_not_widen_the_interval(sample, made):
+    wrong = truth_of(sample, made, 60)
+    queue = {int(index): True for index in sample["index"][60::4]}
+    assert certified(sample, wrong | queue, N)["undecided"] <= 3
+
+
 def test_rows_that_were_passed_over_count_as_the_worse_case(sample, made):
     wrong = truth_of(sample, made, 60)
     skipped = list(wrong)[20:26]

@@ -50,8 +50,11 @@ def recalibrated(judgement: Judgement, evidence: Evidence, reviewed: Reviewed) -
     if low > 0:
         at_least[rows] = expit(odds + _shift(odds, low * total))
     weak = judgement.weak if reviewed.remaining is None else ""
-    threshold = judgement.threshold if weak else best_threshold(suspicion)
-    is_issue = judgement.is_issue & ~reviewed.mask(len(given)) if weak else suspicion > threshold
+    if weak:  # no more rows than the evidence can stand for: the same threshold, recalibrated
+        threshold = float(expit(shift + slope * _log_odds(np.array(judgement.threshold))))
+    else:
+        threshold = best_threshold(suspicion)
+    is_issue = suspicion > threshold
     right = _suggestion_right(judgement, is_issue, reviewed)
     return replace(
         judgement,

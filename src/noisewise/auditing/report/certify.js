@@ -33,8 +33,8 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ke
   }
 
   function buttons(row, word) {
-    const right = make("button", { type: "button", "aria-pressed": String(word === "keep") }, "Yes, right");
-    const other = make("button", { type: "button", "aria-pressed": String(word !== null && word !== "keep") }, "No, wrong…");
+    const right = make("button", { type: "button", "aria-pressed": String(word === "keep") }, "Right");
+    const other = make("button", { type: "button", "aria-pressed": String(word !== null && word !== "keep") }, "Wrong…");
     const back = make("button", { type: "button", "aria-label": "previous row" }, "←");
     const next = make("button", { type: "button", "aria-label": "next row" }, "→");
     back.disabled = at === 0;

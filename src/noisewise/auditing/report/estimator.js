@@ -2,7 +2,7 @@
 /* The certificate of a random sample: the same computation as `noisewise.auditing.review.certify`, which explains it. */
 const certificate = (() => {
   const Z = 1.6448536269514722, DOUBLINGS = 60, HALVINGS = 50, START = 1, REACHED = 1e-7;
-  const EVIDENCE = 4, MOST_GAIN = 0.6, LEAST = 10, DECIDED = 0.8, CLOSE = 0.02;
+  const EVIDENCE = 4, MOST_GAIN = 0.6, LEAST = 10, CLOSE = 0.02;
   const sum = (values) => values.reduce((total, value) => total + value, 0);
   const clip = (value, low, high) => Math.min(Math.max(value, low), high);
 
@@ -107,11 +107,11 @@ const certificate = (() => {
   /* The order: strata of all draws as digits; `wrong` of each drawn row: true, false or undefined. */
 
   function front(wrong) {
-    let [length, decided] = [0, 0];
+    let [length, lead, most] = [0, 0, 0];
     for (const [at, value] of wrong.entries()) {
-      if (value === undefined) continue;
-      decided += 1;
-      if (decided >= DECIDED * (at + 1)) length = at + 1;
+      lead += value === undefined ? -1 : 1;
+      if (value === undefined || lead < most) continue;
+      [length, most] = [at + 1, lead];
     }
     return length;
   }

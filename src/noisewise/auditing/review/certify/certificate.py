@@ -12,7 +12,6 @@ import pandas as pd
 from noisewise.auditing.review.certify.estimate import Estimate, Reviews, mean_wrong, recall
 
 LEAST = 10  # decisions, from which on anything is said
-DECIDED = 0.8  # least share of the rows of the front that have a decision
 CLOSE = 0.02  # half the width of the interval that `more_for_two_points` refers to
 
 
@@ -28,6 +27,9 @@ class Front:
     sample: pd.DataFrame
     wrong: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Front({int(self.decided.sum())} of {len(self)} rows decided)"
+
     @property
     def decided(self) -> np.ndarray:
         """(m,) bool, the rows with a decision."""
@@ -38,10 +40,11 @@ class Front:
 
 
 def front(sample: pd.DataFrame, wrong: Mapping[int, bool]) -> Front:
-    """The longest front of the fixed order that ends with a decision and of which at least four fifths have one.
+    """The front of the fixed order that was reviewed: where decided rows outnumber the others by most.
 
     Its end depends on which rows have decisions but not on what was decided. It is therefore a random sample of each
-    stratum, whatever else was reviewed. Decisions on rows behind it, such as those of the ordinary queue, do not count.
+    stratum, whatever else was reviewed. Rows that are passed over one by one do not end it. Decisions on scattered rows
+    behind it, such as those of the ordinary queue, do not count.
 
     Args:
         sample: the table of `draw`.
@@ -49,7 +52,8 @@ def front(sample: pd.DataFrame, wrong: Mapping[int, bool]) -> Front:
     """
     found = np.array([wrong.get(index, np.nan) for index in sample["index"].tolist()], dtype=float)
     decided = ~np.isnan(found)
-    ends = np.flatnonzero(decided & (np.cumsum(decided) >= DECIDED * np.arange(1, len(found) + 1)))
+    lead = np.cumsum(np.where(decided, 1, -1))
+    ends = np.flatnonzero(decided & (lead == lead.max(initial=0)))
     length = int(ends[-1]) + 1 if len(ends) else 0
     return Front(sample.iloc[:length], found[:length])
 

@@ -36,6 +36,9 @@ class Design:
     named: np.ndarray
     order: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Design({len(self.order)} of {len(self.stratum)} rows from {len(self.size)} strata)"
+
 
 def design(suspicion: np.ndarray, is_issue: np.ndarray, seed: int, draws: int = MOST_DRAWS) -> Design:
     """Strata, allocation and order for a review that certifies the noise rate.

@@ -47,6 +47,9 @@ class Shares:
     spread: np.ndarray
     skew: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Shares({', '.join(f'{share:.3f}' for share in np.ravel(self.found)[:8])})"
+
     @classmethod
     def of(cls, size: np.ndarray, drawn: np.ndarray, wrong: np.ndarray) -> Shares:
         """From numbers of rows, each (..., H); strata without a drawn row must be left out.
