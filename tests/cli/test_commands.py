@@ -54,6 +54,7 @@ def test_probabilities_in_parquet_are_those_in_npy(run, tmp_path):
     rng = np.random.default_rng(1)
     labels = rng.integers(3, size=300)
     probs = np.eye(3)[labels] + rng.random((300, 3))
+    probs /= probs.sum(axis=1, keepdims=True)
     labels[:30] = (labels[:30] + 1) % 3
     np.save(tmp_path / "y.npy", labels)
     np.save(tmp_path / "p.npy", probs)

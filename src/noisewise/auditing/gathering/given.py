@@ -28,7 +28,8 @@ def given(probabilities: Sequence[np.ndarray], labels: np.ndarray, classes: int)
         BadInput: a table that does not fit, or whose rows do not sum to one.
     """
     for number, table in enumerate(probabilities, 1):
-        _check_sums(table, "probs" if len(probabilities) == 1 else f"probs {number}")
+        if np.shape(table) == (len(labels), classes):  # `Evidence` refuses another shape
+            _check_sums(table, "probs" if len(probabilities) == 1 else f"probs {number}")
     checked = [Evidence(labels, classes, probabilities=table) for table in probabilities]
     whole = checked[0]
     if len(checked) == 1:
@@ -48,12 +49,12 @@ def given(probabilities: Sequence[np.ndarray], labels: np.ndarray, classes: int)
 
 
 def _check_sums(table: np.ndarray, name: str) -> None:
-    """Refuse a table whose rows do not sum to one, within rounding; a wrong shape is for `Evidence` to refuse.
+    """Refuse a table whose rows do not sum to one, within rounding.
 
     Raises:
         BadInput: a row that is negative somewhere, or whose sum is off by more than 0.01.
     """
-    if np.ndim(table) != 2 or np.asarray(table[:0]).dtype.kind not in "fiub":
+    if np.asarray(table[:0]).dtype.kind not in "fiub":
         return
     size = max(BLOCK // max(table.shape[1], 1), 1)
     for start in range(0, len(table), size):
