@@ -20,6 +20,7 @@ from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT
 from noisewise.data import Dataset
 from noisewise.data.texts import Texts
+from noisewise.errors import BadInput
 
 
 class Fixed(Task):
@@ -145,6 +146,17 @@ def test_a_costly_candidate_stops_where_its_first_part_earns_no_weight():
     assert found.candidates[2].note == "stopped: no weight on the rows of its first fold"
     other = compare(task, [entry("good", 1, useless), entry("slow", 9, right, trial=right)], np.inf)
     assert [(one.name, one.weight) for one in other.candidates[1:]] == [("slow", 1), ("good", 0)]
+
+
+def test_a_candidate_without_finite_predictions_is_left_out():
+    data = blobs(600, noise=0)
+    right, broken = np.where(np.eye(3)[data.given] > 0, 0.8, 0.1), np.full((600, 3), np.nan)
+    task = Task(data, AuditPlan())
+    found = compare(task, [entry("good", 1, right), entry("broken", 2, broken)], np.inf)
+    assert [(one.name, one.weight) for one in found.candidates] == [("guessing", 0), ("good", 1), ("broken", 0)]
+    assert found.candidates[2].note == "left out: its predictions are not all finite"
+    with pytest.raises(BadInput, match="finite"):
+        compare(task, [entry("broken", 2, broken)], np.inf)
 
 
 @pytest.mark.parametrize("budget,names", [("quick", 4), ("thorough", 7)])

@@ -16,6 +16,7 @@ from noisewise.auditing.gathering.candidates.predictor import Predicted, Predict
 from noisewise.auditing.gathering.candidates.views import EMBEDDINGS, FEATURES, View, views_of
 from noisewise.auditing.gathering.stack import stacked
 from noisewise.auditing.progress import SILENT, Progress
+from noisewise.errors import BadInput
 
 # Counted seconds on one core that all candidates together may take, and those that are added per row.
 ALLOWED = {"quick": (20.0, 0.0), "default": (200.0, 0.02), "thorough": (np.inf, 0.0)}
@@ -81,6 +82,9 @@ def compare(task: Task, listed: Sequence[Entry], limit: float, progress: Progres
     Returns:
         The stacked predictions with all candidates: guessing first, then by weight and loss, then those not run.
         Embeddings are the features; statistics of networks are the ledger where these have a weight.
+
+    Raises:
+        BadInput: no candidate predicts finite probabilities.
     """
     chosen, skipped = within(task, listed, limit)
     made = {entry.view.name: entry.view for entry in reversed(chosen)}
@@ -108,6 +112,8 @@ def compare(task: Task, listed: Sequence[Entry], limit: float, progress: Progres
         else:
             done.append(found)
         progress(spent / whole)
+    if not done:
+        raise BadInput(f"no model of {task.data.name} predicts finite probabilities: are its values extremely large?")
     return _merged(task, done, skipped, views)
 
 
@@ -155,6 +161,9 @@ def _run(
             note = "stopped: no weight on the rows of its first fold"
             return Candidate(entry.name, seconds=time.perf_counter() - began, note=note)
         found = found.finish(progress)
+    if not np.isfinite(found.probabilities).all():
+        note = "left out: its predictions are not all finite"
+        return Candidate(entry.name, seconds=time.perf_counter() - began, note=note)
     return _Done(entry, found, making + time.perf_counter() - began)
 
 
