@@ -48,7 +48,7 @@ def test_bad_input(tmp_path):
     with pytest.raises(BadInput, match="1438 training rows"):
         sample("digits", 2000)
     table = tmp_path / "table.csv"
-    table.write_text("a,label\n" + "".join(f"{i},{i % 2}\n" for i in range(30)))
+    table.write_text("a,label\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(30)))
     with pytest.raises(BadInput, match="no test split"):
         sample(str(table), 10)
 
