@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, help="the src of the version that audits; by default this one")
     parser.add_argument("--human", action="store_true", help="human labels, too: one look, at the end")
     parser.add_argument("--out", type=Path, help="without suffix: .json and .md")
+    parser.add_argument("--note", default="", help="a sentence for the page on how this was measured")
     parser.add_argument("--audit", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.audit:
@@ -231,7 +232,7 @@ def main() -> None:
             stage: [line for one in every if (line := _stored(one, args.work, stage))] for stage in ("before", "after")
         }
         write_json(args.out.with_suffix(".json"), lines)
-        write_page(lines, args.out.with_suffix(".md"))
+        write_page(lines, args.out.with_suffix(".md"), args.note)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ INTRODUCTION = """# The audit on data that nothing was chosen on
 
 Every set is audited with the defaults, in a process of its own, with one thread; nothing in the package was chosen on
 these rows. *before* is the same measurement of version {before}. The truth is known because the noise was injected
-(`annotators` imitates people, `-` injects nothing; `human` are the labels of CIFAR-10N, audited once, at the end).
+(`annotators` imitates people, `-` injects nothing; `human` are the labels of CIFAR-10N, audited last).
 CIFAR-10 is a copy as JPEG, quality 75. cleanlab {cleanlab} is measured twice: *same* on the probabilities of this
 audit, and *recipe*, as it is commonly used: logistic regression in five folds on the embeddings of photographs (by the
 same encoder), the standardised columns of tables, the TF-IDF weights of texts. Its rate is `num_label_issues`, its
@@ -32,16 +32,18 @@ others used.
 """
 
 
-def write_page(lines: dict[str, list[Line]], path: Path) -> None:
+def write_page(lines: dict[str, list[Line]], path: Path, note: str = "") -> None:
     """Write the page.
 
     Args:
         lines: per stage, "before" and "after", a line per set.
         path: of the page.
+        note: how this was measured, where that is not as the page says.
     """
     from importlib.metadata import version
 
     text = INTRODUCTION.format(before="0.1 at 06f480f", cleanlab=version("cleanlab"))
+    text += f"{note}\n\n" if note else ""
     pairs = _pairs(lines)
     with whole(path) as file:
         file.write_text(text + _goals(lines) + _rates(pairs) + _ranking(pairs) + _cleaning(pairs), encoding="utf-8")
@@ -62,6 +64,8 @@ def _goals(lines: dict[str, list[Line]]) -> str:
         for goal, miss in GOALS.items()
     ]
     rows.append(("of all rows at suspicion .9 and more, nine in ten are wrong", *(_sure(lines[s]) for s in NAMES), ""))
+    told = {stage: [line for line in lines[stage] if not line.get("weak")] for stage in NAMES}
+    rows.append(("the same, without audits that call their evidence weak", *(_sure(told[s]) for s in NAMES), ""))
     rows += [_photographs(lines)]
     head = "## Goals\n\nOf the sets to which a goal applies, how many reach it.\n\n"
     return head + _table(("goal", *NAMES.values(), "missed now"), rows)

@@ -4,7 +4,7 @@ A task is a data set with known wrong labels, a kind of noise and its rate, and 
 models (see `benchmarks/pool/audit_tasks.py`). Whatever is chosen is chosen once more without the tasks of each data
 set, and measured on these.
 
-    python benchmarks/pool/audit_tasks.py FOLDER
+    python benchmarks/pool/audit_tasks.py --tables TABLES --texts TEXTS --out FOLDER
     python benchmarks/pool/judgement.py --tasks FOLDER --out docs/results/judgement.md
 """
 

@@ -7,7 +7,7 @@ import pandas as pd
 BINS = ((0.0, 0.05), (0.05, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 0.9), (0.9, 0.97), (0.97, 1.01))
 HEAD = """# How the judgement was chosen
 
-    python benchmarks/pool/audit_tasks.py FOLDER
+    python benchmarks/pool/audit_tasks.py --tables TABLES --texts TEXTS --out FOLDER
     python benchmarks/pool/judgement.py --tasks FOLDER --out docs/results/judgement.md
 
 {tasks:,} tasks from {sets} data sets ({names}) with known noise, {evidence:,} out-of-fold predictions of them. All

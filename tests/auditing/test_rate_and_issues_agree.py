@@ -72,7 +72,7 @@ def test_an_audit_of_a_table_with_extreme_values_agrees_with_itself(slips, infor
         inputs[row, column] = value
     labels = np.where(rng.random(60) < 0.1, 1 - truth, truth)
     data = Dataset(inputs.astype(np.float32), labels, ("a", "b"), "table")
-    found = nw.audit(data, budget="quick", conditions=False, seed=seed)
+    found = nw.audit(data, model="linear", conditions=False, seed=seed)
     assert_agreement(found, labels, (slips, informative, seed))
 
 
@@ -84,7 +84,7 @@ def test_slips_of_40000_in_a_file_leave_the_rest_of_the_audit_right(tmp_path):
     labels = truth.copy()
     labels[::10] = np.where(truth[::10] == "left", "right", "left")
     pd.DataFrame(columns, columns=["x", "y"]).assign(label=labels).to_csv(tmp_path / "rows.csv", index=False)
-    found = nw.audit(tmp_path / "rows.csv", labels="label", conditions=False, fail_above=0.02)
+    found = nw.audit(tmp_path / "rows.csv", labels="label", budget="quick", conditions=False, fail_above=0.02)
     assert_agreement(found, found.data.given, "slips")
     assert not found.gate.passed
     cleaned = np.array(found.data.classes)[found.cleaned().given]

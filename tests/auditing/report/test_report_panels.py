@@ -174,8 +174,9 @@ def test_what_the_models_learned_from_is_listed():
     columns = (Column("mass", "number", True), Column("<i>d", "identifier", False, "differs in every row"))
     found = findings()
     listed = replace(found, data=replace(found.data, columns=columns))
-    assert "Inputs What the models learned from. Used are numbers: mass.Left out: &lt;i&gt;d (" in words(
-        render(listed)
-    ).replace("InputsWhat", "Inputs What").replace("from.Used", "from. Used")
-    assert "### Inputs\n\n- Used are numbers: mass.\n- Left out: &lt;i&gt;d (" in render_markdown(listed)
+    page, markdown = words(render(listed)), render_markdown(listed)
+    for text in (page.partition("What the models learned from.")[2], markdown.partition("### Inputs")[2]):
+        assert "mass" in text
+        assert "&lt;i&gt;d" in text
+        assert "<i>" not in text
     assert "Inputs" not in render_markdown(found)

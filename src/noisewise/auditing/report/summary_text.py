@@ -19,11 +19,16 @@ def summary_text(result: AuditResult, strong: Callable[[str], str]) -> str:
     parts = [
         f"About {strong(percent(result.noise_rate))} of the given labels are wrong "
         f"(90 % interval {percent(low)} to {percent(high)}).",
-        f"{issues:,} of {count(len(result.data), 'row')} {called}: suspicion above {result.threshold:.2f}, the "
-        "threshold with the best expected F1.",
+        f"{issues:,} of {count(len(result.data), 'row')} {called}: {_threshold(result)}.",
         actions_text(result),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _threshold(result: AuditResult) -> str:
+    if result.weak:
+        return "these labels are probably wrong even if the rate is at the lower end of the interval"
+    return f"suspicion above {result.threshold:.2f}, the threshold with the best expected F1"
 
 
 def actions_text(result: AuditResult) -> str:
