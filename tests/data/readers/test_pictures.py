@@ -116,3 +116,11 @@ def test_a_huge_image_needs_no_second_copy(tmp_path):
     Image.new("RGB", (9, 9)).save(small)
     more = subprocess.run([sys.executable, "-c", code, small, file], capture_output=True, text=True, check=True)
     assert int(more.stdout) / 2**10 < 1.4 * 6000 * 6000 * 4 / 2**20  # Pillow has four bytes per pixel
+
+
+@pytest.mark.parametrize("side", [side for side in range(225, 1200) if side / 224 * 224 > side])
+def test_a_region_rounded_up_stays_inside_the_image(side):
+    for shape in ((side + 20, side, 3), (side, side + 20, 3), (side, side, 3)):
+        found = fit_pixels(np.full(shape, 7, np.uint8), (224, 224, 3), resample=Image.Resampling.BILINEAR)
+        assert found.shape == (224, 224, 3)
+        assert (found == 7).all()

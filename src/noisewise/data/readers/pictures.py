@@ -159,7 +159,8 @@ def _orientation(image: Image.Image) -> int:
 def _region(image: Image.Image, size: tuple[int, int], share: float) -> tuple[float, float]:
     """Width and height of the region that is cut out."""
     scale = share * min(image.width / size[0], image.height / size[1])
-    return size[0] * scale, size[1] * scale
+    # rounding must not make it larger than the image
+    return min(size[0] * scale, image.width), min(size[1] * scale, image.height)
 
 
 def _draft(image: Image.Image, size: tuple[int, int], share: float) -> None:
@@ -180,4 +181,4 @@ def _fitted(
         return pixels
     width, height = _region(pixels, size, share)
     left, top = (pixels.width - width) / 2, (pixels.height - height) / 2
-    return pixels.resize(size, resample, (left, top, left + width, top + height), reducing_gap=_GAP)
+    return pixels.resize(size, resample, (left, top, pixels.width - left, pixels.height - top), reducing_gap=_GAP)
