@@ -89,7 +89,7 @@ def measured(one: Shown, work: Path, stage: str, sources: Path | None) -> dict[s
         raise RuntimeError(f"{one.name}: {ended.stderr[-2000:]}")
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     found = dict(np.load(out / "found.npz"))
-    known = {key: summary[key] for key in ("weak", "candidates", "columns", "actions") if summary.get(key)}
+    known = {key: summary[key] for key in ("weak", "candidates", "actions") if summary.get(key)}
     line = {"data": one.data, "noise": one.noise, "kind": one.kind, "rows": len(truth)}
     line |= _ours(summary, found, truth) | known
     write_json(stored, line)
