@@ -1,6 +1,7 @@
 """The constants of the judgement.
 
-They are chosen on a pool of data sets with known noise and measured on the sets left out of the choice:
+All but MOST_IGNORANCE are chosen on a pool of data sets with known noise, and measured on the sets left out of the
+choice:
 
     python benchmarks/pool/judgement.py --tasks FOLDER --out docs/results/judgement.md
 """
@@ -34,5 +35,5 @@ SUGGESTION_POWER = 0.3
 HELD_OUT_WEIGHT = 0.7
 
 # Weak: from this ignorance on (disagreement with the given labels over that of guessing), rates were wrong by more than
-# 15 points on average.
+# 15 points on average. Set by hand from the table "Weak evidence" of that page.
 MOST_IGNORANCE = 0.7

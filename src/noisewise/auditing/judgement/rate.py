@@ -18,7 +18,7 @@ def sampling_error(rate: float, rows: int) -> float:
 def interval(signs: Signs) -> tuple[float, float]:
     """90 % interval of the noise rate, within [0, 1].
 
-    Its ends are as far below and above the estimate as the truth was in 5 % of the evidence on data sets with known
+    Its ends are as far below and above the estimate as the truth was in 4 % of the evidence on data sets with known
     noise, by quantile regression on `Signs.error_terms` with non-negative coefficients (Koenker and Bassett, Regression
     Quantiles, Econometrica 1978; its coverage on data sets left out is in docs/results/judgement.md). The sampling of
     rows is added by the root of the sum of squares.

@@ -67,7 +67,7 @@ def embeddings(task: Task, progress: Progress) -> np.ndarray:
     return embed(task.data, task.plan.embed, device=task.plan.config.torch_device, on_progress=progress)
 
 
-def _looks(task: Task, progress: Progress) -> np.ndarray:
+def _visual(task: Task, progress: Progress) -> np.ndarray:
     return visual_features(task.data)
 
 
@@ -94,7 +94,7 @@ WORDS = View("words", words, lambda task: WORDS_WIDTH)
 COLUMNS_AND_WORDS = View("columns and words", words, lambda task: WORDS_WIDTH)
 WORD_DIRECTIONS = View("directions of words", columns, lambda task: DIRECTIONS)
 EMBEDDINGS = View("embeddings", embeddings, lambda task: PACKAGED_WIDTH, _embedding_cost, _embedding_is_required)
-LOOKS = View("visual features", _looks, lambda task: VISUAL_WIDTH)
+VISUAL = View("visual features", _visual, lambda task: VISUAL_WIDTH)
 FEATURES = View("features", _given, lambda task: 0 if task.features is None else task.features.shape[1])
 ROWS = View("rows", lambda task, progress: task.data, _inputs_width)
 
@@ -109,7 +109,7 @@ def views_of(task: Task) -> list[View]:
     if task.features is not None:
         return [FEATURES]
     if task.data.kind == "image":
-        return [EMBEDDINGS, *([] if is_photographs(task.data) else [LOOKS]), ROWS]
+        return [EMBEDDINGS, *([] if is_photographs(task.data) else [VISUAL]), ROWS]
     if task.data.kind == "text":
         return [*([] if task.plan.embed is None else [EMBEDDINGS]), WORDS, WORD_DIRECTIONS, ROWS]
     return [COLUMNS, RANKS, *([COLUMNS_AND_WORDS] if _has_words(task.data) else []), ROWS]
