@@ -19,7 +19,7 @@ from noisewise.training.config import seeded
         ("seed", False), ("validation", 0.95), ("validation", float("nan")), ("patience", -3), ("patience", 0),
         ("patience", 1.5), ("optimizer", "sdg"), ("schedule", "cosin"), ("select", "best"), ("augment", "yes"),
         ("precision", "fp16"), ("optimizer", 3), ("device", None), ("device", 3), ("device", "foo"), ("device", ""),
-        ("lr", 10**400),
+        ("lr", 10**400), ("least_lr", -1), ("cycles", 0), ("cycles", 1.5), ("late_momentum", 2),
     ],
 )  # fmt: skip
 def test_what_is_not_legal_is_refused(name, value):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from noisewise.training import Config
-from noisewise.training.optim import learning_rate
+from noisewise.training.optim import build_optimizer, learning_rate, schedule
 
 STEPS = 101  # torch's cycle ends at its last step, ours at the end of the training: shares of 100
 
@@ -24,3 +24,30 @@ def test_one_cycle_is_that_of_torch(warmup, rising):
     config = Config(lr=0.4, schedule="one-cycle", warmup=warmup)
     found = [learning_rate(config, step / (STEPS - 1), 7) for step in range(STEPS)]
     assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_restarts_are_those_of_torch():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.02)
+    restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=10, eta_min=0.001)
+    expected = []
+    for quarter in range(4 * 30):
+        optimizer.step()
+        restarts.step(quarter / 4)
+        expected.append(restarts.get_last_lr()[0])
+    config = Config(lr=0.02, least_lr=0.001, cycles=3)
+    found = [learning_rate(config, quarter / 120, 30) for quarter in range(120)]
+    assert found == pytest.approx(expected, abs=1e-9)
+    assert found[40] == found[80] == pytest.approx(0.02)
+    assert learning_rate(Config(lr=0.02, least_lr=0.001), 1.0, 30) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(("name", "key"), [("adam", "betas"), ("sgd", "momentum")])
+def test_momentum_falls_at_the_first_milestone(name, key):
+    config = Config(optimizer=name, schedule="linear", milestones=(0.4, 0.8), late_momentum=0.1)
+    optimizer = build_optimizer(config, [torch.nn.Parameter(torch.zeros(1))])
+    seen = []
+    for progress in (0.0, 0.39, 0.4, 0.9):
+        lr = schedule(optimizer, config, progress, 10)
+        assert optimizer.param_groups[0]["lr"] == lr
+        seen.append(optimizer.param_groups[0][key])
+    assert seen == ([(0.9, 0.999)] * 2 + [(0.1, 0.999)] * 2 if name == "adam" else [0.9, 0.9, 0.1, 0.1])

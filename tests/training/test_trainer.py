@@ -39,6 +39,24 @@ def training(data, **more):
     return Training(data, "mlp:widths=8", Config(epochs=6, validation=0.0, batch_size=16), **more)
 
 
+def test_a_fit_may_have_its_own_batch_size(data):
+    class Sizes(Method):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def observe(self, batch):
+            self.seen.append(len(batch))
+
+    run, method = training(data), Sizes()
+    learner = run.learner()
+    run.fit(learner, method, 1, batch_size=40)
+    run.fit(learner, method, 1)
+    assert method.seen == [40, 40, 16, 16, 16, 16, 16]
+    with pytest.raises(BadInput, match="batch_size=1 must"):
+        run.fit(learner, method, 1, batch_size=1)
+
+
 def test_a_methods_own_parameters_move_with_the_objective_and_resume(data, tmp_path, monkeypatch):
     monkeypatch.setattr(resume, "CHECKPOINT_SECONDS", 0.0)
     whole, method = training(data), Tempered()

@@ -21,7 +21,10 @@ BOUNDS: dict[str, Bound] = {
     "batch_size": whole(2),
     "optimizer": one_of(*OPTIMIZERS),
     "lr": at_least(0) | None,
+    "least_lr": at_least(0),
+    "cycles": whole(1),
     "momentum": between(0, 1),
+    "late_momentum": between(0, 1) | None,
     "weight_decay": at_least(0),
     "schedule": one_of(*SCHEDULES),
     "gamma": at_least(0),
@@ -47,11 +50,14 @@ class Config:
         batch_size: rows per step, at least 2.
         optimizer: "sgd", "nesterov", "adam" or "adamw".
         lr: peak learning rate; None is 0.05 for sgd and nesterov, 0.001 for Adam.
+        least_lr: learning rate at the end of "cosine", of each of its cycles.
+        cycles: number of equal cycles of "cosine"; at the start of each the rate returns to its peak (warm restarts).
         momentum: of SGD; Adam's first beta.
+        late_momentum: momentum from the first milestone on; None keeps it.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
         schedule: of the learning rate: "constant", "cosine", "step", "linear", "exponential" or "one-cycle" (see
             `learning_rate`).
-        milestones: increasing shares of the training, for the schedules "step" and "linear".
+        milestones: increasing shares of the training, for the schedules "step" and "linear", and `late_momentum`.
         gamma: factor at a milestone ("step") or after an epoch ("exponential").
         warmup: share of the training in which the learning rate rises; 0 means 0.3 for "one-cycle".
         clip_norm: largest norm of the gradient, or None.
@@ -72,7 +78,10 @@ class Config:
     batch_size: int = 128
     optimizer: str = "sgd"
     lr: float | None = None
+    least_lr: float = 0.0
+    cycles: int = 1
     momentum: float = 0.9
+    late_momentum: float | None = None
     weight_decay: float = 5e-4
     schedule: str = "cosine"
     milestones: tuple[float, ...] = (0.5, 0.75)

@@ -13,7 +13,7 @@ from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Method
 from noisewise.training.networks import Learner
-from noisewise.training.optim import learning_rate
+from noisewise.training.optim import schedule
 from noisewise.training.step import SupportsStep, step
 from noisewise.training.streams import Streams
 
@@ -51,9 +51,8 @@ def train_epoch(
     method.train()
     epochs = total_epochs(config, learner)
     for number, batch in enumerate(streams.epoch(order_rng)):
-        lr = learning_rate(config, (learner.epochs_done + number / streams.steps) / epochs, epochs)
-        for group in learner.optimizer.param_groups:
-            group["lr"] = lr
+        done = (learner.epochs_done + number / streams.steps) / epochs
+        lr = schedule(learner.optimizer, config, done, epochs)
         timed = replace(batch, clock=Clock(learner.epochs_done, epochs, number, streams.steps, lr))
         ledger.observe(step(learner.nets, method, optimizer, timed, edit_rng, clip_norm=config.clip_norm))
         progress((number + 1) / streams.steps)

@@ -33,25 +33,29 @@ def build_optimizer(config: Config, params: Iterable[Tensor] | list[dict[str, An
 def learning_rate(config: Config, progress: float, epochs: int) -> float:
     """The learning rate at a point of the training.
 
-    `constant`; `cosine` to zero; `linear` to zero from the first milestone on; `step`: times gamma at each milestone;
-    `exponential`: times gamma every epoch. Milestones are shares of the training; a shorter training keeps the
-    shape. Over the first `warmup` share the rate rises linearly.
+    `constant`; `cosine` to `least_lr`; `linear` to zero from the first milestone on; `step`: times gamma at each
+    milestone; `exponential`: times gamma every epoch. Milestones are shares of the training; a shorter training keeps
+    the shape. Over the first `warmup` share the rate rises linearly.
+
+    With `cycles` above 1 `cosine` falls that many times, each time from the peak: the warm restarts of Loshchilov and
+    Hutter (SGDR, ICLR 2017, eq. 5) in periods of one length.
 
     `one-cycle` (Smith and Topin, Super-Convergence, 2018) rises from a 25th of the peak to the peak over the first
     `warmup` share, 0.3 where it is 0, and falls to a 10,000th of where it began, along half a cosine each, as torch's
     OneCycleLR does by default. The momentum stays constant.
 
     Args:
-        config: for lr, schedule, milestones, gamma and warmup.
+        config: for lr, least_lr, schedule, cycles, milestones, gamma and warmup.
         progress: share of the training that is done, in [0, 1].
         epochs: number of epochs in all.
     """
     if config.schedule == "one-cycle":
         return config.peak_lr * _one_cycle(progress, config.warmup or RISING)
+    rising = min(1.0, progress / config.warmup) if config.warmup > 0 else 1.0
+    if config.schedule == "cosine":
+        return _between(config.peak_lr, config.least_lr, _of_cycle(progress, config.cycles)) * rising
     if config.schedule == "constant":
         factor = 1.0
-    elif config.schedule == "cosine":
-        factor = 0.5 * (1 + math.cos(math.pi * progress))
     elif config.schedule == "linear":
         start = config.milestones[0] if config.milestones else 0.0
         factor = min(1.0, (1 - progress) / max(1 - start, 1e-12))
@@ -59,8 +63,41 @@ def learning_rate(config: Config, progress: float, epochs: int) -> float:
         factor = config.gamma ** sum(progress >= milestone for milestone in config.milestones)
     else:  # exponential; 1e-9 keeps whole numbers of epochs from being rounded down
         factor = config.gamma ** math.floor(progress * epochs + 1e-9)
-    rising = min(1.0, progress / config.warmup) if config.warmup > 0 else 1.0
     return config.peak_lr * factor * rising
+
+
+def momentum(config: Config, progress: float) -> float:
+    """The momentum, or Adam's first beta, at a point of the training.
+
+    Args:
+        config: for momentum, late_momentum and milestones.
+        progress: share of the training that is done, in [0, 1].
+    """
+    late = config.late_momentum
+    return config.momentum if late is None or progress < min(config.milestones, default=1.0) else late
+
+
+def schedule(optimizer: torch.optim.Optimizer, config: Config, progress: float, epochs: int) -> float:
+    """Set the learning rate and the momentum of a point of the training; returns the learning rate.
+
+    Args:
+        optimizer: of the networks, by `build_optimizer`.
+        config: the settings.
+        progress: share of the training that is done, in [0, 1].
+        epochs: number of epochs in all.
+    """
+    lr = learning_rate(config, progress, epochs)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+        if config.late_momentum is not None:
+            beta = momentum(config, progress)
+            group.update({"betas": (beta, group["betas"][1])} if "betas" in group else {"momentum": beta})
+    return lr
+
+
+def _of_cycle(progress: float, cycles: int) -> float:
+    """Share of the present cycle that is done; 1e-9 keeps the start of a cycle from being rounded into the last one."""
+    return progress if cycles == 1 else (progress * cycles + 1e-9) % 1.0
 
 
 def _one_cycle(progress: float, rising: float) -> float:

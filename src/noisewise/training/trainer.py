@@ -160,6 +160,7 @@ class Training(Splits):
         auxiliary: Mapping[str, Tensor] | None = None,
         predictor: Predictor | None = None,
         record: bool = True,
+        batch_size: int | None = None,
     ) -> Learner:
         """Train a learner for some epochs.
 
@@ -173,6 +174,7 @@ class Training(Splits):
             auxiliary: masks by index of further rows to draw a batch of along with every batch, by name.
             predictor: evaluated after each epoch; default: the learner's networks with the method's `predict`.
             record: whether epochs are evaluated, written to the history and considered for selection.
+            batch_size: rows per step, at least 2; default: the config's.
 
         Raises:
             Diverged: a loss or weight that is not finite; the last good checkpoint is kept.
@@ -180,6 +182,7 @@ class Training(Splits):
                 is held out or has rows of unknown index.
         """
         total = self.config.epochs if epochs is None else check(None, "epochs", epochs, whole(0))
+        size = self.config.batch_size if batch_size is None else check(None, "batch_size", batch_size, whole(2))
         joint = self._register(method)
         predictor = predictor or Predictor(learner.nets, method.predict)
         if record:
@@ -189,7 +192,7 @@ class Training(Splits):
             return learner
         others: dict[str, tuple[Rows, Tensor | None]] = {n: (self.rows, mask) for n, mask in (auxiliary or {}).items()}
         others |= {name: (self.split(name), None) for name in method.auxiliary if name not in others}
-        streams = Streams(self._drawn(split), rows, others, self.config.batch_size, self.classes)
+        streams = Streams(self._drawn(split), rows, others, size, self.classes)
         for epoch in range(done, total):
             if record and self.history.stopped:
                 break
