@@ -20,12 +20,12 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import beta
 
-from noisewise.auditing.judgement.threshold import best_threshold
 from noisewise.auditing.review.certify import design as designs
 from noisewise.auditing.review.certify import estimate as estimates
 from noisewise.auditing.review.certify.estimate import Estimate, Reviews, mean_wrong, recall
 from noisewise.auditing.review.certify.score import Z
 from noisewise.files import whole
+from noisewise.judgement.threshold import best_threshold
 
 ROWS = 3_000
 RATES = (0.01, 0.02, 0.04, 0.08, 0.2, 0.4)

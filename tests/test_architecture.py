@@ -25,7 +25,7 @@ SHARED = {
     "spec",
 }
 TRAINING = {"training", "data", "models"}
-AUDITING = {"auditing", "methods", "noise", "compute", *TRAINING}
+AUDITING = {"auditing", "methods", "noise", "compute", "judgement", *TRAINING}
 RUN = {"reports", "probes", "theory", *AUDITING}
 STUDIES = {"run", *RUN}
 # What each package may import, besides itself and SHARED.
@@ -35,7 +35,8 @@ BELOW = {
     "models": set(),
     "compute": {"data"},
     "training": {"data", "models"},
-    "methods": {"theory", *TRAINING},
+    "judgement": set(),
+    "methods": {"theory", "judgement", *TRAINING},
     "probes": {"theory", *TRAINING},
     "auditing": AUDITING - {"auditing"},
     "reports": {"probes", "auditing"},

@@ -40,7 +40,7 @@ def test_a_training_and_its_parts(trained):
     assert short(trained) == "Training(mlp:8 on digits: 1,244 rows, 1 epoch of 2 recorded)"
     assert short(learner) == "Learner(name='main', epochs_done=1)"
     assert short(trained.ledger) == "Ledger(1,244 rows, 10 classes, 1 observation)"
-    assert short(trained.task) == "LearningTask(rows=1797, classes=10, epochs=2, noise_rate=None, networks=1)"
+    assert short(trained.task) == "LearningTask(rows=1797, classes=10, epochs=2, noise_rate=None, networks=1, steps=10)"
     end = EpochEnd(learner.nets, 0, 2, trained.passes, trained.ledger)
     assert short(end) == "EpochEnd(epoch=0, epochs=2, ledger=Ledger(1,244 rows, 10 classes, 1 observation))"
 

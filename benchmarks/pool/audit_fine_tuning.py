@@ -25,9 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from noisewise.auditing.judgement.calibration import tempered
 from noisewise.data import Dataset, folds, load
 from noisewise.files import whole
+from noisewise.judgement.calibration import tempered
 from noisewise.models.architectures import efficientnet_lite
 from noisewise.noise import corrupt
 

@@ -27,9 +27,9 @@ from sklearn.metrics import average_precision_score
 from noisewise.auditing.gathering import crossfit
 from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
 from noisewise.auditing.gathering.recipe import FROM_SCRATCH
-from noisewise.auditing.judgement.calibration import pooled, tempered
 from noisewise.data import Dataset, load, subset
 from noisewise.files import whole, write_json
+from noisewise.judgement.calibration import pooled, tempered
 from noisewise.noise import corrupt
 from noisewise.training import Config, Training
 

@@ -22,10 +22,10 @@ from noisewise.auditing.candidate import log_loss
 from noisewise.auditing.gathering.candidates.predictor import Task, Trial
 from noisewise.auditing.gathering.compare import allowed, entries, within
 from noisewise.auditing.gathering.stack import stacked
-from noisewise.auditing.judgement.calibration import tempered
 from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT
 from noisewise.files import whole
+from noisewise.judgement.calibration import tempered
 
 NOISES = ("symmetric:0.2", "pair:0.2", "annotators:0.2")
 STACK = "stack"

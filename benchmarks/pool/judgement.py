@@ -28,15 +28,16 @@ from sklearn.metrics import average_precision_score
 
 from noisewise.auditing.detectors.predictions.confident_learning import noise_rate
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.judgement import constants
-from noisewise.auditing.judgement import signs as signs_module
-from noisewise.auditing.judgement.calibration import tempered
-from noisewise.auditing.judgement.margins import Margins, margins
-from noisewise.auditing.judgement.rate import NORMAL_90, sampling_error
-from noisewise.auditing.judgement.signs import measure
-from noisewise.auditing.judgement.suspicion import calibrating_power, shift_to_mean
-from noisewise.auditing.judgement.threshold import best_threshold
+from noisewise.auditing.judgement.reading import margins
 from noisewise.auditing.metrics import best_f1
+from noisewise.judgement import constants
+from noisewise.judgement import signs as signs_module
+from noisewise.judgement.calibration import tempered
+from noisewise.judgement.margins import Margins
+from noisewise.judgement.rate import NORMAL_90, sampling_error
+from noisewise.judgement.signs import measure
+from noisewise.judgement.suspicion import calibrating_power, shift_to_mean
+from noisewise.judgement.threshold import best_threshold
 
 SHARES, WEIGHTS = (0.1, 0.3, 0.5), (0.0, 0.25, 0.5, 0.75, 1.0)
 HELD_OUT_PARTS = (0.0, 0.2, 0.35, 0.5, 0.7, 1.0)

@@ -76,6 +76,7 @@ class LearningTask:
         noise_rate: the noise rate, if the user states it; with None, methods estimate what they need.
         networks: N, the number of networks that train together.
         box: smallest and largest value that a prepared image can take, each (C, 1, 1); None for other data.
+        steps: number of steps of one epoch over all training rows; None where it is not known.
     """
 
     rows: int
@@ -85,6 +86,7 @@ class LearningTask:
     noise_rate: float | None = None
     networks: int = 1
     box: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+    steps: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

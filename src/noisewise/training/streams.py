@@ -100,7 +100,8 @@ class Splits:
         given = torch.full((rows,), -1, dtype=torch.int64, device=self.device)
         given[self.rows.index] = self.rows.given
         stated = None if noise_rate is None else check(None, "noise_rate", noise_rate, between(0, 1))
-        return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self._box())
+        steps = steps_of(len(self.rows), self.config.batch_size)
+        return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self._box(), steps=steps)
 
     def _box(self) -> tuple[Tensor, Tensor] | None:
         if self.data.kind != "image":
@@ -207,9 +208,8 @@ class Streams:
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has; a single row left at its end joins the last one."""
-        whole, rest = divmod(self.rows, self.size)
-        return max(1, whole + (rest > 1))
+        """How many batches an epoch has."""
+        return steps_of(self.rows, self.size)
 
     def epoch(self, rng: torch.Generator) -> Iterator[Batch]:
         """The batches of one epoch in a fresh order, augmented."""
@@ -227,6 +227,12 @@ class Streams:
             whole = order[: len(order) // size * size]
             for at, raw in rows.stream(whole, size):
                 yield rows, at, raw
+
+
+def steps_of(rows: int, size: int) -> int:
+    """How many batches of `size` an epoch over `rows` rows has; a single row left at its end joins the last one."""
+    whole, rest = divmod(rows, size)
+    return max(1, whole + (rest > 1))
 
 
 def _positions(rows: Rows, mask: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ from noisewise.auditing.detectors.detector import Detector
 from noisewise.auditing.detectors.predictions import confident_learning
 from noisewise.auditing.evidence import LEDGER_VECTORS, Evidence
 from noisewise.errors import BadInput
+from noisewise.judgement.confident import confident_class, thresholds
 
 PROBABILITIES = np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1]])
 LABELS = np.array([0, 1, 2, 0])
@@ -73,8 +74,8 @@ def test_normalised_margin_by_hand() -> None:
 
 def test_confident_learning_by_hand() -> None:
     # thresholds: class 0 (0.9 + 0.1) / 2 = 0.5, class 1 0.7, class 2 0.4; the last row is confidently of class 1
-    assert confident_learning.thresholds(PROBABILITIES, LABELS) == pytest.approx([0.5, 0.7, 0.4])
-    assert confident_learning.confident_class(PROBABILITIES, LABELS).tolist() == [0, 1, 2, 1]
+    assert thresholds(PROBABILITIES, LABELS) == pytest.approx([0.5, 0.7, 0.4])
+    assert confident_class(PROBABILITIES, LABELS).tolist() == [0, 1, 2, 1]
     joint = confident_learning.confident_joint(PROBABILITIES, LABELS)
     assert joint.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
     assert confident_learning.noise_rate(PROBABILITIES, LABELS) == pytest.approx(0.25)

@@ -8,9 +8,9 @@ from noisewise.auditing.detectors.detection import scores_of
 from noisewise.auditing.detectors.detector import Detector
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judge import judge
-from noisewise.auditing.judgement.threshold import best_threshold
 from noisewise.auditing.metrics import score_against_truth
 from noisewise.errors import BadInput
+from noisewise.judgement.threshold import best_threshold
 
 K = 5
 

@@ -8,15 +8,16 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import expit
 
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.judgement.calibration import best_power
-from noisewise.auditing.judgement.constants import ANCHOR_WEIGHT, ERROR_ABOVE, ERROR_BELOW, OTHER_WEIGHT
 from noisewise.auditing.judgement.judge import judge
-from noisewise.auditing.judgement.margins import Margins, margins
-from noisewise.auditing.judgement.rate import interval
-from noisewise.auditing.judgement.signs import Signs, measure, most_confident
-from noisewise.auditing.judgement.suspicion import calibrating_power, log_odds, shift_to_mean
-from noisewise.auditing.judgement.threshold import LOWEST
-from noisewise.auditing.judgement.transition import judged_transition
+from noisewise.auditing.judgement.reading import margins
+from noisewise.judgement.calibration import best_power
+from noisewise.judgement.constants import ANCHOR_WEIGHT, ERROR_ABOVE, ERROR_BELOW, OTHER_WEIGHT
+from noisewise.judgement.margins import Margins
+from noisewise.judgement.rate import interval
+from noisewise.judgement.signs import Signs, measure, most_confident
+from noisewise.judgement.suspicion import calibrating_power, log_odds, shift_to_mean
+from noisewise.judgement.threshold import LOWEST
+from noisewise.judgement.transition import judged_transition
 
 TABLE = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.8, 0.1]])
 

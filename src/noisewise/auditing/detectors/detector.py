@@ -86,15 +86,3 @@ class Detector:
         if not (evidence.small or self.card.rowwise):
             return False
         return set(self.card.needs) <= set(evidence.parts) and set(self.card.statistics) <= set(evidence.ledger or ())
-
-
-def at_labels(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) the entries of an (n, K) table at the labels (n,)."""
-    return table[np.arange(len(labels)), labels]
-
-
-def best_other(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) the largest entry of each row of an (n, K) table other than that at the labels (n,)."""
-    others = table.copy()
-    others[np.arange(len(labels)), labels] = -np.inf
-    return others.max(axis=1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import at_labels
-from noisewise.auditing.judgement.calibration import SMALLEST, powered, tempered
+from noisewise.judgement.calibration import SMALLEST, powered, tempered
+from noisewise.judgement.entries import at_labels
 
 SMALL = 0.05  # weight below which a candidate gets none
 ERRORS = 1.0  # standard errors by which a further member has to lower the loss; by benchmarks/pool/candidates.py

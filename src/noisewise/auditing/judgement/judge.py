@@ -25,17 +25,17 @@ import numpy as np
 from scipy.special import expit
 
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.judgement.calibration import tempered
-from noisewise.auditing.judgement.constants import MOST_IGNORANCE
 from noisewise.auditing.judgement.judgement import Judgement
-from noisewise.auditing.judgement.margins import held_out, margins
-from noisewise.auditing.judgement.rate import interval
-from noisewise.auditing.judgement.signs import Signs, measure
-from noisewise.auditing.judgement.suspicion import calibrating_power, log_odds, shift_to_mean
-from noisewise.auditing.judgement.threshold import best_threshold
-from noisewise.auditing.judgement.transition import judged_transition
+from noisewise.auditing.judgement.reading import held_out, margins
 from noisewise.auditing.rows.neighbours import neighbour_shares
 from noisewise.formatting import percent
+from noisewise.judgement.calibration import tempered
+from noisewise.judgement.constants import MOST_IGNORANCE
+from noisewise.judgement.rate import interval
+from noisewise.judgement.signs import Signs, measure
+from noisewise.judgement.suspicion import calibrating_power, log_odds, shift_to_mean
+from noisewise.judgement.threshold import best_threshold
+from noisewise.judgement.transition import judged_transition
 
 VOTERS = 20  # neighbours whose labels predict a row's label where there are features alone
 SAMPLE_NUMBERS = 2**23  # probabilities that are enough to estimate the rate

@@ -9,9 +9,9 @@ from scipy.special import expit, logit
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judgement import Judgement
-from noisewise.auditing.judgement.threshold import best_threshold
 from noisewise.auditing.reviewed import Reviewed
 from noisewise.formatting import count, percent
+from noisewise.judgement.threshold import best_threshold
 
 SMALLEST = 1e-6
 SHIFT_SPREAD, SLOPE_SPREAD = 1.0, 0.5  # standard deviations of the prior around (0, 1)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.rows.neighbours import neighbour_shares
+from noisewise.judgement.entries import at_labels
 
 
 def score(evidence: Evidence) -> np.ndarray:

@@ -16,9 +16,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels, best_other
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.rows.neighbours import neighbour_shares
+from noisewise.judgement.entries import at_labels, best_other
 from noisewise.methods.transition.hoc import hoc_transition
 
 FEWEST = 3

@@ -12,26 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.detectors.predictions.normalised_margin import normalised_margin
 from noisewise.auditing.evidence import Evidence
-
-ROUNDING = 1e-9
-
-
-def thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(K,) mean probability of class j over the rows given j; infinite for classes that do not occur."""
-    k = probabilities.shape[1]
-    count = np.bincount(labels, minlength=k)
-    total = np.bincount(labels, at_labels(probabilities, labels), minlength=k)
-    return np.divide(total, count, out=np.full(k, np.inf), where=count > 0)
-
-
-def confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) the most probable class among those above their thresholds; -1 where none is above."""
-    above = probabilities >= thresholds(probabilities, labels) - ROUNDING
-    best = np.where(above, probabilities, -1).argmax(axis=1)
-    return np.where(above.any(axis=1), best, -1)
+from noisewise.judgement.confident import confident_class
 
 
 def confident_joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.detectors.detector import Detector, DetectorCard, at_labels, best_other
+from noisewise.auditing.detectors.detector import Detector, DetectorCard
 from noisewise.auditing.evidence import Evidence
+from noisewise.judgement.entries import at_labels, best_other
 
 
 def normalised_margin(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

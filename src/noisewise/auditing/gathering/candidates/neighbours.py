@@ -7,9 +7,9 @@ import numpy as np
 from noisewise.auditing.candidate import log_loss
 from noisewise.auditing.gathering.candidates.predictor import Predicted, Predictor, Task
 from noisewise.auditing.gathering.candidates.regression import standardised
-from noisewise.auditing.judgement.calibration import tempered
 from noisewise.auditing.progress import Progress
 from noisewise.auditing.rows.neighbours import find_neighbours
+from noisewise.judgement.calibration import tempered
 
 COUNTS = (3, 5, 10, 20, 40, 80)
 SMALLEST = 1e-12  # distance

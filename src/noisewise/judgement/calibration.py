@@ -6,8 +6,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from noisewise.auditing.detectors.detector import at_labels
-from noisewise.auditing.judgement.constants import HELD_OUT_WEIGHT
+from noisewise.judgement.constants import HELD_OUT_WEIGHT
+from noisewise.judgement.entries import at_labels
 
 SMALLEST = 1e-6
 POWERS = (0.1, 6.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.judgement.constants import ERROR_ABOVE, ERROR_BELOW
-from noisewise.auditing.judgement.signs import Signs
+from noisewise.judgement.constants import ERROR_ABOVE, ERROR_BELOW
+from noisewise.judgement.signs import Signs
 
 NORMAL_90 = 1.645  # a normal variable lies within so many standard deviations with probability 90 %
 

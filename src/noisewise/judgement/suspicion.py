@@ -6,9 +6,9 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit
 
-from noisewise.auditing.judgement.calibration import POWERS, SMALLEST
-from noisewise.auditing.judgement.constants import CONFIDENCE_FLOOR, SHARPENING, STEEPNESS
-from noisewise.auditing.judgement.margins import Margins
+from noisewise.judgement.calibration import POWERS, SMALLEST
+from noisewise.judgement.constants import CONFIDENCE_FLOOR, SHARPENING, STEEPNESS
+from noisewise.judgement.margins import Margins
 
 BINS, MARGIN = 2**12, 0.01
 FIT_ROWS = 2**17

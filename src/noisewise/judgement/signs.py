@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.auditing.detectors.predictions.confident_learning import confident_class
-from noisewise.auditing.judgement.constants import ANCHOR_SHARE, ANCHOR_WEIGHT
-from noisewise.auditing.judgement.margins import Margins
+from noisewise.judgement.confident import confident_class
+from noisewise.judgement.constants import ANCHOR_SHARE, ANCHOR_WEIGHT
+from noisewise.judgement.margins import Margins
 
 FEWEST_ANCHORS = 10
 
