@@ -109,7 +109,7 @@ BAD_MODELS = [
     ("mpl:widths=3", r"unknown model 'mpl'.*did you mean 'mlp'"),
     ("mlp:width=3", r"mlp has no option 'width'.*did you mean 'widths'"),
     ("mlp:shape=3", "mlp has no option 'shape'"),
-    ("lenet:3", "lenet takes no arguments"),
+    ("cnn7:3", "cnn7 takes no arguments"),
     ("mlp+mlp", "names several models"),
     ("", "a model is missing"),
     ("no_such_room:make", "there is no module 'no_such_room'"),

@@ -27,11 +27,19 @@ COUNTS = [
     ("mlp:widths=512x512x512", (28, 28, 3), 1_735_178),
     ("fast", FASHION, 116_714),
     ("lenet", FASHION, 61_706),
+    ("lenet:padding=0", CIFAR, 62_006),
+    ("mlp:widths=256", FASHION, 203_530),
+    ("cnn4", FASHION, 422_090),
+    ("cnn7", CIFAR, 518_150),
+    ("cnn8", CIFAR, 1_639_794),
     ("cnn9", CIFAR, 4_434_570),
     ("resnet18", CIFAR, 11_173_962),
+    ("resnet34", CIFAR, 21_282_122),
+    ("resnet50:padding=0", CIFAR, 23_520_842),
     ("resnet32", CIFAR, 464_154),
     ("preact-resnet18", CIFAR, 11_171_146),
-    ("wide-resnet-28-10", CIFAR, 36_479_194),
+    ("wide-resnet", CIFAR, 36_479_194),
+    ("wide-resnet:depth=40,width=2", CIFAR, 2_243_546),
     ("alexnet-small", (28, 28, 3), 1_387_786),
     ("inception-small", (28, 28, 3), 1_649_402),
     ("inception-small:norm=false", (28, 28, 3), 1_649_402),
@@ -58,7 +66,7 @@ def test_every_model_has_a_card_whose_example_builds(name):
 
 
 @pytest.mark.parametrize("shape", [FASHION, CIFAR, (8, 8, 1), (9, 13, 2)], ids=str)
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"wide-resnet-28-10"}))
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"wide-resnet"}))
 def test_images_of_any_size_give_logits(name, shape):
     net = build(name, shape, 7).eval()
     with torch.no_grad():
@@ -66,7 +74,7 @@ def test_images_of_any_size_give_logits(name, shape):
 
 
 def test_the_wide_network_takes_small_and_large_images():
-    net = build("wide-resnet-28-10", (8, 8, 1), 7).eval()
+    net = build("wide-resnet", (8, 8, 1), 7).eval()
     with torch.no_grad():
         assert net(images((8, 8, 1))).shape == (2, 7)
         assert net(images((16, 12, 1))).shape == (2, 7)
@@ -165,7 +173,7 @@ def test_lenet_is_the_network_of_its_card():
     assert [tuple(m.weight.shape) for m in layers] == [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet32", "preact-resnet18"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet32", "preact-resnet18"])
 def test_residual_networks_start_with_he_weights(name):
     net = build(name, CIFAR, 10)
     big = [m.weight for m in net.modules() if isinstance(m, nn.Conv2d) and m.weight.numel() > 9000]
@@ -174,7 +182,7 @@ def test_residual_networks_start_with_he_weights(name):
         assert weight.std().item() == pytest.approx(expected, rel=0.03)
 
 
-@pytest.mark.parametrize("name", ["cnn9", "wide-resnet-28-10"])
+@pytest.mark.parametrize("name", ["cnn9", "wide-resnet"])
 def test_dropout_acts_in_training_only_and_must_be_a_share(name):
     for bad in ("1", "-0.1", "true", "much"):
         with pytest.raises(BadInput, match=r"dropout=.* must be a number from 0 to below 1"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import PadTo
@@ -24,23 +25,25 @@ SMALLEST = 28
         example="lenet",
         smallest=SMALLEST,
         departures="the inputs of the first linear layer depend on the image size, 400 for 28x28 and 576 for 32x32",
-    )
+    ),
+    {"padding": whole(0, 2)},
 )
-def lenet(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def lenet(shape: tuple[int, ...], classes: int, padding: int = 2) -> nn.Sequential:
     """Two 5x5 convolutions with 6 and 16 channels, linear layers of 120, 84 and K.
 
     Args:
         shape: (H, W, C); H and W below 28 are zero padded to 28.
         classes: K.
+        padding: of the first convolution, in pixels; co-teaching+'s network for CIFAR is this one with 0.
 
     Raises:
-        BadInput: the inputs are vectors.
+        BadInput: the inputs are vectors, or padding is outside its range.
     """
     *sides, channels = checks.image("lenet", shape)
-    down, across = (max(side, SMALLEST) // 2 - 4 for side in sides)
+    down, across = ((max(side, SMALLEST) + 2 * padding - 4) // 2 - 4 for side in sides)
     return nn.Sequential(
         PadTo(SMALLEST),
-        nn.Conv2d(channels, 6, 5, padding=2),
+        nn.Conv2d(channels, 6, 5, padding=padding),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5),

@@ -1,18 +1,26 @@
-"""Residual networks for small images: ResNet-32 of the paper's CIFAR section, and ResNet-18 with a small stem.
+"""Residual networks for small images: ResNet-32 of the paper's CIFAR section; ResNet-18, 34, 50 with a small stem.
 
 He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, conv3x3, he_initialise
 
 PAPER = "He, Zhang, Ren and Sun, CVPR 2016"
+DEPARTURES = (
+    "the stem, made for ImageNet in the paper, is a 3x3 convolution, as is usual for CIFAR; weights start as in the "
+    "paper, where most programs of noisy-label papers keep the default of torch"
+)
+STEM = {"padding": whole(0, 1)}
 
 
 class Subsample(nn.Module):
@@ -47,6 +55,24 @@ class Block(nn.Module):
         return F.relu(inside + self.shortcut(x))
 
 
+class Bottleneck(nn.Module):
+    """A 1x1, a 3x3 and a 1x1 convolution with a shortcut (figure 5); the last one has four times the channels."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, shortcut: nn.Module) -> None:
+        super().__init__()
+        inner = outputs // 4
+        self.conv1, self.norm1 = nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.conv2, self.norm2 = conv3x3(inner, inner, stride), nn.BatchNorm2d(inner)
+        self.conv3, self.norm3 = nn.Conv2d(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, outputs, H / stride, W / stride), rounded up."""
+        inside = F.relu(self.norm1(self.conv1(x)))
+        inside = self.norm3(self.conv3(F.relu(self.norm2(self.conv2(inside)))))
+        return F.relu(inside + self.shortcut(x))
+
+
 @with_card(
     ModelCard(
         name="resnet18",
@@ -54,21 +80,76 @@ class Block(nn.Module):
         paper=PAPER,
         parameters="11,173,962 on 32x32x3 images and 10 classes",
         example="resnet18",
-        departures="the stem, made for ImageNet in the paper, is a 3x3 convolution, as is usual for CIFAR",
-    )
+        departures=DEPARTURES,
+    ),
+    STEM,
 )
-def resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def resnet18(shape: tuple[int, ...], classes: int, padding: int = 1) -> nn.Sequential:
     """Four stages of two blocks with 64, 128, 256 and 512 channels, projection shortcuts.
 
     Args:
-        shape: (H, W, C) of any size.
+        shape: (H, W, C) of any size; from 3x3 without padding.
         classes: K.
+        padding: of the stem, in pixels; the programs of CDR, T-revision and VolMinNet have 0, others 1.
 
     Raises:
-        BadInput: the inputs are vectors.
+        BadInput: the inputs are vectors, or padding is neither 0 nor 1.
     """
     _, _, channels = checks.image("resnet18", shape)
-    return _resnet(channels, classes, widths=(64, 128, 256, 512), depth=2, option="B")
+    return _resnet(channels, classes, (64, 128, 256, 512), (2, 2, 2, 2), _projected(Block), padding=padding)
+
+
+@with_card(
+    ModelCard(
+        name="resnet34",
+        does="ResNet-34 for small images: a 3x3 stem of stride 1 and no max pooling",
+        paper=PAPER,
+        parameters="21,282,122 on 32x32x3 images and 10 classes",
+        example="resnet34",
+        departures=DEPARTURES,
+    ),
+    STEM,
+)
+def resnet34(shape: tuple[int, ...], classes: int, padding: int = 1) -> nn.Sequential:
+    """Four stages of 3, 4, 6 and 3 blocks with 64, 128, 256 and 512 channels, projection shortcuts.
+
+    Args:
+        shape: (H, W, C) of any size; from 3x3 without padding.
+        classes: K.
+        padding: of the stem, in pixels; the programs of T-revision and VolMinNet have 0, others 1.
+
+    Raises:
+        BadInput: the inputs are vectors, or padding is neither 0 nor 1.
+    """
+    _, _, channels = checks.image("resnet34", shape)
+    return _resnet(channels, classes, (64, 128, 256, 512), (3, 4, 6, 3), _projected(Block), padding=padding)
+
+
+@with_card(
+    ModelCard(
+        name="resnet50",
+        does="ResNet-50 for small images: bottleneck blocks, a 3x3 stem of stride 1 and no max pooling",
+        paper=PAPER,
+        parameters="23,520,842 on 32x32x3 images and 10 classes",
+        example="resnet50",
+        departures=DEPARTURES + "; the 3x3 convolution of a block has its stride, as in torchvision",
+    ),
+    STEM,
+)
+def resnet50(shape: tuple[int, ...], classes: int, padding: int = 1) -> nn.Sequential:
+    """Four stages of 3, 4, 6 and 3 bottlenecks with 256, 512, 1024 and 2048 channels, projection shortcuts.
+
+    Args:
+        shape: (H, W, C) of any size; from 3x3 without padding.
+        classes: K.
+        padding: of the stem, in pixels; the program of CDR has 0, others 1.
+
+    Raises:
+        BadInput: the inputs are vectors, or padding is neither 0 nor 1.
+    """
+    _, _, channels = checks.image("resnet50", shape)
+    make, widths = _projected(Bottleneck), (256, 512, 1024, 2048)
+    return _resnet(channels, classes, widths, (3, 4, 6, 3), make, padding=padding, stem=64)
 
 
 @with_card(
@@ -91,22 +172,38 @@ def resnet32(shape: tuple[int, ...], classes: int) -> nn.Sequential:
         BadInput: the inputs are vectors.
     """
     _, _, channels = checks.image("resnet32", shape)
-    return _resnet(channels, classes, widths=(16, 32, 64), depth=5, option="A")
+    return _resnet(channels, classes, (16, 32, 64), (5, 5, 5), _subsampled)
 
 
-def _resnet(channels: int, classes: int, widths: tuple[int, ...], depth: int, option: str) -> nn.Sequential:
-    first, last = widths[0], widths[-1]
-    layers: list[nn.Module] = [conv3x3(channels, first), nn.BatchNorm2d(first), nn.ReLU()]
-    for stage, outputs in enumerate(widths):
+def _resnet(
+    channels: int,
+    classes: int,
+    widths: tuple[int, ...],
+    depths: tuple[int, ...],
+    block: Callable[[int, int, int], nn.Module],
+    *,
+    padding: int = 1,
+    stem: int | None = None,
+) -> nn.Sequential:
+    inputs = widths[0] if stem is None else stem
+    first = nn.Conv2d(channels, inputs, 3, padding=padding, bias=False)
+    layers: list[nn.Module] = [first, nn.BatchNorm2d(inputs), nn.ReLU()]
+    for stage, (outputs, depth) in enumerate(zip(widths, depths, strict=True)):
         for position in range(depth):
-            widening = stage > 0 and position == 0
-            inputs = widths[stage - 1] if widening else outputs
-            stride = 2 if widening else 1
-            layers.append(Block(inputs, outputs, stride, _shortcut(inputs, outputs, stride, option)))
-    return he_initialise(nn.Sequential(*layers, MeanPool(), nn.Linear(last, classes)))
+            layers.append(block(inputs, outputs, 2 if stage > 0 and position == 0 else 1))
+            inputs = outputs
+    return he_initialise(nn.Sequential(*layers, MeanPool(), nn.Linear(widths[-1], classes)))
 
 
-def _shortcut(inputs: int, outputs: int, stride: int, option: str) -> nn.Module:
-    if inputs == outputs:
-        return nn.Identity()
-    return Subsample(outputs - inputs, stride) if option == "A" else projection(inputs, outputs, stride)
+def _subsampled(inputs: int, outputs: int, stride: int) -> nn.Module:
+    return Block(inputs, outputs, stride, nn.Identity() if inputs == outputs else Subsample(outputs - inputs, stride))
+
+
+def _projected(kind: type[Block] | type[Bottleneck]) -> Callable[[int, int, int], nn.Module]:
+    """A function that makes blocks of a kind with shortcuts of option B."""
+
+    def make(inputs: int, outputs: int, stride: int) -> nn.Module:
+        same = inputs == outputs
+        return kind(inputs, outputs, stride, nn.Identity() if same else projection(inputs, outputs, stride))
+
+    return make
