@@ -120,7 +120,8 @@ class Batch:
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """(B,) labels as (B, K) float distributions."""
-    return functional.one_hot(labels, classes).to(torch.float32)
+    # Unlike torch's one_hot, a scatter looks at no value of the labels on the host.
+    return torch.zeros(*labels.shape, classes, device=labels.device).scatter_(-1, labels[..., None], 1.0)
 
 
 def distributions(logits: Tensor, targets: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from noisewise.training.ledger import Ledger
 from noisewise.training.method import Method
 from noisewise.training.networks import Learner
 from noisewise.training.optim import schedule
-from noisewise.training.step import SupportsStep, step
+from noisewise.training.step import LateCheck, SupportsStep, step
 from noisewise.training.streams import Streams
 
 
@@ -50,13 +50,19 @@ def train_epoch(
     learner.nets.train()
     method.train()
     epochs = total_epochs(config, learner)
+    # On a GPU nothing in a step may wait for the device: what would is done once an epoch.
+    late = LateCheck() if streams.drawn.device.type == "cuda" else None
+    known = ledger.knows(streams.drawn.index)
     for number, batch in enumerate(streams.epoch(order_rng)):
         done = (learner.epochs_done + number / streams.steps) / epochs
         lr = schedule(learner.optimizer, config, done, epochs)
         timed = replace(batch, clock=Clock(learner.epochs_done, epochs, number, streams.steps, lr))
-        ledger.observe(step(learner.nets, method, optimizer, timed, edit_rng, clip_norm=config.clip_norm))
+        stepped = step(learner.nets, method, optimizer, timed, edit_rng, clip_norm=config.clip_norm, check=late)
+        ledger.observe(stepped, known=known and stepped.index is batch.index)  # an edit may have added other rows
         progress((number + 1) / streams.steps)
-    if not all(torch.isfinite(p).all() for p in learner.nets.parameters()):
+    if late is not None:
+        late.finish()
+    if not torch.stack([torch.isfinite(p).all() for p in learner.nets.parameters()]).all():
         raise Diverged(f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate")
 
 

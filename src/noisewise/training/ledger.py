@@ -73,9 +73,21 @@ class Ledger(nn.Module):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.bool, device=device))
         self.register_buffer("probability_sum", torch.zeros(rows, classes, device=device))
 
-    def observe(self, batch: Batch) -> None:
-        """Record a batch as returned by `step`, except rows that are not trained on and mixed rows."""
+    def knows(self, index: Tensor) -> bool:
+        """Whether all rows of an index (m,) are training rows. On a GPU this waits for the device."""
+        return bool((self.given[index] >= 0).all())
+
+    def observe(self, batch: Batch, *, known: bool = False) -> None:
+        """Record a batch as returned by `step`, except rows that are not trained on and mixed rows.
+
+        Args:
+            batch: as returned by `step`.
+            known: whether all its rows are known to be training rows (see `knows`): then none is searched for.
+        """
         if batch.index is None:
+            return
+        if known:
+            self.record(batch.index, batch.scores)
             return
         training = self.given[batch.index] >= 0
         self.record(batch.index[training], batch.scores[:, training])

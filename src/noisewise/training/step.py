@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from noisewise.errors import Diverged
-from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.method import Gradients, Method, changes
 from noisewise.training.networks import Networks, stateless_forward
 
@@ -70,6 +70,7 @@ def step(
     rng: torch.Generator,
     *,
     clip_norm: float | None = None,
+    check: Callable[[Tensor, Clock], None] | None = None,
 ) -> Batch:
     """Train on one batch.
 
@@ -80,6 +81,8 @@ def step(
         batch: as drawn from the data.
         rng: random number generator of edits.
         clip_norm: largest norm of the networks' gradient, or None.
+        check: called with the objective and the clock before the optimiser steps; default: `check_finite`, which on a
+            GPU waits for the device.
 
     Returns:
         The batch with logits, targets, losses and weights, detached, as `observe` saw it.
@@ -87,7 +90,7 @@ def step(
     Raises:
         Diverged: the objective is not finite; the optimiser has not stepped.
     """
-    draws = _random_state(batch.x.device)
+    draws = _random_state(batch.x.device) if changes(method, "gradient") else None
     with torch.no_grad():
         batch = method.edit(batch, nets, rng)
     params, joint = nets.trainable(), method.joint_parameters()
@@ -98,15 +101,12 @@ def step(
     def regrad(at: Gradients) -> Gradients:
         here = {name: p.detach().requires_grad_() for name, p in at.items()}
         with torch.random.fork_rng(_cuda(batch.x.device)), torch.enable_grad():
-            _set_random_state(draws, batch.x.device)  # the same dropout masks as in the first pass
+            if draws is not None:
+                _set_random_state(draws, batch.x.device)  # the same dropout masks as in the first pass
             _, elsewhere = compute_objective(nets, method, batch, here)
         return dict(zip(here, _gradients(elsewhere, list(here.values())), strict=True))
 
-    if not torch.isfinite(objective):
-        raise Diverged(
-            f"the loss became {objective.item()} in epoch {batch.clock.epoch + 1}, step {batch.clock.step + 1}: "
-            "a smaller learning rate usually helps"
-        )
+    (check or check_finite)(objective.detach(), batch.clock)
     evaluated = replace(
         evaluated,
         y=evaluated.y.detach(),
@@ -121,10 +121,46 @@ def step(
         for name, parameter in params.items():  # set, not accumulated: no zero_grad is needed
             parameter.grad = gradients[name]
         for parameter, gradient in zip(joint, pulled[len(params) :], strict=True):
-            parameter.grad = gradient
+            # Fused optimisers on a GPU need gradients with the strides of their parameters.
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
         optimizer.step()
         method.observe(evaluated)
     return evaluated
+
+
+def check_finite(objective: Tensor, clock: Clock) -> None:
+    """Raise `Diverged` when an objective is infinite or NaN."""
+    if not torch.isfinite(objective):
+        raise Diverged(
+            f"the loss became {objective.item()} in epoch {clock.epoch + 1}, step {clock.step + 1}: "
+            "a smaller learning rate usually helps"
+        )
+
+
+class LateCheck:
+    """Collects objectives and checks them together, so that no step waits for the device.
+
+    With a whole epoch in between, a device may step on from weights that are no longer finite; `finish` then raises
+    for the first step that was not.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Tensor, Clock]] = []
+
+    def __call__(self, objective: Tensor, clock: Clock) -> None:
+        """Remember an objective and where it belongs."""
+        self._seen.append((objective, clock))
+
+    def finish(self) -> None:
+        """Check all objectives since the last call.
+
+        Raises:
+            Diverged: one is not finite.
+        """
+        seen, self._seen = self._seen, []
+        if seen and not torch.isfinite(torch.stack([objective for objective, _ in seen])).all():
+            for objective, clock in seen:
+                check_finite(objective, clock)
 
 
 def _gradients(objective: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:

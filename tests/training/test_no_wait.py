@@ -1,0 +1,64 @@
+"""Steps ask nothing of the device that the host would have to wait for."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from noisewise.errors import Diverged
+from noisewise.methods import METHODS
+from noisewise.training import Config
+from noisewise.training.batch import Batch, Clock
+from noisewise.training.ledger import Ledger
+from noisewise.training.method import LearningTask
+from noisewise.training.networks import Networks
+from noisewise.training.optim import build_optimizer
+from noisewise.training.step import LateCheck, step
+
+WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "unique")
+FREE = ("ce", "gce", "sce", "bi-tempered", "label-smoothing", "elr", "sop")
+
+
+class NoWait(TorchDispatchMode):
+    """Raises where a value of a tensor decides what the host does next, as a GPU would have to be waited for."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        places = args[1] if name in ("index", "index_put", "index_put_") else ()
+        flags = [place for place in places if place is not None and place.dtype is torch.bool]
+        if name.startswith(WAITS) or flags:
+            raise AssertionError(f"aten::{name} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_steps_do_not_wait(name: str) -> None:
+    torch.manual_seed(0)
+    given = torch.randint(0, 3, (12,))
+    nets = Networks([torch.nn.Linear(4, 3)])
+    method = METHODS[name]()
+    method.prepare(LearningTask(12, 3, given, 5))
+    optimizer = build_optimizer(Config(), nets.trainable().values())
+    ledger, late, rng = Ledger(given, 3, 5), LateCheck(), torch.Generator().manual_seed(0)
+    batch = Batch.of(torch.randn(12, 4), given, 3, torch.arange(12), Clock(1, 5))
+    with NoWait():
+        ledger.observe(step(nets, method, optimizer, batch, rng, check=late), known=True)
+    late.finish()
+    assert ledger.seen.eq(1).all()
+
+
+def test_the_stand_in_notices_what_waits() -> None:
+    with NoWait():
+        for waits in (lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: bool(x.any()), torch.nonzero):
+            with pytest.raises(AssertionError, match="waits"):
+                waits(torch.ones(3))
+
+
+def test_a_late_check_names_the_first_step_that_was_not_finite() -> None:
+    late = LateCheck()
+    for number, value in enumerate((1.0, float("nan"), float("inf"))):
+        late(torch.tensor(value), Clock(2, 5, number, 3))
+    with pytest.raises(Diverged, match="nan in epoch 3, step 2"):
+        late.finish()
+    late.finish()
