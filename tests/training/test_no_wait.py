@@ -1,5 +1,6 @@
 """Steps ask nothing of the device that the host would have to wait for."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,7 +44,8 @@ def test_steps_do_not_wait(name: str) -> None:
     ledger, late, rng = Ledger(given, 3, 5), LateCheck(), torch.Generator().manual_seed(0)
     batch = Batch.of(torch.randn(12, 4), given, 3, torch.arange(12), Clock(1, 5))
     with NoWait():
-        ledger.observe(step(nets, method, optimizer, batch, rng, check=late), known=True)
+        for _ in range(32):  # as many as the ledger records together
+            ledger.observe(step(nets, method, optimizer, batch, rng, check=late), known=True)
     late.finish()
     assert ledger.seen.eq(1).all()
 
@@ -62,3 +64,28 @@ def test_a_late_check_names_the_first_step_that_was_not_finite() -> None:
     with pytest.raises(Diverged, match="nan in epoch 3, step 2"):
         late.finish()
     late.finish()
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_batches_recorded_together_are_recorded_as_one_by_one(networks: int) -> None:
+    torch.manual_seed(0)
+    given = torch.randint(0, 7, (331,))
+    together, alone = Ledger(given, 7, 4), Ledger(given, 7, 4)
+    for _ in range(3):
+        for index in torch.randperm(331).split(8):
+            logits = 3 * torch.randn(networks, len(index), 7)
+            batch = Batch.of(torch.zeros(len(index), 1), given[index], 7, index)
+            batch = replace(batch, logits=logits)
+            together.observe(batch, known=together.knows(index))
+            alone.observe(batch)
+        for ledger in (together, alone):
+            ledger.end_epoch(lambda mask: [])
+        for name, buffer in alone.named_buffers():
+            assert torch.equal(buffer, together.get_buffer(name)), name
+
+
+def test_rows_drawn_twice_or_not_trained_on_are_not_known() -> None:
+    ledger = Ledger(torch.tensor([0, 1, -1]), 2)
+    assert ledger.knows(torch.tensor([1, 0]))
+    assert not ledger.knows(torch.tensor([0, 0]))
+    assert not ledger.knows(torch.tensor([0, 2]))

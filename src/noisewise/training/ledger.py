@@ -18,6 +18,7 @@ from noisewise.training.batch import Batch
 
 EARLY = 0.5
 _FLOOR = 1e-8
+_TOGETHER = 32
 
 
 class Ledger(nn.Module):
@@ -63,6 +64,7 @@ class Ledger(nn.Module):
         super().__init__()
         rows, device = len(given), given.device
         self.early = early_observations(epochs)
+        self._waiting: list[tuple[Tensor, Tensor]] = []
         self.register_buffer("given", given.clone())
         for name in ("seen", "wrong_events", "forgetting", "learned_at"):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=device))
@@ -74,23 +76,32 @@ class Ledger(nn.Module):
         self.register_buffer("probability_sum", torch.zeros(rows, classes, device=device))
 
     def knows(self, index: Tensor) -> bool:
-        """Whether all rows of an index (m,) are training rows. On a GPU this waits for the device."""
-        return bool((self.given[index] >= 0).all())
+        """Whether an index (m,) has training rows alone, each once. On a GPU this waits for the device."""
+        return bool((self.given[index] >= 0).all()) and len(index.unique()) == len(index)
 
     def observe(self, batch: Batch, *, known: bool = False) -> None:
         """Record a batch as returned by `step`, except rows that are not trained on and mixed rows.
 
         Args:
             batch: as returned by `step`.
-            known: whether all its rows are known to be training rows (see `knows`): then none is searched for.
+            known: whether the epoch's rows are known to be training rows, each drawn once (see `knows`). Such batches
+                are recorded together, as one large batch, at the latest by `end_epoch`: the same numbers for less time.
         """
         if batch.index is None:
             return
         if known:
-            self.record(batch.index, batch.scores)
+            self._waiting.append((batch.index, batch.scores))
+            if len(self._waiting) >= _TOGETHER:
+                self._flush()
             return
         training = self.given[batch.index] >= 0
         self.record(batch.index[training], batch.scores[:, training])
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            index, scores = zip(*waiting, strict=True)
+            self.record(torch.cat(index), torch.cat(scores, dim=1))
 
     def end_epoch(self, passes: Callable[[Tensor], Iterable[Batch]]) -> None:
         """Record the training rows that this epoch has not shown.
@@ -98,6 +109,7 @@ class Ledger(nn.Module):
         Args:
             passes: from a mask (rows,) by index to batches of these rows with logits in evaluation mode.
         """
+        self._flush()
         missing = (self.given >= 0) & ~self.fresh
         if missing.any():
             for batch in passes(missing):
