@@ -36,15 +36,15 @@ class NoWait(TorchDispatchMode):
 @pytest.mark.parametrize("name", FREE)
 def test_steps_do_not_wait(name: str) -> None:
     torch.manual_seed(0)
-    given = torch.randint(0, 3, (12,))
+    given = torch.randint(0, 3, (12 * 32,))  # 32 batches, as many as the ledger records together
     nets = Networks([torch.nn.Linear(4, 3)])
     method = METHODS[name]()
-    method.prepare(LearningTask(12, 3, given, 5))
+    method.prepare(LearningTask(len(given), 3, given, 5))
     optimizer = build_optimizer(Config(), nets.trainable().values())
     ledger, late, rng = Ledger(given, 3, 5), LateCheck(), torch.Generator().manual_seed(0)
-    batch = Batch.of(torch.randn(12, 4), given, 3, torch.arange(12), Clock(1, 5))
+    batches = [Batch.of(torch.randn(12, 4), given[at], 3, at, Clock(1, 5)) for at in torch.arange(len(given)).split(12)]
     with NoWait():
-        for _ in range(32):  # as many as the ledger records together
+        for batch in batches:
             ledger.observe(step(nets, method, optimizer, batch, rng, check=late), known=True)
     late.finish()
     assert ledger.seen.eq(1).all()
