@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -53,11 +54,12 @@ def train_epoch(
     # On a GPU nothing in a step may wait for the device: what would is done once an epoch.
     late = LateCheck() if streams.drawn.device.type == "cuda" else None
     known = ledger.knows(streams.drawn.index)
+    take_step = partial(step, clip_norm=config.clip_norm, check=late, params=learner.nets.trainable())
     for number, batch in enumerate(streams.epoch(order_rng)):
         done = (learner.epochs_done + number / streams.steps) / epochs
         lr = schedule(learner.optimizer, config, done, epochs)
         timed = replace(batch, clock=Clock(learner.epochs_done, epochs, number, streams.steps, lr))
-        stepped = step(learner.nets, method, optimizer, timed, edit_rng, clip_norm=config.clip_norm, check=late)
+        stepped = take_step(learner.nets, method, optimizer, timed, edit_rng)
         ledger.observe(stepped, known=known and stepped.index is batch.index)  # an edit may have added other rows
         progress((number + 1) / streams.steps)
     if late is not None:

@@ -71,6 +71,7 @@ def step(
     *,
     clip_norm: float | None = None,
     check: Callable[[Tensor, Clock], None] | None = None,
+    params: dict[str, Tensor] | None = None,
 ) -> Batch:
     """Train on one batch.
 
@@ -83,6 +84,8 @@ def step(
         clip_norm: largest norm of the networks' gradient, or None.
         check: called with the objective and the clock before the optimiser steps; default: `check_finite`, which on a
             GPU waits for the device.
+        params: `nets.trainable()`, where the caller has it from an earlier step; finding it takes as long as several
+            operations.
 
     Returns:
         The batch with logits, targets, losses and weights, detached, as `observe` saw it.
@@ -93,7 +96,7 @@ def step(
     draws = _random_state(batch.x.device) if changes(method, "gradient") else None
     with torch.no_grad():
         batch = method.edit(batch, nets, rng)
-    params, joint = nets.trainable(), method.joint_parameters()
+    params, joint = nets.trainable() if params is None else params, method.joint_parameters()
     evaluated, objective = compute_objective(nets, method, batch)
     pulled = _gradients(objective, [*params.values(), *joint])
     gradients = dict(zip(params, pulled, strict=False))
