@@ -148,7 +148,7 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         raise BadInput(f"the recipe {name} recorded no epoch: it must call fit for at least one epoch with record=True")
     predictor.nets.load_state_dict(training.selected)
     accuracy = history.get("test_accuracy")
-    chosen = int(np.flatnonzero(history["selected"])[-1])
+    chosen, last = int(np.flatnonzero(history["selected"])[-1]), RULES["last"](training.history)
     metrics: dict[str, Any] = {
         "source": data.name,
         "rows": len(data),
@@ -158,7 +158,7 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         "config": config.plain(),
         "provenance": list(data.provenance),
         "true_noise_rate": data.noise_rate,
-        "test_accuracy_last": None if accuracy is None else accuracy.iloc[-1],
+        "test_accuracy_last": None if accuracy is None else accuracy.iloc[last],
         "test_accuracy_best": None if accuracy is None else accuracy.max(),
         "test_accuracy_last10": None if accuracy is None else accuracy.iloc[-10:].mean(),
         "test_accuracy_selected": None if accuracy is None else accuracy.iloc[chosen],
@@ -177,7 +177,7 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         metrics[SECONDS] = {name.partition("/")[2]: float(history[name].sum()) for name in measured}
     for name in ("train_accuracy", "clean_fit", "noisy_fit", "label_precision", "label_recall"):
         if name in history:
-            metrics[name] = history[name].iloc[-1]
+            metrics[name] = history[name].iloc[last]
     frame = samples(training, data)
     return Run(metrics, history, frame, predictor, data.classes, training.rows.normalise, config, data.kind)
 

@@ -11,7 +11,8 @@ A rule reads the history of the epochs so far:
     agreement      the plateau of agreement, the share of training rows predicted as their given label. Agreement rises
                    more slowly while the last clean rows are fitted, and faster when memorising begins; the rule
                    chooses the first local minimum of the moving average of its rise.
-    last           the last epoch.
+    last           the weights that the training ends with: the last epoch; where the last fit kept its best epoch
+                   (`keep_best` of `Training.fit`), that one.
 
 Every rule uses past epochs only, so it can be applied after every epoch; a local minimum is accepted once `PATIENCE`
 epochs have not gone below it.
@@ -22,6 +23,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
+
+import torch
+from torch import Tensor
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -53,8 +57,8 @@ def agreement_plateau(history: Rows) -> int:
 
 
 def last(history: Rows) -> int:
-    """The position of the last epoch."""
-    return len(history) - 1
+    """The position of the last epoch; where the last fit kept its best epoch, of that one."""
+    return max((i for i, row in enumerate(history) if row.get("kept", True)), default=len(history) - 1)
 
 
 RULES: dict[str, Callable[[Rows], int]] = {
@@ -115,3 +119,49 @@ class History(list[Row]):
             return False
         chosen = max(i for i, row in enumerate(self) if row["selected"])
         return len(self) - 1 - chosen >= self._patience
+
+
+class Best:
+    """The tensors of one fit as they were after its best epoch so far.
+
+    Args:
+        tensors: by name. They are those that training changes, so that they can be put back.
+        stored: what `state_dict` returned before an interruption.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], stored: Mapping[str, Any] | None = None) -> None:
+        self._tensors = tensors
+        self._kept: dict[str, Any] = dict(stored or {})
+
+    def offer(self, score: float) -> bool:
+        """Keep the present tensors if the score is higher than all before.
+
+        Args:
+            score: of the epoch just finished; higher is better.
+
+        Returns:
+            Whether it is.
+        """
+        better = not self._kept or score > self._kept["score"]
+        if better:
+            copies = {name: tensor.detach().clone() for name, tensor in self._tensors.items()}
+            self._kept = {"score": score, "tensors": copies}
+        self._kept["latest"] = better
+        return better
+
+    @torch.no_grad()
+    def put_back(self) -> bool:
+        """Give the tensors the values of the best epoch.
+
+        Returns:
+            Whether they had changed since.
+        """
+        if not self._kept or self._kept["latest"]:
+            return False
+        for name, tensor in self._tensors.items():
+            tensor.copy_(self._kept["tensors"][name])
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint stores."""
+        return self._kept

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,22 +17,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noisewise import models
-from noisewise.bounds import check, whole
+from noisewise.bounds import check, one_of, whole
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
-from noisewise.files import digest
 from noisewise.formatting import count
 from noisewise.training.config import Config
-from noisewise.training.epoch import total_epochs, train_epoch
-from noisewise.training.history import History, Row
+from noisewise.training.history import Best, History, Row
+from noisewise.training.learners import Learners
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import EpochEnd, Method
-from noisewise.training.networks import Learner, Networks, Predictor
-from noisewise.training.optim import build_optimizer
-from noisewise.training.resume import Checkpoints
-from noisewise.training.streams import Passes, Splits, Streams, normalise_of
+from noisewise.training.networks import Learner, Predictor, evaluating
+from noisewise.training.step import losses_of, total_epochs, train_epoch
+from noisewise.training.streams import Passes, Streams, batches
+
+# What `keep_best` may go by.
+_KEEPS = one_of("accuracy", "loss") | None
 
 
 class Observer:
@@ -75,7 +75,7 @@ class Observer:
         """
 
 
-class Training(Splits):
+class Training(Learners):
     """Data on the device, learners, methods, history and checkpoints of one run.
 
     Args:
@@ -115,18 +115,24 @@ class Training(Splits):
         evaluate_from: int = 0,
         normalise: Normalise | None = None,
     ) -> None:
-        super().__init__(data, config, noise_rate, normalise or normalise_of(model, data))
-        self.model = model
+        super().__init__(
+            data,
+            model,
+            config,
+            folder=folder,
+            resume=resume,
+            noise_rate=noise_rate,
+            method=method,
+            normalise=normalise,
+        )
         self.ledger = Ledger(self.task.given, self.classes, config.epochs)
         self.history = History(config.select, config.patience)
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
         self.observers = tuple(observers)
         self._evaluate_from = evaluate_from
-        self._learners: dict[str, Learner] = {}
-        self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []
+        self._best: Best | None = None
         self._seconds, self._examples = 0.0, 0
-        self._checkpoints = Checkpoints(folder, "" if folder is None else self._identity(method), resume)
         self._restore(self._checkpoints.stored)
         for observer in self.observers:
             observer.before(self)
@@ -135,19 +141,6 @@ class Training(Splits):
         model = self.model if isinstance(self.model, str) else type(self.model).__name__
         epochs = f"{count(len(self.history), 'epoch')} of {self.config.epochs} recorded"
         return f"Training({model} on {self.data.name}: {count(len(self.rows), 'row')}, {epochs})"
-
-    def learner(self, name: str = "main", networks: int = 1) -> Learner:
-        """The learner of a name; a new name gets new networks, initialised from the seed and the name.
-
-        Args:
-            name: by which the learner is stored.
-            networks: number of networks.
-        """
-        if name not in self._learners:
-            seeds = [self.config.seed_of(name, position, bits=31) for position in range(networks)]
-            built = [models.build(self.model, self.data.shape, self.classes, seed=seed) for seed in seeds]
-            self.add_learner(name, self.networks(built))
-        return self._learners[name]
 
     def fit(
         self,
@@ -161,6 +154,7 @@ class Training(Splits):
         predictor: Predictor | None = None,
         record: bool = True,
         batch_size: int | None = None,
+        keep_best: bool | str = False,
     ) -> Learner:
         """Train a learner for some epochs.
 
@@ -175,6 +169,11 @@ class Training(Splits):
             predictor: evaluated after each epoch; default: the learner's networks with the method's `predict`.
             record: whether epochs are evaluated, written to the history and considered for selection.
             batch_size: rows per step, at least 2; default: the config's.
+            keep_best: whether the learner ends with the weights of the epoch that is best on the validation rows with
+                their given labels: True or "accuracy" by the predictor's accuracy, "loss" by the method's loss. The
+                first of equal epochs is kept. Parameters that the method learns along with the networks go back with
+                them; where that is not the last epoch, the optimiser forgets its momentum. Without validation rows the
+                last epoch is kept.
 
         Raises:
             Diverged: a loss or weight that is not finite; the last good checkpoint is kept.
@@ -193,43 +192,23 @@ class Training(Splits):
         others: dict[str, tuple[Rows, Tensor | None]] = {n: (self.rows, mask) for n, mask in (auxiliary or {}).items()}
         others |= {name: (self.split(name), None) for name in method.auxiliary if name not in others}
         streams = Streams(self._drawn(split), rows, others, size, self.classes)
+        by = check(None, "keep_best", "accuracy" if keep_best is True else keep_best or None, _KEEPS)
+        if by is not None and "validation" in self.splits:
+            stored = self._checkpoints.stored.get("best") if done else None
+            self._best = Best(_learned(learner, method, predictor), stored)
         for epoch in range(done, total):
             if record and self.history.stopped:
                 break
             self._epoch(learner, method, joint, streams)
+            kept: Row = {}
+            if self._best is not None:
+                kept["kept"] = self._best.offer(self._validated(str(by), learner, method, predictor))
             if record:
-                self._record(learner, method, predictor)
+                self._record(learner, method, predictor, kept)
             self._checkpoints.save(call, epoch + 1, self._state)
-        return learner
-
-    def networks(self, modules: Iterable[nn.Module], precision: str | None = None) -> Networks:
-        """Networks that train and predict in the precision of this training.
-
-        Args:
-            modules: the networks; shared, not copied.
-            precision: "fp32" or "bf16"; default: that of the training.
-        """
-        return Networks(modules, precision or self.config.torch_precision)
-
-    def add_learner(self, name: str, nets: Networks) -> Learner:
-        """Make a learner of networks that the recipe built with `networks`, and restore it if the run is resumed.
-
-        The optimiser is that of the config, over the trainable parameters.
-
-        Args:
-            name: by which the learner is stored.
-            nets: the networks; shared, not copied.
-        """
-        nets.to(self.device)
-        if self.data.kind == "image":
-            nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        learner = Learner(name, nets, build_optimizer(self.config, nets.trainable().values()))
-        stored = self._checkpoints.stored.get("learners", {}).get(name)
-        if stored:
-            nets.load_state_dict(stored["nets"])
-            learner.optimizer.load_state_dict(stored["optimizer"])
-            learner.epochs_done = stored["epochs_done"]
-        self._learners[name] = learner
+        if self._best is not None and self._best.put_back():
+            learner.optimizer.state.clear()  # its momentum belongs to other weights
+        self._best = None
         return learner
 
     def record_epoch(self, learner: Learner, method: Method, *, seconds: float = 0.0) -> None:
@@ -253,7 +232,7 @@ class Training(Splits):
         learner.epochs_done += 1
         self._seconds += seconds
         self._examples += len(self.rows)
-        self._record(learner, method, predictor)
+        self._record(learner, method, predictor, {})
         self._checkpoints.save(call, 1, self._state)
 
     def memoize(self, name: str, compute: Callable[[], Any]) -> Any:
@@ -301,7 +280,18 @@ class Training(Splits):
         for observer in self.observers:
             observer.during_epoch(share)
 
-    def _record(self, learner: Learner, method: Method, predictor: Predictor) -> None:
+    def _validated(self, by: str, learner: Learner, method: Method, predictor: Predictor) -> float:
+        """How good the present weights are on the validation rows with their given labels; higher is better."""
+        rows = self.splits["validation"]
+        if by == "accuracy":
+            right = self.probabilities(predictor, "validation").argmax(dim=1) == rows.given
+            return float(right.float().mean())
+        drawn = batches(rows, torch.arange(len(rows)), 4 * self.config.batch_size, self.classes)
+        with torch.no_grad(), evaluating(learner.nets):
+            losses = [losses_of(method, replace(batch, logits=learner.nets(batch.x))) for batch in drawn]
+        return -float(torch.cat(losses, dim=-1).mean())
+
+    def _record(self, learner: Learner, method: Method, predictor: Predictor, more: Mapping[str, Any]) -> None:
         training = self.ledger.given >= 0
         row: Row = {
             "epoch": len(self.history) + 1,
@@ -314,7 +304,7 @@ class Training(Splits):
         for name in ("validation", "test"):
             if name in self.splits and len(self.history) >= self._evaluate_from:
                 row[f"{name}_accuracy"], row[f"{name}_loss"] = self._evaluate(predictor, name)
-        row["seconds"] = self._seconds
+        row |= {**more, "seconds": self._seconds}
         for observer in self.observers:
             row.update(observer.after_epoch(self, method))
         if self.history.record(row):
@@ -331,57 +321,16 @@ class Training(Splits):
         loss = -probabilities.gather(1, rows.given[:, None]).log().mean()
         return float(right), float(loss)
 
-    def _register(self, method: Method) -> torch.optim.Optimizer | None:
-        """Check, prepare and restore a method when it is new. Returns the optimiser of its own parameters, if any."""
-        for known, optimizer in self._methods:
-            if known is method:
-                return optimizer
-        for name in method.auxiliary:
-            self.split(name)
-        with torch.random.fork_rng(devices=[]):
-            # Seeded by the method's number, so that adding a method changes no draws of those before it.
-            torch.default_generator.manual_seed(self.config.seed_of("method", len(self._methods)))
-            method.prepare(replace(self.task, networks=method.networks or 1))
-        method.to(self.device)
-        peak = self.config.peak_lr
-        groups = [{"params": own, "lr": peak if lr is None else lr} for own, lr in method.joint_groups()]
-        joint = build_optimizer(replace(self.config, weight_decay=0.0), groups) if groups else None
-        stored = self._checkpoints.stored.get("methods", [])
-        if len(self._methods) < len(stored):  # a recipe registers its methods in the same order when called again
-            found = stored[len(self._methods)]
-            method.load_state_dict(found["method"])
-            if joint is not None:
-                joint.load_state_dict(found["joint"])
-        self._methods.append((method, joint))
-        return joint
-
-    def _identity(self, method: str) -> str:
-        """Digest of what a checkpoint must agree with: settings, method, model, labels and stated noise rate."""
-        given = self.task.given.cpu().numpy().tobytes()
-        model = self.model if isinstance(self.model, str) else type(self.model).__name__
-        settings = {**self.config.plain(), "device": None}  # a run may be resumed on another device
-        return digest([settings, method, model, self.task.noise_rate, digest(given.hex())])
-
     def _state(self) -> dict[str, Any]:
         """The content of a checkpoint."""
         return {
             "history": [copy.deepcopy(row) for row in self.history],
             "selected": self.selected,
+            "best": self._best.state_dict() if self._best is not None else {},
             "ledger": self.ledger.state_dict(),
             "seconds": self._seconds,
             "examples": self._examples,
-            "learners": {
-                name: {
-                    "nets": learner.nets.state_dict(),
-                    "optimizer": learner.optimizer.state_dict(),
-                    "epochs_done": learner.epochs_done,
-                }
-                for name, learner in self._learners.items()
-            },
-            "methods": [
-                {"method": method.state_dict(), "joint": joint.state_dict() if joint else {}}
-                for method, joint in self._methods
-            ],
+            **self._members(),
         }
 
     def _restore(self, stored: dict[str, Any]) -> None:
@@ -391,3 +340,12 @@ class Training(Splits):
             self.selected = stored["selected"]
             self.ledger.load_state_dict(stored["ledger"])
             self._seconds, self._examples = stored["seconds"], stored["examples"]
+
+
+def _learned(learner: Learner, method: Method, predictor: Predictor) -> dict[str, Tensor]:
+    """What a fit learns: the networks, those that predict, and the method's own parameters; live, by name."""
+    parts = {"nets": learner.nets.state_dict(), "predictor": predictor.nets.state_dict()}
+    if predictor.nets is learner.nets:
+        del parts["predictor"]
+    found = {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+    return found | {f"method.{number}": tensor for number, tensor in enumerate(method.joint_parameters())}
