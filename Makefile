@@ -8,6 +8,8 @@ DEMO ?= demo
 RESULTS ?= runs/e2e
 STUDIES ?= runs/studies
 SCALE ?= cpu
+CAMPAIGN ?= runs/campaign
+MINUTES ?=
 WORKERS ?= 2
 # What `make e2e` must reach: the largest error of the noise rate, and the smallest value per key of summary.json.
 E2E_RATE_ERROR := 0.03
@@ -18,7 +20,7 @@ QUIET_PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c
 TEST = $(RUN)/python -m pytest -n $(WORKERS) -m "not slow" -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-portable slow lint docs gallery e2e clean
+.PHONY: help install demo test test-portable slow lint docs gallery gpu e2e clean
 
 help:
 	@echo "make demo   find injected label errors in a small data set"
@@ -29,6 +31,7 @@ help:
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
 	@echo "make docs   write docs/methods.md, docs/methods/, docs/detectors.md, docs/probes.md and docs/gallery.md from the cards"
 	@echo "make gallery  run all studies at SCALE=$(SCALE) and show them in docs/gallery.md"
+	@echo "make gpu    compare all methods, on a GPU if there is one; MINUTES=9 computes a piece, the next call goes on"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
 	@echo "Each installs what it needs into VENV=$(VENV) first."
 
@@ -74,6 +77,10 @@ docs: $(VENV)/.installed
 gallery: $(VENV)/.installed
 	$(RUN)/noisewise study --all --scale $(SCALE) --out $(STUDIES)/$(SCALE) || [ $$? -eq 1 ] # 1: a claim fails, which is shown
 	$(RUN)/python tools/gallery.py docs $(STUDIES)/$(SCALE)
+
+# All cells are hours of 16 processors and one GPU.
+gpu: $(VENV)/.installed
+	$(RUN)/python -m benchmarks.campaign --out $(CAMPAIGN) $(if $(MINUTES),--minutes $(MINUTES))
 
 e2e: $(VENV)/.installed
 	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out $(RESULTS)

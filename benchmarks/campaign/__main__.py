@@ -1,8 +1,8 @@
 """Compute a campaign, or a piece of it.
 
-    python -m benchmarks.campaign --out runs/campaign                             # all of it, however long
-    python -m benchmarks.campaign --out runs/campaign --minutes 9 --workers 16    # a piece; call it again for the next
-    python -m benchmarks.campaign --out runs/tiny --tiny                          # seconds, to see whether it works
+python -m benchmarks.campaign --out runs/campaign                             # all of it, however long
+python -m benchmarks.campaign --out runs/campaign --minutes 9 --workers 16    # a piece; call it again for the next
+python -m benchmarks.campaign --out runs/tiny --tiny                          # seconds, to see whether it works
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread")
     parser.add_argument("--on-gpu", type=int, default=6, help="how many of them may use the GPU at the same time")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="cpu: leave the GPU alone")
-    parser.add_argument("--done", type=Path, nargs="*", default=[], help="further result files: their cells are skipped")
+    parser.add_argument(
+        "--done", type=Path, nargs="*", default=[], help="further result files: their cells are skipped"
+    )
     parser.add_argument("--retry", action="store_true", help="compute cells again that failed")
     parser.add_argument("--list", action="store_true", help="say what there is to compute, and what it may take")
     args = parser.parse_args()
@@ -74,7 +76,9 @@ def listed(cells: list[Cell], done: list[Path]) -> None:
 
 def commit() -> str:
     """The commit of the sources; a copy without its history has it in the file `commit` of a data folder."""
-    told = subprocess.run(["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        ["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     if told.returncode == 0:
         return told.stdout.strip()
     folders = [Path(entry) for entry in os.environ.get("NOISEWISE_DATA", "").split(os.pathsep) if entry]

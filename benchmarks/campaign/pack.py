@@ -4,8 +4,8 @@
     NOISEWISE_DATA=gpu-data PYTHONPATH=src:gpu-data/packages python -m benchmarks.campaign --out OUT --minutes 9
 
 The folder holds 10,000 + 10,000 rows of Fashion-MNIST, CIFAR-10 and its human labels as they were found here, and the
-commit. With `--packages` also the Python packages that a machine with PyTorch, SciPy, pandas, Matplotlib and requests lacks; the
-weights of EfficientNet-Lite0 are rounded to half precision there, which halves the file.
+commit. With `--packages` also the Python packages that a machine with PyTorch, SciPy, pandas, Matplotlib and requests
+lacks; the weights of EfficientNet-Lite0 are rounded to half precision there, which halves the file.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def pack(folder: Path, packages: bool) -> None:
     if not target.exists():
         data = small()
         assert data.test is not None
-        arrays = {"x_train": data.inputs, "y_train": data.given, "x_test": data.test.inputs, "y_test": data.test.given}
+        arrays = {"x_train": data.inputs[:], "x_test": data.test.inputs[:]}
+        arrays |= {"y_train": data.given, "y_test": data.test.given, "classes": np.array(data.classes)}
         with whole(target) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, classes=np.array(data.classes), **arrays)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
     for source, names in COPIED.items():
         path = Finder.standard(download=False).need(source, names)
         if not (folder / path.name).exists():

@@ -148,13 +148,15 @@ def run(
     until = None if minutes is None else time.time() + 60 * minutes
     out.mkdir(parents=True, exist_ok=True)
     path = out / "results.jsonl"
+    if path.exists() and not path.read_bytes().endswith(b"\n"):  # cut off: the next line starts anew
+        path.write_bytes(path.read_bytes() + b"\n")
     lines = read_lines([*done, path])
     skipped = {line["key"] for line in lines if not (retry and "failed" in line)}
     costs = Costs()
     learn(costs, cells, lines)
     queue = Queue([cell for cell in cells if cell.key not in skipped], costs, machine, until)
     counts = {"done": len(cells) - len(queue.waiting), "finished": 0, "failed": 0}
-    began = {}
+    began: dict[int, float] = {}
     with path.open("a", encoding="utf-8") as file:
         for number, answer in LocalEngine(machine.workers, threads=1).map(compute, _timed(queue, began)):
             order = queue.orders[number]

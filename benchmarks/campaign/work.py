@@ -126,4 +126,3 @@ def failed(cell: Cell, error: BaseException) -> dict[str, Any]:
     """The line of a cell that failed."""
     said = str(error).strip().splitlines() or [""]
     return described(cell) | {"failed": f"{type(error).__name__}: {said[-1]}"[:300]}
-
