@@ -8,17 +8,14 @@ probes.
 from __future__ import annotations
 
 import csv
-import inspect
 import json
-import re
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from detector_page import detector_page
-from noisewise.bounds import Bound, flag
-from noisewise.cli.commands.catalogues import Entry, describe_methods
+from noisewise.bounds import flag
+from noisewise.cli.commands.catalogues import Entry, describe_methods, preset_in_words
 from noisewise.files import whole
 from probe_page import probe_page
 
@@ -64,7 +61,7 @@ def _page(entry: Entry, measured: list[dict[str, str]], seconds: float | None) -
         _picture(entry["stations"]),
         f"- Needs: {needs}.\n- Cost: {cost}.\n- Paper: {entry['paper']}.\n"
         f"- Departures from it: {entry['departures']}.\n",
-        _options(name),
+        _options(name, entry["options"]),
         _presets(entry["presets"]),
         _table(measured),
         f"## Use\n\n    noisewise train fashion-mnist --method {name}"
@@ -80,42 +77,36 @@ def _picture(stations: list[str]) -> str:
     return picture + (f"    {'    '.join(marks).rstrip()}\n" if stations else "")
 
 
-def _options(name: str) -> str:
-    from noisewise.methods import METHODS
-
-    entry = METHODS[name]
-    parameters = [p for p in inspect.signature(entry).parameters.values() if p.name != "training"]
-    if not parameters:
+def _options(name: str, options: list[Entry]) -> str:
+    if not options:
         return ""
-    spec = ",".join(f"{p.name}={_plain(p.default)}" for p in parameters)
-    return f"## Options\n\nWith their defaults: `{name}:{spec}`\n\n" + "".join(
-        _arguments(inspect.getdoc(entry) or "", entry.bounds)
-    )
+    spec = ",".join(f"{o['name']}={_plain(o['default'])}" for o in options)
+    lines = [f"- {o['name']}: {o['does']}{_legal(o['legal'])}\n" for o in options]
+    return f"## Options\n\nWith their defaults: `{name}:{spec}`\n\n" + "".join(lines)
 
 
 def _plain(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _arguments(text: str, bounds: Mapping[str, Bound]) -> Iterator[str]:
-    """The lines of a docstring's `Args` section, as a Markdown list, with the legal values."""
-    _, found, section = text.partition("Args:\n")
-    entries = re.split(r"\n    (?=\S)", "\n" + section.partition("\n\n")[0])[1:] if found else []
-    for entry in entries:
-        name = entry.partition(":")[0]
-        if name != "training":
-            lines = [line.strip() for line in entry.splitlines()]
-            yield "- " + "\n  ".join(lines) + (_legal(bounds[name]) if name in bounds else "") + "\n"
-
-
-def _legal(bound: Bound) -> str:
+def _legal(says: str | None) -> str:
     """What a value must be, where the default does not show it."""
-    return "" if bound.says == flag().says else f" Must {bound.says}{', or be none' if bound.optional else ''}."
+    return "" if says is None or says == flag().says else f" Must {says}."
 
 
-def _presets(presets: dict[str, dict[str, Any]]) -> str:
-    lines = [f"- `--preset {key}`: `{value['method']}`; {value['origin']}.\n" for key, value in presets.items()]
-    return "## Presets\n\n" + "".join(lines) if lines else ""
+def _presets(presets: dict[str, Entry]) -> str:
+    if not presets:
+        return ""
+    return "## Presets\n\n" + "\n".join(_preset(key, value) for key, value in presets.items())
+
+
+def _preset(key: str, preset: Entry) -> str:
+    said = dict(preset_in_words(preset))
+    noise = f" Published for {said['noise']}." if said["noise"] else ""
+    return (
+        f"`--preset {key}`: {said['origin']}.{noise}\n\n"
+        f"    {said['method']}, model {said['model']}, {said['epochs']} epochs\n    {said['settings']}\n"
+    )
 
 
 def _table(measured: list[dict[str, str]]) -> str:

@@ -33,6 +33,27 @@ def test_methods_tell_what_the_contract_names(run):
     assert entries["l2rw"]["needs_trusted"] is True
 
 
+def test_one_method_is_shown_in_full(run):
+    shown = run("methods", "elr").out
+    for part in (
+        "idea",
+        "departures",
+        "lam",
+        "lie between",
+        "preset code-cifar10-sym",
+        "cycles=15",
+        "model     resnet34",
+    ):
+        assert part in shown
+    entry = json.loads(run("methods", "elr", "--json").out)
+    assert [option["name"] for option in entry["options"]] == ["beta", "lam"]
+    assert entry["presets"]["code-cifar10-sym"]["settings"]["least_lr"] == 0.001
+    assert entry["presets"]["code-cifar10-sym"]["noise"][0] == "uniform:0.2"
+    refused = run("methods", "elf")
+    assert (refused.code, refused.out) == (2, "")
+    assert "unknown method 'elf'" in refused.err
+
+
 def test_the_pages_of_methods_are_up_to_date():
     written = pages(DOCS)
     there = {

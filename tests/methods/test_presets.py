@@ -1,29 +1,85 @@
-"""Published settings by name."""
+"""Published runs by name."""
 
+import numpy as np
 import pytest
+import torch
 
 import noisewise as nw
+from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS, build, presets
-from noisewise.models import MODELS
-from noisewise.training.config import configured
+from noisewise.methods.options import options
+from noisewise.models import build as build_model
+from noisewise.noise.corruption import corruptions
+from noisewise.run.experiment import Experiment
+from noisewise.training.config import SCHEDULES, Config
 
 ALL = [(method, name) for method in METHODS for name in presets.presets(method)]
+STATED = ("batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "augment", "validation", "select")
+PUBLISHED = (
+    "ce", "gce", "truncated-gce", "sce", "nce-rce", "focal", "bootstrap-soft", "bootstrap-hard", "d2l", "elr",
+    "elr-plus", "sop", "sop-plus", "mixup", "pgd-training", "cdr", "coteaching", "coteaching-plus", "jocor",
+    "meta-weight-net", "l2rw", "glc", "forward", "backward", "t-revision", "volminnet", "cores2", "dividemix",
+    "m-correction", "pes", "promix",
+)  # fmt: skip
 
 
-def test_presets_are_of_methods_that_exist():
-    assert set(presets._all()) <= set(METHODS)
-    assert len(ALL) >= 15
+def few(name, rows=24):
+    """A tiny data set of the shape that a preset was published for."""
+    side, channels, classes = (28, 1, 10) if "mnist" in name else (32, 3, 100 if "cifar100" in name else 10)
+    rng = np.random.default_rng(0)
+    given = np.arange(rows) % min(classes, 4)
+    inputs = rng.integers(256, size=(rows, side, side, channels), dtype=np.uint8)
+    inputs[:, :8] = 60 * given[:, None, None, None]
+    names = tuple(f"class {k}" for k in range(classes))
+    test = Dataset(inputs[:4], given[:4], names, kind="image")
+    return Dataset(inputs, given, names, truth=given, test=test, kind="image")
+
+
+def test_every_method_with_a_published_run_has_a_preset():
+    assert set(presets._all()) == set(PUBLISHED)
 
 
 @pytest.mark.parametrize("method, name", ALL)
-def test_every_preset_can_be_built(method, name):
+def test_a_preset_states_everything_that_decides_the_run(method, name):
     found = presets.preset(method, name)
-    build(found.method)
     assert found.method.split(":")[0] == method
-    assert found.origin
-    configured(found.epochs or 1, 0, dict(found.settings))
-    assert found.model is None or found.model in MODELS
+    assert found.origin.startswith(("paper", "code", "table", "an unofficial program"))
+    assert found.settings["precision"] == "fp32"
+    assert [key for key in STATED if key not in found.settings] == []
+    assert found.settings["schedule"] in SCHEDULES
+    assert (found.settings["validation"] > 0) >= (found.settings["select"] == "validation")
+    for noise in found.noise:
+        corruptions(noise)
+
+
+@pytest.mark.parametrize("method, name", [which for which in ALL if "noise_rate" in presets.preset(*which).settings])
+def test_the_rate_of_a_preset_is_that_of_its_noise(method, name):
+    found = presets.preset(method, name)
+    (noise,) = found.noise
+    rate = float(noise.partition(":")[2].partition(",")[0])
+    assert found.settings["noise_rate"] == (rate / 2 if noise.startswith("asymmetric") else rate)
+
+
+@pytest.mark.parametrize("model", sorted({presets.preset(*which).model for which in ALL}))
+def test_the_model_of_a_preset_is_in_the_catalogue(model):
+    with torch.device("meta"):
+        build_model(model, (32, 32, 3), 10)
+
+
+@pytest.mark.parametrize("method, name", ALL)
+def test_a_preset_trains_for_a_step(method, name):
+    build(presets.preset(method, name).method)
+    chosen = {"trusted": 8} if "trusted" in presets.preset(method, name).settings else {}
+    chosen |= {"model": "mlp:widths=4", "epochs": 1, "device": "cpu"}
+    experiment = Experiment.of(few(name), method=method, preset=name, **chosen)
+    assert len(experiment.run(report=False).history) >= 1
+
+
+@pytest.mark.parametrize("name", ["paper-mnist-sym20", "paper-cifar10-sym50"])
+def test_a_preset_trains_its_own_model(name):
+    run = nw.train(few(name), "jocor", preset=name, epochs=1)
+    assert run.metrics["model"] == presets.preset("jocor", name).model
 
 
 def test_a_preset_sets_what_the_call_does_not():
@@ -33,8 +89,46 @@ def test_a_preset_sets_what_the_call_does_not():
     assert (config["epochs"], config["lr"], config["batch_size"], config["weight_decay"]) == (2, 0.02, 32, 1e-3)
     assert config["milestones"] == (0.1, 0.2)
     assert (run.metrics["preset"], run.metrics["model"]) == ("paper-mnist", "mlp:widths=8")
-    said = nw.train(data, "mixup", preset="paper-cifar10", rows=100, epochs=1, model="mlp:widths=8", lr=0.02)
-    assert said.metrics["method"] == "mixup:alpha=1"
+
+
+def test_a_preset_sets_rate_and_trusted_rows():
+    rated = Experiment.of("cifar10", method="coteaching", preset="paper-cifar10-sym50")
+    assert (rated.noise_rate, rated.model, rated.config.late_momentum) == (0.5, "cnn9", 0.1)
+    assert Experiment.of("cifar10", method="coteaching", preset="paper-cifar10-sym50", noise_rate=0.4).noise_rate == 0.4
+    assert Experiment.of("cifar10", method="glc", preset="paper-cifar10").trusted == 5000
+    assert Experiment.of("cifar10", method="glc", preset="paper-cifar10", trusted=100).trusted == 100
+
+
+def test_a_preset_may_be_like_another():
+    plain, corrected = presets.preset("ce", "coteaching-cifar10"), presets.preset("coteaching", "paper-cifar100-sym50")
+    assert plain.method == "ce"
+    assert corrected.method == "coteaching:gradual=10"
+    expected = {**plain.settings, "milestones": (0.5,), "noise_rate": 0.5}
+    assert dict(corrected.settings) == expected
+
+
+def test_a_preset_of_the_authors_restarts():
+    found = presets.preset("elr", "code-cifar10-sym")
+    config = Experiment.of("cifar10", method="elr", preset="code-cifar10-sym").config
+    assert config == Config(epochs=150, **found.settings)
+    assert (config.cycles, config.least_lr, config.schedule) == (15, 0.001, "cosine")
+
+
+def test_options_have_defaults_bounds_and_meaning():
+    found = {option.name: option for option in options("dividemix")}
+    assert found["threshold"].default == 0.5
+    assert found["threshold"].legal == "lie between 0 and 1"
+    assert found["warmup"].legal == "be a whole number between 1 and 10000, or be none"
+    assert found["negentropy"].legal == "be true or false"
+    assert found["alpha"].does == "parameter of the Beta distribution of mixing."
+    assert "training" not in found
+    with pytest.raises(BadInput, match="did you mean 'dividemix'"):
+        options("dividemx")
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_option_is_described(method):
+    assert [option.name for option in options(method) if not option.does] == []
 
 
 @pytest.mark.parametrize(

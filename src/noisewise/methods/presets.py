@@ -1,6 +1,8 @@
-"""Settings of papers, by method and name: `--preset paper-cifar10-sym50`. The settings are in `presets.toml`.
+"""Published runs, by method and name: `--preset paper-cifar10-sym50`. They are in `presets.toml`.
 
-A method's defaults are meant for any noise rate. What a paper tuned for one data set and one rate is a preset.
+A method's defaults are meant for any data and noise rate. What a paper ran on one data set is a preset: the method's
+options together with the model and all settings of the training, so that a run differs from the published one only in
+what the preset's `origin` and the cards of method and model say.
 """
 
 from __future__ import annotations
@@ -16,28 +18,35 @@ from noisewise.errors import BadInput, nearest
 from noisewise.methods.catalogue import METHODS
 from noisewise.spec import parse
 
+Table = dict[str, Any]
+
+_OWN = ("method", "origin", "noise", "model", "epochs")
+
 
 @dataclass(frozen=True)
 class Preset:
-    """One published setting.
+    """One published run.
 
     Attributes:
         method: the method's spec with the paper's options.
-        origin: where the values are from.
-        model: a catalogue name; None where the paper's network is not in the catalogue.
-        epochs: number of epochs; None where the preset states none.
-        settings: further fields of `Config`.
+        origin: where the values are from, and what of the run differs here.
+        model: a catalogue name with its options.
+        epochs: number of epochs.
+        noise: specs of the corruptions that it was published for, which are not injected; empty for correct labels and
+            for noise that no corruption makes.
+        settings: further fields of `Config` and of `Experiment`, such as `noise_rate` and `trusted`.
     """
 
     method: str
     origin: str
-    model: str | None = None
-    epochs: int | None = None
+    model: str
+    epochs: int
+    noise: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def presets(method: str) -> dict[str, Preset]:
-    """The presets of a method by name. Most methods have none.
+    """The presets of a method by name; some methods have none.
 
     Raises:
         BadInput: an unknown method.
@@ -64,11 +73,23 @@ def preset(method: str, name: str) -> Preset:
 @cache
 def _all() -> dict[str, dict[str, Preset]]:
     text = (files("noisewise.methods") / "presets.toml").read_text(encoding="utf-8")
-    return {m: {name: _read(m, table) for name, table in tables.items()} for m, tables in tomllib.loads(text).items()}
+    written: dict[str, dict[str, Table]] = tomllib.loads(text)
+    return {method: {name: _read(_stated(written, method, name)) for name in written[method]} for method in written}
 
 
-def _read(method: str, table: dict[str, Any]) -> Preset:
-    known = ("method", "origin", "model", "epochs")
-    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items() if key not in known}
-    own = {key: table[key] for key in known if key in table}
-    return Preset(**{"method": method, **own}, settings=settings)
+def _stated(written: Mapping[str, Mapping[str, Table]], method: str, name: str) -> Table:
+    """The values of a preset, with those of the one that it is `like`; the options of another method are not taken."""
+    own = dict(written[method][name])
+    base: Table = {}
+    if (like := own.pop("like", None)) is not None:
+        other, _, of = like.rpartition(".")
+        base = _stated(written, other or method, of)
+        if (other or method) != method:
+            base["method"] = method
+    return {"method": method, **base, **own}
+
+
+def _read(table: Table) -> Preset:
+    values: Table = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    own: Table = {key: values.pop(key) for key in _OWN if key in values}
+    return Preset(**own, settings=values)

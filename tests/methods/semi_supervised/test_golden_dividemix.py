@@ -30,6 +30,22 @@ def test_division(which):
     assert ((found > 0.5) == (official > 0.5)).mean() > 0.98
 
 
+def test_losses_are_averaged_over_the_last_epochs():
+    numbers = stored("dividemix_gmm")
+    losses = numbers["losses"]
+    settings = {"lambda_u": 0.0, "temperature": 0.5, "alpha": 4.0, "threshold": 0.5, "negentropy": False}
+    method = DivideMix(Networks([torch.nn.Linear(2, 4)]), 1, **settings, loss_epochs=5)
+    method.prepare(LearningTask(losses.shape[1], 4, torch.zeros(losses.shape[1], dtype=torch.int64), epochs=6))
+    for epoch, values in enumerate(losses):
+        method.losses.copy_(values)
+        method._average(torch.arange(losses.shape[1]), warming=epoch == 0)
+        expected = numbers["normalised"][max(0, epoch - 4) : epoch + 1].mean(dim=0)
+        assert_close(method.losses, expected)
+    method._average(torch.arange(losses.shape[1]), warming=True)
+    assert method.recorded == 1
+    assert_close(method.losses, method.recent[0])
+
+
 def test_ramp_of_the_unlabelled_loss():
     numbers = stored("dividemix_step")
     values = [float(numbers["lambda_u"]) * ramp(float(e), 10) for e in numbers["ramp_epochs"]]

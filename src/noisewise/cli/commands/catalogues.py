@@ -18,18 +18,26 @@ Entry = dict[str, Any]
 
 def describe_methods() -> list[Entry]:
     """Every method's card as plain data."""
+    return [describe_method(name) for name in noisewise.METHODS]
+
+
+def describe_method(name: str) -> Entry:
+    """A method's card, options and presets as plain data.
+
+    Raises:
+        BadInput: an unknown method.
+    """
     from noisewise.methods import card
+    from noisewise.methods.options import options as options_of
     from noisewise.methods.presets import presets
 
-    found = []
-    for name in noisewise.METHODS:
-        entry = card(name)
-        first = {"name": name, "stations": list(entry.stations), "networks": entry.networks}
-        first |= {"needs_trusted": entry.needs_trusted, "relative_cost": entry.relative_cost, "paper": entry.paper}
-        rest: Entry = {"idea": entry.idea, "equation": entry.equation, "departures": entry.departures}
-        rest["presets"] = {key: asdict(value) for key, value in presets(name).items()}
-        found.append({**first, "year": entry.year, **rest})
-    return found
+    entry = card(noisewise.METHODS.check(name))
+    first = {"name": name, "stations": list(entry.stations), "networks": entry.networks}
+    first |= {"needs_trusted": entry.needs_trusted, "relative_cost": entry.relative_cost, "paper": entry.paper}
+    rest: Entry = {"idea": entry.idea, "equation": entry.equation, "departures": entry.departures}
+    rest["options"] = [asdict(option) for option in options_of(name)]
+    rest["presets"] = {key: asdict(value) for key, value in presets(name).items()}
+    return {**first, "year": entry.year, **rest}
 
 
 def describe_probes() -> list[Entry]:
@@ -76,20 +84,66 @@ def _command(name: str, said: str, entries: Callable[[], list[Entry]], columns: 
     return listing
 
 
-methods = _command(
-    "methods",
-    "List the training methods.",
-    describe_methods,
-    {
-        "name": "name",
-        "stations": "stations",
-        "networks": "networks",
-        "needs_trusted": "trusted rows",
-        "relative_cost": "cost",
-        "year": "year",
-        "paper": "paper",
-    },
-)
+_OF_METHODS = {
+    "name": "name",
+    "stations": "stations",
+    "networks": "networks",
+    "needs_trusted": "trusted rows",
+    "relative_cost": "cost",
+    "year": "year",
+    "paper": "paper",
+}
+
+
+@click.command(cls=Command, example="noisewise methods\nnoisewise methods dividemix\nnoisewise methods --json")
+@click.argument("name", required=False)
+@options.as_json
+def methods(name: str | None, as_json: bool) -> None:
+    """List the training methods; with a NAME, show the card, the options and the presets of that method in full."""
+    if name is None:
+        _show(describe_methods(), _OF_METHODS, as_json)
+        return
+    entry = describe_method(name)
+    if as_json:
+        from noisewise.cli.output import print_json
+
+        print_json(entry)
+    else:
+        _show_method(entry)
+
+
+def _show_method(entry: Entry) -> None:
+    from noisewise.cli.output import print_pairs, print_table
+
+    about = [(key, str(entry[key])) for key in ("idea", "equation", "paper", "departures") if entry[key]]
+    print_pairs([("name", entry["name"]), *about, ("cost", f"{entry['relative_cost']} times ce")])
+    if entry["options"]:
+        rows = [[o["name"], _word(o["default"]), o["legal"] or "", o["does"]] for o in entry["options"]]
+        print_table(["option", "default", "must", "meaning"], rows, title="options")
+    for key, preset in entry["presets"].items():
+        click.echo(f"\npreset {key}")
+        print_pairs([(name, value) for name, value in preset_in_words(preset) if value])
+
+
+def preset_in_words(preset: Entry) -> list[tuple[str, str]]:
+    """A preset's fields as names and text, the settings as `--set` takes them."""
+    settings = ", ".join(f"{name}={_word(value)}" for name, value in preset["settings"].items())
+    return [
+        ("method", preset["method"]),
+        ("model", preset["model"]),
+        ("epochs", str(preset["epochs"])),
+        ("settings", settings),
+        ("noise", "; ".join(preset["noise"])),
+        ("origin", preset["origin"]),
+    ]
+
+
+def _word(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_word, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 corruptions = _command(
     "corruptions",
     "List the corruptions.",

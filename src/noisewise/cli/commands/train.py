@@ -27,7 +27,7 @@ _COLUMNS = {
     cls=Command,
     example="noisewise train digits --corrupt symmetric:0.4 --method elr --epochs 20 --out run/\n"
     "noisewise train fashion-mnist --method coteaching --model cnn9 --set lr=0.001 --set optimizer=adam --out run/\n"
-    "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt symmetric:0.5 --out run/\n"
+    "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt uniform:0.5 --out run/\n"
     "noisewise train digits --corrupt symmetric:0.4 --probe fisher,label-fit --out run/\n"
     "noisewise train photos/ --model efficientnet-lite0 --method elr --epochs 5 --set lr=0.01 --out run/\n"
     "noisewise train table.parquet --labels y --method glc --trusted 200 --out run/",
@@ -42,22 +42,22 @@ _COLUMNS = {
 @options.model
 @options.epochs("the preset's, else 20")
 @click.option(
-    "--preset", metavar="NAME", help="Published settings of the method, by name; see `noisewise methods --json`."
+    "--preset", metavar="NAME", help="Published run of the method, by name; `noisewise methods M` shows them."
 )
 @options.injected
 @click.option(
     "--trusted",
     type=click.IntRange(min=0),
-    default=0,
     metavar="N",
-    help="Number of rows with known-correct labels to set aside, for methods that need them.",
+    help="Number of rows with known-correct labels to set aside, for methods that need them (default: the preset's, "
+    "else 0).",
 )
 @click.option(
     "--noise-rate",
     type=float,
     callback=options.share,
     metavar="R",
-    help="Noise rate, if you know it (default: methods that need it estimate it).",
+    help="Noise rate, if you know it (default: the preset's; methods that need it otherwise estimate it).",
 )
 @click.option(
     "--probe",
@@ -80,7 +80,8 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
     from noisewise.run.experiment import Experiment
     from noisewise.training import Callbacks
 
-    experiment = Experiment.of(source, **fields, **read_settings(settings))
+    said = {name: value for name, value in fields.items() if value is not None}
+    experiment = Experiment.of(source, **said, **read_settings(settings))
     with progress("epoch 1", tenths=False) as meter:
 
         def print_row(row: dict[str, Any]) -> None:

@@ -96,11 +96,14 @@ class DivideMix(Method):
         alpha: see `dividemix`.
         threshold: see `dividemix`.
         negentropy: penalise confidence during the warm-up.
+        loss_epochs: see `dividemix`.
     """
 
     card = CARD
     # It mixes rows but also keeps a memory per row: the edit reads the memory before it mixes.
     mixes_rows = True
+    recent: Tensor
+    recorded: Tensor
     losses: Tensor
     clean: Tensor
 
@@ -114,18 +117,22 @@ class DivideMix(Method):
         alpha: float,
         threshold: float,
         negentropy: bool,
+        loss_epochs: int = 1,
     ) -> None:
         super().__init__()
         # A tuple hides the peer from `nn.Module`, which would register its parameters and buffers as this method's own.
         self._peer = (peer,)
         self.warmup, self.lambda_u, self.temperature = warmup, lambda_u, temperature
         self.alpha, self.threshold, self.negentropy = alpha, threshold, negentropy
+        self.loss_epochs = loss_epochs
 
     def prepare(self, task: LearningTask) -> None:
-        """Allocate this network's losses (rows,) and the clean probabilities by the peer's losses (rows,)."""
+        """Allocate this network's losses, present and recent, and the clean probabilities by the peer's; (rows,)."""
         self.classes = task.classes
         device = task.given.device
         self.register_buffer("losses", torch.zeros(task.rows, device=device))
+        self.register_buffer("recent", torch.zeros(self.loss_epochs, task.rows, device=device))
+        self.register_buffer("recorded", torch.zeros((), device=device))
         self.register_buffer("clean", torch.ones(task.rows, device=device))
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
@@ -161,8 +168,21 @@ class DivideMix(Method):
         return negative_entropy(batch.scores) if self.negentropy else 0.0
 
     def refit(self, epoch_end: EpochEnd) -> None:
+        seen: list[Tensor] = []
         for batch in epoch_end.passes():
             self.losses[batch.rows] = cross_entropy(batch.scores, batch.y).mean(dim=0)
+            seen.append(batch.rows)
+        if self.loss_epochs > 1:
+            self._average(torch.cat(seen), warming=epoch_end.epoch < self.warmup)
+
+    def _average(self, rows: Tensor, warming: bool) -> None:
+        """Average the losses over the last epochs, each scaled to [0, 1]; of the warm-up its last epoch counts."""
+        low, high = self.losses[rows].aminmax()
+        latest = (self.losses - low) / (high - low).clamp_min(1e-12)
+        before = torch.zeros_like(self.recent) if warming else self.recent
+        self.recent.copy_(torch.cat([latest[None], before[:-1]]))
+        self.recorded.fill_(1 if warming else min(int(self.recorded) + 1, self.loss_epochs))
+        self.losses.copy_(self.recent.sum(dim=0) / self.recorded)
 
     def predict(self, logits: Tensor) -> Tensor:
         return mean_of_logits(logits)
@@ -179,6 +199,8 @@ class DivideMix(Method):
         "temperature": between(0.01, 10),
         "alpha": between(1e-3, 1000),
         "warmup": whole(1, 10_000) | None,
+        "warmup_batch": whole(1, 64),
+        "loss_epochs": whole(1, 1000),
     },
 )
 def dividemix(
@@ -189,6 +211,8 @@ def dividemix(
     alpha: float = 4.0,
     warmup: int | None = None,
     negentropy: bool = False,
+    warmup_batch: int = 1,
+    loss_epochs: int = 1,
 ) -> None:
     """DivideMix.
 
@@ -200,6 +224,8 @@ def dividemix(
         alpha: parameter of the Beta distribution of mixing.
         warmup: epochs of cross entropy, at least 1; None takes the paper's 10, at most a sixth of the training.
         negentropy: penalise confidence during the warm-up (the paper, for asymmetric noise).
+        warmup_batch: rows per step of the warm-up, in batches of the training (the authors' code: 2).
+        loss_epochs: number of last epochs over which the losses of a row are averaged (the paper: 5 for 90 % noise).
     """
     epochs = training.config.epochs
     warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
@@ -210,13 +236,15 @@ def dividemix(
         "temperature": temperature,
         "alpha": alpha,
         "negentropy": negentropy,
+        "loss_epochs": loss_epochs,
     }
     for_a, for_b = DivideMix(b.nets, warm, **options), DivideMix(a.nets, warm, **options)
     both = Predictor(training.networks([a.nets[0], b.nets[0]]), mean_of_logits)
     for epoch in range(epochs):
         if epoch < warm:
-            training.fit(a, for_a, 1, record=False)
-            training.fit(b, for_b, 1, predictor=both)
+            size = warmup_batch * training.config.batch_size
+            training.fit(a, for_a, 1, record=False, batch_size=size)
+            training.fit(b, for_b, 1, predictor=both, batch_size=size)
             continue
         by_a = training.memoize("clean by a", lambda: _clean(training, for_a))
         by_b = training.memoize("clean by b", lambda: _clean(training, for_b))
