@@ -122,7 +122,7 @@ def test_other_splits_use_the_statistics_of_training(vectors):
 
 
 def test_augmented_only_with_a_generator(images):
-    rows = Rows(images(channels=3), CPU, augment=Augment(pixels=2, flip=True))
+    rows = Rows(images(channels=3), CPU, augment=Augment("crop:2+flip"))
     raw = next(rows.stream(torch.arange(8), 8))[1]
     plain = rows.prepare(raw, None)
     views = [rows.prepare(raw, torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
@@ -132,10 +132,34 @@ def test_augmented_only_with_a_generator(images):
     assert torch.equal(plain, rows.prepare(raw, None))
 
 
-def test_vectors_are_never_augmented(vectors):
-    rows = Rows(vectors(), CPU, augment=Augment(pixels=1))
+def test_vectors_are_augmented_by_noise_in_their_own_units(vectors):
+    data = vectors(4000)
+    scaled = Dataset(data.inputs * np.array([1, 10, 100], dtype=np.float32), data.given, data.classes)
+    rows = Rows(scaled, CPU, augment=Augment("jitter:0.1"))
+    raw = next(rows.stream(torch.arange(4000), 4000))[1]
+    moved = rows.prepare(raw, torch.Generator().manual_seed(0)) - rows.prepare(raw, None)
+    np.testing.assert_allclose(moved.std(0), 0.1, rtol=0.05)
+
+
+def test_a_stronger_view(images):
+    rows = Rows(images(channels=3), CPU, augment=Augment("flip"), strong=Augment("cutout:3"))
     raw = next(rows.stream(torch.arange(8), 8))[1]
-    assert torch.equal(rows.prepare(raw, torch.Generator()), rows.prepare(raw, None))
+    plain, strong = rows.prepare(raw, None), rows.stronger(raw, torch.Generator().manual_seed(0))
+    changed = (strong != plain).any(dim=1)
+    assert rows.has_stronger
+    assert (strong[changed[:, None].expand_as(strong)] == 0).all()
+    assert changed.flatten(1).any(dim=1).all()
+
+
+def test_the_box_holds_black_and_white(images):
+    data = images(channels=3)
+    black, white = Rows(data, CPU).box
+    ends = Dataset(
+        np.array([0, 255], dtype=np.uint8)[:, None, None, None].repeat(3, 3), np.arange(2), ("a", "b"), "image"
+    )
+    found = everything(Rows(ends, CPU, normalise=Rows(data, CPU).normalise))
+    torch.testing.assert_close(found[0], black)
+    torch.testing.assert_close(found[1], white)
 
 
 def test_labels_and_index(vectors):

@@ -1,4 +1,7 @@
-"""The passes through a network that every card states are those that are made; the card of `ce` is the unit."""
+"""The passes through a network that every card states are those that are made; the card of `ce` is the unit.
+
+Rows are augmented: without, methods that train on two views of a row leave out the second.
+"""
 
 from dataclasses import dataclass
 
@@ -83,7 +86,7 @@ def digits(batch):
 def passes(spec, batch=BATCH):
     """Forward and backward passes per training row and epoch of a training with default options."""
     count = Count()
-    config = Config(epochs=EPOCHS, batch_size=batch, lr=0.1, validation=0.0)
+    config = Config(epochs=EPOCHS, batch_size=batch, lr=0.1, validation=0.0, augment="jitter:0.01")
     build(spec)(Training(digits(batch), lambda shape, classes: Counted(count), config))
     return count.forwards / (ROWS * EPOCHS), count.backwards / (ROWS * EPOCHS)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from noisewise.data.augment import Augment
+from noisewise.data.augment.operation import Box
 from noisewise.data.dataset import Dataset, Inputs
 from noisewise.data.normalise import Normalise, measure
 
@@ -28,7 +29,8 @@ class Rows:
     Args:
         data: the split.
         device: device of the batches.
-        augment: augmentation of images, applied by `prepare` if it receives a generator.
+        augment: augmentation, applied by `prepare` if it receives a generator.
+        strong: augmentation of a second kind of view, applied by `stronger`.
         normalise: statistics of the training split; by default those of this split.
         resident_limit: largest size of inputs kept on the device, in bytes.
         channels_last: whether image batches use the channels-last memory format.
@@ -38,6 +40,9 @@ class Rows:
         index: (n,) int64 index of the rows, on the device.
         normalise: statistics by which inputs are normalised.
         resident: whether the inputs are kept on the device as a whole.
+        box: the values of black and white in normalised images, (C, 1, 1) each; None for vectors.
+        augmented: whether `prepare` draws anything: without, two views of a row are equal.
+        has_stronger: whether there is a second kind of view.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Rows:
         device: torch.device,
         *,
         augment: Augment | None = None,
+        strong: Augment | None = None,
         normalise: Normalise | None = None,
         resident_limit: int = 2 << 30,
         channels_last: bool = True,
@@ -58,11 +64,13 @@ class Rows:
         self.normalise = normalise or measure(inputs, sampled=not self.resident)
         self._source = (_Resident if self.resident else _Streamed)(inputs, device)
         self._image, self._channels_last = data.kind == "image", channels_last
-        self._augment = augment if self._image else None
+        self._augment, self._strong = augment, strong
+        self.augmented, self.has_stronger = augment is not None, strong is not None
         shape = (-1, 1, 1) if self._image else (-1,)
         scale = 255.0 if inputs.dtype == np.uint8 else 1.0
         self._mean = (self.normalise.mean * scale).reshape(shape).to(device)
         self._inverse = (1 / (self.normalise.std * scale)).reshape(shape).to(device)
+        self.box = self._box()
 
     def __len__(self) -> int:
         return len(self.given)
@@ -85,8 +93,22 @@ class Rows:
 
     def prepare(self, raw: Tensor, generator: torch.Generator | None) -> Tensor:
         """Raw inputs as float32, normalised, and augmented if a generator is given; the same shape as `raw`."""
-        x = (raw.to(torch.float32) - self._mean).mul_(self._inverse)
-        return x if generator is None or self._augment is None else self._augment(x, generator)
+        x = self._normalised(raw)
+        return x if generator is None or self._augment is None else self._augment(x, generator, self.box)
+
+    def stronger(self, raw: Tensor, generator: torch.Generator) -> Tensor:
+        """Raw inputs as float32, normalised, and augmented by `strong`; the same shape as `raw`."""
+        x = self._normalised(raw)
+        return x if self._strong is None else self._strong(x, generator, self.box)
+
+    def _normalised(self, raw: Tensor) -> Tensor:
+        return (raw.to(torch.float32) - self._mean).mul_(self._inverse)
+
+    def _box(self) -> Box | None:
+        if not self._image:
+            return None
+        mean, std = (v.reshape(-1, 1, 1).to(self.device) for v in (self.normalise.mean, self.normalise.std))
+        return -mean / std, (1 - mean) / std
 
     def _arranged(self, raw: Tensor) -> Tensor:
         raw = raw.permute(0, 3, 1, 2)

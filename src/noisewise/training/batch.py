@@ -46,7 +46,9 @@ class Batch:
         index: (B,) row in the data set, the key of every memory; None once an edit has mixed rows.
         w: (B,) or (N, B) weights, at first ones.
         clock: position of this step in the training.
-        view: draws another augmented view of the same rows, (B, ...); None without augmentation.
+        view: draws another augmented view of the same rows, (B, ...); None without augmentation, where every view
+            would equal the inputs.
+        strong: draws a strongly augmented view of the same rows, (B, ...); None where there is none.
         auxiliary: batches drawn along with this one, by name ("trusted", "unlabelled").
         info: values that an edit passes to later stations of the same method, by name.
         logits: (N, B, K), set by the forward pass.
@@ -59,6 +61,7 @@ class Batch:
     w: Tensor
     clock: Clock = field(default_factory=Clock)
     view: Callable[[torch.Generator], Tensor] | None = None
+    strong: Callable[[torch.Generator], Tensor] | None = None
     auxiliary: Mapping[str, Batch] = field(default_factory=dict)
     info: Mapping[str, Tensor] = field(default_factory=dict)
     logits: Tensor | None = None
@@ -102,6 +105,11 @@ class Batch:
     def another(self, rng: torch.Generator) -> Tensor:
         """(B, ...) another view of the rows; the same inputs without augmentation."""
         return self.x if self.view is None else self.view(rng)
+
+    def second_view(self, rng: torch.Generator) -> Tensor | None:
+        """(B, ...) the strong view, or without one another weak one; None without augmentation."""
+        draw = self.strong or self.view
+        return None if draw is None else draw(rng)
 
     @property
     def scores(self) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from noisewise.bounds import Bound, at_least, between, check, check_options, number, one_of, whole
+from noisewise.data.augment.spec import check_setting
 from noisewise.errors import BadInput, nearest
 from noisewise.training.history import RULES
 
@@ -34,7 +35,6 @@ BOUNDS: dict[str, Bound] = {
     "validation": between(0, 0.9),
     "select": one_of(*RULES),
     "patience": whole(1) | None,
-    "augment": one_of("auto", "none"),
     "precision": one_of("auto", "fp32", "bf16"),
 }
 
@@ -66,7 +66,10 @@ class Config:
         select: the rule that chooses the epoch whose weights are kept: "validation", "label-wave", "agreement" or
             "last" (see `history`); without validation rows "validation" keeps the last.
         patience: stop when the chosen epoch is this many epochs ago; None trains to the end.
-        augment: "auto" (by the kind of data) or "none".
+        augment: augmentation of every batch: "auto" (by the kind of data), "none", or steps such as "crop:4+flip" (see
+            `Augment`).
+        strong: augmentation of the second view of methods that train on a stronger one, likewise; "none" gives them
+            another weak view.
         precision: "auto", "fp32" or "bf16".
         device: "auto" or a torch device, such as "cpu" or "cuda:1".
 
@@ -93,6 +96,7 @@ class Config:
     select: str = "validation"
     patience: int | None = None
     augment: str = "auto"
+    strong: str = "auto"
     precision: str = "auto"
     device: str = "auto"
 
@@ -101,6 +105,7 @@ class Config:
         checked = check_options(None, stated, BOUNDS)
         checked |= {f.name: number(checked[f.name]) for f in fields(self) if f.name in checked and "float" in f.type}
         checked |= {"milestones": _milestones(self.milestones), "device": _device(self.device)}
+        checked |= {name: check_setting(name, getattr(self, name)) for name in ("augment", "strong")}
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 

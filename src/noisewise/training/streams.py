@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, check
-from noisewise.data.augment import default_augment
+from noisewise.data.augment.spec import strong_augment, weak_augment
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
@@ -85,10 +85,11 @@ class Splits:
         self.config = config
         self.device = config.torch_device
         self.classes = len(data.classes)
-        self._augment = default_augment(data) if config.augment == "auto" else None
-        self.rows = Rows(self.data, self.device, augment=self._augment, normalise=normalise)
+        weak = weak_augment(config.augment, data)
+        self._augment, self._strong = weak, strong_augment(config.strong, weak, data)
+        self.rows = self._prepared(self.data, normalise)
         self.splits = {
-            name: self._prepared(split)
+            name: self._prepared(split, self.rows.normalise)
             for name in ("validation", "test", "trusted")
             if (split := getattr(self.data, name)) is not None and len(split)
         }
@@ -101,13 +102,7 @@ class Splits:
         given[self.rows.index] = self.rows.given
         stated = None if noise_rate is None else check(None, "noise_rate", noise_rate, between(0, 1))
         steps = steps_of(len(self.rows), self.config.batch_size)
-        return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self._box(), steps=steps)
-
-    def _box(self) -> tuple[Tensor, Tensor] | None:
-        if self.data.kind != "image":
-            return None
-        mean, std = (v.reshape(-1, 1, 1).to(self.device) for v in (self.rows.normalise.mean, self.rows.normalise.std))
-        return -mean / std, (1 - mean) / std
+        return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self.rows.box, steps=steps)
 
     def split(self, name: str) -> Rows:
         """Rows other than the training rows.
@@ -144,10 +139,10 @@ class Splits:
             name: of the rows.
             data: the rows.
         """
-        self.splits[name] = self._prepared(data.blind())
+        self.splits[name] = self._prepared(data.blind(), self.rows.normalise)
 
-    def _prepared(self, data: Dataset) -> Rows:
-        return Rows(data, self.device, augment=self._augment, normalise=self.rows.normalise)
+    def _prepared(self, data: Dataset, normalise: Normalise | None) -> Rows:
+        return Rows(data, self.device, augment=self._augment, strong=self._strong, normalise=normalise)
 
     def passes(self, nets: Networks, mask: Tensor | None = None) -> Iterator[Batch]:
         """Training rows, not augmented, as batches with logits in evaluation mode.
@@ -242,11 +237,11 @@ def _positions(rows: Rows, mask: Tensor | None) -> Tensor:
 
 
 def _augmented(rows: Rows, at: Tensor, raw: Tensor, classes: int, rng: torch.Generator) -> Batch:
-    return _batch(rows, at, rows.prepare(raw, rng), classes, view=_view(rows, raw))
-
-
-def _view(rows: Rows, raw: Tensor) -> Callable[[torch.Generator], Tensor]:
-    return lambda rng: rows.prepare(raw, rng)
+    views = {
+        "view": (lambda rng: rows.prepare(raw, rng)) if rows.augmented else None,
+        "strong": (lambda rng: rows.stronger(raw, rng)) if rows.has_stronger else None,
+    }
+    return _batch(rows, at, rows.prepare(raw, rng), classes, **views)
 
 
 class Passes:

@@ -15,6 +15,7 @@ from noisewise.auditing.gathering.copies import copies
 from noisewise.auditing.gathering.engines import run_folds
 from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.auditing.gathering.last_layer import FEATURES, LastLayerObserver, check_last_layer, features_of_all
+from noisewise.auditing.gathering.recipe import augmentation
 from noisewise.auditing.progress import SILENT, Progress
 from noisewise.compute import Engine, SerialEngine
 from noisewise.data import Dataset, folds
@@ -143,7 +144,7 @@ class FoldWork:
             parts,
             fit.model,
             # torch and NumPy accept seeds below 2**31 everywhere
-            replace(fit.config, seed=fit.config.seed_of(fold, bits=31)),
+            replace(fit.config, seed=fit.config.seed_of(fold, bits=31), augment=augmentation(fit.config, data)),
             observers=[last_layer, Callbacks(on_progress=steps)],
             # held-out rows are predicted after earlier epochs only where these predictions may stop the training
             evaluate_from=0 if fit.config.patience else fit.config.epochs,

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from noisewise.auditing.gathering.classifiers import is_named_or_classifier
+from noisewise.data import Dataset
 from noisewise.models import card_of
 from noisewise.training.config import Config, configured
 
@@ -43,3 +44,16 @@ def training_config(model: Any, epochs: int | None, seed: int, settings: Mapping
     own = brings_weights or any(name in settings for name in OWN)
     recipe: Mapping[str, Any] = {} if own else FROM_SCRATCH
     return configured(EPOCHS if epochs is None else epochs, seed, {**recipe, **settings})
+
+
+def augmentation(config: Config, data: Dataset) -> str:
+    """The setting `augment` of each training: of what "auto" stands for, only that for CIFAR.
+
+    The constants of the judgement were chosen, and audits measured, with such networks.
+
+    Args:
+        config: the settings as stated.
+        data: the rows.
+    """
+    measured = data.kind != "image" or data.shape == (32, 32, 3)
+    return config.augment if measured or config.augment != "auto" else "none"

@@ -48,8 +48,8 @@ def mean_prediction(logits: Iterable[Tensor]) -> Tensor:
 
 
 def two_views(batch: Batch, rng: torch.Generator) -> list[Tensor]:
-    """The batch's inputs and a second augmented view of the same rows."""
-    return [batch.x, batch.another(rng)]
+    """The batch's inputs and, where they are augmented, a second view of the same rows."""
+    return [batch.x] if batch.view is None else [batch.x, batch.view(rng)]
 
 
 def ramp(epoch: float, start: float, length: int = 16) -> float:

@@ -43,7 +43,8 @@ CARD = MethodCard(
     backwards=4.8,
     stations=("edit", "loss"),
     networks=2,
-    departures="no FMix; the strong view is a second view of the data's own augmentation; both heads share one "
+    departures="no FMix; the strong view has RandAugment of magnitude 5, where the authors' program draws magnitudes "
+    "and cuts out a square, and is a second weak view where there is none; both heads share one "
     "mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 w; schedules are "
     "shares of the training; rho follows the noise rate; beta stays after its ramp (the authors' code drops it to 0); "
     "networks without a linear layer have no auxiliary head",
@@ -163,16 +164,18 @@ class ProMix(Method):
         everything = torch.ones(len(batch), dtype=torch.bool, device=batch.x.device)
         if batch.clock.epoch < self.settings.warmup:
             return replace(batch, index=None, info={"reliable": everything, "weak": everything, "main": everything})
-        strong = batch.another(rng)
+        # Without augmentation a second view equals the first, which then counts for both.
+        second = batch.second_view(rng)
+        others = [] if second is None else [second]
         y, reliable = self._targets(batch, stateless_forward(nets, batch.x)[0, :, : self.classes])
         x_mixed, y_mixed = mix_rows(batch.x[reliable], y[reliable], _ALPHA, rng)
         mixed = torch.ones(len(x_mixed), dtype=torch.bool, device=y.device)
-        kinds = torch.cat([reliable, reliable, mixed])
-        weak = torch.cat([everything, ~everything, ~mixed])
+        kinds = torch.cat([reliable, *(reliable for _ in others), mixed])
+        weak = torch.cat([everything, *(~everything for _ in others), ~mixed])
         return replace(
             batch,
-            x=torch.cat([batch.x, strong, x_mixed]),
-            y=torch.cat([y, y, y_mixed]),
+            x=torch.cat([batch.x, *others, x_mixed]),
+            y=torch.cat([y, *(y for _ in others), y_mixed]),
             w=self._weights(kinds, weak, batch),
             index=None,
             info={"reliable": kinds, "weak": weak},
@@ -195,7 +198,9 @@ class ProMix(Method):
         epoch, length = batch.clock.epoch, self.settings.ramp
         known, unknown = int((reliable & weak).sum()), int((~reliable & weak).sum())
         w = ramp(epoch, 0, length)
-        share = torch.where(weak, 1.0, w).to(batch.w.dtype) / (1 + 2 * w)
+        share = torch.where(weak, 1 + w if batch.view is batch.strong is None else 1.0, w).to(batch.w.dtype) / (
+            1 + 2 * w
+        )
         beta = _BETA * ramp(epoch, 0, 2 * length)
         return len(weak) * share * torch.where(reliable, 1 / max(known, 1), beta / max(unknown, 1))
 

@@ -96,7 +96,8 @@ class SOPPlus(SOP):
         return self.balance * imbalance(batch.scores).sum()
 
     def _another(self, batch: Batch, rng: torch.Generator) -> Tensor:
-        if batch.view is not None:
-            return batch.view(rng)
+        view = batch.second_view(rng)
+        if view is not None:
+            return view
         noise = torch.randn(batch.x.shape, generator=rng).to(batch.x)
         return batch.x + self.jitter * batch.x.std() * noise

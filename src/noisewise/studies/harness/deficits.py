@@ -73,7 +73,7 @@ class Moved(Method):
 
     def __init__(self, pixels: int, flip: bool) -> None:
         super().__init__()
-        self.augment = Augment(pixels, flip)
+        self.augment = Augment("+".join([f"crop:{pixels}"] * (pixels > 0) + ["flip"] * flip))
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         return replace(batch, x=self.augment(batch.x, rng))
@@ -254,6 +254,7 @@ class Deprivation:
             schedule="constant" if self.schedule == FIXED else "exponential",
             gamma=self.decay,
             validation=0.0,
+            augment="auto" if self.shrink == 1 else "none",
         )
 
 

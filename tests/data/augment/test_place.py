@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from noisewise.data.augment import Augment, cutout, default_augment, flip, translate
+from noisewise.data.augment import Augment
+from noisewise.data.augment.place import cutout, flip, translate
 from noisewise.errors import BadInput
 
 
@@ -15,9 +16,9 @@ def x(request):
     return torch.randn(7, 3, 6, 5, generator=rng(9)).to(memory_format=request.param)
 
 
-def translated_one_by_one(x, pixels):
+def translated_one_by_one(x, pixels, **padding):
     offsets = torch.randint(-pixels, pixels + 1, (len(x), 2), generator=rng())
-    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (pixels, pixels), (pixels, pixels)), mode="reflect")
+    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (pixels, pixels), (pixels, pixels)), **padding)
     found = []
     for image, (down, right) in zip(padded, offsets.tolist(), strict=True):
         top, left = pixels + down, pixels + right
@@ -27,7 +28,16 @@ def translated_one_by_one(x, pixels):
 
 @pytest.mark.parametrize("pixels", [0, 1, 4])
 def test_translate(x, pixels):
-    np.testing.assert_array_equal(translate(x, rng(), pixels).numpy(), translated_one_by_one(x, pixels))
+    expected = translated_one_by_one(x, pixels, mode="reflect")
+    np.testing.assert_array_equal(translate(x, rng(), pixels).numpy(), expected)
+
+
+@pytest.mark.parametrize("pixels", [1, 4])
+def test_translate_with_a_black_border(x, pixels):
+    black = torch.tensor([-2.0, -1.0, 0.5])[:, None, None]
+    expected = translated_one_by_one(x - black, pixels, constant_values=0) + black.numpy()
+    found = Augment(f"crop:{pixels},pad=zero")(x, rng(), (black, black + 4))
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
 
 
 def test_flip(x):
@@ -52,13 +62,12 @@ def test_cutout(x, size):
 def test_one_after_the_other(x):
     generator = rng(3)
     expected = cutout(flip(translate(x, generator, 2), generator), generator, 3)
-    assert torch.equal(Augment(2, True, 3)(x, rng(3)), expected)
-    assert Augment()(x, rng()) is x
+    assert torch.equal(Augment("crop:2+flip+cutout:3")(x, rng(3)), expected)
 
 
 def test_channels_last_stays(x):
     x = x.contiguous(memory_format=torch.channels_last)
-    assert Augment(2, True, 3)(x, rng()).is_contiguous(memory_format=torch.channels_last)
+    assert Augment("crop:2+flip+cutout:3")(x, rng()).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("pixels", [-1, 5, 6])
@@ -72,7 +81,18 @@ def test_size_out_of_range(x):
         cutout(x, rng(), -1)
 
 
-def test_default_is_for_small_photographs(images):
-    assert default_augment(images(4, 2, size=32, channels=3)) == Augment(pixels=4, flip=True)
-    assert default_augment(images(4, 2, size=32, channels=1)) is None
-    assert default_augment(images(4, 2, size=28, channels=3)) is None
+def test_squares_of_random_edges():
+    x = torch.ones(3000, 1, 31, 31)
+    found = cutout(x, rng(), 8, smaller=True)
+    edges = (found == 0).any(dim=2)[:, 0].sum(dim=1)
+    assert edges.max() == 8
+    assert edges.min() == 0
+    inside = edges.bincount(minlength=9)[1:]
+    assert (inside > 200).all()
+
+
+def test_jitter_is_noise_of_the_stated_size():
+    x = torch.randn(4000, 5)
+    moved = Augment("jitter:0.3")(x, rng()) - x
+    assert abs(float(moved.std()) - 0.3) < 0.01
+    assert abs(float(moved.mean())) < 0.01
