@@ -30,7 +30,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of results.jsonl")
     parser.add_argument("--spec", type=Path, default=HERE / "campaign.toml", help="the cells")
     parser.add_argument("--tiny", action="store_true", help="a campaign of seconds")
-    parser.add_argument("--parts", nargs="*", help="only these parts")
+    parser.add_argument("--parts", nargs="*", help="only these parts, in this order")
+    parser.add_argument("--published-epochs", type=int, help="length of the published runs; default: as in the cells")
     parser.add_argument("--minutes", type=float, help="end after so long; default: when all is done")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread")
     parser.add_argument("--on-gpu", type=int, default=6, help="how many of them may use the GPU at the same time")
@@ -42,8 +43,11 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what there is to compute, and what it may take")
     args = parser.parse_args()
     began = time.time()
-    cells = read(HERE / "tiny.toml" if args.tiny else args.spec)
-    cells = [cell for cell in cells if args.parts is None or cell.part in args.parts]
+    cells = read(HERE / "tiny.toml" if args.tiny else args.spec, args.published_epochs)
+    if args.parts is not None:
+        cells = sorted(
+            (cell for cell in cells if cell.part in args.parts), key=lambda cell: args.parts.index(cell.part)
+        )
     gpu = torch.cuda.is_available() if args.device == "auto" else args.device == "cuda"
     machine = Machine(args.workers, args.on_gpu if gpu else 0)
     if args.list:

@@ -89,13 +89,20 @@ def _rows(source: str) -> int:
     return {"fashion-mnist-10000": 10_000, "digits": 1438}.get(source, 50_000)
 
 
-def read(path: Path) -> list[Cell]:
+def read(path: Path, epochs: int | None = None) -> list[Cell]:
     """All cells of a campaign, in order, each once.
+
+    Args:
+        path: the TOML file.
+        epochs: of published runs; default: what their parts say.
 
     Raises:
         BadInput: a table that is not legal.
     """
-    found = [cell for table in read_spec(path)["part"] for cell in _cells(dict(table))]
+    tables = [
+        {**table, "epochs": epochs} if epochs and "preset" in table else table for table in read_spec(path)["part"]
+    ]
+    found = [cell for table in tables for cell in _cells(dict(table))]
     return list({cell.key: cell for cell in found}.values())
 
 
@@ -115,11 +122,10 @@ def _published(part: str, place: str, table: dict[str, Any]) -> Iterator[Cell]:
         said = dict(zip(axes, values, strict=True))
         name, _, setting = said.pop("preset").partition(" ")
         found = preset(name, setting)
-        whole = found.epochs or said["epochs"]
-        stated = {"model": found.model, **found.settings, **said}
-        stated |= {"method": shortened(found.method, said["epochs"] / whole)}
+        method = shortened(found.method, said["epochs"] / found.epochs)
+        stated = {"model": found.model, **found.settings, **said, "method": method}
         Experiment.of(**stated)  # raises where something is not legal
-        yield Cell(part, place, stated, setting, whole)
+        yield Cell(part, place, stated, setting, found.epochs)
 
 
 def shortened(method: str, share: float) -> str:

@@ -77,10 +77,10 @@ _GPU = """\
 # CIFAR-10, PreActResNet-18
 
 {command}
-All 50,000 rows, by the presets, in bfloat16, on {devices}. The trainings are **shortened**: {lengths}. Schedules keep
-their shape, options that count epochs shrink likewise, and no row is held out. The images are JPEG of about quality 75,
-not the lossless original, one seed. The published numbers (best epoch, at full length) are those that the repository of
-ProMix collects; they are not a goal for trainings of this length.
+All 50,000 rows, one seed, by the presets but for the network, which is the same for all, and bfloat16, on {devices}.
+The trainings are **shortened**: {lengths}. Schedules keep their shape, and options that count epochs shrink likewise.
+The images are JPEG of about quality 75, not the lossless original. The published numbers (best epoch, full length) are
+those that the repository of ProMix collects; they are no goal for trainings of this length.
 
 {table}
 

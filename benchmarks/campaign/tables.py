@@ -13,8 +13,8 @@ CLOSE = 0.5
 NAMED = 3
 # Test accuracies in percent, PreActResNet-18, best epoch, as the table in the repository of ProMix collects them.
 PUBLISHED = {
-    "symmetric:0.2": {"ce": 86.8, "dividemix": 96.1, "elr-plus": 95.8, "sop-plus": 96.3, "pes": 95.9, "promix": 97.7},
-    "symmetric:0.5": {"ce": 79.4, "dividemix": 94.6, "elr-plus": 94.8, "sop-plus": 95.5, "pes": 95.1, "promix": 97.4},
+    "uniform:0.2": {"ce": 86.8, "dividemix": 96.1, "elr-plus": 95.8, "sop-plus": 96.3, "pes": 95.9, "promix": 97.7},
+    "uniform:0.5": {"ce": 79.4, "dividemix": 94.6, "elr-plus": 94.8, "sop-plus": 95.5, "pes": 95.1, "promix": 97.4},
 }
 
 

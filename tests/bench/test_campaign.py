@@ -38,10 +38,11 @@ def test_published_runs_keep_their_settings_and_shorten_what_counts_epochs():
     cells = {one.stated["method"].partition(":")[0]: one for one in read(HERE / "campaign.toml") if one.preset}
     dividemix = cells["dividemix"]
     assert dividemix.published_epochs == 300
-    assert dividemix.stated["method"] == "dividemix:lambda_u=25,warmup=1"
+    assert dividemix.stated["method"].startswith("dividemix:lambda_u=25,threshold=0.5,warmup=1,")
     assert (dividemix.stated["batch_size"], dividemix.stated["milestones"]) == (64, (0.5,))
-    assert {one.stated["validation"] for one in cells.values()} == {0.0}
+    assert (dividemix.stated["validation"], cells["coteaching"].stated["noise_rate"]) == (0.0, 0.5)
     assert {one.stated["model"] for one in cells.values()} == {"preact-resnet18"}
+    assert {one.stated["epochs"] for one in read(HERE / "campaign.toml", 7) if one.preset} == {7}
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_one_cell_is_enough_for_pages(docs, tmp_path):
 
 def test_published_runs_are_beside_published_numbers_and_say_their_length(docs, tmp_path):
     path = tmp_path / "runs.jsonl"
-    case, more = ("cifar10", "symmetric:0.5"), {"part": "published", "epochs": 10}
+    case, more = ("cifar10", "uniform:0.5"), {"part": "published", "epochs": 10}
     runs = [
         line("ce", case, preset="paper-cifar10", of_epochs=300, **more),
         line("dividemix:lambda_u=25,warmup=1", case, preset="p", of_epochs=300, **{**more, "train_seconds": 70.0}),
