@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--spec", type=Path, default=HERE / "campaign.toml", help="the cells")
     parser.add_argument("--tiny", action="store_true", help="a campaign of seconds")
     parser.add_argument("--parts", nargs="*", help="only these parts, in this order")
+    parser.add_argument("--only", nargs="*", default=[""], help="only cells whose title has one of these texts")
     parser.add_argument("--published-epochs", type=int, help="length of the published runs; default: as in the cells")
     parser.add_argument("--minutes", type=float, help="end after so long; default: when all is done")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread")
@@ -44,6 +45,7 @@ def main() -> int:
     args = parser.parse_args()
     began = time.time()
     cells = read(HERE / "tiny.toml" if args.tiny else args.spec, args.published_epochs)
+    cells = [cell for cell in cells if any(text in cell.title for text in args.only)]
     if args.parts is not None:
         cells = sorted(
             (cell for cell in cells if cell.part in args.parts), key=lambda cell: args.parts.index(cell.part)

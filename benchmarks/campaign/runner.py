@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,11 @@ class Queue:
         """Free the place of an order."""
         with self._guard:
             self._on_gpu -= order.device == "cuda"
+
+    def again(self, cell: Cell) -> None:
+        """Hand out a cell once more, on the processor, before all others."""
+        with self._guard:
+            self.waiting.insert(0, replace(cell, place="cpu"))
 
     def _next(self) -> Order | None:
         gpu, free = self._machine.on_gpu, self._on_gpu < self._machine.on_gpu
@@ -133,6 +138,8 @@ def run(
 ) -> dict[str, int]:
     """Compute cells until all are done or the time is over, one line per cell in `out / results.jsonl`.
 
+    What fails is in `out / failures.log` with its traceback; a cell that fails on the GPU and may run elsewhere does.
+
     Args:
         cells: most important first.
         out: the folder.
@@ -167,6 +174,13 @@ def run(
                 print(f"stopped   {order.cell.title} after {took:.0f} s {order.device}", flush=True)
                 continue
             wrong = isinstance(answer, BaseException)
+            if wrong:
+                with (out / "failures.log").open("a", encoding="utf-8") as log:
+                    log.write("\n".join([order.cell.title, repr(answer), *getattr(answer, "__notes__", ()), "\n"]))
+            if wrong and order.device == "cuda" and order.cell.place == "either":
+                print(f"failed    {order.cell.title} on the GPU: {answer}", flush=True)
+                queue.again(order.cell)
+                continue
             line = failed(order.cell, answer) if wrong else answer
             counts["failed" if wrong else "finished"] += 1
             if not wrong:

@@ -80,6 +80,18 @@ def test_places_on_the_gpu_are_limited_and_are_waited_for():
     assert next(orders).cell.stated["method"] == "elr"
 
 
+def test_a_cell_that_failed_on_the_gpu_is_handed_out_for_the_processor_next():
+    queue = Queue([cell("elr"), cell("ce")], Costs(), Machine(1, on_gpu=1), None)
+    queue._costs.measured(cell("ce"), "cpu", 100.0)
+    orders = iter(queue)
+    first = next(orders)
+    assert (first.cell.stated["method"], first.device) == ("elr", "cuda")
+    queue.ended(first)
+    queue.again(first.cell)
+    second = next(orders)
+    assert (second.cell.key, second.device) == (first.cell.key, "cpu")
+
+
 def test_what_cannot_finish_in_time_is_not_started_and_shorter_ones_are():
     costs = Costs()
     costs.measured(cell("dividemix"), "cpu", 1000.0)
@@ -117,6 +129,7 @@ def test_a_campaign_writes_a_line_per_cell_resumes_and_records_failures(tmp_path
     assert plain["validation"] is not None
     assert plain["precision_of_suspicion"] > 0.05
     assert "no-such-source" in lines[cells[2].key]["failed"]
+    assert "Traceback" in (tmp_path / "failures.log").read_text()
     assert run(cells, tmp_path, Machine(1)) == {"done": 3, "finished": 0, "failed": 0, "left": 0}
     assert run(cells, tmp_path, Machine(1), retry=True)["failed"] == 1
 
