@@ -125,6 +125,17 @@ def test_pages_are_written_from_what_there_is_and_again_without_files(docs, cell
     assert [page.read_text() for page in pages] == before
 
 
+def test_imbalance_has_its_own_table(docs, cells, tmp_path):
+    path, case = tmp_path / "more.jsonl", ("fashion-mnist-10000", "longtail:50+symmetric:0.4")
+    runs = [line(name, case, part="imbalance", selected=value) for name, value in [("ce", 0.4), ("smote", 0.6)]]
+    path.write_text("\n".join(map(json.dumps, runs)))
+    write(docs, [cells, path])
+    uneven = (docs / "choosing.md").read_text().partition("## When classes differ in size")[2]
+    assert "| longtail:50+symmetric:0.4 | 40.0 |" in uneven
+    assert "`smote` 60.0" in uneven
+    assert "longtail" not in (docs / "results.md").read_text()
+
+
 def test_what_is_written_by_hand_stays(docs, cells):
     write(docs, [cells])
     page = docs / "results.md"
