@@ -30,7 +30,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of results.jsonl")
     parser.add_argument("--spec", type=Path, default=HERE / "campaign.toml", help="the cells")
     parser.add_argument("--tiny", action="store_true", help="a campaign of seconds")
-    parser.add_argument("--parts", nargs="*", help="only these parts, in this order")
+    parser.add_argument("--parts", nargs="*", help="only these parts")
+    parser.add_argument("--first", nargs="*", default=[], help="parts to compute before all others")
     parser.add_argument("--only", nargs="*", default=[""], help="only cells whose title has one of these texts")
     parser.add_argument("--published-epochs", type=int, help="length of the published runs; default: as in the cells")
     parser.add_argument("--minutes", type=float, help="end after so long; default: when all is done")
@@ -46,10 +47,8 @@ def main() -> int:
     began = time.time()
     cells = read(HERE / "tiny.toml" if args.tiny else args.spec, args.published_epochs)
     cells = [cell for cell in cells if any(text in cell.title for text in args.only)]
-    if args.parts is not None:
-        cells = sorted(
-            (cell for cell in cells if cell.part in args.parts), key=lambda cell: args.parts.index(cell.part)
-        )
+    cells = [cell for cell in cells if args.parts is None or cell.part in args.parts]
+    cells.sort(key=lambda cell: cell.part not in args.first)
     gpu = torch.cuda.is_available() if args.device == "auto" else args.device == "cuda"
     machine = Machine(args.workers, args.on_gpu if gpu else 0)
     if args.list:
