@@ -49,6 +49,7 @@ def test_a_preset_states_everything_that_decides_the_run(method, name):
     assert [key for key in STATED if key not in found.settings] == []
     assert found.settings["schedule"] in SCHEDULES
     assert (found.settings["validation"] > 0) >= (found.settings["select"] == "validation")
+    assert found.settings["augment"] != "auto"
     for noise in found.noise:
         corruptions(noise)
 
