@@ -1,4 +1,7 @@
-"""Augmentation by place: random crops, mirror images, squares that are cut out; and noise for any kind of data."""
+"""Augmentation by place: random crops, mirror images, squares that are cut out; and noise for any kind of data.
+
+Draws of a generator on the host go to the device with `non_blocking`: the host does not wait for the step before.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ def translate(x: Tensor, generator: torch.Generator, pixels: int, outside: Tenso
     height, width = x.shape[2:]
     if not 0 <= pixels < min(height, width):
         raise BadInput(f"pixels={pixels} must be from 0 to below the image size {height} x {width}")
-    offsets = torch.randint(-pixels, pixels + 1, (len(x), 2), generator=generator, device=generator.device).to(x.device)
+    offsets = torch.randint(-pixels, pixels + 1, (len(x), 2), generator=generator, device=generator.device).to(
+        x.device, non_blocking=True
+    )
     rows = torch.arange(height, device=x.device) + offsets[:, :1]
     columns = torch.arange(width, device=x.device) + offsets[:, 1:]
     if outside is None:
@@ -59,7 +64,7 @@ def pixels_at(x: Tensor, rows: Tensor, columns: Tensor, outside: Tensor | None =
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror every image of (B, C, H, W) left to right with probability 1/2."""
-    chosen = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < 0.5
+    chosen = torch.rand(len(x), generator=generator, device=generator.device).to(x.device, non_blocking=True) < 0.5
     return torch.where(chosen[:, None, None, None], x.flip(3), x)
 
 
@@ -85,7 +90,7 @@ def cutout(x: Tensor, generator: torch.Generator, size: int, *, smaller: bool = 
     sizes: int | Tensor = size
     if smaller:
         sizes = torch.randint(0, size + 1, (batch, 1), generator=generator, device=generator.device)
-    rows, columns = (_cover(batch, edge, sizes, generator).to(x.device) for edge in (height, width))
+    rows, columns = (_cover(batch, edge, sizes, generator).to(x.device, non_blocking=True) for edge in (height, width))
     return torch.where((rows[:, :, None] & columns[:, None, :])[:, None], 0.0, x)
 
 

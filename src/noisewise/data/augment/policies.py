@@ -177,8 +177,8 @@ def _applied(x: Tensor, chosen: Tensor, m: Tensor, sign: Tensor, mean: Tensor) -
     """Apply to every row the operation it drew, all rows of an operation at once."""
     order = chosen.argsort(stable=True)
     counts = chosen.bincount(minlength=len(_NAMES)).tolist()
-    m, sign = m[order].to(x), sign[order].to(x)
-    order = order.to(x.device)
+    m, sign = m[order].to(x, non_blocking=True), sign[order].to(x, non_blocking=True)
+    order = order.to(x.device, non_blocking=True)
     parts = zip(_NAMES, x[order].split(counts), m.split(counts), sign.split(counts), strict=True)
     found = torch.cat([_OPERATIONS[name](part, size, way, mean) for name, part, size, way in parts if len(part)])
     return found[order.argsort()]

@@ -58,6 +58,6 @@ class Mixup(Method):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         share = draw_share(self.alpha, rng)
-        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device)
+        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device, non_blocking=True)
         x, y, w = mix(batch.x, partner, share), mix(batch.y, partner, share), mix(batch.w, partner, share)
         return replace(batch, x=x, y=y, w=w, index=None)
