@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -72,6 +73,23 @@ def layers(net: nn.Module) -> list[list[str]]:
             found[-1].append(name)
             complete = complete or has_weights
     return found
+
+
+def last_stage(net: nn.Module) -> int:
+    """How many layers the last stage before the last layer has: the blocks of the last width, or one plain layer.
+
+    A block is a layer with several weights, such as a residual block; its width is the size of its last weight's
+    output.
+    """
+    widths = [_width(net, names) for names in layers(net)[:-1]]
+    same = itertools.takewhile(lambda width: width is not None and width == widths[-1], reversed(widths))
+    return max(1, len(list(same)))
+
+
+def _width(net: nn.Module, names: list[str]) -> int | None:
+    """The width of a layer that is a block; None of another layer."""
+    weights = [p for name in names for p in net.get_submodule(name).parameters() if p.ndim >= 2]
+    return len(weights[-1]) if len(weights) > 1 else None
 
 
 def _units(net: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:

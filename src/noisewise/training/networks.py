@@ -108,12 +108,14 @@ class Learner:
         nets: the networks.
         optimizer: over their trainable parameters.
         epochs_done: number of epochs they have trained.
+        epochs: number of epochs of their own learning-rate schedule; None is the training's.
     """
 
     name: str
     nets: Networks = field(repr=False)
     optimizer: torch.optim.Optimizer = field(repr=False)
     epochs_done: int = 0
+    epochs: int | None = None
 
 
 class Predictor(nn.Module):

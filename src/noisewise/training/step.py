@@ -253,8 +253,8 @@ def train_epoch(
 
 
 def total_epochs(config: Config, learner: Learner) -> int:
-    """Number of epochs in a learner's schedule: those of the config, or more where a recipe trains longer."""
-    return max(config.epochs, learner.epochs_done + 1)
+    """Number of epochs in a learner's schedule: its own or the config's, or more where a recipe trains longer."""
+    return max(learner.epochs or config.epochs, learner.epochs_done + 1)
 
 
 class Together:

@@ -43,5 +43,13 @@ CASES = {
         neutral=lambda peer: MCorrection(alpha=1e-3, warmup=1.0),
         draws=True,
     ),
-    "promix": Case("promix", pro_mix, 0.92, neutral=lambda peer: pro_mix(peer, warmup=100), draws=True, counts=(1,)),
+    "promix": Case(
+        "promix",
+        pro_mix,
+        0.92,
+        neutral=lambda peer: pro_mix(peer, warmup=100),
+        draws=True,
+        counts=(1,),
+        counted="promix:warmup=4,ramp=8",
+    ),
 }

@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from noisewise.methods.mixtures import clean_probability
 from noisewise.methods.semi_supervised import mixmatch
-from noisewise.methods.semi_supervised.dividemix import DivideMix, negative_entropy, prior_penalty, refine
-from noisewise.methods.semi_supervised.mixmatch import ramp, sharpen
+from noisewise.methods.semi_supervised.dividemix import DivideMix, prior_penalty, published_lambda_u, refine
+from noisewise.methods.semi_supervised.mixmatch import negative_entropy, ramp, sharpen
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks
@@ -53,6 +53,12 @@ def test_ramp_of_the_unlabelled_loss():
     assert ramp(14, 10, int(numbers["ramp_length"])) * float(numbers["lambda_u"]) == pytest.approx(
         float(numbers["lamb"])
     )
+
+
+def test_the_weight_of_unlabelled_rows_is_the_paper_s_for_their_share():
+    shares = (0.0, 0.2, 0.5, 0.8, 0.9)
+    assert [published_lambda_u(share, 10) for share in shares] == [0, 0, 25, 25, 50]
+    assert [published_lambda_u(share, 100) for share in shares] == [25, 25, 150, 150, 150]
 
 
 def test_targets():

@@ -11,6 +11,7 @@ from noisewise.errors import BadInput
 from noisewise.methods.mixtures import BetaMixture, fit, loss_model, noisy_probability
 from noisewise.methods.semi_supervised import m_correction, mixmatch
 from noisewise.methods.semi_supervised.m_correction import MCorrection, class_prior_penalty
+from noisewise.methods.semi_supervised.mixmatch import negative_entropy
 from noisewise.methods.semi_supervised.promix import ProMix, Settings, TwoHeads, agreed, small_losses
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import EpochEnd, LearningTask
@@ -104,7 +105,7 @@ def test_class_prior_penalty_is_the_divergence_from_uniform():
 
 def test_m_correction_reads_the_losses_between_epochs():
     method = MCorrection()
-    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64)))
+    method.prepare(LearningTask(40, 4, torch.zeros(40, dtype=torch.int64), epochs=10))
     logits = torch.zeros(1, 40, 4)
     logits[0, :, 0] = torch.where(torch.arange(40) < 30, 4.0, -4.0) + 0.3 * torch.randn(40)
     seen = replace(batch(torch.zeros(40, 6), torch.zeros(40, dtype=torch.int64), 4), logits=logits)
@@ -157,6 +158,38 @@ def test_promix_step_matches_the_authors_code(pro_mix):
         stored_as = name.removeprefix("net.").replace("auxiliary", "pseudo")
         assert_close(parameter.grad * scale, n[f"{when}_grad_{stored_as}"])
     assert_close(method.memory, torch.stack([n[f"{when}_pi"], n[f"{when}_pi_unrel"]]))
+
+
+def test_the_parts_of_a_batch_are_normalised_apart():
+    net = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.BatchNorm1d(5), torch.nn.Linear(5, 4))
+    heads, x = TwoHeads(net).train(), torch.randn(9, 3)
+    apart = torch.cat([heads(x[:4]), heads(x[4:])])
+    heads.parts = [4, 5]
+    assert_close(heads(x), apart)
+    heads.parts = None
+    assert not torch.allclose(heads(x), apart)
+
+
+def test_promix_passes_weak_strong_and_mixed_rows_apart(pro_mix):
+    n, _, nets, method, whole = pro_mix
+    rows = len(n["labels"])
+    edited = method.edit(whole, nets, torch.Generator())
+    assert nets[0].parts == [rows, rows, len(edited) - 2 * rows]
+    method.settings = replace(method.settings, warmup=1000)
+    method.edit(whole, nets, torch.Generator())
+    assert nets[0].parts is None
+
+
+def test_promix_may_add_its_terms_and_penalise_confidence(pro_mix):
+    n, _, nets, method, whole = pro_mix
+    averaged = method.edit(whole, nets, torch.Generator())
+    method.settings = replace(method.settings, average=False, negentropy=True)
+    added = method.edit(whole, nets, torch.Generator())
+    assert_close(added.w, averaged.w * (1 + 2 * float(n["w"])))
+    assert method.penalty(replace(added, logits=nets(added.x))) == 0.0
+    method.settings = replace(method.settings, warmup=1000)
+    plain = replace(method.edit(whole, nets, torch.Generator()), logits=nets(whole.x))
+    assert_close(method.penalty(plain), negative_entropy(plain.scores[..., :4]))
 
 
 def test_the_late_rows_join_by_agreement():

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.testing import assert_close
 
+from noisewise import models
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
@@ -22,7 +23,8 @@ from noisewise.methods.semi_supervised.pes import (
     phase_lengths,
     phases,
 )
-from noisewise.methods.semi_supervised.self_ensembling import SelfEnsembling, confirmed, early_epochs
+from noisewise.methods.semi_supervised.self_ensembling import SelfEnsembling, confirmed, early_rounds
+from noisewise.models.parts import last_stage
 from noisewise.noise import corrupt
 from noisewise.training import resume
 from noisewise.training.batch import Batch, Clock, cross_entropy, one_hot
@@ -132,13 +134,13 @@ def test_mixmatch_step_matches_the_authors_code(case, confident, monkeypatch):
 
 
 def test_phases():
-    assert phase_lengths(200) == {0: 25, 2: 7, 1: 5}
-    assert phase_lengths(300, semi=True) == {0: 20, 2: 0, 1: 5}
-    assert phase_lengths(20, last=0) == {0: 5, 2: 1, 1: 0}
-    assert phases({0: 25, 2: 7, 1: 5}, depth=3, epochs=200) == [(0, 25), (2, 7), (1, 5)]
-    assert phases({0: 25, 2: 7, 1: 5}, depth=2, epochs=30) == [(0, 25), (1, 5)]
-    assert phases({0: 25, 2: 7, 1: 5}, depth=1, epochs=30) == [(0, 25)]
-    assert phases({0: 25, 2: 7, 1: 5}, depth=9, epochs=28) == [(0, 25), (2, 3)]
+    assert phase_lengths(200, 391) == (25, 7, 5)
+    assert phase_lengths(300, 391, semi=True) == (20, 0, 5)
+    assert phase_lengths(20, 29, last=0) == (6, 2, 0)
+    assert phases((25, 7, 5), stage=2, depth=3, epochs=200) == [(0, 25), (2, 7), (1, 5)]
+    assert phases((25, 7, 5), stage=2, depth=2, epochs=30) == [(0, 25), (1, 5)]
+    assert phases((25, 7, 5), stage=2, depth=1, epochs=30) == [(0, 25)]
+    assert phases((25, 7, 5), stage=3, depth=9, epochs=28) == [(0, 25), (3, 3)]
 
 
 def test_front_layers_are_frozen(few):
@@ -150,6 +152,11 @@ def test_front_layers_are_frozen(few):
         unchanged = [torch.equal(a, b) for a, b in pairwise(at)]
         assert unchanged == {"1": [True, True, False], "3": [False, True, False], "5": [False] * 3}[name]
     assert all(row["lr"] > later["lr"] for row, later in pairwise(training.history))
+
+
+def test_the_last_stage_of_residual_networks_has_all_blocks_of_the_last_width():
+    assert [last_stage(models.build(name, (16, 16, 3), 4)) for name in ("resnet18", "preact-resnet18")] == [2, 2]
+    assert [last_stage(models.build(name, (16, 16, 3), 4)) for name in ("resnet32", "lenet")] == [5, 1]
 
 
 def test_first_phase_may_take_all_epochs(few):
@@ -240,9 +247,19 @@ def test_consistency_ramps_up_within_the_round():
     assert method.strength(Clock(epoch=4, epochs=8)) == 2.0
 
 
-def test_rounds_share_the_epochs(few):
-    assert [early_epochs(20, rounds) for rounds in (1, 2, 3, 6, 50)] == [0, 10, 5, 2, 0]
-    assert stages(run(few, "self-ensembling:rounds=50", epochs=3)) == ["last round"] * 3
+def test_rounds_share_the_epochs(few, monkeypatch):
+    assert [early_rounds(20, None, rounds) for rounds in (1, 2, 3, 6, 50)] == [(0, 0), (1, 10), (2, 5), (5, 2), (10, 1)]
+    assert [early_rounds(epochs, 50, 4) for epochs in (1, 8, 20, 30, 300)] == [(0, 0), (1, 4), (2, 5), (3, 5), (3, 50)]
+    assert stages(run(few, "self-ensembling:rounds=1", epochs=3)) == ["last round"] * 3
+    assert stages(run(few, "self-ensembling:rounds=50", epochs=4)) == ["round 1"] * 2 + ["last round"] * 2
+
+
+def test_every_fresh_network_has_its_own_schedule(few):
+    rates = [row["lr"] for row in run(few, "self-ensembling").history]
+    assert rates[:4] == rates[4:]
+    assert rates[3] < rates[0] / 2
+    together = [row["lr"] for row in run(few, "self-ensembling:restart=false").history]
+    assert all(one > two for one, two in pairwise(together))
 
 
 def test_every_round_filters_the_whole_split_by_the_averages(few):
@@ -258,6 +275,7 @@ def test_every_round_filters_the_whole_split_by_the_averages(few):
 @pytest.mark.parametrize("reached, used, expected", [((0.5, 0.5), 1, (2, 2, 4)), ((0.5, 0.4), 0, (2, 2, 4))])
 def test_a_round_that_validates_worse_ends_the_filtering(reached, used, expected, few, monkeypatch):
     values = iter(reached)
+    monkeypatch.setattr(self_ensembling, "early_rounds", lambda *_: (2, 2))
     monkeypatch.setattr(self_ensembling, "_best_validation", lambda *_: next(values))
     training = run(few, "self-ensembling")
     methods = [method for method, _ in training._methods]
@@ -267,8 +285,9 @@ def test_a_round_that_validates_worse_ends_the_filtering(reached, used, expected
 
 def test_filtering_that_ends_early_leaves_its_epochs_to_the_last_round(few, monkeypatch):
     values = iter((0.5, 0.4))
+    monkeypatch.setattr(self_ensembling, "early_rounds", lambda *_: (4, 1))
     monkeypatch.setattr(self_ensembling, "_best_validation", lambda *_: next(values))
-    training = run(few, "self-ensembling:rounds=5")
+    training = run(few, "self-ensembling")
     assert stages(training) == ["round 1", "round 2"] + ["last round"] * 6
 
 

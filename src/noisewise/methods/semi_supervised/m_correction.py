@@ -6,7 +6,7 @@
 
 After every epoch a mixture of two beta distributions is fitted to the losses of all rows; w of a row is computed from
 its current loss. Cross entropy is linear in the target, so that mixing the corrected targets equals the four weighted
-losses of the paper. The first 105 of the paper's 300 epochs are plain mixup; here this is a share of the training.
+losses of the paper. The first 105 of the paper's 300 epochs are plain mixup.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from torch.nn import functional
 from noisewise.bounds import between, one_of
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.mixtures import loss_model, noisy_probability
+from noisewise.methods.phases import phase_epochs
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, eval_forward
 
 _LEAST = 1e-4
+_WARMUP = 105 / 300  # the paper's share of the training
 
 
 def corrected(y: Tensor, noisy: Tensor, p: Tensor, *, soft: bool = False) -> Tensor:
@@ -57,7 +59,8 @@ class MCorrection(Method):
         kind: "hard" corrects towards the predicted class (M-DYR-H), "soft" towards the prediction (M-DYR-S).
         alpha: parameter of the Beta distribution of mixup.
         reg: weight of the penalty against predicting few classes.
-        warmup: share of the training with plain mixup (the paper: 105 of 300 epochs).
+        warmup: share of the training with plain mixup; None takes the paper's 105 of 300 epochs, in a short training
+            250 steps or half of the training.
     """
 
     card = MethodCard(
@@ -69,14 +72,15 @@ class MCorrection(Method):
         2019,
         "y <- (1 - w) y + w z on mixed rows;  L = CE + reg KL(uniform || mean p)",
         forwards=2.65,
-        departures="predictions and the losses for w are computed in evaluation mode; the warm-up is a "
-        "share of the training; dynamic mixup (MD-DYR-SH, for 90 % noise) is left out",
+        departures="predictions and the losses for w are computed in evaluation mode; the warm-up is the paper's "
+        "share of the training, in a short training 250 steps or half of it; dynamic mixup (MD-DYR-SH, for 90 % "
+        "noise) is left out",
     )
     bounds = {
         "kind": one_of("hard", "soft"),
         "alpha": between(1e-3, 1000),
         "reg": between(0, 1000),
-        "warmup": between(0, 1),
+        "warmup": between(0, 1) | None,
     }
     mixes_rows = True
     model: Tensor
@@ -84,7 +88,11 @@ class MCorrection(Method):
     losses: Tensor
 
     def __init__(
-        self, kind: Literal["hard", "soft"] = "hard", alpha: float = 32.0, reg: float = 1.0, warmup: float = 0.35
+        self,
+        kind: Literal["hard", "soft"] = "hard",
+        alpha: float = 32.0,
+        reg: float = 1.0,
+        warmup: float | None = None,
     ) -> None:
         super().__init__()
         self.kind, self.alpha, self.reg, self.warmup = kind, alpha, reg, warmup
@@ -92,6 +100,12 @@ class MCorrection(Method):
     def prepare(self, task: LearningTask) -> None:
         """Allocate the fitted mixture (7,), the losses and the probability to be clean of every row (rows,)."""
         device = task.given.device
+        published = round(_WARMUP * task.epochs)
+        self.first = (
+            phase_epochs(published, task.epochs, task.steps, most=1 / 2)
+            if self.warmup is None
+            else self.warmup * task.epochs
+        )
         start = torch.tensor([0.0, 1.0, -1.0, _LEAST, 1 - _LEAST, 0.0, 1.0], device=device)
         self.register_buffer("model", start)
         self.register_buffer("losses", torch.zeros(task.rows, device=device))
@@ -99,7 +113,7 @@ class MCorrection(Method):
 
     def corrects(self, batch: Batch) -> bool:
         """Whether the warm-up is over."""
-        return batch.clock.epoch >= self.warmup * batch.clock.epochs
+        return batch.clock.epoch >= self.first
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         y = self._corrected(batch, nets) if self.corrects(batch) else batch.y

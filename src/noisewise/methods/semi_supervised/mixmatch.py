@@ -23,6 +23,8 @@ from noisewise.training.batch import Batch, Clock
 UNLABELLED = "unlabelled"
 LABELLED = "labelled"
 
+RAMP = 16  # epochs in which the weight of unlabelled rows rises, in the code of MixMatch, DivideMix and PES
+
 
 class Views(NamedTuple):
     """Augmented views of the same rows, which share their targets.
@@ -52,7 +54,7 @@ def two_views(batch: Batch, rng: torch.Generator) -> list[Tensor]:
     return [batch.x] if batch.view is None else [batch.x, batch.view(rng)]
 
 
-def ramp(epoch: float, start: float, length: int = 16) -> float:
+def ramp(epoch: float, start: float, length: int = RAMP) -> float:
     """Linear ramp from 0 at epoch `start` to 1, `length` epochs (at least one) later."""
     return min(max((epoch - start) / max(length, 1), 0.0), 1.0)
 
@@ -117,3 +119,9 @@ def semi_supervised_loss(batch: Batch, supervised: Tensor) -> Tensor:
         return supervised
     squared_error = ((batch.scores.softmax(dim=-1) - batch.y) ** 2).mean(dim=-1)
     return torch.where(batch.info[LABELLED], supervised, squared_error)
+
+
+def negative_entropy(logits: Tensor) -> Tensor:
+    """sum_k p log p of (N, B, K) logits, averaged over rows, summed over networks: penalises confidence."""
+    log_p = logits.log_softmax(dim=-1)
+    return (log_p.exp() * log_p).sum(dim=-1).mean(dim=-1).sum()

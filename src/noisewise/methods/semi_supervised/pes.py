@@ -1,7 +1,7 @@
 """Progressive early stopping (Bai et al., NeurIPS 2021, arXiv 2106.15853), algorithm 1.
 
     train the whole network for T1 epochs
-    re-initialise its last two layers, freeze the layers in front, train for T2 < T1 epochs
+    re-initialise its last stage and the last layer, freeze the layers in front, train for T2 < T1 epochs
     re-initialise its last layer, freeze the layers in front, train for T3 < T2 epochs
     until the end: train on confident rows { argmax p = given label } with class-weighted cross entropy
 
@@ -13,12 +13,15 @@ last layer, and then uses the rows that are not confident by MixMatch:
     L = class-weighted CE on confident rows + lambda_u ramp MSE on the others
     class weight = mean count / count of confident rows of the class; at most 3 in PES(semi)
 
-Layers of any network are those of `models.parts.layers`. At least one layer stays frozen, so a network of two layers
-has no middle phase.
+Layers of any network are those of `models.parts.layers`. The last stage of a residual network is all of its blocks of
+the last width, as in the authors' code; of another network it is the layer before the last one. At least one layer
+stays frozen, so a network of two layers has no middle phase.
 
 Decided here: re-initialised layers train on with the rest after the last phase (the authors' optimiser does not contain
 them, so that they stay as they are); all phases use the configured optimiser and one schedule, where the authors' later
-phases use Adam with 1e-4; confident rows are found without augmentation.
+phases use Adam with 1e-4, and they are part of the epochs, where the authors' are not counted; confident rows are found
+without augmentation. An epoch of PES(semi) shows every confident row once, in batches as large as those of the others;
+the authors' has 50,000 / 128 steps, and shares a batch by the sizes of the two parts.
 """
 
 from __future__ import annotations
@@ -29,7 +32,9 @@ from torch.nn import functional
 
 from noisewise import models
 from noisewise.bounds import between, whole
+from noisewise.methods.phases import phase_epochs
 from noisewise.methods.semi_supervised.mixmatch import (
+    RAMP,
     UNLABELLED,
     Views,
     epochs_done,
@@ -40,7 +45,7 @@ from noisewise.methods.semi_supervised.mixmatch import (
     sharpen,
     two_views,
 )
-from noisewise.models.parts import layers, reinitialise_last
+from noisewise.models.parts import last_stage, layers, reinitialise_last
 from noisewise.training.batch import Batch
 from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, Predictor, stateless_forward
@@ -58,14 +63,15 @@ CARD = MethodCard(
     forwards=1.7,
     backwards=0.75,
     stations=("edit", "loss", "weight"),
-    departures="the configured optimiser in all phases; phases are part of the epochs, the first at most a quarter of "
-    "them; re-initialised layers train on afterwards; confident rows are found without augmentation; the cost stated "
-    "is without semi, at 40 % noise",
+    departures="the configured optimiser and one schedule in all phases; phases are part of the epochs, and in a "
+    "short training the first has 250 steps or a third of the epochs; re-initialised layers train on afterwards; "
+    "confident rows are found without augmentation; an epoch with semi shows every confident row once, in batches of "
+    "two equal parts, where the authors' code takes as many steps as for all rows. The cost stated is without semi, "
+    "at 40 % noise",
 )
 
 _MOST_WEIGHT = 3.0
 _LATE_ALPHA = 0.75
-_RAMP = 16
 
 
 def class_weights(given: Tensor, kept: Tensor, classes: int) -> Tensor:
@@ -115,6 +121,7 @@ class SemiConfident(Confident):
 
     Args:
         warmup: epoch in which lambda_u starts to rise.
+        ramp: epochs in which it rises.
         lambda_u: see `pes`.
         temperature: see `pes`.
         alpha: see `pes`.
@@ -122,9 +129,10 @@ class SemiConfident(Confident):
 
     mixes_rows = True
 
-    def __init__(self, warmup: int, lambda_u: float, temperature: float, alpha: float) -> None:
+    def __init__(self, warmup: int, lambda_u: float, temperature: float, alpha: float, ramp: int = RAMP) -> None:
         super().__init__()
         self.warmup, self.lambda_u, self.temperature, self.alpha = warmup, lambda_u, temperature, alpha
+        self.ramp = ramp
 
     def take(self, kept: Tensor) -> None:
         super().take(kept)
@@ -139,8 +147,7 @@ class SemiConfident(Confident):
         p = mean_prediction(stateless_forward(nets, view)[0] for view in others)
         unlabelled = Views(others, sharpen(p, self.temperature))
         alpha = self.alpha if clock.progress < 0.5 else _LATE_ALPHA
-        length = max(1, min(_RAMP, clock.epochs // 4))
-        coefficient = self.lambda_u * ramp(epochs_done(clock), self.warmup, length)
+        coefficient = self.lambda_u * ramp(epochs_done(clock), self.warmup, self.ramp)
         return mixmatch(batch, labelled, unlabelled, alpha, coefficient, rng)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -177,17 +184,21 @@ def pes(
     Args:
         training: the training.
         semi: use the rows that are not confident by MixMatch, PES(semi).
-        first: T1, epochs of the whole network; None takes the paper's 25 (semi: 20), at most a quarter of the training.
-        middle: T2, epochs of the last two layers; None takes the paper's share of T1, 7/25 (semi: none).
+        first: T1, epochs of the whole network; None takes the paper's 25 (semi: 20), in a short training 250 steps or a
+            third of the epochs.
+        middle: T2, epochs of the last stage and the last layer; None takes the paper's share of T1, 7/25 (semi: none).
         last: T3, epochs of the last layer; None takes the paper's share of T1, 5/25 (semi: 5/20).
         lambda_u: weight of the unlabelled loss (the authors: 15 for CIFAR-10, 50 for CIFAR-100).
         temperature: temperature of sharpening.
         alpha: parameter of the Beta distribution in the first half of the training.
     """
     learner, total = training.learner(), training.config.epochs
-    plan = phases(phase_lengths(total, semi, first, middle, last), len(layers(learner.nets[0])), total)
+    net = learner.nets[0]
+    lengths = phase_lengths(total, training.task.steps, semi, first, middle, last)
+    plan = phases(lengths, last_stage(net) + 1, len(layers(net)), total)
     warmup = sum(epochs for _, epochs in plan)
-    method = SemiConfident(warmup, lambda_u, temperature, alpha) if semi else Confident()
+    rising = phase_epochs(RAMP, total - warmup, training.task.steps)
+    method = SemiConfident(warmup, lambda_u, temperature, alpha, rising) if semi else Confident()
     done = 0
     for count, epochs in plan:
         if count:
@@ -199,23 +210,38 @@ def pes(
 
 
 def phase_lengths(
-    epochs: int, semi: bool = False, first: int | None = None, middle: int | None = None, last: int | None = None
-) -> dict[int, int]:
-    """Epochs of the phases by the number of re-initialised layers, 0, 2 and 1, in the order of training.
+    epochs: int,
+    steps: int | None,
+    semi: bool = False,
+    first: int | None = None,
+    middle: int | None = None,
+    last: int | None = None,
+) -> tuple[int, int, int]:
+    """T1, T2 and T3 of a training of `epochs` epochs of `steps` steps.
 
     Example:
-        `phase_lengths(200)` is `{0: 25, 2: 7, 1: 5}`.
+        `phase_lengths(200, 391)` is `(25, 7, 5)`.
     """
-    whole = first or max(1, min(20 if semi else 25, epochs // 4))
-    two = (0 if semi else max(1, round(whole * 7 / 25))) if middle is None else middle
-    one = max(1, round(whole * 5 / (20 if semi else 25))) if last is None else last
-    return {0: whole, 2: two, 1: one}
+    whole = first or phase_epochs(20 if semi else 25, epochs, steps)
+    stage = (0 if semi else max(1, round(whole * 7 / 25))) if middle is None else middle
+    layer = max(1, round(whole * 5 / (20 if semi else 25))) if last is None else last
+    return whole, stage, layer
 
 
-def phases(lengths: dict[int, int], depth: int, epochs: int) -> list[tuple[int, int]]:
-    """The phases of a network of `depth` layers within `epochs`, as (re-initialised layers, epochs)."""
+def phases(lengths: tuple[int, int, int], stage: int, depth: int, epochs: int) -> list[tuple[int, int]]:
+    """The phases that fit a network and a training.
+
+    Args:
+        lengths: epochs of the phases.
+        stage: number of layers that the middle phase re-initialises.
+        depth: number of layers of the network.
+        epochs: of the training.
+
+    Returns:
+        Per phase the number of re-initialised layers and of epochs.
+    """
     found, left = [], epochs
-    for count, length in lengths.items():
+    for count, length in zip((0, stage, 1), lengths, strict=True):
         if min(length, left) > 0 and (count == 0 or count < depth):
             found.append((count, min(length, left)))
             left -= found[-1][1]

@@ -8,22 +8,28 @@
 
 There are two networks. pi and pi_u are running means of the predictions on D_l and outside it. Rows outside D_l train
 an auxiliary head only, which shares the features and is dropped after training, so that wrong guesses do not feed back
-into the selection. Late in training, rows on which both networks are confident of the same class join D_l. L is divided
-by 1 + 2 w, so that the learning rate has the same effect throughout.
+into the selection. Late in training, rows on which both networks are confident of the same class join D_l. Weak, strong
+and mixed rows pass through the networks separately, each with its own BatchNorm statistics, as in the authors' code.
+
+By default L is divided by its total weight 1 + 2 w, so that the learning rate has the same effect throughout; the
+authors add the terms, three with weight w, and late in training their learning rate thus acts on a loss four times as
+large.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from noisewise import models
 from noisewise.bounds import between, whole
+from noisewise.methods.phases import phase_epochs
 from noisewise.methods.rate import estimated_noise_rate
-from noisewise.methods.semi_supervised.mixmatch import mix_rows, ramp, sharpen
+from noisewise.methods.semi_supervised.mixmatch import mix_rows, negative_entropy, ramp, sharpen
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy, one_hot
 from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
@@ -41,13 +47,15 @@ CARD = MethodCard(
     "l = CE(z + a log pi, y);  D_l = class-wise small losses, or p_y > tau",
     forwards=9.2,
     backwards=4.8,
-    stations=("edit", "loss"),
+    stations=("edit", "loss", "penalty"),
     networks=2,
     departures="no FMix; the strong view has RandAugment of magnitude 5, where the authors' program draws magnitudes "
-    "and cuts out a square, and is a second weak view where there is none; both heads share one "
-    "mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 w; schedules are "
-    "shares of the training; rho follows the noise rate; beta stays after its ramp (the authors' code drops it to 0); "
-    "networks without a linear layer have no auxiliary head",
+    "and cuts out a square, and is a second weak view where there is none; both heads share one mixture; the "
+    "networks take turns by the epoch; the loss is divided by its total weight 1 + 2 w, unless average=false; the "
+    "warm-up and the ramp have the paper's epochs, in a short training 250 steps, or a third of the epochs (warm-up) "
+    "or half of them (ramp), and the method is not meant for fewer than 750 steps; rho follows the noise rate, "
+    "stated or estimated; beta stays after its ramp (the authors' code drops it to 0); networks without a linear "
+    "layer have no auxiliary head",
 )
 
 _MOST_KEPT = 0.7
@@ -96,18 +104,28 @@ class TwoHeads(nn.Module):
 
     Args:
         net: the network; one without a linear layer gets no auxiliary head.
+
+    Attributes:
+        parts: sizes of the parts of a batch that pass through the network one after another in training mode, so that
+            each is normalised by its own statistics; None is one part.
     """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
+        self.parts: list[int] | None = None
         found = linear_layers(net)
         # A tuple hides the module from `nn.Module`, which would register it a second time, under a second name.
         self._last = tuple(found[-1:])
         self.auxiliary = nn.Linear(found[-1].in_features, found[-1].out_features) if found else None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.auxiliary is None or not self.training:
+        if not self.training:
+            return self.net(x)
+        return torch.cat([self._both(part) for part in x.split(self.parts or [len(x)])])
+
+    def _both(self, x: Tensor) -> Tensor:
+        if self.auxiliary is None:
             return self.net(x)
         with record_calls(self._last) as calls:
             main = self.net(x)
@@ -124,6 +142,8 @@ class Settings:
     warmup: int
     ramp: int
     expand: float
+    negentropy: bool = False
+    average: bool = True
 
 
 class ProMix(Method):
@@ -162,6 +182,8 @@ class ProMix(Method):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         everything = torch.ones(len(batch), dtype=torch.bool, device=batch.x.device)
+        heads = cast(TwoHeads, nets[0])
+        heads.parts = None
         if batch.clock.epoch < self.settings.warmup:
             return replace(batch, index=None, info={"reliable": everything, "weak": everything, "main": everything})
         # Without augmentation a second view equals the first, which then counts for both.
@@ -172,6 +194,9 @@ class ProMix(Method):
         mixed = torch.ones(len(x_mixed), dtype=torch.bool, device=y.device)
         kinds = torch.cat([reliable, *(reliable for _ in others), mixed])
         weak = torch.cat([everything, *(~everything for _ in others), ~mixed])
+        views = [len(batch)] * (1 + len(others))
+        # A row alone cannot be normalised by its own statistics, and joins the views before it.
+        heads.parts = [*views, len(mixed)] if len(mixed) > 1 else [*views[1:], len(batch) + len(mixed)]
         return replace(
             batch,
             x=torch.cat([batch.x, *others, x_mixed]),
@@ -198,9 +223,9 @@ class ProMix(Method):
         epoch, length = batch.clock.epoch, self.settings.ramp
         known, unknown = int((reliable & weak).sum()), int((~reliable & weak).sum())
         w = ramp(epoch, 0, length)
-        share = torch.where(weak, 1 + w if batch.view is batch.strong is None else 1.0, w).to(batch.w.dtype) / (
-            1 + 2 * w
-        )
+        total = 1 + 2 * w if self.settings.average else 1.0
+        of_weak = 1 + w if batch.view is batch.strong is None else 1.0
+        share = torch.where(weak, of_weak, w).to(batch.w.dtype) / total
         beta = _BETA * ramp(epoch, 0, 2 * length)
         return len(weak) * share * torch.where(reliable, 1 / max(known, 1), beta / max(unknown, 1))
 
@@ -213,6 +238,11 @@ class ProMix(Method):
         shift = self.settings.debias * torch.where(reliable[:, None], self.memory[0], self.memory[1]).log()
         by_main = cross_entropy(main + shift, batch.y) * reliable
         return by_main + cross_entropy(other + shift, batch.y) if other.shape[-1] else by_main
+
+    def penalty(self, batch: Batch) -> Tensor | float:
+        if "main" not in batch.info or not self.settings.negentropy:
+            return 0.0
+        return negative_entropy(batch.scores[..., : self.classes])
 
     def observe(self, batch: Batch) -> None:
         """Update the running means pi and pi_u, which average over about a tenth of the training."""
@@ -265,6 +295,8 @@ def promix(
     warmup: int | None = None,
     ramp: int | None = None,
     expand: float = 0.4,
+    negentropy: bool = False,
+    average: bool = True,
 ) -> None:
     """ProMix.
 
@@ -274,15 +306,20 @@ def promix(
             the warm-up ends, at most 0.7 (the paper: 0.7 for 20 % noise, 0.5 from 40 %).
         tau: probability of the given label above which a row is kept (the paper: 0.99; 0.95 for 100 classes).
         debias: strength of debiasing in losses and guesses (the paper: 0.8; 0.5 for 100 classes).
-        warmup: epochs of cross entropy; None takes the paper's 10, at most a sixth of the training.
-        ramp: epochs until strong views and mixtures count fully; None takes the paper's 50, at most a third.
+        warmup: epochs of cross entropy; None takes the paper's 10, in a short training 250 steps or a third of the
+            epochs.
+        ramp: epochs until strong views and mixtures count fully; None takes the paper's 50, in a short training half of
+            the epochs.
         expand: share of the training, at its end, in which rows join by agreement (the paper: 250 of 600 epochs).
+        negentropy: penalise confidence during the warm-up (the authors, for asymmetric noise).
+        average: divide the loss by its total weight 1 + 2 w; otherwise the terms are added, as in the authors' code,
+            and the same learning rate acts up to three times as strongly.
     """
-    epochs = training.config.epochs
-    warm = max(1, min(10, epochs // 6)) if warmup is None else warmup
-    rising = max(1, min(50, epochs // 3)) if ramp is None else ramp
+    epochs, steps = training.config.epochs, training.task.steps
+    warm = phase_epochs(10, epochs, steps) if warmup is None else warmup
+    rising = phase_epochs(50, epochs, steps, most=1 / 2) if ramp is None else ramp
     a, b = _learner(training, "a"), _learner(training, "b")
-    settings = Settings(rho, tau, debias, warm, rising, expand)
+    settings = Settings(rho, tau, debias, warm, rising, expand, negentropy, average)
     for_a, for_b = ProMix(b.nets, settings), ProMix(a.nets, settings)
     both = Predictor(training.networks([a.nets[0], b.nets[0]]), mean_of_logits)
     for _ in range(epochs):

@@ -9,8 +9,10 @@ those that the averaged predictions confirmed. Rows that were filtered out stay 
 back, because every filter starts from the whole split. Filtering ends when accuracy on noisy validation rows falls
 behind the best round's.
 
-Decided here: all rounds share the configured epochs and one learning-rate schedule. After the filtering a last round
-takes the remaining epochs, at least half, with the labels that the best round confirmed. The averaged predictions are
+Decided here: all rounds share the configured epochs. Every round that starts a fresh network has a learning-rate
+schedule of its own, from the peak to the end; a network that trains on through all rounds has one. After the filtering
+a last round takes the remaining epochs, at least half, with the labels that the best round confirmed. A round has
+enough steps for a fresh network to learn, and a short training thus has fewer rounds. The averaged predictions are
 those that the teacher makes within the steps, one per row and epoch. The teacher predicts in evaluation mode, on an
 augmented view of its own. The paper has no public code.
 """
@@ -24,6 +26,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, whole
+from noisewise.methods.phases import LEARNED, phase_epochs
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Average, Networks, Predictor, eval_forward
@@ -41,9 +44,10 @@ CARD = MethodCard(
     forwards=2,
     backwards=1,
     stations=("edit", "loss"),
-    departures="the rounds share the configured epochs and one learning-rate schedule, and the last takes at least "
-    "half; averages hold the predictions made within the steps; the mean teacher's ramp and span are capped for short "
-    "trainings",
+    departures="the rounds share the configured epochs, and the last takes at least half; a round has at least 250 "
+    "steps, or half of the training, so that a short training has fewer rounds; averages hold the predictions made "
+    "within the steps, all of a round, where the paper filters by the best epoch on noisy validation; the mean "
+    "teacher's ramp is at most a third of a round and its memory a tenth. The paper has no public code",
 )
 
 # Epochs of the ramp of lambda (Tarvainen and Valpola), and the longest memory of the teacher as a share of the round.
@@ -76,7 +80,7 @@ class SelfEnsembling(Method):
 
     Args:
         nets: the networks that train, which the teacher averages.
-        start: first epoch of the round.
+        start: first epoch of the round in the learner's schedule.
         epochs: number of epochs of the round.
         before: (rows, K) averaged predictions of the rounds before; None in the first.
         inertia: see `self_ensembling`.
@@ -112,10 +116,11 @@ class SelfEnsembling(Method):
         empty = torch.zeros(task.rows, task.classes, device=task.given.device)
         self.register_buffer("memory", empty if self.before is None else self.before.clone())
         self.register_buffer("kept", confirmed(self.memory, task.given).float())
+        self.ramp = phase_epochs(_RAMP, self.epochs, task.steps)
 
     def strength(self, clock: Clock) -> float:
-        """Lambda, which rises as exp(-5 (1 - t)^2) over the first five epochs, at most a third of the round."""
-        t = (clock.epoch - self.start + clock.step / clock.steps) / min(_RAMP, self.epochs / 3)
+        """Lambda, which rises as exp(-5 (1 - t)^2) while the network learns (see `phase_epochs`)."""
+        t = (clock.epoch - self.start + clock.step / clock.steps) / self.ramp
         return self.consistency * math.exp(-5 * (1 - min(t, 1.0)) ** 2)
 
     def decay(self, clock: Clock) -> float:
@@ -160,16 +165,18 @@ def self_ensembling(
 
     Args:
         training: the training.
-        rounds: largest number of rounds; the last takes half of the epochs, or all that remain.
+        rounds: largest number of rounds; the last takes half of the epochs, or all that remain. In a short training the
+            others have 250 steps, and there are fewer of them.
         inertia: a, the decay of the averaged predictions.
         consistency: lambda, weight of the consistency loss.
         decay: largest decay of the teacher's weights.
         restart: start every round with a fresh network; otherwise the network trains on.
     """
     options = {"inertia": inertia, "consistency": consistency, "decay": decay}
-    total, early = training.config.epochs, early_epochs(training.config.epochs, rounds)
+    total = training.config.epochs
+    count, early = early_rounds(total, training.task.steps, rounds)
     done, best, before = 0, -1.0, None
-    for number in range(1, rounds if early else 1):
+    for number in range(1, count + 1):
         method = _round(training, f"round {number}" if restart else "main", done, early, before, options)
         reached = _best_validation(training, done, early)
         done += early
@@ -179,20 +186,26 @@ def self_ensembling(
     _round(training, "last round" if restart else "main", done, total - done, before, options)
 
 
-def early_epochs(epochs: int, rounds: int) -> int:
-    """Epochs of every round except the last: an equal share of half of the epochs.
+def early_rounds(epochs: int, steps: int | None, rounds: int) -> tuple[int, int]:
+    """Rounds before the last, and epochs of each: equal shares of half of the epochs, with enough steps to learn.
 
     Example:
-        `early_epochs(20, 3)` is 5.
+        `early_rounds(300, 391, 3)` is `(2, 75)`, and `early_rounds(20, 29, 3)` is `(1, 10)`.
     """
-    return epochs // 2 // (rounds - 1) if rounds > 1 else 0
+    half = epochs // 2
+    if rounds == 1 or half == 0:
+        return 0, 0
+    shortest = math.ceil(LEARNED / steps) if steps else 1
+    count = max(1, min(rounds - 1, half // shortest))
+    return count, half // count
 
 
 def _round(
     training: Training, name: str, start: int, epochs: int, before: Tensor | None, options: dict[str, float]
 ) -> SelfEnsembling:
     learner = training.learner(name)
-    learner.epochs_done = max(learner.epochs_done, start)
+    if name != "main":
+        learner.epochs, start = epochs, 0
     method = SelfEnsembling(learner.nets, start, epochs, before, **options)
     training.fit(learner, method, epochs, predictor=Predictor(method.teacher.nets))
     return method

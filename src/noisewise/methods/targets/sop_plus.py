@@ -51,7 +51,7 @@ class SOPPlus(SOP):
 
     Args:
         lr_u: learning rate of u, as in `sop`.
-        lr_v: learning rate of v.
+        lr_v: learning rate of v, likewise.
         consistency: lambda_C, the paper's 0.9.
         balance: lambda_B, the paper's 0.1.
         jitter: noise of the second view where there is no augmentation, in standard deviations of the inputs.
@@ -75,7 +75,7 @@ class SOPPlus(SOP):
     def __init__(
         self,
         lr_u: float = 10.0,
-        lr_v: float = 100.0,
+        lr_v: float = 10.0,
         consistency: float = 0.9,
         balance: float = 0.1,
         jitter: float = 0.1,

@@ -5,9 +5,12 @@ He, Zhang, Ren and Sun, Identity mappings in deep residual networks, ECCV 2016.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from noisewise.bounds import one_of
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, conv3x3, he_initialise
@@ -55,21 +58,28 @@ def stages(inputs: int, widths: tuple[int, ...], depth: int, dropout: float = 0.
         name="preact-resnet18",
         does="ResNet-18 with normalisation and ReLU before each convolution",
         paper="He, Zhang, Ren and Sun, ECCV 2016",
-        parameters="11,171,146 on 32x32x3 images and 10 classes",
+        parameters="11,171,274 on 32x32x3 images and 10 classes",
         example="preact-resnet18",
-        departures="no normalisation and ReLU after the last block, as in the implementations of noisy-label papers",
-    )
+        departures="normalisation and ReLU after the first convolution, and none after the last block, as in the "
+        "code of DivideMix, ELR+, SOP and PES; stem=plain leaves out those of the first convolution, as the paper "
+        "does and as networks saved by earlier versions need",
+    ),
+    {"stem": one_of("normalised", "plain")},
 )
-def preact_resnet18(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def preact_resnet18(
+    shape: tuple[int, ...], classes: int, stem: Literal["normalised", "plain"] = "normalised"
+) -> nn.Sequential:
     """Four stages of two blocks with 64, 128, 256 and 512 channels.
 
     Args:
         shape: (H, W, C) of any size.
         classes: K.
+        stem: "normalised" has normalisation and ReLU after the first convolution, "plain" has none.
 
     Raises:
         BadInput: the inputs are vectors.
     """
     _, _, channels = checks.image("preact-resnet18", shape)
     blocks = stages(64, (64, 128, 256, 512), depth=2)
-    return he_initialise(nn.Sequential(conv3x3(channels, 64), *blocks, MeanPool(), nn.Linear(512, classes)))
+    first = [conv3x3(channels, 64), *([nn.BatchNorm2d(64), nn.ReLU()] if stem == "normalised" else [])]
+    return he_initialise(nn.Sequential(*first, *blocks, MeanPool(), nn.Linear(512, classes)))
