@@ -25,6 +25,8 @@ SETTING = (
     "60 epochs of 10,000 rows: Fashion-MNIST with LeNet, and CIFAR-10 with human labels with the fast network; 9,000 "
     "rows train, 1,000 with their noisy labels select the epoch"
 )
+OTHER_PARTS = ("others", "fine-tuning", "imbalance")
+GPU_LINK = "- [CIFAR-10, PreActResNet-18](results/gpu.md), beside published numbers\n"
 SECTION = "## Training in spite of noise"
 COMMAND = (
     "    make gpu CAMPAIGN=runs/campaign\n    python -m benchmarks.campaign.pages docs runs/campaign/results.jsonl\n"
@@ -49,8 +51,7 @@ as independent), at the epoch selected on noisy rows and at the last one. *cost*
 
 - [All accuracies](results/methods.md), by case
 - [Which of these should I use?](choosing.md)
-- [CIFAR-10, PreActResNet-18](results/gpu.md), beside published numbers
-
+{gpu}
 """
 
 _CHOOSING = """\
@@ -123,14 +124,14 @@ def write(docs: Path, paths: Iterable[Path] = ()) -> None:
     write_csv(table, results / "campaign.csv")
     found, failures = finished(table), int((table["failed"].notna() & table["part"].isin(PARTS)).sum())
     main = compared(found)
-    if not main.empty:
-        _write(results / "methods.md", _methods(main, found[found["part"].isin(("fine-tuning", "imbalance"))]))
-        _write_methods(main, results / "methods.csv")
-        _write(docs / "choosing.md", _choosing(main, found[found["part"] == "imbalance"], docs / "choosing.md"))
-        _write_section(docs / "results.md", main, failures)
     runs = found[found["part"] == "published"]
     if not runs.empty:
         _write(results / "gpu.md", _gpu(runs, results / "gpu.md"))
+    if not main.empty:
+        _write(results / "methods.md", _methods(main, found[found["part"].isin(OTHER_PARTS)]))
+        _write_methods(pd.concat([main, found[found["part"] == "others"]]), results / "methods.csv")
+        _write(docs / "choosing.md", _choosing(main, found[found["part"] == "imbalance"], docs / "choosing.md"))
+        _write_section(docs / "results.md", main, failures)
 
 
 def _methods(main: pd.DataFrame, others: pd.DataFrame) -> str:
@@ -183,6 +184,7 @@ def _write_section(path: Path, main: pd.DataFrame, failures: int) -> None:
         sentences=_listed(ten(main, failures)),
         orderings=ordered(main),
         by_hand=_kept(path),
+        gpu=GPU_LINK if (path.parent / "results" / "gpu.md").exists() else "",
     )
     _write(
         path, (before if found else text.rstrip() + "\n\n") + section + (heading.lstrip() + after if heading else "")

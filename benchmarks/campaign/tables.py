@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from .measured import BASE, PARTS, TUNED, cases, differences, facts, records
+from .measured import BASE, TUNED, cases, differences, facts, records
 from .sentences import CHEAP, cheap, free, trusted
 
 CLOSE = 0.5
@@ -83,7 +83,7 @@ def _best(means: pd.Series) -> str:
 
 def per_method(found: pd.DataFrame) -> list[dict[str, str]]:
     """The lines of `methods.csv`, from which the pages of the methods have their tables."""
-    own = found[found["part"].isin(PARTS)]
+    own = found[found["method"] != TUNED]
     titles = {"best": "best", "last": "last", "selected": "selected", "label-wave": "label_wave"}
     lines = []
     for case in cases(own):
