@@ -39,6 +39,7 @@ COUNTS = [
     ("resnet32", CIFAR, 464_154),
     ("preact-resnet18", CIFAR, 11_171_274),
     ("preact-resnet18:stem=plain", CIFAR, 11_171_146),
+    ("resnet44", CIFAR, 658_586),
     ("wide-resnet", CIFAR, 36_479_194),
     ("wide-resnet:depth=40,width=2", CIFAR, 2_243_546),
     ("alexnet-small", (28, 28, 3), 1_387_786),

@@ -24,6 +24,7 @@ MODELS = Catalogue(
         "resnet34": "noisewise.models.architectures.resnet:resnet34",
         "resnet50": "noisewise.models.architectures.resnet:resnet50",
         "resnet32": "noisewise.models.architectures.resnet:resnet32",
+        "resnet44": "noisewise.models.architectures.resnet:resnet44",
         "preact-resnet18": "noisewise.models.architectures.preact_resnet:preact_resnet18",
         "wide-resnet": "noisewise.models.architectures.wide_resnet:wide_resnet",
         "alexnet-small": "noisewise.models.architectures.alexnet_small:alexnet_small",

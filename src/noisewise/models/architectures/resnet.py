@@ -1,4 +1,4 @@
-"""Residual networks for small images: ResNet-32 of the paper's CIFAR section; ResNet-18, 34, 50 with a small stem.
+"""Residual networks for small images: ResNet-32 and 44 of the paper; ResNet-18, 34, 50 with a small stem.
 
 He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016.
 """
@@ -173,6 +173,29 @@ def resnet32(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """
     _, _, channels = checks.image("resnet32", shape)
     return _resnet(channels, classes, (16, 32, 64), (5, 5, 5), _subsampled)
+
+
+@with_card(
+    ModelCard(
+        name="resnet44",
+        does="the ResNet-44 designed for CIFAR: thin, 43 convolutions, shortcuts without parameters",
+        paper=PAPER + ", section 4.2",
+        parameters="658,586 on 32x32x3 images and 10 classes; the paper says 0.66M",
+        example="resnet44",
+    )
+)
+def resnet44(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+    """Three stages of seven blocks with 16, 32 and 64 channels, shortcuts of option A.
+
+    Args:
+        shape: (H, W, C) of any size.
+        classes: K.
+
+    Raises:
+        BadInput: the inputs are vectors.
+    """
+    _, _, channels = checks.image("resnet44", shape)
+    return _resnet(channels, classes, (16, 32, 64), (7, 7, 7), _subsampled)
 
 
 def _resnet(
