@@ -37,7 +37,7 @@ def main() -> None:
     lines = []
     for model in args.models:
         names = ",".join(f"{name}:examples={args.examples}" for name in nw.PROBES)
-        run = nw.train(noisy, model=model, epochs=args.epochs, validation=0.0, probe=names)
+        run = nw.train(noisy, "ce", model=model, epochs=args.epochs, validation=0.0, probe=names)
         for name, seconds in run.metrics["probe_seconds"].items():
             each = seconds / args.epochs
             lines.append(f"| {model} | `{name}` | {each:.3f} | {each * run.metrics['examples_per_second']:,.0f} |\n")

@@ -15,8 +15,8 @@ Generated from the cards of the probes by `make docs`. A probe measures what tra
 affecting it: a run with probes has the same weights as the same run without. Attach probes to any training by name. The
 measurements are stored in the run's history and plotted in its `report.html`.
 
-    noisewise train fashion-mnist --corrupt symmetric:0.4 --epochs 20 --probe fisher,label-fit --out run/
-    noisewise train digits --probe fisher:examples=100,every=5,curvature:top=3 --out run/
+    noisewise train fashion-mnist --method ce --corrupt symmetric:0.4 --epochs 20 --probe fisher,label-fit --out run/
+    noisewise train digits --method ce --probe fisher:examples=100,every=5,curvature:top=3 --out run/
     noisewise probe complexity fashion-mnist --corrupt symmetric:0.4
 
 ```python

@@ -51,7 +51,7 @@ def test_rows_are_drawn_evenly_over_labels():
 
 def test_a_probe_that_needs_truth_is_refused_without_it(noisy):
     with pytest.raises(nw.BadInput, match=r"label-fit.*true labels"):
-        nw.train(noisy.blind(), epochs=1, probe="label-fit")
+        nw.train(noisy.blind(), "ce", epochs=1, probe="label-fit")
 
 
 def test_what_cannot_be_measured_is_refused_before_the_training(noisy, monkeypatch):
@@ -62,12 +62,14 @@ def test_what_cannot_be_measured_is_refused_before_the_training(noisy, monkeypat
 
     monkeypatch.setattr(PROBES["effective-parameters"], "measure", measure)
     with pytest.raises(nw.BadInput, match="no such network"):
-        nw.train(noisy, model="mlp:8", epochs=1, probe="effective-parameters", on_epoch=told.append)
+        nw.train(noisy, "ce", model="mlp:8", epochs=1, probe="effective-parameters", on_epoch=told.append)
     assert told == []
 
 
 def test_label_fit_agrees_with_the_predictions(noisy):
-    run = nw.train(noisy, model="fast", epochs=4, validation=0.0, augment="none", select="last", probe="label-fit")
+    run = nw.train(
+        noisy, "ce", model="fast", epochs=4, validation=0.0, augment="none", select="last", probe="label-fit"
+    )
     predicted = run.predict(noisy.inputs[:])
     wrong = noisy.given != noisy.truth
     last = run.history.iloc[-1]
@@ -95,15 +97,15 @@ def test_effective_parameters_are_counted():
 def test_a_killed_run_keeps_what_was_measured(noisy, tmp_path, monkeypatch):
     monkeypatch.setattr("noisewise.training.resume.CHECKPOINT_SECONDS", 0.0)
     options = {"model": "mlp:8", "epochs": 4, "probe": "label-fit,effective-parameters"}
-    whole = nw.train(noisy, **options)
+    whole = nw.train(noisy, "ce", **options)
 
     def killed(row):
         if row["epoch"] == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        nw.train(noisy, out=tmp_path / "run", on_epoch=killed, **options)
-    resumed = nw.train(noisy, out=tmp_path / "run", resume=True, **options)
+        nw.train(noisy, "ce", out=tmp_path / "run", on_epoch=killed, **options)
+    resumed = nw.train(noisy, "ce", out=tmp_path / "run", resume=True, **options)
     columns = ["clean_given", "noisy_given", "effective_parameters"]
     assert resumed.history[columns].equals(whole.history[columns])
 
@@ -131,7 +133,7 @@ def test_what_torch_cannot_differentiate_is_refused_in_one_sentence(noisy):
             return self.out(x.flatten(1)) * (self.scale if x.sum().item() < 1e9 else 0)
 
     with pytest.raises(nw.BadInput, match="'fisher' cannot measure this network"):
-        nw.train(noisy, model=Asking, epochs=1, probe="fisher")
+        nw.train(noisy, "ce", model=Asking, epochs=1, probe="fisher")
 
 
 def test_networks_that_a_recipe_made_itself_do_not_end_the_run(noisy):
@@ -145,7 +147,7 @@ def test_a_network_that_has_died_is_measured(noisy, probe):
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.ReLU(), torch.nn.Linear(8, 10))
     with torch.no_grad():
         net[1].bias.fill_(-1000.0)
-    run = nw.train(noisy, model=net, epochs=1, probe=f"{probe}:examples=40")
+    run = nw.train(noisy, "ce", model=net, epochs=1, probe=f"{probe}:examples=40")
     assert set(PROBES[probe].card.columns) <= set(run.history)
 
 
@@ -162,7 +164,7 @@ def test_without_probes_no_further_network_is_built(noisy):
         built.append(shape)
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, classes))
 
-    nw.train(noisy, model=counted, epochs=1)
+    nw.train(noisy, "ce", model=counted, epochs=1)
     plain = len(built)
-    nw.train(noisy, model=counted, epochs=1, probe="label-fit")
+    nw.train(noisy, "ce", model=counted, epochs=1, probe="label-fit")
     assert (plain, len(built)) == (1, 3)

@@ -118,8 +118,8 @@ def test_options_out_of_range_are_refused(probe, option):
 def test_probes_do_not_affect_training_and_add_their_columns():
     noisy = nw.corrupt(nw.subset(nw.load("digits"), 300, seed=0), "symmetric:0.3", seed=0)
     names = ",".join(f"{name}:examples=20,every=2" for name in PROBES)
-    plain = nw.train(noisy, model="fast", epochs=3)
-    probed = nw.train(noisy, model="fast", epochs=3, probe=names)
+    plain = nw.train(noisy, "ce", model="fast", epochs=3)
+    probed = nw.train(noisy, "ce", model="fast", epochs=3, probe=names)
     one, other = plain.predictor.state_dict(), probed.predictor.state_dict()
     assert alike(dict(one), dict(other))
     assert probed.samples.equals(plain.samples)

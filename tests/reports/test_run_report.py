@@ -20,7 +20,7 @@ def page(tmp_path_factory):
     data = nw.subset(nw.load("digits"), 300, seed=0)
     names = (HOSTILE, *(f"class {k}" for k in range(1, 10)))
     noisy = nw.corrupt(nw.Dataset(data.inputs, data.given, names, kind=data.kind), "symmetric:0.3", seed=0)
-    nw.train(noisy, model="fast", epochs=3, probe="label-fit,effective-parameters", out=folder)
+    nw.train(noisy, "ce", model="fast", epochs=3, probe="label-fit,effective-parameters", out=folder)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -38,7 +38,7 @@ def test_data_is_escaped_and_the_page_is_offline(page):
 
 
 def test_a_run_can_do_without(tmp_path):
-    nw.train(nw.subset(nw.load("digits"), 100, seed=0), model="mlp:8", epochs=1, out=tmp_path, report=False)
+    nw.train(nw.subset(nw.load("digits"), 100, seed=0), "ce", model="mlp:8", epochs=1, out=tmp_path, report=False)
     assert not (tmp_path / "report.html").exists()
     assert (tmp_path / "run.json").exists()
 
@@ -79,7 +79,7 @@ def test_a_network_that_shares_weights_is_saved(tmp_path):
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 64))
     net[3].weight = net[1].weight
     net.append(torch.nn.Linear(64, 10))
-    nw.train(nw.subset(nw.load("digits"), 100, seed=0), model=net, epochs=1, out=tmp_path, report=False)
+    nw.train(nw.subset(nw.load("digits"), 100, seed=0), "ce", model=net, epochs=1, out=tmp_path, report=False)
     stored = load_file(tmp_path / "model.safetensors")
     assert torch.equal(stored["nets.0.1.weight"], stored["nets.0.3.weight"])
 

@@ -55,7 +55,7 @@ def test_every_rule_chooses_an_epoch_that_was_there(values):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_run_keeps_the_epoch_of_its_rule_and_reports_all(rule):
-    run = nw.train("digits", model="mlp:widths=16", epochs=8, corrupt="symmetric:0.4", select=rule, rows=400)
+    run = nw.train("digits", "ce", model="mlp:widths=16", epochs=8, corrupt="symmetric:0.4", select=rule, rows=400)
     assert run.metrics["selected_epoch"] == run.metrics["selection"][rule]["epoch"]
     assert run.metrics["selection"].keys() == RULES.keys()
     assert run.metrics["test_accuracy_selected"] == run.metrics["selection"][rule]["test_accuracy"]
@@ -64,4 +64,4 @@ def test_a_run_keeps_the_epoch_of_its_rule_and_reports_all(rule):
 
 def test_an_unknown_rule():
     with pytest.raises(BadInput, match="select='oracle' must be one of validation, label-wave, agreement, last"):
-        nw.train("digits", epochs=1, select="oracle")
+        nw.train("digits", "ce", epochs=1, select="oracle")

@@ -15,6 +15,7 @@ from noisewise.methods.build import build, card, compose
 from noisewise.methods.catalogue import METHODS
 
 if TYPE_CHECKING:
+    from noisewise.methods.automatic.auto import auto
     from noisewise.methods.classical.adaboost import adaboost
     from noisewise.methods.classical.resampling import resampling
     from noisewise.methods.classical.smote import smote
@@ -123,6 +124,7 @@ __all__ = [
     "TruncatedGCE",
     "VolMinNet",
     "adaboost",
+    "auto",
     "backward",
     "build",
     "card",

@@ -7,6 +7,8 @@ from noisewise.catalogue import Catalogue
 METHODS = Catalogue(
     "method",
     {
+        # the default
+        "auto": "noisewise.methods.automatic.auto:auto",
         # the baseline
         "ce": "noisewise.methods.losses.ce:CrossEntropy",
         # losses

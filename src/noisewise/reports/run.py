@@ -34,6 +34,7 @@ def render(metrics: dict[str, Any], history: pd.DataFrame, samples: pd.DataFrame
         what=escape(_what(metrics)),
         how=escape(_how(metrics["config"])),
         verdict=_verdict(metrics),
+        decision=escape(metrics.get("decision", "")),
         cost=escape(_cost(metrics)),
         curves=_image(progress(history)),
         probes=_probes(metrics, history),

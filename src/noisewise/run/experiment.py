@@ -51,7 +51,7 @@ class Experiment:
 
     Attributes:
         source: the data: a name, a path, "hf:NAME", or a Dataset.
-        method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe.
+        method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe; "auto" looks at the labels first.
         model: a catalogue name with its options, "module:function", a callable or a module; None is the default for
             the kind of data.
         corrupt: a corruption spec, applied before splitting; None leaves the labels as they are.
@@ -71,7 +71,7 @@ class Experiment:
     """
 
     source: str | Dataset
-    method: str | Method | Recipe = "ce"
+    method: str | Method | Recipe = "auto"
     model: Model | None = None
     corrupt: str | None = None
     rows: int | None = None
@@ -151,7 +151,7 @@ class Experiment:
         check(None, "preset", preset, TEXT)
         check(None, "probe", probe, TEXT)
         if preset is not None:
-            found = named_preset(_name(named.get("method", "ce")), preset)
+            found = named_preset(_name(named.get("method", cls.method)), preset)
             named = {**found.settings, **named, "method": found.method}
             named["model"] = found.model if named.get("model") is None else named["model"]
             epochs = found.epochs if epochs is None else epochs
@@ -203,11 +203,15 @@ class Experiment:
     def key(self) -> str:
         """A hash of the fields that differ from the defaults, to address a folder by.
 
+        The method counts as stated unless it is "ce", as when that was the default: folders of results keep their
+        names.
+
         Raises:
             BadInput: an object stands in place of a name.
         """
         self.plain()
-        return digest(self.stated())
+        hashed = {**self.stated(), "method": self.method}
+        return digest({name: value for name, value in hashed.items() if (name, value) != ("method", "ce")})
 
     @property
     def title(self) -> str:

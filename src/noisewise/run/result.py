@@ -106,14 +106,17 @@ class Run:
 def samples(training: Training, data: Dataset) -> pd.DataFrame:
     """One row per training and validation row, by index.
 
-    Columns: `index`, `split`, `given`, `suggested`, `suspicion`, `is_issue`, and the ledger's statistics.
+    Columns: `index`, `split`, `given`, `suggested`, `suspicion`, `is_issue`, and the ledger's statistics. Rows are
+    judged by the predictions of networks that have not seen them, where the recipe has such.
     """
     splits = [("train", data), ("validation", data.validation)]
     present = [(name, part) for name, part in splits if part is not None and len(part)]
     index = np.concatenate([part.index for _, part in present])
     given = np.concatenate([part.given for _, part in present])
     statistics = {name: values[index] for name, values in training.ledger.statistics().items()}
-    found = judge(Evidence(given, len(data.classes), ledger=statistics), seed=training.config.seed)
+    seen_by_none = None if training.decision is None else training.decision.unseen
+    unseen = None if seen_by_none is None else seen_by_none[torch.as_tensor(index)].double().numpy()
+    found = judge(Evidence(given, len(data.classes), unseen, ledger=statistics), seed=training.config.seed)
     names = np.asarray(data.classes, dtype=object)
     frame = pd.DataFrame(
         {
@@ -170,6 +173,9 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         "precision": config.torch_precision,
         "versions": versions(),
     }
+    if (decision := training.decision) is not None:
+        metrics |= {"decision": decision.said, "noise_rate": decision.noise_rate}
+        metrics["noise_rate_interval"] = None if decision.interval is None else list(decision.interval)
     measured = [name for name in map(str, history.columns) if name.startswith(f"{SECONDS}/")]
     if data.columns:
         metrics["columns"] = [column.plain for column in data.columns]

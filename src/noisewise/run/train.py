@@ -18,7 +18,7 @@ from noisewise.training.observer import Callbacks, Row
 
 def train(
     data: Dataset | str | Path | Experiment | Mapping[str, Any],
-    method: str | Method | Callable[..., None] = "ce",
+    method: str | Method | Callable[..., None] = "auto",
     model: str | nn.Module | Callable[..., nn.Module] | None = None,
     epochs: int | None = None,
     seed: int = 0,
@@ -37,7 +37,8 @@ def train(
     Args:
         data: a Dataset, or a source (a name, a path, "hf:NAME"); or an Experiment, or the mapping under `experiment`
             in `run.json`, which states everything down to `seed` and all further fields.
-        method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe.
+        method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe; "auto" judges the labels first and
+            trains accordingly.
         model: a catalogue name, "module:function", a callable or a module; by default one that fits the kind of data.
         epochs: number of epochs; by default the preset's, else 20.
         seed: random seed.
@@ -57,7 +58,7 @@ def train(
     if isinstance(data, Mapping):
         data = Experiment.read(data)
     if isinstance(data, Experiment):
-        default = {"method": "ce", "model": None, "epochs": None, "seed": 0}
+        default = {"method": Experiment.method, "model": None, "epochs": None, "seed": 0}
         if more := [name for name in stated if name not in default or stated[name] != default[name]]:
             raise BadInput(f"{more[0]}={stated[more[0]]!r} is given along with an experiment, which states it already")
         experiment = data

@@ -108,6 +108,24 @@ class EpochEnd:
     ledger: Ledger
 
 
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a recipe found out about the labels, and what it therefore did.
+
+    Attributes:
+        said: the decision and its reasons, in a few sentences.
+        noise_rate: estimated share of wrong labels; None where it was not estimated.
+        interval: 90 % interval of the noise rate.
+        unseen: (rows, K) predictions, by index, by networks that have not seen the row's label; None where there are
+            none. They replace what the training itself predicts when rows are judged at its end.
+    """
+
+    said: str
+    noise_rate: float | None = None
+    interval: tuple[float, float] | None = None
+    unseen: Tensor | None = field(default=None, repr=False)
+
+
 class Method(Bounded, nn.Module):
     """A way to train under label noise. The base class changes no station: it is plain cross entropy.
 

@@ -26,7 +26,7 @@ from noisewise.training.config import Config
 from noisewise.training.history import Best, History, Row
 from noisewise.training.learners import Learners
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import EpochEnd, Method
+from noisewise.training.method import Decision, EpochEnd, Method
 from noisewise.training.networks import Learner, Predictor, evaluating
 from noisewise.training.step import losses_of, total_epochs, train_epoch
 from noisewise.training.streams import Passes, Streams, batches
@@ -96,6 +96,7 @@ class Training(Learners):
         history: one row per recorded epoch.
         selected: the weights of the epoch that `config.select` chose.
         predictor: networks and method that predict, as of the last recorded fit.
+        decision: what the recipe found out about the labels, if it did; set by the recipe.
 
     Raises:
         BadInput: data that cannot be trained on; a checkpoint that is damaged or of another configuration.
@@ -129,6 +130,7 @@ class Training(Learners):
         self.history = History(config.select, config.patience)
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
+        self.decision: Decision | None = None
         self.observers = tuple(observers)
         self._evaluate_from = evaluate_from
         self._best: Best | None = None
@@ -249,6 +251,11 @@ class Training(Learners):
             The value.
         """
         return self._checkpoints.memoize(name, compute)
+
+    def include(self, other: Training) -> None:
+        """Count the time and the examples of another training, which this one needed, as its own."""
+        self._seconds += other._seconds
+        self._examples += other._examples
 
     def finish(self) -> None:
         """Write the last checkpoint."""

@@ -35,9 +35,10 @@ _COLUMNS = {
 @options.together(options.source, options.labels)
 @click.option(
     "--method",
-    default="ce",
+    default="auto",
     metavar="M",
-    help="Method: a name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce.",
+    help="Method: a name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce (default: auto, which judges the "
+    "labels first and trains accordingly).",
 )
 @options.model
 @options.epochs("the preset's, else 20")
@@ -110,6 +111,8 @@ def _show(run: Run, out: Path) -> None:
     lines = [("run", f"{found['method']} with {found['model']} on {found['source']}, {len(run.samples):,} rows")]
     if found["true_noise_rate"] is not None:
         lines.append(("true noise rate", percent(found["true_noise_rate"])))
+    if "decision" in found:
+        lines.append(("decision", found["decision"]))
     if found["test_accuracy_last"] is not None:
         best, last = percent(found["test_accuracy_best"]), percent(found["test_accuracy_last"])
         selected = percent(found["test_accuracy_selected"])

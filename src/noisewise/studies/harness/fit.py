@@ -20,7 +20,8 @@ from noisewise.studies.harness.observers import MethodObserver
 from noisewise.training import Training
 from noisewise.training.observer import Callbacks, Observer, Row
 
-PLAIN: dict[str, Any] = {"validation": 0.0, "augment": "none"}
+BASELINE = "ce"  # the method of runs that name none
+PLAIN: dict[str, Any] = {"method": BASELINE, "validation": 0.0, "augment": "none"}
 _FIRST = ("source", "corrupt", "method", "model", "deficit")
 _LAST = ("test_accuracy", "train_loss", "trusted_accuracy", "trusted_confidence", "transition_error")
 
@@ -74,17 +75,17 @@ def trained(source: str, scratch: Path, **fields: Any) -> dict[str, Any]:
     Args:
         source: Of the data.
         scratch: For checkpoints.
-        **fields: Of `Experiment` and `Config`.
+        **fields: Of `Experiment` and `Config`; the method is cross entropy where none is named.
 
     Returns:
         What `run.json` holds, by name, and the table `history`, one row per recorded epoch.
     """
-    return _run(Experiment.of(source, **fields), scratch)
+    return _run(Experiment.of(source, **{"method": BASELINE, **fields}), scratch)
 
 
 def trained_on_drawn(source: str, scratch: Path, **fields: Any) -> dict[str, Any]:
     """`trained` on the rows that `draw` gives, which do not depend on the seed."""
-    return _run(on_drawn(Experiment.of(source, **fields)), scratch)
+    return _run(on_drawn(Experiment.of(source, **{"method": BASELINE, **fields})), scratch)
 
 
 def _run(experiment: Experiment, scratch: Path) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def network(source: str, points: int, draw: int, model: str) -> dict[str, Any]:
     data = Dataset(rows.x, signs, ("minus", "plus"), "image" if rows.kind == "image" else "vector", name=source)
     run = train(
         data,
+        method="ce",
         model=model,
         epochs=EPOCHS,
         seed=draw,

@@ -47,6 +47,7 @@ def twins(source: str, points: int, labels: str, model: str, replaced: int, seed
     def losses(rows: np.ndarray) -> np.ndarray:
         run = train(
             Dataset(x[rows], y[rows], names, "image" if kind == "image" else "vector", name=source),
+            method="ce",
             model=model,
             epochs=EPOCHS,
             seed=seed,

@@ -1,0 +1,1 @@
+"""What trains where nobody names a method."""

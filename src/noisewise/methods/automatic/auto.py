@@ -1,0 +1,138 @@
+"""What trains where nobody names a method: look at the labels first, then train accordingly.
+
+1. Cross-fit: three small trainings, one cycle of the learning rate each, predict the rows they have not seen.
+2. Judge: the audit's judgement estimates from these predictions the noise rate with its interval, and for every row
+   the probability that its given label is right.
+3. Where hardly a label is wrong, train plainly with cross entropy.
+4. Otherwise soften the labels (see `soft_labels`) and cross-fit once more, on the softened labels: networks that have
+   learned fewer wrong labels predict better. Judge again, and train one network to the end: every given label counts
+   as far as it is probably right, what these networks predict in its place with a part of the rest.
+
+Noise rate and kind of noise need no setting: both are in the probabilities r and p of every row.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from noisewise.bounds import between, whole
+from noisewise.errors import Diverged
+from noisewise.formatting import percent
+from noisewise.judgement.judged import judged
+from noisewise.methods.automatic.card import CARD
+from noisewise.methods.automatic.cross_fit import cross_fitted
+from noisewise.methods.automatic.soft_labels import SoftLabels, softened
+from noisewise.methods.inputs.mixup import Mixup
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.training.method import Chain, Decision
+from noisewise.training.recipe import recipe, single
+from noisewise.training.trainer import Training
+
+FEWEST = 60  # training rows below which nothing is estimated
+CLEAN = 0.02  # estimated share of wrong labels up to which training is plain
+OTHERWISE = ("", ", and what networks predict that have not seen it counts for the rest")
+LONGEST = 10  # epochs of each small training, as in an audit
+SHARE = 1 / 3  # of the epochs of the training that each small one has at most
+
+
+@recipe(
+    CARD,
+    {
+        "folds": whole(2, 20),
+        "rounds": whole(1, 5),
+        "trust": between(0, 1),
+        "mixup": between(0, 1000) | None,
+        "clean": between(0, 1),
+    },
+)
+def auto(
+    training: Training,
+    folds: int = 3,
+    rounds: int = 2,
+    trust: float = 0.3,
+    mixup: float | None = None,
+    clean: float = CLEAN,
+) -> None:
+    """Judge the labels, then train accordingly.
+
+    Args:
+        training: the training.
+        folds: number of small trainings per round, each of which holds out a part of the rows.
+        rounds: how often the rows are cross-fitted: first on the given labels, then on the softened ones.
+        trust: k, how much predictions count in place of labels that are probably wrong; 0 weights rows alone.
+        mixup: parameter of mixup's Beta distribution where labels are softened; 0 is no mixup. None is 1 on images that
+            are not augmented, for which mixing stands in, and 0 otherwise.
+        clean: the estimated share of wrong labels up to which training is plain.
+    """
+    if len(training.rows) < max(FEWEST, folds * training.classes):
+        training.decision = Decision(f"{len(training.rows)} rows are too few to judge labels by: trained plainly.")
+        return single(training, CrossEntropy())
+    try:
+        labels = _judged_labels(training, folds, rounds, clean)
+    except Diverged as error:
+        training.decision = Decision(f"The small trainings that judge labels failed ({error}): trained plainly.")
+        return single(training, CrossEntropy())
+    if labels.found.rate <= clean:
+        training.decision = labels.decision("so few that training is plain")
+        return single(training, CrossEntropy())
+    training.decision = labels.decision("every label counts as far as it is probably right" + OTHERWISE[trust > 0])
+    soft = SoftLabels(labels.softened(trust), labels.right)
+    plain_images = training.data.kind == "image" and not training.rows.augmented
+    alpha = float(plain_images) if mixup is None else mixup
+    return single(training, Chain([soft, Mixup(alpha)]) if alpha else soft)
+
+
+def _judged_labels(training: Training, folds: int, rounds: int, clean: float) -> Labels:
+    """The labels by the predictions of the last round, or of the first where they are clean."""
+    epochs = small_epochs(training.config.epochs)
+    labels = Labels(training, cross_fitted(training, folds, epochs, 1))
+    for number in range(2, rounds + 1):
+        if labels.found.rate <= clean:
+            break
+        labels = Labels(training, cross_fitted(training, folds, epochs, number, labels.softened(1.0)))
+    return labels
+
+
+def small_epochs(epochs: int) -> int:
+    """Epochs of each small training, so that two rounds of three cost about as much as the training itself."""
+    return max(1, min(LONGEST, round(SHARE * epochs)))
+
+
+class Labels:
+    """The labels of a training as predictions judge them.
+
+    Args:
+        training: whose training rows are judged.
+        unseen: (rows, K) predictions by index, by networks that have not seen the row's label.
+
+    Attributes:
+        found: the judgement of the training rows, in their order.
+        right: (rows,) by index, the probability that the given label is right; 0 outside the training rows.
+    """
+
+    def __init__(self, training: Training, unseen: Tensor) -> None:
+        self.unseen, self._device = unseen, training.device
+        self._index, self._given = training.rows.index.cpu(), training.rows.given.cpu()
+        self.found = judged(self._given.numpy(), unseen[self._index].double().numpy())
+        self._right = torch.as_tensor(self.found.right, dtype=torch.float32)
+        self.right = torch.zeros(len(unseen)).index_copy(0, self._index, self._right).to(self._device)
+
+    def softened(self, trust: float) -> Tensor:
+        """(rows, K) what rows learn, by index; zeros outside the training rows.
+
+        Args:
+            trust: how much predictions count in place of labels that are probably wrong.
+        """
+        soft = softened(self._given, self._right, self.unseen[self._index], trust)
+        return torch.zeros_like(self.unseen).index_copy(0, self._index, soft).to(self._device)
+
+    def decision(self, how: str) -> Decision:
+        """What is done, with its reason.
+
+        Args:
+            how: training goes on.
+        """
+        rate, (low, high) = self.found.rate, self.found.interval
+        said = f"{percent(rate)} of the labels are estimated to be wrong ({percent(low)} to {percent(high)}): {how}."
+        return Decision(said, rate, (low, high), self.unseen)

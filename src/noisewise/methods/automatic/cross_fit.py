@@ -1,0 +1,111 @@
+"""Cross-fitting inside a recipe: every row is predicted by small trainings that have not seen its label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noisewise.data import folds
+from noisewise.methods.automatic.soft_labels import SoftLabels
+from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.models import card_of
+from noisewise.training.config import Config, seeded
+from noisewise.training.observer import Callbacks, Observer
+from noisewise.training.recipe import single
+from noisewise.training.trainer import Training
+
+SPARED = 0.2  # share of the rows that a second of three networks does not train on either, as in an audit
+FEWEST_STEPS = 20  # per epoch, where the batches of small data are made smaller for it
+# As the audit trains its networks, where the user states no optimiser of their own.
+FROM_SCRATCH: Mapping[str, Any] = {"optimizer": "adamw", "lr": 0.012, "weight_decay": 0.5, "batch_size": 64}
+
+
+def cross_fitted(training: Training, count: int, epochs: int, number: int, targets: Tensor | None = None) -> Tensor:
+    """Predict every training and validation row by networks that did not train on it.
+
+    Args:
+        training: whose training rows are divided; its networks are not touched.
+        count: number of networks, each of which holds out a part of the rows.
+        epochs: of each network, in one cycle of the learning rate.
+        number: of the round, which with the seed decides initial weights and order. All rounds have the same parts.
+        targets: (rows, K) what the networks learn, by index; None is the given labels.
+
+    Returns:
+        (rows, K) mean probabilities by index; zeros for indices that are not in either split.
+    """
+    held = held_out(training.data.given, count, training.config.seed_of("auto"))
+    total = torch.zeros(training.task.rows, training.classes)
+    for fold, out in enumerate(held):
+        compute = partial(_fold, training, out, epochs, (number, fold), targets)
+        total += training.memoize(f"round {number}, fold {fold}", compute)
+    return total / total.sum(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+def held_out(given: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """(count, n) bool, which of n rows each network does not train on.
+
+    Args:
+        given: (n,) labels, over which the parts are balanced.
+        count: number of networks.
+        seed: random seed.
+    """
+    numbers = folds(given, count, seed)
+    held: np.ndarray = numbers == np.arange(count)[:, None]
+    if count > 2:
+        spared = np.random.default_rng(seeded(seed, "spared")).random(len(given)) < SPARED
+        held |= spared & ((numbers + 1) % count == np.arange(count)[:, None])
+    return held
+
+
+def fold_config(training: Training, rows: int, epochs: int, *name: int) -> Config:
+    """The settings of one network: one cycle, by the audit's optimiser or by the user's where one is stated."""
+    config, stated = training.config, training.config.stated()
+    card = None if isinstance(training.model, torch.nn.Module) else card_of(training.model)
+    pretrained = isinstance(training.model, torch.nn.Module) or (card is not None and card.mean is not None)
+    own = pretrained or "lr" in stated or "optimizer" in stated
+    small = max(8, min(64, rows // FEWEST_STEPS))
+    recipe: dict[str, Any] = (
+        {"batch_size": min(config.batch_size, small)} if own else {**FROM_SCRATCH, "batch_size": small}
+    )
+    seed = config.seed_of("auto", *name, bits=31)
+    ends: dict[str, Any] = {
+        "schedule": "one-cycle",
+        "warmup": 0.0,
+        "select": "last",
+        "patience": None,
+        "validation": 0.0,
+    }
+    return replace(config, epochs=epochs, seed=seed, **ends, **recipe)
+
+
+def _fold(training: Training, out: np.ndarray, epochs: int, name: tuple[int, int], targets: Tensor | None) -> Tensor:
+    data = training.data
+    inner = Training(
+        replace(data.take(~out), validation=None, test=None, trusted=None),
+        training.model,
+        fold_config(training, int((~out).sum()), epochs, *name),
+        observers=[Callbacks(on_progress=partial(_tell, training.observers))],
+        normalise=training.rows.normalise,
+    )
+    certain = torch.ones(training.task.rows, device=training.device)
+    single(inner, CrossEntropy() if targets is None else SoftLabels(targets, certain))
+    training.include(inner)
+    found = torch.zeros(training.task.rows, training.classes)
+    unseen = {"held out": data.take(out), "validation rows": data.validation}
+    assert inner.predictor is not None  # `single` records its epochs
+    for split, part in unseen.items():
+        if part is not None and len(part):
+            inner.add(split, replace(part, validation=None, test=None, trusted=None))
+            found[torch.as_tensor(part.index)] = inner.probabilities(inner.predictor, split).float().cpu()
+    return found
+
+
+def _tell(observers: Sequence[Observer], share: float) -> None:
+    for observer in observers:
+        observer.during_epoch(share)

@@ -1,0 +1,104 @@
+"""`auto`: what it finds out about labels, and what it then does."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+import noisewise as nw
+from noisewise.methods.automatic.auto import small_epochs
+from noisewise.methods.automatic.cross_fit import held_out
+from noisewise.methods.automatic.soft_labels import SoftLabels, softened
+from noisewise.run import Experiment
+
+QUICK = {"model": "mlp:32", "rows": 700, "epochs": 12, "batch_size": 32, "lr": 0.05}
+
+
+def weights(run):
+    """The weights of a run."""
+    return run.predictor.nets.state_dict()
+
+
+def test_a_label_counts_as_far_as_it_is_right_and_predictions_for_the_rest():
+    given, right = torch.tensor([0, 2]), torch.tensor([0.9, 0.2])
+    predicted = torch.tensor([[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]])
+    assert_close(softened(given, right, predicted), torch.tensor([[0.9, 0.06, 0.04], [0.4, 0.4, 0.2]]))
+    assert_close(softened(given, right, predicted, 0.5), torch.tensor([[0.9, 0.03, 0.02], [0.2, 0.2, 0.2]]))
+
+
+def test_weights_have_the_mean_one_over_the_rows_that_are_drawn():
+    soft = softened(torch.tensor([0, 1, 0]), torch.tensor([1.0, 0.5, 0.0]), torch.full((3, 2), 0.5), 0.2)
+    method = SoftLabels(torch.cat([soft, torch.zeros(2, 2)]), torch.ones(5))
+    assert_close(method.weights, torch.tensor([1.0, 0.6, 0.2, 0.0, 0.0]) / 0.6)
+    assert_close(method.soft[:3].sum(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_every_row_is_held_out_and_trained_on(count):
+    held = held_out(np.arange(100) % 7, count, seed=4)
+    assert held.any(axis=0).all()
+    assert not held.all(axis=0).any()
+
+
+def test_small_trainings_are_a_part_of_the_whole():
+    assert [small_epochs(n) for n in (1, 6, 20, 300)] == [1, 2, 7, 10]
+
+
+def test_clean_labels_are_trained_on_plainly():
+    auto, plain = (nw.train("digits", method, **QUICK, corrupt="symmetric:0") for method in ("auto", "ce"))
+    assert "plainly" in auto.metrics["decision"]
+    assert auto.metrics["noise_rate"] < 0.02
+    assert all(torch.equal(value, weights(plain)[name]) for name, value in weights(auto).items())
+    assert auto.metrics["seconds"] > plain.metrics["seconds"]
+
+
+def test_wrong_labels_are_found_and_count_less(tmp_path):
+    auto, plain = (
+        nw.train("digits", method, **QUICK, corrupt="symmetric:0.4", select="last", out=tmp_path / method)
+        for method in ("auto", "ce")
+    )
+    assert auto.metrics["test_accuracy_last"] > plain.metrics["test_accuracy_last"] + 0.05
+    written = json.loads((tmp_path / "auto" / "run.json").read_text())
+    assert abs(written["noise_rate"] - written["true_noise_rate"]) < 0.12
+    low, high = written["noise_rate_interval"]
+    assert low < written["true_noise_rate"] < high
+    assert written["decision"] in (tmp_path / "auto" / "report.html").read_text()
+    assert auto.history["label_precision"].iloc[-1] > 0.85
+    truth = Experiment.of("digits", corrupt="symmetric:0.4", **QUICK).data()
+    wrong = truth.index[truth.given != truth.truth]
+    suspects = auto.samples.loc[auto.samples["is_issue"], "index"]
+    assert np.isin(suspects, np.append(wrong, truth.validation.index)).mean() > 0.8
+
+
+def test_a_stated_method_decides_nothing():
+    assert "decision" not in nw.train("digits", "ce", **QUICK).metrics
+
+
+def test_a_few_rows_are_trained_on_plainly():
+    run = nw.train("digits", model="mlp:8", rows=40, epochs=1, batch_size=16)
+    assert "too few" in run.metrics["decision"]
+    assert run.metrics["noise_rate"] is None
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.1])
+@pytest.mark.parametrize("classes", [2, 10])
+def test_skewed_classes_and_vectors(classes, validation):
+    data = nw.load("digits")
+    data = data.take(np.flatnonzero(data.given < classes))
+    rare = np.flatnonzero(data.given == 1)[4:]
+    data = data.take(np.setdiff1d(np.arange(len(data)), rare))
+    vectors = replace(data, inputs=data.inputs.reshape(len(data), -1).astype(np.float32), kind="vector", test=None)
+    noisy = nw.corrupt(vectors, "symmetric:0.3", seed=0)
+    run = nw.train(noisy, epochs=3, batch_size=16, validation=validation)
+    assert run.metrics["method"] == "auto"
+    assert run.metrics["noise_rate"] > 0.1
+    assert len(run.samples) == len(vectors)
+
+
+def test_it_is_the_default_and_results_of_ce_keep_their_folders():
+    assert Experiment("digits").method == "auto"
+    assert Experiment("digits", "ce").key == "43005583e3d729b7"
+    assert len({Experiment("digits", method).key for method in ("auto", "ce", "elr")}) == 3
