@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 import noisewise as nw
-from noisewise.methods.automatic.auto import small_epochs
+from noisewise.methods.automatic.auto import Labels, small_epochs
 from noisewise.methods.automatic.cross_fit import held_out
 from noisewise.methods.automatic.soft_labels import SoftLabels, softened
 from noisewise.run import Experiment
@@ -71,6 +71,18 @@ def test_wrong_labels_are_found_and_count_less(tmp_path):
     wrong = truth.index[truth.given != truth.truth]
     suspects = auto.samples.loc[auto.samples["is_issue"], "index"]
     assert np.isin(suspects, np.append(wrong, truth.validation.index)).mean() > 0.8
+
+
+def test_a_stated_rate_takes_the_place_of_the_estimate():
+    run = nw.train("digits", **QUICK, corrupt="symmetric:0.4", noise_rate=0.25)
+    assert run.metrics["noise_rate"] == 0.25
+    assert "stated" in run.metrics["decision"]
+    data = Experiment.of("digits", corrupt="symmetric:0.4", **QUICK).data()
+    trained = torch.zeros(data.capacity, dtype=torch.bool)
+    trained[torch.as_tensor(data.index)] = True
+    training = Experiment.of("digits", noise_rate=0.25, corrupt="symmetric:0.4", **QUICK).training(data)
+    labels = Labels(training, torch.softmax(torch.randn(training.task.rows, 10), dim=1))
+    assert_close(labels.right[trained].mean(), torch.tensor(0.75), rtol=0, atol=1e-3)
 
 
 def test_a_stated_method_decides_nothing():

@@ -13,13 +13,18 @@ Noise rate and kind of noise need no setting: both are in the probabilities r an
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
+from scipy.special import expit, logit
 from torch import Tensor
 
 from noisewise.bounds import between, whole
 from noisewise.errors import Diverged
 from noisewise.formatting import percent
-from noisewise.judgement.judged import judged
+from noisewise.judgement.judged import Judged, judged
+from noisewise.judgement.suspicion import shift_to_mean
 from noisewise.methods.automatic.card import CARD
 from noisewise.methods.automatic.cross_fit import cross_fitted
 from noisewise.methods.automatic.soft_labels import SoftLabels, softened
@@ -114,7 +119,9 @@ class Labels:
     def __init__(self, training: Training, unseen: Tensor) -> None:
         self.unseen, self._device = unseen, training.device
         self._index, self._given = training.rows.index.cpu(), training.rows.given.cpu()
-        self.found = judged(self._given.numpy(), unseen[self._index].double().numpy())
+        self.found = _at_rate(
+            judged(self._given.numpy(), unseen[self._index].double().numpy()), training.task.noise_rate
+        )
         self._right = torch.as_tensor(self.found.right, dtype=torch.float32)
         self.right = torch.zeros(len(unseen)).index_copy(0, self._index, self._right).to(self._device)
 
@@ -134,5 +141,14 @@ class Labels:
             how: training goes on.
         """
         rate, (low, high) = self.found.rate, self.found.interval
-        said = f"{percent(rate)} of the labels are estimated to be wrong ({percent(low)} to {percent(high)}): {how}."
+        known = "stated" if low == rate == high else f"estimated ({percent(low)} to {percent(high)})"
+        said = f"{percent(rate)} of the labels are {known} to be wrong: {how}."
         return Decision(said, rate, (low, high), self.unseen)
+
+
+def _at_rate(found: Judged, rate: float | None) -> Judged:
+    """The judgement with all log-odds shifted to the noise rate that the user states, if any."""
+    if rate is None:
+        return found
+    odds = logit(np.clip(1 - found.right, 1e-12, 1 - 1e-12))
+    return replace(found, rate=rate, interval=(rate, rate), right=1 - expit(odds + shift_to_mean(odds, rate)))
