@@ -1,10 +1,11 @@
 """What trains where nobody names a method: look at the labels first, then train accordingly.
 
-1. Cross-fit: three small trainings, one cycle of the learning rate each, predict the rows they have not seen.
+1. Cross-fit, as Northcutt, Jiang and Chuang (JAIR 2021) find wrong labels: three small trainings, one cycle of the
+   learning rate each, predict the rows they have not seen.
 2. Judge: the audit's judgement estimates from these predictions the noise rate with its interval, and for every row
    the probability that its given label is right.
 3. Where hardly a label is wrong, train plainly with cross entropy.
-4. Otherwise soften the labels (see `soft_labels`) and cross-fit once more, on the softened labels: networks that have
+4. Otherwise soften the labels (see the equation in `soft_labels`) and cross-fit once more, on the softened labels: networks that have
    learned fewer wrong labels predict better. Judge again, and train one network to the end: every given label counts
    as far as it is probably right, what these networks predict in its place with a part of the rest.
 
