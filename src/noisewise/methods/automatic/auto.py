@@ -5,9 +5,9 @@
 2. Judge: the audit's judgement estimates from these predictions the noise rate with its interval, and for every row
    the probability that its given label is right.
 3. Where hardly a label is wrong, train plainly with cross entropy.
-4. Otherwise soften the labels (see the equation in `soft_labels`) and cross-fit once more, on the softened labels: networks that have
-   learned fewer wrong labels predict better. Judge again, and train one network to the end: every given label counts
-   as far as it is probably right, what these networks predict in its place with a part of the rest.
+4. Otherwise soften the labels (see the equation in `soft_labels`) and cross-fit once more, on the softened labels:
+   networks that have learned fewer wrong labels predict better. Judge again, and train one network to the end: every
+   given label counts as far as it is probably right, what these networks predict in its place with a part of the rest.
 
 Noise rate and kind of noise need no setting: both are in the probabilities r and p of every row.
 """
