@@ -80,19 +80,22 @@ class Learners(Splits):
         """
         return Networks(modules, precision or self.config.torch_precision)
 
-    def add_learner(self, name: str, nets: Networks) -> Learner:
+    def add_learner(self, name: str, nets: Networks, config: Config | None = None) -> Learner:
         """Make a learner of networks that the recipe built with `networks`, and restore it if the run is resumed.
 
-        The optimiser is that of the config, over the trainable parameters.
+        The optimiser is that of the config, over the trainable parameters. A phase that goes on with the networks of
+        another learner, from a fresh optimiser and the start of a schedule, is a learner of the same networks.
 
         Args:
             name: by which the learner is stored.
             nets: the networks; shared, not copied.
+            config: settings of its optimiser and schedule; default: the training's.
         """
         nets.to(self.device)
         if self.data.kind == "image":
             nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        learner = Learner(name, nets, build_optimizer(self.config, nets.trainable().values()))
+        optimizer = build_optimizer(config or self.config, nets.trainable().values())
+        learner = Learner(name, nets, optimizer, config=config)
         stored = self._checkpoints.stored.get("learners", {}).get(name)
         if stored:
             nets.load_state_dict(stored["nets"])
@@ -115,7 +118,8 @@ class Learners(Splits):
         method.to(self.device)
         peak = self.config.peak_lr
         groups = [{"params": own, "lr": peak if lr is None else lr} for own, lr in method.joint_groups()]
-        joint = build_optimizer(replace(self.config, weight_decay=0.0), groups) if groups else None
+        settings = replace(self.config, weight_decay=0.0, optimizer=method.joint_optimizer or self.config.optimizer)
+        joint = build_optimizer(settings, groups) if groups else None
         stored = self._checkpoints.stored.get("methods", [])
         if len(self._methods) < len(stored):  # a recipe registers its methods in the same order when called again
             found = stored[len(self._methods)]

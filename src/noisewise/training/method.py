@@ -138,6 +138,8 @@ class Method(Bounded, nn.Module):
         auxiliary: names of splits, such as "trusted"; an auxiliary batch of each is drawn along with every batch.
         joint_lr: learning rate of its own parameters, if the training objective trains them; None is the networks'.
             It stays constant, and there is no weight decay. In a chain every part has its own.
+        joint_optimizer: optimiser of its own parameters, as in `Config`; None is the networks'. A chain uses the one
+            that a part states.
     """
 
     card: ClassVar[MethodCard]
@@ -146,6 +148,7 @@ class Method(Bounded, nn.Module):
     remembers_rows: bool = False
     auxiliary: tuple[str, ...] = ()
     joint_lr: float | None = None
+    joint_optimizer: str | None = None
 
     def prepare(self, task: LearningTask) -> None:
         """Allocate memory for this data set, and draw random initial parameters from torch's seeded generator.
@@ -256,6 +259,7 @@ class Chain(Method):
         _check_composition(flat)
         counts = {m.networks for m in flat if m.networks is not None}
         self.networks = max(counts, default=None)
+        self.joint_optimizer = next((m.joint_optimizer for m in flat if m.joint_optimizer), None)
         self.mixes_rows = any(m.mixes_rows for m in flat)
         self.remembers_rows = any(m.remembers_rows for m in flat)
         self.auxiliary = tuple(dict.fromkeys([*type(self).auxiliary, *(name for m in flat for name in m.auxiliary)]))

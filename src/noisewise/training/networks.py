@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
+from noisewise.training.config import Config
+
 
 class Networks(nn.Module):
     """N networks on an axis: (B, ...) inputs become (N, B, K) float32 logits.
@@ -109,6 +111,7 @@ class Learner:
         optimizer: over their trainable parameters.
         epochs_done: number of epochs they have trained.
         epochs: number of epochs of their own learning-rate schedule; None is the training's.
+        config: settings of their optimiser and schedule; None is the training's.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Learner:
     optimizer: torch.optim.Optimizer = field(repr=False)
     epochs_done: int = 0
     epochs: int | None = None
+    config: Config | None = field(default=None, repr=False)
 
 
 class Predictor(nn.Module):

@@ -273,9 +273,10 @@ class Training(Learners):
 
     def _epoch(self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams) -> None:
         began = time.perf_counter()
-        train_epoch(self.config, learner, method, streams, self.ledger, joint, self._progress)
+        config = learner.config or self.config
+        train_epoch(config, learner, method, streams, self.ledger, joint, self._progress)
         passes = Passes(partial(self.passes, learner.nets), self.rows, self.classes * len(learner.nets))
-        total = total_epochs(self.config, learner)
+        total = total_epochs(config, learner)
         with torch.no_grad():
             self.ledger.end_epoch(passes)
             method.refit(EpochEnd(learner.nets, learner.epochs_done, total, passes, self.ledger))

@@ -4,7 +4,8 @@
 
 In expectation over the noise this is the loss of the clean label, for every prediction. The loss of a single row can be
 negative and has no lower bound, which a memorising network exploits; p is therefore floored in the logarithm. A badly
-conditioned T is first mixed with the smallest sufficient share of the identity, as the paper advises.
+conditioned T is first mixed with the smallest sufficient share of the identity, as the paper advises. The networks keep
+the epochs of least loss on noisy validation rows, as in `forward`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ CARD = MethodCard(
     backwards=1.5,
     stations=("loss",),
     departures="p is floored in the logarithm (`floor`); T is mixed with the identity until no entry of the inverse "
-    "exceeds `largest`; without a matrix the first network trains for half of the epochs, not for all (`first`)",
+    "exceeds `largest`; without a matrix the first network trains for half of the epochs, not for all (`first`). Both "
+    "networks end with the weights of least loss on noisy validation rows, as the authors' do, and with the last ones "
+    "where there are no such rows",
 )
 
 
@@ -119,4 +122,4 @@ def backward(
         BadInput: an unknown estimator; a matrix that does not fit.
     """
     transition = given_or_estimated(training, matrix, estimator, percentile, first)
-    training.fit(training.learner("main"), BackwardCorrection(transition, largest, floor))
+    training.fit(training.learner("main"), BackwardCorrection(transition, largest, floor), keep_best="loss")

@@ -22,6 +22,7 @@ from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.methods.transition.hoc import hoc_transition
 from noisewise.methods.transition.matrix import anchor_transition, predicted_confusion
 from noisewise.models import penultimate
+from noisewise.training.config import Config
 from noisewise.training.networks import Predictor
 from noisewise.training.trainer import Learner, Training
 
@@ -92,7 +93,7 @@ def warm_up_transition(training: Training, warm_up: Learner, estimator: str, per
 
     Args:
         training: the training.
-        warm_up: a learner trained with cross entropy.
+        warm_up: a learner trained with cross entropy, that has not memorised its labels.
         estimator: name of the estimator.
         percentile: percentile of the anchors; None is 1 - 0.3 / K.
 
@@ -109,17 +110,40 @@ def warm_up_transition(training: Training, warm_up: Learner, estimator: str, per
     return found.to(training.device)
 
 
-def warm_up_model(training: Training, first: float, *, name: str = "first", record: bool = False) -> Learner:
-    """Train a model with cross entropy.
+def warm_up_model(
+    training: Training, first: float, *, name: str = "first", record: bool = False, by: str = "accuracy"
+) -> Learner:
+    """Train a model with cross entropy, over a whole learning-rate schedule, and keep its best epoch.
+
+    The best epoch is the one that is best on the validation rows with their given labels: a model that has memorised
+    its labels tells nothing of their noise.
 
     Args:
         training: the training.
         first: share of all epochs to train, at least one epoch.
         name: name of the learner.
         record: whether the epochs belong to the history.
+        by: "accuracy" or "loss", by which the best epoch is chosen.
     """
     epochs = max(1, round(first * training.config.epochs))
-    return training.fit(training.learner(name), CrossEntropy(), epochs, record=record)
+    learner = training.learner(name)
+    learner.epochs = epochs
+    return training.fit(learner, CrossEntropy(), epochs, record=record, keep_best=by)
+
+
+def next_phase(training: Training, learner: Learner, name: str, epochs: int, config: Config | None = None) -> Learner:
+    """A learner that goes on with the networks of another, from a fresh optimiser and over a schedule of its own.
+
+    Args:
+        training: the training.
+        learner: whose networks train on.
+        name: name of the new learner.
+        epochs: number of epochs of its schedule.
+        config: settings of its optimiser and schedule; None is the training's.
+    """
+    following = training.add_learner(name, learner.nets, config)
+    following.epochs = epochs
+    return following
 
 
 def _features(training: Training, warm_up: Learner) -> Tensor:

@@ -3,7 +3,8 @@
     C_i = mean of p(. | x) over trusted rows of class i, p from a network trained on the untrusted rows
     L = sum over untrusted rows of -log sum_i p_i C_iy  +  sum over trusted rows of -log p_y
 
-A network is trained on the untrusted rows, C is estimated on the trusted ones, and a new network is trained on both.
+A network is trained on the untrusted rows, C is estimated on the trusted ones, and a new network is trained on both. C
+comes from the epoch that is best on validation rows with their given labels, before the network memorises its labels.
 Trusted rows join every batch in their natural proportion, at least one per batch, with weights that make the objective
 the paper's mean over all rows.
 """
@@ -37,8 +38,8 @@ CARD = MethodCard(
     backwards=1.5,
     stations=("edit", "loss"),
     needs_trusted=True,
-    departures="the first network trains for half of the epochs, not for all (`first`); a class without trusted rows "
-    "keeps an identity row",
+    departures="the first network trains for half of the epochs, not for all (`first`), and C comes from its epoch of "
+    "best accuracy on noisy validation rows, not from the last; a class without trusted rows keeps an identity row",
 )
 
 

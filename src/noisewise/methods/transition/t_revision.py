@@ -2,21 +2,25 @@
 
     L = mean_n beta_n CE_n,    beta = p_y / (p (T + dT))_y
 
-This is the paper's algorithm 1: T is estimated with a network trained with cross entropy; the network continues with
-the reweighted loss at dT = 0; then the slack dT is learned along with it. The prediction inside the weights is a
-constant, as in the second version of the authors' loss; their first version differentiates it (`through`), which also
-rewards making the given label of a row less likely.
+This is the paper's algorithm 1, as the authors' program runs it: T is estimated with a network trained with cross
+entropy; the network continues with the reweighted loss at dT = 0; then the slack dT is learned along with it, by Adam
+at a small learning rate. Each phase starts from the best epoch of the one before, by accuracy on validation rows with
+their given labels. The weights beta are constants in the second phase. In the third they are differentiated, by the
+prediction and by dT. (The authors also publish a second version of the third phase's loss. It detaches beta, so that dT
+gets no gradient and nothing is revised.)
 
-Departures: T + dT is kept a transition matrix (no negative entries, rows that sum to one), because the loss decreases
-when its entries grow; the three phases share the epochs and the learning rate of one training.
+T + dT is kept a transition matrix, with no negative entries and rows that sum to one, because the loss decreases when
+its entries grow. The authors' loop over a batch adds dT to T once more for every row; here it is added once.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from noisewise.bounds import between
-from noisewise.methods.transition.estimators import TRANSITION_BOUNDS, warm_up_model, warm_up_transition
+from noisewise.methods.transition.estimators import TRANSITION_BOUNDS, next_phase, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import read_transition
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method, MethodCard
@@ -34,8 +38,10 @@ CARD = MethodCard(
     2019,
     "L = mean beta CE,  beta = p_y / (p (T + dT))_y",
     stations=("weight",),
-    departures="the prediction in the weights is a constant in all phases (`through`); T + dT stays a transition "
-    "matrix; the phases are shares of one training (`first`, `revision`)",
+    departures="T + dT stays a transition matrix; the authors' loop adds dT once more for every row of a batch; the "
+    "phases are shares of one training (`first`, `revision`), and each has its own learning-rate schedule; the first "
+    "trains as the others do, the authors' without momentum; accuracy on noisy validation rows is that of the "
+    "prediction, the authors' that of the prediction times T",
 )
 
 
@@ -90,11 +96,13 @@ class Revision(ImportanceReweighting):
 
     Args:
         transition: (K, K), rows sum to one.
-        lr: learning rate of dT; None is the networks'.
+        lr: learning rate of Adam for dT; None is the networks'.
         through: whether the prediction in the weights is differentiated.
     """
 
-    def __init__(self, transition: Tensor, lr: float | None = None, *, through: bool = False) -> None:
+    joint_optimizer = "adam"
+
+    def __init__(self, transition: Tensor, lr: float | None = None, *, through: bool = True) -> None:
         super().__init__(transition, through=through)
         self.joint_lr = lr
         self.slack = nn.Parameter(transition.new_zeros(transition.shape))
@@ -119,8 +127,8 @@ def t_revision(
     percentile: float | None = None,
     first: float = 0.1,
     revision: float = 0.25,
-    lr: float = 1e-5,
-    through: bool = False,
+    lr: float = 5e-7,
+    through: bool = True,
 ) -> None:
     """Estimate T, train reweighted, and revise T.
 
@@ -131,8 +139,8 @@ def t_revision(
         percentile: percentile of the anchor points; None is 1 - 0.3 / K.
         first: epochs of the first phase, with cross entropy, as a share of all epochs.
         revision: epochs of the last phase, in which dT is learned, as a share of all epochs.
-        lr: learning rate of dT.
-        through: whether the prediction in the weights is differentiated.
+        lr: learning rate of Adam in the last phase, for the networks and dT.
+        through: whether the last phase differentiates the prediction in the weights, not only dT.
 
     Raises:
         BadInput: an unknown estimator; a matrix that does not fit.
@@ -143,6 +151,11 @@ def t_revision(
     epochs = training.config.epochs
     last = round(revision * epochs)
     middle = max(1, epochs - max(1, round(first * epochs)) - last)
-    training.fit(learner, ImportanceReweighting(transition, through=through), middle)
+    reweighted = next_phase(training, learner, "reweighted", middle)
+    training.fit(reweighted, ImportanceReweighting(transition), middle, keep_best=True)
     if last:
-        training.fit(learner, Revision(transition, lr, through=through), last)
+        settings = replace(
+            training.config, optimizer="adam", lr=lr, momentum=0.9, schedule="constant", warmup=0.0, late_momentum=None
+        )
+        revising = next_phase(training, learner, "revised", last, settings)
+        training.fit(revising, Revision(transition, lr, through=through), last, keep_best=True)
