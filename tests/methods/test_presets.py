@@ -13,6 +13,7 @@ from noisewise.models import build as build_model
 from noisewise.noise.corruption import corruptions
 from noisewise.run.experiment import Experiment
 from noisewise.training.config import SCHEDULES, Config
+from noisewise.training.optim import learning_rate, momentum
 
 ALL = [(method, name) for method in METHODS for name in presets.presets(method)]
 STATED = ("batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "augment", "validation", "select")
@@ -81,6 +82,78 @@ def test_a_preset_trains_for_a_step(method, name):
 def test_a_preset_trains_its_own_model(name):
     run = nw.train(few(name), "jocor", preset=name, epochs=1)
     assert run.metrics["model"] == presets.preset("jocor", name).model
+
+
+def rates(method, name):
+    """The learning rate of a preset at the start of every epoch."""
+    config = Experiment.of("cifar10", method=method, preset=name).config
+    return [learning_rate(config, epoch / config.epochs, config.epochs) for epoch in range(config.epochs)]
+
+
+@pytest.mark.parametrize(
+    "method, name, epochs, lr, drops, gamma",
+    [
+        ("cdr", "paper-cifar10-sym50", 200, 0.01, (40, 80), 0.1),
+        ("cdr", "paper-mnist", 100, 0.01, (10, 20), 0.1),
+        ("cores2", "paper-cifar10", 100, 0.1, (50,), 0.1),
+        ("d2l", "paper-cifar10", 120, 0.1, (41, 81), 0.1),
+        ("dividemix", "paper-cifar10-sym50", 300, 0.02, (150,), 0.1),
+        ("elr", "paper-cifar10-sym", 120, 0.02, (40, 80), 0.01),
+        ("elr", "paper-cifar100", 150, 0.02, (80, 120), 0.01),
+        ("elr-plus", "paper-cifar10-sym", 200, 0.02, (150,), 0.1),
+        ("elr-plus", "paper-cifar100", 250, 0.02, (200,), 0.1),
+        ("forward", "paper-cifar10", 120, 0.1, (41, 81), 0.1),
+        ("forward", "paper-cifar100", 150, 0.1, (81, 121), 0.1),
+        ("gce", "paper-cifar10", 120, 0.01, (40, 80), 0.1),
+        ("gce", "paper-cifar100", 150, 0.01, (80, 120), 0.1),
+        ("m-correction", "paper-cifar10", 300, 0.1, (100, 250), 0.1),
+        ("meta-weight-net", "paper-cifar10", 120, 0.1, (80, 100), 0.1),
+        ("mixup", "paper-cifar10", 200, 0.1, (100, 150), 0.1),
+        ("pes", "paper-cifar10", 200, 0.1, (100, 150), 0.1),
+        ("sce", "paper-cifar10", 120, 0.01, (41, 81), 0.1),
+        ("sce", "paper-mnist", 50, 0.1, (11, 31), 0.1),
+        ("sop", "paper-cifar10-sym", 120, 0.02, (40, 80), 0.1),
+        ("volminnet", "paper-cifar10", 80, 0.01, (30, 60), 0.1),
+    ],
+)
+def test_the_rate_falls_in_the_epochs_of_the_authors(method, name, epochs, lr, drops, gamma):
+    expected = [lr * gamma ** sum(epoch >= drop for drop in drops) for epoch in range(epochs)]
+    assert rates(method, name) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "method, name, epochs, lr, least, period",
+    [
+        ("elr", "code-cifar10-sym", 150, 0.02, 0.001, 10),
+        ("sop-plus", "paper-cifar10-sym", 300, 0.02, 0.0002, 300),
+        ("pes", "semi-cifar10-instance40", 300, 0.02, 0.0002, 300),
+        ("promix", "paper-cifar10-sym50", 600, 0.05, 5e-5, 600),
+        ("nce-rce", "paper-cifar10", 120, 0.01, 0.0, 120),
+        ("nce-rce", "paper-mnist", 50, 0.01, 0.001, 50),
+    ],
+)
+def test_the_rate_follows_the_cosine_of_the_authors(method, name, epochs, lr, least, period):
+    half = [0.5 * (1 + np.cos(np.pi * (epoch % period) / period)) for epoch in range(epochs)]
+    assert rates(method, name) == pytest.approx([least + (lr - least) * share for share in half], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method, name, start",
+    [
+        ("coteaching", "paper-cifar10-sym50", 80),
+        ("coteaching", "paper-cifar100-sym50", 100),
+        ("coteaching-plus", "paper-cifar10-sym50", 80),
+        ("coteaching-plus", "paper-cifar100-sym50", 80),
+        ("jocor", "paper-cifar10-sym50", 80),
+        ("jocor", "paper-cifar100-sym50", 100),
+    ],
+)
+def test_rate_and_first_beta_of_the_authors(method, name, start):
+    expected = [0.001 * min(1, (200 - epoch) / (200 - start)) for epoch in range(200)]
+    assert rates(method, name) == pytest.approx(expected, rel=1e-9)
+    config = Experiment.of("cifar10", method=method, preset=name).config
+    betas = [momentum(config, epoch / 200) for epoch in range(200)]
+    assert betas == [0.9] * start + [0.1] * (200 - start)
 
 
 def test_a_preset_sets_what_the_call_does_not():
