@@ -19,6 +19,8 @@ from noisewise.training import Config
         ("patience = 5", {"patience": 5}),
         ("optimizer=adamw", {"optimizer": "adamw"}),
         ("milestones=0.3,0.6", {"milestones": (0.3, 0.6)}),
+        ("augment=crop:4,pad=zero+flip", {"augment": "crop:4,pad=zero+flip"}),
+        ("strong=randaugment:3,5+cutout:16,smaller=true", {"strong": "randaugment:3,5+cutout:16,smaller=true"}),
     ],
 )
 def test_settings_are_read_by_the_type_of_their_field(pair, expected):

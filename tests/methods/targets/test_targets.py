@@ -1,6 +1,7 @@
 """Changed targets and memories of targets: against the published implementations' numbers, and tiny cases by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from noisewise.theory.dimension import intrinsic_dimension
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks, mean_of_logits
-from noisewise.training.step import objective_of
+from noisewise.training.step import objective_of, step
 
 from ..golden import batch, hot, stored
 
@@ -296,6 +297,27 @@ def test_sop_plus_looks_at_another_view():
         assert_close(method.edit(seen, nets, RNG).info["other"][:, 0], nets(2 * x)[0])
         noise = torch.randn(50, 3, generator=RNG.manual_seed(1))
         assert_close(shaken, nets(x + 0.5 * x.std() * noise)[0])
+
+
+def test_sop_plus_learns_from_the_strong_view_what_the_other_predicts():
+    nets, method = Networks([nn.Linear(3, 4)]).train(), SOPPlus(consistency=0.7, balance=0.2)
+    x, shaken = torch.randn(2, 6, 3, generator=RNG.manual_seed(0)).to(nets[0].weight)
+    labels = torch.arange(6) % 4
+    method.prepare(LearningTask(6, 4, labels))
+    given = replace(batch(x, labels, 4), strong=lambda rng: shaken)
+    method.memory.normal_(0, 0.3)
+    before = method.memory.clone()
+    weak, strong = nets[0](x), nets[0](shaken)
+    expected = overparametrised_loss(weak, labels, before[0]).mean() + 0.2 * imbalance(weak)
+    p = weak.softmax(dim=-1).detach()
+    expected = expected + 0.7 * (p * (p.log() - strong.log_softmax(dim=-1))).sum(dim=-1).mean()
+    expected.backward()
+    gradients = [parameter.grad.clone() for parameter in nets.parameters()]
+    evaluated = step(nets, method, torch.optim.SGD(nets.parameters(), 0.0), given, RNG)
+    for parameter, gradient in zip(nets.parameters(), gradients, strict=True):
+        assert_close(parameter.grad, gradient)
+    assert evaluated.index is None
+    assert (method.memory != before).any(dim=-1).all()
 
 
 def test_intrinsic_dimension():

@@ -1,7 +1,6 @@
 """Operations on the colours of images, as in Pillow's `ImageEnhance` and `ImageOps`, on whole batches.
 
-All take images (B, C, H, W) in [0, 1] and return such. Pillow rounds to bytes after every operation. Here only those
-operations round that are defined on bytes.
+All take images (B, C, H, W) in [0, 1] and return such. Only those operations round that are defined on bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +67,8 @@ def posterize(x: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(x: Tensor, threshold: Tensor) -> Tensor:
     """Invert what is not below `threshold` (B,), in bytes."""
-    return torch.where(_bytes(x) < threshold[:, None, None, None].to(x.dtype), x, 1 - x)
+    above = (_bytes(x) >= threshold[:, None, None, None].to(x.dtype)).to(x.dtype)
+    return x + above * (1 - 2 * x)
 
 
 def invert(x: Tensor) -> Tensor:

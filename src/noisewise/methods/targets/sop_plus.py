@@ -3,10 +3,11 @@ equation there.
 
     L = L_SOP + lambda_C mean KL(p(x') || p(x)) + lambda_B KL(1/K || mean p)
 
-x' is another augmented view of the row, and p(x') is treated as a constant. In the authors' code both views pass
-through the network in one batch, and the gradient of the second term flows through the view without a label. Views are
-exchangeable, so the expected gradient is the same when it flows through x, which saves the second backward pass.
-Without augmentation, x' is x plus Gaussian noise of `jitter` standard deviations of the batch's inputs.
+x' is another view of the row. Where it is strongly augmented (the authors: AutoAugment and a square cut out), both
+views pass through the network in one batch, and the second term is KL(p(x) || p(x')) with p(x) constant, as in the
+authors' code. Otherwise p(x') is the constant: views of one kind are exchangeable, so the expected gradient is the same
+when it flows through x, which saves the second backward pass. Without augmentation, x' is x plus Gaussian noise of
+`jitter` standard deviations of the batch's inputs.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ class SOPPlus(SOP):
         2022,
         "L = L_SOP + lambda_C KL(p(x') || p(x)) + lambda_B KL(1/K || mean p)",
         forwards=2,
-        departures="as for sop; the gradient of the consistency term flows through the labelled view; the balance term "
-        "uses the network's predictions, as in the paper, whereas the authors' code adds s to them; Gaussian noise "
-        "without augmentation",
+        departures="as for sop; without a strong view the gradient of the consistency term flows through the labelled "
+        "view, with one there are 3 forward and 2 backward passes; the balance term uses the network's predictions, as "
+        "in the paper, whereas the authors' code adds s to them; Gaussian noise without augmentation",
     )
     bounds = {"consistency": between(0, 100), "balance": between(0, 100), "jitter": between(0, 100)}
 
@@ -85,19 +86,39 @@ class SOPPlus(SOP):
         self.consistency, self.balance, self.jitter = consistency, balance, jitter
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        other = stateless_forward(nets, self._another(batch, rng)).movedim(0, 1)
-        return replace(batch, info={**batch.info, "other": other})
+        if batch.strong is None:
+            other = stateless_forward(nets, self._another(batch, rng)).movedim(0, 1)
+            return replace(batch, info={**batch.info, "other": other})
+        both = torch.cat([batch.x, batch.strong(rng)])
+        y, w = torch.cat([batch.y, batch.y], dim=-2), torch.cat([batch.w, batch.w], dim=-1)
+        return replace(batch, x=both, y=y, w=w, index=None, info={**batch.info, "rows": batch.rows})
 
     def loss(self, batch: Batch) -> Tensor:
-        other = batch.info["other"].movedim(0, 1)
-        return super().loss(batch) + self.consistency * view_divergence(batch.scores, other)
+        first = _first_views(batch)
+        by_label = super().loss(first)
+        if first is batch:
+            other = batch.info["other"].movedim(0, 1)
+            return by_label + self.consistency * view_divergence(batch.scores, other)
+        apart = view_divergence(batch.scores[..., len(first) :, :], first.scores)
+        return 2 * torch.cat([by_label, self.consistency * apart], dim=-1)  # the mean is over both views
 
     def penalty(self, batch: Batch) -> Tensor:
-        return self.balance * imbalance(batch.scores).sum()
+        return self.balance * imbalance(_first_views(batch).scores).sum()
+
+    def observe(self, batch: Batch) -> None:
+        super().observe(_first_views(batch))
 
     def _another(self, batch: Batch, rng: torch.Generator) -> Tensor:
-        view = batch.second_view(rng)
-        if view is not None:
-            return view
+        if batch.view is not None:
+            return batch.view(rng)
         noise = torch.randn(batch.x.shape, generator=rng).to(batch.x)
         return batch.x + self.jitter * batch.x.std() * noise
+
+
+def _first_views(batch: Batch) -> Batch:
+    """The rows in their first views, where `edit` has put the strong ones behind them."""
+    if "rows" not in batch.info:
+        return batch
+    rows = batch.info["rows"]
+    half, logits = len(rows), batch.scores[..., : len(rows), :]
+    return replace(batch, y=batch.y[..., :half, :], w=batch.w[..., :half], index=rows, logits=logits)
