@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+import noisewise as nw
+from noisewise.data import split
 from noisewise.errors import BadInput
-from noisewise.training import Config
+from noisewise.training import Config, Training
 from noisewise.training.config import seeded
 
 
@@ -19,7 +21,7 @@ from noisewise.training.config import seeded
         ("seed", False), ("validation", 0.95), ("validation", float("nan")), ("patience", -3), ("patience", 0),
         ("patience", 1.5), ("optimizer", "sdg"), ("schedule", "cosin"), ("select", "best"), ("augment", "yes"),
         ("precision", "fp16"), ("optimizer", 3), ("device", None), ("device", 3), ("device", "foo"), ("device", ""),
-        ("lr", 10**400), ("least_lr", -1), ("cycles", 0), ("cycles", 1.5), ("late_momentum", 2),
+        ("lr", 10**400), ("least_lr", -1), ("cycles", 0), ("cycles", 1.5), ("late_momentum", 2), ("normalise", "mean"),
     ],
 )  # fmt: skip
 def test_what_is_not_legal_is_refused(name, value):
@@ -48,3 +50,13 @@ def test_a_device_that_is_well_formed_is_refused_when_it_is_used():
     config = Config(device="cuda:99")
     with pytest.raises(BadInput, match="'cuda:99' is not available here"):
         config.torch_device  # noqa: B018
+
+
+def test_inputs_may_stay_as_they_are():
+    data = split(nw.load("digits"), validation=0.0)
+    for setting, raw in (("none", True), ("auto", False)):
+        training = Training(data, "mlp:widths=8", Config(normalise=setting, augment="none"))
+        x = next(training.passes(training.learner().nets)).x
+        scale = 255.0 if data.inputs.dtype == np.uint8 else 1.0
+        expected = torch.as_tensor(data.inputs[: len(x)], dtype=torch.float32).movedim(-1, 1) / scale
+        assert torch.allclose(x, expected, atol=1e-6) is raw

@@ -35,6 +35,7 @@ BOUNDS: dict[str, Bound] = {
     "validation": between(0, 0.9),
     "select": one_of(*RULES),
     "patience": whole(1) | None,
+    "normalise": one_of("auto", "none"),
     "precision": one_of("auto", "fp32", "bf16"),
 }
 
@@ -70,6 +71,8 @@ class Config:
             `Augment`).
         strong: augmentation of the second view of methods that train on a stronger one, likewise; "none" gives them
             another weak view.
+        normalise: "auto" normalises inputs by the statistics that the model's card states, else by those of the
+            training rows; "none" leaves them as they are, bytes divided by 255.
         precision: "auto", "fp32" or "bf16".
         device: "auto" or a torch device, such as "cpu" or "cuda:1".
 
@@ -97,6 +100,7 @@ class Config:
     patience: int | None = None
     augment: str = "auto"
     strong: str = "auto"
+    normalise: str = "auto"
     precision: str = "auto"
     device: str = "auto"
 

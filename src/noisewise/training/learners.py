@@ -52,7 +52,7 @@ class Learners(Splits):
         method: str = "",
         normalise: Normalise | None = None,
     ) -> None:
-        super().__init__(data, config, noise_rate, normalise or normalise_of(model, data))
+        super().__init__(data, config, noise_rate, normalise or normalise_of(model, data, config.normalise))
         self.model = model
         self._learners: dict[str, Learner] = {}
         self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []

@@ -45,8 +45,19 @@ def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batc
     return Batch(x, one_hot(rows.given[at], classes), rows.index[at], w, **more)
 
 
-def normalise_of(model: object, data: Dataset) -> Normalise | None:
-    """The statistics that a pretrained model of images expects, by its card; None for any other model."""
+def normalise_of(model: object, data: Dataset, setting: str = "auto") -> Normalise | None:
+    """The statistics to normalise by, where they are not those of the training rows.
+
+    Args:
+        model: a pretrained model of images states on its card what it expects.
+        data: the rows.
+        setting: `Config.normalise`; "none" leaves inputs as they are.
+
+    Returns:
+        The statistics; None takes those of the training rows.
+    """
+    if setting == "none":
+        return Normalise(torch.zeros(data.shape[-1]), torch.ones(data.shape[-1]))
     card = card_of(model) if data.kind == "image" else None
     if card is None or card.mean is None or card.std is None:
         return None
