@@ -78,8 +78,8 @@ TASKS = (
     ),
     *(Task("digits", noise, 1400, "fast", 30) for noise in ("symmetric:0.2", "symmetric:0.5", "pair:0.4")),
     *(Task("cifar10", noise, 3000, "fast", 30) for noise in ("symmetric:0", "symmetric:0.5", "pair:0.4")),
-    Task("cifar10", "symmetric:0", 3000, "fast", 30, "none"),
-    Task("cifar10", "symmetric:0.5", 3000, "fast", 30, "none"),
+    Task("cifar10", "symmetric:0", 3000, "lenet", 30, "none"),
+    Task("cifar10", "symmetric:0.5", 3000, "lenet", 30, "none"),
     *(
         Task(table, noise, 4000, "mlp", 40)
         for table in ("letters", "satellite")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.testing import assert_close
@@ -108,6 +109,23 @@ def test_skewed_classes_and_vectors(classes, validation):
     assert run.metrics["method"] == "auto"
     assert run.metrics["noise_rate"] > 0.1
     assert len(run.samples) == len(vectors)
+
+
+def test_tables_and_texts(tmp_path):
+    rng = np.random.default_rng(0)
+    good = rng.random(150) < 0.5
+    shape, size = rng.normal(size=150), rng.normal(size=150) + 3 * good
+    said = np.where(good, "a fine day of sun and wind", "a dull day of rain and fog")
+    label = np.where(good ^ (rng.random(150) < 0.2), "yes", "no")
+    tables = {
+        "numbers": pd.DataFrame({"shape": shape, "size": size, "label": label}),
+        "texts": pd.DataFrame({"text": [f"{words} {n}" for n, words in enumerate(said)], "label": label}),
+    }
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        run = nw.train(tmp_path / f"{name}.csv", labels="label", epochs=6, batch_size=16, seed=1)
+        assert 0.03 < run.metrics["noise_rate"] < 0.4
+        assert run.kind == ("table" if name == "numbers" else "text")
 
 
 def test_it_is_the_default_and_results_of_ce_keep_their_folders():

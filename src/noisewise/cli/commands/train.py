@@ -25,7 +25,8 @@ _COLUMNS = {
 
 @click.command(
     cls=Command,
-    example="noisewise train digits --corrupt symmetric:0.4 --method elr --epochs 20 --out run/\n"
+    example="noisewise train digits --corrupt symmetric:0.4 --out run/\n"
+    "noisewise train digits --corrupt symmetric:0.4 --method elr --epochs 20 --out run/\n"
     "noisewise train fashion-mnist --method coteaching --model cnn9 --set lr=0.001 --set optimizer=adam --out run/\n"
     "noisewise train cifar10 --method dividemix --preset paper-cifar10-sym50 --corrupt uniform:0.5 --out run/\n"
     "noisewise train digits --corrupt symmetric:0.4 --probe fisher,label-fit --out run/\n"
