@@ -42,7 +42,7 @@ BELOW = {
     "reports": {"probes", "auditing"},
     "run": RUN,
     "losses": {"methods", "training"},
-    "estimator": {"run", *AUDITING},
+    "estimators": {"run", *AUDITING},
     "theory": set(),
     "bench": {"run", *AUDITING},
     "studies": STUDIES,

@@ -30,7 +30,8 @@ _PLACES = {
     "Findings": "noisewise.auditing.findings",
     "decide": "noisewise.auditing.review.decide",
     "probe": "noisewise.probes.build",
-    "NoisyClassifier": "noisewise.estimator",
+    "NoisyClassifier": "noisewise.estimators",
+    "CleanLearner": "noisewise.estimators",
     "BadInput": "noisewise.errors",
     "Diverged": "noisewise.errors",
     "METHODS": "noisewise.methods",
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from noisewise.data import Dataset, load, save, split, subset
     from noisewise.data.catalogue import SOURCES
     from noisewise.errors import BadInput, Diverged
-    from noisewise.estimator import NoisyClassifier
+    from noisewise.estimators import CleanLearner, NoisyClassifier
     from noisewise.methods import METHODS
     from noisewise.models import MODELS
     from noisewise.noise import CORRUPTIONS, corrupt

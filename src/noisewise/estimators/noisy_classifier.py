@@ -16,7 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from noisewise.data import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
+from noisewise.methods import METHODS, card
 from noisewise.run.train import train
+from noisewise.spec import parse
 from noisewise.training.streams import predicted
 
 _STEPS_PER_EPOCH = 20
@@ -104,6 +106,11 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         data = Dataset(_inputs(X), given, names, kind="image" if X.ndim > 2 else "vector", name="X")
         if trusted is not None:
             data = self._with_trusted(data, *trusted)
+        elif needs_trusted(self.method):
+            raise BadInput(
+                f"method={self.method!r} learns from trusted rows, and there are none: give some rows whose labels are "
+                f"right by fit(X, y, trusted=(X_trusted, y_trusted))"
+            )
         self._train(data)
         return self
 
@@ -167,6 +174,11 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         data = Dataset(vectors, np.zeros(len(vectors), dtype=np.int64), self.run_.classes)
         rows = Rows(data, self.run_.config.torch_device, normalise=self.run_.normalise)
         return predicted(self._predictor, rows, _ROWS_AT_ONCE).cpu().numpy()
+
+
+def needs_trusted(method: str) -> bool:
+    """Whether a method of the catalogue, by its spec, needs trusted rows."""
+    return any(card(term.name).needs_trusted for term in parse(method, METHODS))
 
 
 def _inputs(X: np.ndarray) -> np.ndarray:
