@@ -83,4 +83,4 @@ def test_studies_tasks_and_results(tmp_path):
 
 def test_catalogues_and_their_entries():
     assert short(nw.DETECTORS["aum"]) == "Detector(aum: needs ledger)"
-    assert short(METHODS, 1000).startswith(f"Catalogue of {len(METHODS)} methods: ce, ")
+    assert short(METHODS, 1000).startswith(f"Catalogue of {len(METHODS)} methods: auto, ce, ")

@@ -118,7 +118,7 @@ class Learner:
     nets: Networks = field(repr=False)
     optimizer: torch.optim.Optimizer = field(repr=False)
     epochs_done: int = 0
-    epochs: int | None = None
+    epochs: int | None = field(default=None, repr=False)
     config: Config | None = field(default=None, repr=False)
 
 

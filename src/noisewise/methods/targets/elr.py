@@ -15,6 +15,8 @@ learned, the kind of noise that the memory shows (`is_asymmetric`); until then t
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -106,6 +108,7 @@ class EarlyLearning(Method):
         self.given = task.given
         self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=device))
         self.register_buffer("shown", torch.zeros((), dtype=torch.bool, device=device))
+        self._symmetric = False  # `shown` on the host: a step must not wait for the device
         self.learned_by = phase_epochs(_LEARNED_BY, task.epochs, task.steps)
 
     @property
@@ -116,7 +119,7 @@ class EarlyLearning(Method):
         if self.memory.shape[-1] > MANY_CLASSES:
             beta, lam = _MANY
         else:
-            beta, lam = _SYMMETRIC if self.shown else _ASYMMETRIC
+            beta, lam = _SYMMETRIC if self._symmetric else _ASYMMETRIC
         return beta if self.beta is None else self.beta, lam if self.lam is None else self.lam
 
     def refit(self, epoch_end: EpochEnd) -> None:
@@ -124,7 +127,12 @@ class EarlyLearning(Method):
         if epoch_end.epoch + 1 == self.learned_by:
             memory = self.memory.mean(dim=0)
             rows = (self.given >= 0) & (memory.sum(dim=-1) > 0)
-            self.shown.fill_(not is_asymmetric(memory[rows], self.given[rows]))
+            self._symmetric = not is_asymmetric(memory[rows], self.given[rows])
+            self.shown.fill_(self._symmetric)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._symmetric = bool(self.shown)
 
 
 class ELR(EarlyLearning):
