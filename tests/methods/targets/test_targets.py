@@ -14,7 +14,6 @@ from noisewise.methods import build
 from noisewise.methods.inputs.mixup import draw_share
 from noisewise.methods.targets.bootstrap import BootstrapHard
 from noisewise.methods.targets.d2l import D2L, has_turned
-from noisewise.methods.targets.elr import ELR, is_asymmetric
 from noisewise.methods.targets.elr_plus import ELRPlus, ramp_up
 from noisewise.methods.targets.sop import SOP, overparametrised_loss, sparse_noise
 from noisewise.methods.targets.sop_plus import SOPPlus, imbalance, view_divergence
@@ -120,49 +119,6 @@ def test_a_teacher_averages_over_a_tenth_of_a_short_training():
     for epochs, steps, expected in [(200, 391, 0.997), (20, 28, 1 - 1 / 56), (2, 1, 0.0)]:
         method.prepare(LearningTask(10, 4, torch.zeros(10, dtype=torch.int64), epochs=epochs, steps=steps, networks=2))
         assert method.decay == pytest.approx(expected)
-
-
-def labelled(kind, rows=200, classes=4):
-    """Predictions of the true class, and labels with 40 % noise of a kind."""
-    true = torch.arange(rows) % classes
-    other = 1 if kind == "asymmetric" else 1 + torch.arange(rows) // classes % (classes - 1)
-    wrong = torch.arange(rows) // classes % 5 < 2
-    return functional.one_hot(true, classes).double(), torch.where(wrong, (true + other) % classes, true)
-
-
-@pytest.mark.parametrize("kind", ["symmetric", "asymmetric"])
-def test_the_kind_of_noise_shows_in_the_memory(kind):
-    assert is_asymmetric(*labelled(kind)) == (kind == "asymmetric")
-    assert not is_asymmetric(torch.eye(4), torch.arange(4))
-
-
-@pytest.mark.parametrize("kind, settings", [("symmetric", (0.7, 3.0)), ("asymmetric", (0.9, 1.0))])
-def test_elr_takes_the_paper_settings_for_the_noise_it_sees(kind, settings):
-    predictions, given = labelled(kind)
-    method, stated = ELR(), ELR(beta=0.5)
-    for each in (method, stated):
-        each.prepare(LearningTask(200, 4, given, epochs=30))
-        each.memory.copy_(0.3 * predictions)
-        for epoch in range(9):
-            each.refit(EpochEnd(None, epoch, 30, None, None))
-        assert each.settings[1] == 1.0
-        each.refit(EpochEnd(None, 9, 30, None, None))
-    assert method.settings == settings
-    assert stated.settings == (0.5, settings[1])
-    copy = ELR()
-    copy.prepare(LearningTask(200, 4, given, epochs=30))
-    copy.load_state_dict(method.state_dict())
-    assert copy.settings == settings
-
-
-def test_many_classes_take_the_settings_for_cifar_100():
-    method = ELR()
-    method.prepare(LearningTask(3, 100, torch.zeros(3, dtype=torch.int64)))
-    assert method.settings == (0.9, 7.0)
-    nets = Networks([nn.Linear(3, 100), nn.Linear(3, 100)])
-    plus = ELRPlus(nets)
-    plus.prepare(LearningTask(3, 100, torch.zeros(3, dtype=torch.int64), networks=2))
-    assert (plus.settings, plus.rise) == ((0.9, 7.0), 0.4)
 
 
 def test_elr_plus_trains_and_predicts_with_both_networks():

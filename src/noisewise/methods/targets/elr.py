@@ -69,8 +69,7 @@ def clamped_probabilities(logits: Tensor) -> Tensor:
 
 
 def is_asymmetric(memory: Tensor, given: Tensor) -> bool:
-    """Whether given labels differ from predictions in the manner of asymmetric noise: most of a class as one other
-    class.
+    """Whether labels differ from predictions as under asymmetric noise: in most cases by one other class.
 
     Of the rows predicted as a class whose label differs, the share with the most frequent label is averaged over
     classes, weighted by their number. It is 1 where every class is confused with one other alone, and near 1 / (K - 1)
@@ -123,8 +122,9 @@ class EarlyLearning(Method):
         return beta if self.beta is None else self.beta, lam if self.lam is None else self.lam
 
     def refit(self, epoch_end: EpochEnd) -> None:
-        """Look once at the kind of noise, when the network has learned."""
-        if epoch_end.epoch + 1 == self.learned_by:
+        """Look at the kind of noise when the network has learned; what looked symmetric may still turn asymmetric."""
+        first = epoch_end.epoch + 1 == self.learned_by
+        if first or (self.shown and epoch_end.epoch + 1 > self.learned_by):
             memory = self.memory.mean(dim=0)
             rows = (self.given >= 0) & (memory.sum(dim=-1) > 0)
             self._symmetric = not is_asymmetric(memory[rows], self.given[rows])
@@ -153,9 +153,9 @@ class ELR(EarlyLearning):
         2020,
         "L = CE + lambda mean log(1 - <t, p>),  t <- beta t + (1 - beta) p",
         departures="beta and lambda that are not stated are the paper's: those for CIFAR-100 where there are more than "
-        "31 classes, else those for the kind of noise. The paper knows the kind; here it is judged once from the "
-        "memory, after 10 epochs, in a short training after 250 steps or a third of the epochs, and settings are those "
-        "for asymmetric noise until then",
+        "31 classes, else those for the kind of noise. The paper knows the kind; here it is judged from the "
+        "memory at the end of every epoch from the tenth on, in a short training after 250 steps or a third of the "
+        "epochs. Until then, and once it has looked asymmetric, settings are those for asymmetric noise",
     )
     remembers_rows = True
     bounds = {"beta": between(0, 1) | None, "lam": between(0, 1000) | None}
