@@ -7,12 +7,16 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from noisewise.data import Dataset
 from noisewise.errors import BadInput
+from noisewise.methods import build
+from noisewise.methods.inputs.fmix import mix_regions, region
 from noisewise.methods.mixtures import BetaMixture, fit, loss_model, noisy_probability
 from noisewise.methods.semi_supervised import m_correction, mixmatch
 from noisewise.methods.semi_supervised.m_correction import MCorrection, class_prior_penalty
 from noisewise.methods.semi_supervised.mixmatch import negative_entropy
 from noisewise.methods.semi_supervised.promix import ProMix, Settings, TwoHeads, agreed, small_losses
+from noisewise.training import Config, Training
 from noisewise.training.batch import Clock, cross_entropy
 from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks
@@ -226,3 +230,55 @@ def test_two_heads_share_features_and_one_remains():
     assert not net[2]._forward_pre_hooks
     plain = TwoHeads(torch.nn.Flatten()).train()
     assert_close(plain(x), x)
+
+
+def images_of_promix(**options):
+    """A step of ProMix, past its ramp, on sixteen grey images that are all reliable."""
+    torch.manual_seed(0)
+    x, labels = torch.randn(16, 1, 6, 6), torch.arange(16) % 4
+    heads = TwoHeads(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 4)))
+    nets, peer = Networks([heads]).train(), Networks([torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 4))])
+    method = ProMix(peer, Settings(1.0, 0.9, 0.8, 0, 1, 0.1, **options))
+    method.prepare(LearningTask(16, 4, labels))
+    given = replace(batch(x, labels, 4, clock=Clock(epoch=5, epochs=20)), view=lambda rng: 2 * x)
+    return x, method.edit(given, nets, torch.Generator().manual_seed(0)), heads
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_fmix_is_a_further_part_with_the_weight_of_the_others(average):
+    x, edited, heads = images_of_promix(fmix=True, average=average)
+    assert heads.parts == [16, 16, 16, 16]
+    weights = (edited.w.reshape(4, 16).sum(dim=1) / 64).tolist()
+    assert weights == pytest.approx([0.25] * 4 if average else [1.0] * 4)
+    mixed, targets = edited.x[48:], edited.y[48:]
+    assert not torch.equal(mixed, x)
+    assert_close(targets.sum(dim=1), torch.ones(16).to(targets))
+    assert len(images_of_promix()[1].x) == 48
+
+
+@pytest.mark.parametrize("size", [(32, 32), (7, 12)])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_regions_of_fmix(size, share):
+    mask = region(*size, share, torch.Generator().manual_seed(0))
+    assert int(mask.sum()) == round(share * size[0] * size[1])
+    assert torch.equal(mask, region(*size, share, torch.Generator().manual_seed(0)))
+    if share == 0.3:
+        edges = (mask[1:] != mask[:-1]).float().mean() + (mask[:, 1:] != mask[:, :-1]).float().mean()
+        assert edges < 0.5 * 2 * 2 * 0.3 * 0.7  # half of what independent pixels have
+
+
+def test_images_are_mixed_as_their_targets():
+    x, y = torch.arange(8.0).reshape(8, 1, 1, 1).expand(8, 1, 20, 20), torch.eye(8)
+    mixed, targets = mix_regions(x, y, 1.0, torch.Generator().manual_seed(0))
+    share = (mixed == x).flatten(1).float().mean(dim=1)
+    moved = targets.diagonal() < 1
+    assert moved.any()
+    assert_close(share[moved], targets.diagonal()[moved].float(), atol=0.01, rtol=0)
+    other = targets.clone().fill_diagonal_(0).argmax(dim=1)
+    assert (((mixed == x) | (mixed == other.reshape(8, 1, 1, 1))).flatten(1).all(dim=1))[moved].all()
+
+
+def test_fmix_is_for_images():
+    data = Dataset(np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32), np.arange(40) % 2, ("a", "b"))
+    with pytest.raises(BadInput, match="fmix=true mixes images"):
+        build("promix:fmix=true")(Training(data, "mlp:4", Config(epochs=2, batch_size=8, validation=0.0)))

@@ -61,8 +61,8 @@ CARD = MethodCard(
     "noise; the warm-up and the ramp of lambda_u have the paper's epochs, in a short training 250 steps or a third "
     "of the epochs each, and the method is not meant for fewer than 750 steps; the warm-up has batches of the "
     "configured size, where the authors' are twice as large (warmup_batch=2); automatic augmentation pads by "
-    "reflection, the authors with zeros; the mixture is seeded. The cost stated is for 40 % noise and grows with the "
-    "share of rows that keep their label",
+    "reflection, the authors with zeros; the mixture is seeded. The cost stated is with augmentation, for 40 % noise, "
+    "and grows with the share of rows that keep their label",
 )
 
 

@@ -27,6 +27,8 @@ from torch import Tensor, nn
 
 from noisewise import models
 from noisewise.bounds import between, whole
+from noisewise.errors import BadInput
+from noisewise.methods.inputs.fmix import mix_regions
 from noisewise.methods.phases import phase_epochs
 from noisewise.methods.rate import estimated_noise_rate
 from noisewise.methods.semi_supervised.mixmatch import mix_rows, negative_entropy, ramp, sharpen
@@ -49,13 +51,14 @@ CARD = MethodCard(
     backwards=4.8,
     stations=("edit", "loss", "penalty"),
     networks=2,
-    departures="no FMix; the strong view has RandAugment of magnitude 5, where the authors' program draws magnitudes "
-    "and cuts out a square, and is a second weak view where there is none; both heads share one mixture; the "
-    "networks take turns by the epoch; the loss is divided by its total weight 1 + 2 w, unless average=false; the "
-    "warm-up and the ramp have the paper's epochs, in a short training 250 steps, or a third of the epochs (warm-up) "
-    "or half of them (ramp), and the method is not meant for fewer than 750 steps; rho follows the noise rate, "
-    "stated or estimated; beta stays after its ramp (the authors' code drops it to 0); networks without a linear "
-    "layer have no auxiliary head",
+    departures="no FMix unless fmix=true; the strong view has RandAugment of magnitude 5, where the authors' program "
+    "draws magnitudes and cuts out a square, and is a second weak view where there is none; both heads "
+    "share one mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 "
+    "w, unless average=false; the warm-up and the ramp have the paper's epochs, in a short training 250 "
+    "steps, or a third of the epochs (warm-up) or half of them (ramp), and the method is not meant for "
+    "fewer than 750 steps; rho follows the noise rate, stated or estimated; beta stays after its ramp (the "
+    "authors' code drops it to 0); networks without a linear layer have no auxiliary head; the cost stated "
+    "is with augmentation",
 )
 
 _MOST_KEPT = 0.7
@@ -63,6 +66,7 @@ _TEMPERATURE = 0.5
 _GUESS_UP_TO = 0.9
 _BETA = 0.1
 _ALPHA = 4.0
+_ALPHA_REGIONS = 1.0
 
 
 def small_losses(losses: Tensor, labels: Tensor, classes: int, rho: float) -> Tensor:
@@ -144,6 +148,7 @@ class Settings:
     expand: float
     negentropy: bool = False
     average: bool = True
+    fmix: bool = False
 
 
 class ProMix(Method):
@@ -190,17 +195,21 @@ class ProMix(Method):
         second = batch.second_view(rng)
         others = [] if second is None else [second]
         y, reliable = self._targets(batch, stateless_forward(nets, batch.x)[0, :, : self.classes])
-        x_mixed, y_mixed = mix_rows(batch.x[reliable], y[reliable], _ALPHA, rng)
-        mixed = torch.ones(len(x_mixed), dtype=torch.bool, device=y.device)
+        mixtures = [mix_rows(batch.x[reliable], y[reliable], _ALPHA, rng)]
+        if self.settings.fmix:
+            mixtures.append(mix_regions(batch.x[reliable], y[reliable], _ALPHA_REGIONS, rng))
+        mixed = torch.ones(sum(len(part) for part, _ in mixtures), dtype=torch.bool, device=y.device)
         kinds = torch.cat([reliable, *(reliable for _ in others), mixed])
         weak = torch.cat([everything, *(~everything for _ in others), ~mixed])
-        views = [len(batch)] * (1 + len(others))
-        # A row alone cannot be normalised by its own statistics, and joins the views before it.
-        heads.parts = [*views, len(mixed)] if len(mixed) > 1 else [*views[1:], len(batch) + len(mixed)]
+        parts = [len(batch)] * (1 + len(others)) + [len(part) for part, _ in mixtures]
+        # Rows alone cannot be normalised by their own statistics, and join a view.
+        alone = sum(size for size in parts if size < 2)
+        parts = [size for size in parts if size > 1]
+        heads.parts = [*parts[:-1], parts[-1] + alone]
         return replace(
             batch,
-            x=torch.cat([batch.x, *others, x_mixed]),
-            y=torch.cat([y, *(y for _ in others), y_mixed]),
+            x=torch.cat([batch.x, *others, *(x for x, _ in mixtures)]),
+            y=torch.cat([y, *(y for _ in others), *(part for _, part in mixtures)]),
             w=self._weights(kinds, weak, batch),
             index=None,
             info={"reliable": kinds, "weak": weak},
@@ -223,7 +232,7 @@ class ProMix(Method):
         epoch, length = batch.clock.epoch, self.settings.ramp
         known, unknown = int((reliable & weak).sum()), int((~reliable & weak).sum())
         w = ramp(epoch, 0, length)
-        total = 1 + 2 * w if self.settings.average else 1.0
+        total = 1 + (3 if self.settings.fmix else 2) * w if self.settings.average else 1.0
         of_weak = 1 + w if batch.view is batch.strong is None else 1.0
         share = torch.where(weak, of_weak, w).to(batch.w.dtype) / total
         beta = _BETA * ramp(epoch, 0, 2 * length)
@@ -297,6 +306,7 @@ def promix(
     expand: float = 0.4,
     negentropy: bool = False,
     average: bool = True,
+    fmix: bool = False,
 ) -> None:
     """ProMix.
 
@@ -314,12 +324,18 @@ def promix(
         negentropy: penalise confidence during the warm-up (the authors, for asymmetric noise).
         average: divide the loss by its total weight 1 + 2 w; otherwise the terms are added, as in the authors' code,
             and the same learning rate acts up to three times as strongly.
+        fmix: train on rows that are mixed by regions, too (the authors' code); for images.
+
+    Raises:
+        BadInput: fmix where the rows are no images.
     """
+    if fmix and training.data.kind != "image":
+        raise BadInput(f"promix: fmix=true mixes images by regions, and {training.data.name} has rows of numbers")
     epochs, steps = training.config.epochs, training.task.steps
     warm = phase_epochs(10, epochs, steps) if warmup is None else warmup
     rising = phase_epochs(50, epochs, steps, most=1 / 2) if ramp is None else ramp
     a, b = _learner(training, "a"), _learner(training, "b")
-    settings = Settings(rho, tau, debias, warm, rising, expand, negentropy, average)
+    settings = Settings(rho, tau, debias, warm, rising, expand, negentropy, average, fmix)
     for_a, for_b = ProMix(b.nets, settings), ProMix(a.nets, settings)
     both = Predictor(training.networks([a.nets[0], b.nets[0]]), mean_of_logits)
     for _ in range(epochs):
