@@ -20,6 +20,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from noisewise.bounds import between
+from noisewise.methods.phases import phase_epochs
 from noisewise.methods.transition.estimators import TRANSITION_BOUNDS, next_phase, warm_up_model, warm_up_transition
 from noisewise.methods.transition.matrix import read_transition
 from noisewise.training.batch import Batch
@@ -28,6 +29,7 @@ from noisewise.training.recipe import recipe
 from noisewise.training.trainer import Training
 
 _SMALLEST = 1e-6
+_FIRST = 0.1  # share of the first phase in a training that is long enough; the authors': 20 of 420 epochs
 
 CARD = MethodCard(
     "t-revision",
@@ -115,7 +117,7 @@ class Revision(ImportanceReweighting):
     CARD,
     {
         **TRANSITION_BOUNDS,
-        "first": between(0.01, 0.9),
+        "first": between(0.01, 0.9) | None,
         "revision": between(0, 0.9),
         "lr": between(1e-12, 1000),
     },
@@ -125,7 +127,7 @@ def t_revision(
     matrix: str | None = None,
     estimator: str = "anchor",
     percentile: float | None = None,
-    first: float = 0.1,
+    first: float | None = None,
     revision: float = 0.25,
     lr: float = 5e-7,
     through: bool = True,
@@ -137,7 +139,8 @@ def t_revision(
         matrix: a file with T; None estimates it from the network after the first phase.
         estimator: anchor, anchor-mean, dual-t or hoc.
         percentile: percentile of the anchor points; None is 1 - 0.3 / K.
-        first: epochs of the first phase, with cross entropy, as a share of all epochs.
+        first: epochs of the first phase, with cross entropy, as a share of all epochs; None is a tenth, and in a short
+            training enough steps to learn (see `phase_epochs`).
         revision: epochs of the last phase, in which dT is learned, as a share of all epochs.
         lr: learning rate of Adam in the last phase, for the networks and dT.
         through: whether the last phase differentiates the prediction in the weights, not only dT.
@@ -146,9 +149,11 @@ def t_revision(
         BadInput: an unknown estimator; a matrix that does not fit.
     """
     known = None if matrix is None else read_transition(matrix, training.classes).to(training.device)
+    epochs = training.config.epochs
+    if first is None:
+        first = phase_epochs(round(_FIRST * epochs), epochs, training.task.steps) / epochs
     learner = warm_up_model(training, first, name="main", record=True)
     transition = warm_up_transition(training, learner, estimator, percentile) if known is None else known
-    epochs = training.config.epochs
     last = round(revision * epochs)
     middle = max(1, epochs - max(1, round(first * epochs)) - last)
     reweighted = next_phase(training, learner, "reweighted", middle)
