@@ -1,6 +1,6 @@
 """Co-teaching (Han et al. 2018): two networks, each trained on the rows that the other finds easy.
 
-The share of rows to forget rises to the noise rate within the first quarter of the training.
+The share of rows to forget rises to the noise rate within the first ten epochs.
 """
 
 from common import batches, draws, main, network, sgd, tensors
@@ -14,10 +14,9 @@ def train(data, seed: int, epochs: int) -> list[nn.Module]:
     x, y = tensors(data)
     nets = [network(data, seed, number=i) for i in range(2)]
     optimizers = [sgd(net) for net in nets]
-    gradual = max(1, min(GRADUAL, epochs // 4))
     for epoch in range(epochs):
         order, _ = draws(seed, epoch)
-        forget = RATE * min((epoch + 1) / gradual, 1)
+        forget = RATE * min((epoch + 1) / GRADUAL, 1)
         for rows in batches(len(x), order):
             keep = int((1 - forget) * len(rows))
             losses = [functional.cross_entropy(net(x[rows]), y[rows], reduction="none") for net in nets]

@@ -18,7 +18,7 @@ TWINS = {
     "plain_loss_gce": "gce",
     "plain_target_bootstrap": "bootstrap-soft",
     "plain_penalty_elr": "elr",
-    "plain_weight_coteaching": "coteaching:rate=0.4",
+    "plain_weight_coteaching": "coteaching:rate=0.4,gradual=10",
     "plain_gradient_cdr": "cdr:tau=0.4",
     "plain_gradient_sam": "sam",
     "plain_meta_weight_net": "meta-weight-net",

@@ -1,52 +1,144 @@
-"""The estimate of the noise rate for methods."""
+"""The noise rate that methods set themselves, and when they may begin to drop rows."""
 
 import pytest
 import torch
 
-from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.rate import CAP, STEPS, NoiseRate, noise_rate
 from noisewise.training.ledger import Ledger
+from noisewise.training.method import EpochEnd, LearningTask
+from noisewise.training.networks import Networks
 
 ROWS, CLASSES = 3000, 5
 
 
-def ledger(rate, mistaken=0.0, absent=()):
-    """A ledger of a network that is more confident on easier rows, and wrong on hard ones."""
-    rng = torch.Generator().manual_seed(0)
-    truth = torch.randint(CLASSES, (ROWS,), generator=rng)
-    wrong = torch.rand(ROWS, generator=rng) < rate
-    shift = torch.randint(1, CLASSES, (ROWS,), generator=rng)
-    given = torch.where(wrong, (truth + shift) % CLASSES, truth)
-    ease = torch.rand(ROWS, generator=rng)
-    believed = torch.where(ease < mistaken, (truth + 1) % CLASSES, truth)
-    visible = given.clone()
-    visible[list(absent)] = -1
-    found = Ledger(visible, CLASSES)
-    logits = torch.nn.functional.one_hot(believed, CLASSES) * (1 + 4 * ease[:, None])
-    index = torch.nonzero(visible >= 0)[:, 0]
-    found.record(index, logits[index][None].float())
-    return found, float(wrong.float().mean())
+class Problem:
+    """Rows that a network is more confident on the easier they are, and `mistaken` on the hardest."""
+
+    def __init__(self, rate, absent=()):
+        rng = torch.Generator().manual_seed(0)
+        self.rng = rng
+        self.truth = torch.randint(CLASSES, (ROWS,), generator=rng)
+        wrong = torch.rand(ROWS, generator=rng) < rate
+        shift = torch.randint(1, CLASSES, (ROWS,), generator=rng)
+        self.given = torch.where(wrong, (self.truth + shift) % CLASSES, self.truth)
+        self.ease = torch.rand(ROWS, generator=rng)
+        visible = self.given.clone()
+        visible[list(absent)] = -1
+        self.ledger = Ledger(visible, CLASSES)
+        self.rate = float(wrong.float().mean())
+        self.task = LearningTask(ROWS, CLASSES, visible, epochs=10)
+
+    def logits(self, mistaken=0.0):
+        believed = torch.where(self.ease < mistaken, (self.truth + 1) % CLASSES, self.truth)
+        return torch.nn.functional.one_hot(believed, CLASSES) * (1 + 4 * self.ease[:, None])
+
+    def guessed(self):
+        return torch.randn(ROWS, CLASSES, generator=self.rng)
+
+    def epoch(self, noise, logits):
+        index = torch.nonzero(self.ledger.given >= 0)[:, 0]
+        self.ledger.record(index, logits[index][None].float())
+        noise.update(EpochEnd(Networks([]), 0, 10, lambda mask=None: iter(()), self.ledger))
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.8])
 @pytest.mark.parametrize("mistaken", [0.0, 0.3])
-def test_noise_rate_with_errors_on_hard_rows(rate, mistaken):
-    found, true = ledger(rate, mistaken)
-    assert estimated_noise_rate(found) == pytest.approx(true, abs=0.04)
+def test_the_rate_with_errors_on_hard_rows(rate, mistaken):
+    problem = Problem(rate)
+    found = noise_rate(problem.logits(mistaken).softmax(dim=1).numpy(), problem.given.numpy())
+    assert found == pytest.approx(problem.rate, abs=0.05)
 
 
-def test_noise_rate_of_a_perfect_network():
-    found, _ = ledger(0.4)
-    differs = found.probability_sum.argmax(dim=1) != found.given
-    assert estimated_noise_rate(found) == pytest.approx(float(differs.float().mean()), abs=0.04)
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
+def test_an_epoch_of_guesses_leaves_no_trace(rate):
+    problem = Problem(rate)
+    noise = NoiseRate(problem.task, None)
+    problem.epoch(noise, problem.guessed())
+    assert (noise.settled, noise.value, noise.dropped) == (False, 0.0, 0.0)
+    problem.epoch(noise, problem.logits())
+    assert not noise.settled, "most predictions have just changed"
+    problem.epoch(noise, problem.logits())
+    assert noise.settled_at == 3
+    assert noise.value == pytest.approx(problem.rate, abs=0.04)
+    assert noise.dropped == pytest.approx(noise.value / 3)
+    for _ in range(3):
+        problem.epoch(noise, problem.logits())
+    assert noise.dropped == noise.value
 
 
-def test_noise_rate_ignores_other_splits_and_unseen_rows():
-    found, _ = ledger(0.3, absent=range(2990))
-    assert 0 <= estimated_noise_rate(found) <= 0.9
-    empty, _ = ledger(0.3, absent=range(ROWS))
-    assert estimated_noise_rate(empty) == 0.0
+def test_a_network_that_learns_nothing_never_settles():
+    problem = Problem(0.2)
+    noise = NoiseRate(problem.task, None)
+    for _ in range(10):
+        problem.epoch(noise, problem.guessed())
+    assert (noise.settled, noise.value) == (False, 0.0)
 
 
-def test_noise_rate_is_capped():
-    found, _ = ledger(1.0)
-    assert estimated_noise_rate(found) == 0.9
+def test_the_estimate_is_the_smallest_so_far():
+    problem = Problem(0.5)
+    noise = NoiseRate(problem.task, None)
+    for mistaken in (0.6, 0.0, 0.0, 0.6):
+        problem.epoch(noise, problem.logits(mistaken))
+    assert noise.value == pytest.approx(problem.rate, abs=0.04)
+
+
+def test_a_stated_rate_is_used_as_it_is_and_waits_for_learning_only_before_rows_are_dropped():
+    problem = Problem(0.5)
+    noise = NoiseRate(problem.task, 0.3)
+    problem.epoch(noise, problem.logits())
+    assert (noise.value, noise.dropped) == (0.3, 0.0)
+    problem.epoch(noise, problem.logits())
+    assert (noise.value, noise.dropped) == (0.3, 0.15)
+
+
+@pytest.mark.parametrize("steps, settles", [(None, False), (STEPS // 3 - 10, False), (STEPS // 3 + 1, True)])
+def test_on_a_hard_problem_learning_settles_after_many_steps(steps, settles):
+    problem = Problem(0.2)
+    noise = NoiseRate(LearningTask(ROWS, CLASSES, problem.given, steps=steps), None)
+    for turn in range(3):
+        unsure = (problem.ease < 0.5)[:, None] * 9 * problem.guessed()
+        problem.epoch(noise, problem.logits() + unsure)
+        assert noise.settled == (settles and turn == 2)
+    if settles:
+        assert noise.value == pytest.approx(problem.rate, abs=0.06)
+
+
+def test_not_even_then_if_the_network_hardly_beats_a_guess():
+    problem = Problem(0.75)
+    noise = NoiseRate(LearningTask(ROWS, CLASSES, problem.given, steps=STEPS), None)
+    for _ in range(3):
+        problem.epoch(noise, problem.guessed())
+    assert not noise.settled
+
+
+def test_other_splits_and_rows_not_seen_do_not_count():
+    problem = Problem(0.3, absent=range(2990))
+    noise = NoiseRate(problem.task, None)
+    for _ in range(3):
+        problem.epoch(noise, problem.logits())
+    assert 0 <= noise.value <= 0.9
+    empty = Problem(0.3, absent=range(ROWS - 1))
+    noise = NoiseRate(empty.task, None)
+    for _ in range(3):
+        empty.epoch(noise, empty.logits())
+    assert noise.estimate == 1.0
+
+
+def test_the_rate_is_capped():
+    problem = Problem(1.0)
+    noise = NoiseRate(problem.task, None)
+    for _ in range(3):
+        problem.epoch(noise, problem.logits())
+    assert noise.value == CAP
+
+
+def test_a_checkpoint_goes_on_where_it_was():
+    problem = Problem(0.4)
+    noise, copy = NoiseRate(problem.task, None), NoiseRate(problem.task, None)
+    for _ in range(2):
+        problem.epoch(noise, problem.logits())
+    copy.load_state_dict(noise.state_dict())
+    assert (copy.settled, copy.value) == (noise.settled, noise.value)
+    problem.epoch(noise, problem.logits(0.3))
+    assert "NoiseRate(0." in repr(noise)
+    assert "estimated, settled" in repr(noise)

@@ -79,16 +79,19 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, margins: Margins, row
     )
 
 
-def most_confident(predicted: np.ndarray, confidence: np.ndarray, classes: int) -> np.ndarray:
+def most_confident(
+    predicted: np.ndarray, confidence: np.ndarray, classes: int, share: float = ANCHOR_SHARE
+) -> np.ndarray:
     """(m,) positions of the most confident rows among those predicted as each class, at least ten per class.
 
     Args:
         predicted: (n,) most probable classes.
         confidence: (n,) their probabilities.
         classes: K.
+        share: of the rows predicted as a class.
     """
     order = np.lexsort((-confidence, predicted))
     sizes = np.bincount(predicted, minlength=classes)
     place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    wanted = np.maximum(np.rint(ANCHOR_SHARE * sizes).astype(int), FEWEST_ANCHORS)
+    wanted = np.maximum(np.rint(share * sizes).astype(int), FEWEST_ANCHORS)
     return order[place < np.repeat(wanted, sizes)]

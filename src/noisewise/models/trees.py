@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class BoostedTrees(nn.Module):
     """T trees of at most M nodes that vote for K classes; logits whose softmax is the SAMME probability.
 
-        f(x) = sum_t a_t v_t(leaf) / sum_t a_t,    v = 1 for the class of the leaf and -1 / (K - 1) for the others
+        f(x) = sum_t a_t v_t(leaf),    v = 1 for the class of the leaf and -1 / (K - 1) for the others
         logits = f / (K - 1)
 
     Args:
@@ -57,8 +57,7 @@ class BoostedTrees(nn.Module):
         for _ in range(self.depth):
             right = x.gather(1, self.feature[trees, node]) > self.threshold[trees, node]
             node = self.following[trees, node, right.long()]
-        weights = self.alphas * self.used
-        score = (self.votes[trees, node] * (weights / weights.sum())[:, None]).sum(dim=1)
+        score = (self.votes[trees, node] * (self.alphas * self.used)[:, None]).sum(dim=1)
         return score / (score.shape[-1] - 1)
 
 

@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 from torch.testing import assert_close
 
+from noisewise.data import load
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods import build
@@ -19,6 +20,7 @@ from noisewise.methods.classical.adaboost import boosted
 from noisewise.methods.classical.resampling import Joined, drawn, imbalanced
 from noisewise.methods.classical.smote import synthetic
 from noisewise.models.trees import BoostedTrees
+from noisewise.noise import corrupt
 from noisewise.run.train import train
 from noisewise.training.batch import cross_entropy
 from noisewise.training.config import Config
@@ -144,7 +146,12 @@ def test_the_missing_library_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("classes, depth", [(2, 1), (3, 3), (10, 4)])
-def test_the_copied_ensemble_is_scikit_learns(classes, depth):
+def test_the_copied_ensemble_is_scikit_learns_with_the_sum_of_votes_for_their_mean(classes, depth):
+    def summed(mean, alphas):
+        scaled = alphas.sum() * np.log(mean)
+        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
     x, y = load_digits(n_class=classes, return_X_y=True)
     rng = np.random.default_rng(0)
     x, y = (x[:300] + rng.normal(size=(300, 64))).astype(np.float32), y[:300]
@@ -155,10 +162,12 @@ def test_the_copied_ensemble_is_scikit_learns(classes, depth):
     for vectors in (x, rng.normal(8, 5, size=(200, 64)).astype(np.float32)):
         with torch.no_grad():
             found = trees(torch.as_tensor(vectors)).softmax(dim=1).numpy()
-        np.testing.assert_allclose(found, official.predict_proba(vectors), atol=1e-6)
+        np.testing.assert_allclose(
+            found, summed(official.predict_proba(vectors), official.estimator_weights_), atol=1e-4
+        )
     trees.use(5)
-    staged = list(official.staged_predict_proba(x))[4]
-    np.testing.assert_allclose(trees(torch.as_tensor(x)).softmax(dim=1).detach().numpy(), staged, atol=1e-6)
+    staged = summed(list(official.staged_predict_proba(x))[4], official.estimator_weights_[:5])
+    np.testing.assert_allclose(trees(torch.as_tensor(x)).softmax(dim=1).detach().numpy(), staged, atol=1e-4)
 
 
 @pytest.mark.parametrize("ulps", [0, 1])
@@ -184,3 +193,13 @@ def test_boosting_is_saved_and_predicts_as_any_training(long_tail, tmp_path):
     right = (run.predict(long_tail.test.inputs) == long_tail.test.given).mean()
     assert right == pytest.approx(run.metrics["test_accuracy_selected"])
     assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_boosting_tells_suspect_rows_from_others():
+    noisy = corrupt(load("digits"), "symmetric:0.2", seed=0)
+    run = train(noisy, "adaboost:rounds=40", epochs=4, validation=0.0)
+    rows = run.samples.set_index("index").loc[noisy.index]
+    wrong = noisy.given != noisy.truth
+    suspicion = rows["suspicion"].to_numpy()
+    assert suspicion[wrong].mean() > 1.5 * suspicion[~wrong].mean()
+    assert rows["is_issue"].mean() < 0.3

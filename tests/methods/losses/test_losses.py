@@ -21,6 +21,7 @@ from noisewise.methods.losses.sce import reverse_cross_entropy, symmetric_cross_
 from noisewise.methods.losses.taylor_ce import taylor_cross_entropy
 from noisewise.methods.losses.truncated_gce import TruncatedGCE, truncation
 from noisewise.training.batch import Clock, cross_entropy
+from noisewise.training.ledger import Ledger
 from noisewise.training.method import EpochEnd, LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.step import objective_of
@@ -270,6 +271,7 @@ def test_the_easiest_rows_survive_a_pruning_that_would_drop_all():
 def test_truncation_looks_again_every_twelfth_of_the_training_from_a_third_on():
     method, looked = TruncatedGCE(), []
     method.prepare(LearningTask(4, 4, torch.arange(4), epochs=48, noise_rate=0.5))
+    ledger = Ledger(torch.arange(4), 4)
     for epoch in range(48):
         rows = batch(torch.zeros(4, 1), torch.arange(4), 4, logits=torch.eye(4)[None] * torch.tensor([9, 0, 8, 1]))
 
@@ -277,7 +279,8 @@ def test_truncation_looks_again_every_twelfth_of_the_training_from_a_third_on():
             looked.append(epoch + 1)
             return [rows]
 
-        method.refit(EpochEnd(Networks([]), epoch, 48, passes, None))
+        ledger.record(torch.arange(4), torch.eye(4)[None])
+        method.refit(EpochEnd(Networks([]), epoch, 48, passes, ledger))
     assert looked == [16, 20, 24, 28, 32, 36, 40, 44]
     assert method.selection().tolist() == [1, 0, 1, 0]
 

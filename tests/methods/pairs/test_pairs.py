@@ -166,11 +166,18 @@ def test_options_out_of_range_are_named(make, said):
         make()
 
 
-def test_forget_rate_is_estimated_unless_stated():
+def test_forget_rate_is_estimated_unless_stated_and_begins_when_learning_has_settled():
     for make in (CoTeachingPlus, JoCoR):
-        method = prepared(make())
-        assert isinstance(method, Method)
-        assert method.forget_rate(50) == 0.0
-        method.tau.fill_(0.3)
-        assert method.forget_rate(50) == pytest.approx(0.3)
-        assert prepared(make(), noise_rate=0.2).forget_rate(50) == pytest.approx(0.2)
+        for noise_rate, expected in ((None, 0.3), (0.2, 0.2)):
+            method = prepared(make(), noise_rate=noise_rate)
+            assert isinstance(method, Method)
+            assert method.forget_rate(50) == 0.0
+            method.noise.updates = method.noise.settled_at = 1
+            if noise_rate is None:
+                method.noise.estimate = 0.3
+            assert method.forget_rate(50) == pytest.approx(expected)
+
+
+def test_the_ramp_of_the_paper_begins_with_the_first_epoch_and_waits_for_nothing():
+    method = prepared(CoTeaching(0.4, gradual=10))
+    assert [method.forget_rate(epoch) for epoch in (0, 4, 9, 50)] == pytest.approx([0.04, 0.2, 0.4, 0.4])

@@ -6,7 +6,7 @@ import pytest
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.training_phases.coteaching import NOISES, fall, ramp
+from noisewise.studies.training_phases.coteaching import NOISES, fall, name, ramp
 
 PUBLISHED = 0.8218
 
@@ -18,7 +18,7 @@ def planted(scale="cpu", tests=None, precisions=None):
     for task in study.tasks(scale):
         given = task.arguments
         epochs, rate = given["epochs"], given["noise_rate"]
-        curve = [0.9] + [0.6] * (epochs - 1) if given["method"] != "coteaching" else [PUBLISHED] * epochs
+        curve = [0.9] + [0.6] * (epochs - 1) if name(given["method"]) != "coteaching" else [PUBLISHED] * epochs
         picked = [1 - rate + 0.15 * min(1, epoch / 5) for epoch in range(epochs)]
         values = {
             "noise_rate": rate,
@@ -37,7 +37,9 @@ def planted(scale="cpu", tests=None, precisions=None):
 
 
 def only(method, noise, curve):
-    return lambda given: curve(given["epochs"]) if (given["method"], given["corrupt"]) == (method, noise) else None
+    return lambda given: (
+        curve(given["epochs"]) if (name(given["method"]), given["corrupt"]) == (method, noise) else None
+    )
 
 
 def test_all_hold_when_all_is_as_published():
@@ -99,3 +101,4 @@ def test_settings_of_the_paper():
     }
     assert given["milestones"] == [0.4]
     assert given["rows"] is None
+    assert "coteaching:gradual=10" in {task.arguments["method"] for task in tasks}

@@ -2,7 +2,7 @@
 
     a = log((1 - err) / err) + log(K - 1)          weight of a tree, err its weighted error
     w_i <- w_i exp(a [tree wrong on i])            weight of a row
-    p = softmax(f / (K - 1)), f the weighted mean vote, equation 15
+    p = softmax(f / (K - 1)), f the weighted sum of votes, equation 15
 
 The trees are scikit-learn's, on the prepared rows as vectors; the model argument is not used. An epoch of the history
 is an equal share of the boosting rounds. Under label noise the row weights concentrate on wrong labels: AdaBoost is the
@@ -37,8 +37,9 @@ CARD = MethodCard(
     2009,
     "a = log((1 - err) / err) + log(K - 1),  w <- w exp(a [wrong])",
     stations=("weight",),
-    departures="the cost stated is not that of trees, which make no pass through a network; classes without a row "
-    "never get a vote",
+    departures="the probabilities are those of the paper, where scikit-learn divides the sum of the votes by their "
+    "number, so that all rows look alike; the cost stated is not that of trees, which make no pass through a network; "
+    "classes without a row never get a vote",
 )
 
 

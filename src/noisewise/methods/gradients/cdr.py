@@ -27,7 +27,7 @@ from noisewise.methods.gradients.criticality import (
     supplement_mask,
 )
 from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
-from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.rate import SELF_SET, NoiseRate
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.method import EpochEnd, Gradients, LearningTask, Method, MethodCard, Regrad
 
@@ -52,7 +52,7 @@ class CDR(Method):
 
     Args:
         tau: share of non-critical parameters, the noise rate in the paper; None takes the stated noise rate, or
-            estimates it from the ledger after every epoch.
+            estimates it after every epoch.
         ordering: rank weights "global" (all together, as the authors' code) or per "tensor".
         scale: multiply the critical gradient by 1 - tau (equation 5).
         l1: lambda of an L1 decay of all weights.
@@ -80,7 +80,7 @@ class CDR(Method):
         "g <- (1 - tau) g where |w g| is among the (1 - tau) m largest, else 0",
         departures="L2 decay by the optimiser as in the authors' code, L1 as an option; the accuracy pass "
         "that moves BatchNorm twice is left out; the strict rule of a practitioner's note as `compat_kth`, its "
-        "supplement's as `compat_supplement`",
+        f"supplement's as `compat_supplement`; {SELF_SET}",
     )
     bounds = {
         "tau": between(0, 0.9999) | None,
@@ -91,7 +91,6 @@ class CDR(Method):
         "sampled": whole(1, 2**31) | None,
     }
 
-    share: Tensor
     seed: Tensor
 
     def __init__(
@@ -116,16 +115,13 @@ class CDR(Method):
         self.sampled, self.compat_kth, self.compat_supplement = sampled, compat_kth, compat_supplement
 
     def prepare(self, task: LearningTask) -> None:
-        """Allocate the share of non-critical parameters, and draw the seed of random masks and samples."""
-        stated = self.tau if self.tau is not None else task.noise_rate
-        self.estimates = stated is None
-        share = torch.tensor(float(stated or 0.0), dtype=torch.float64, device=task.given.device)
-        self.register_buffer("share", share)
+        """Allocate what the noise rate needs, and draw the seed of random masks and samples."""
+        self.noise = NoiseRate(task, self.tau if self.tau is not None else task.noise_rate)
         self.register_buffer("seed", draw_seed(task))
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
         weights = {name: p for name, p in params.items() if p.ndim >= 2}
-        share = float(self.share)
+        share = self.noise.value
         masks = self._masks({name: gradients[name] for name in weights}, weights, share, batch.clock)
         factor = 1 - share if self.scale else 1.0
         changed = dict(gradients)
@@ -160,5 +156,4 @@ class CDR(Method):
         return critical_mask(flat, round(wanted) if self.ordering == "tensor" else int(wanted + 1e-6))
 
     def refit(self, epoch_end: EpochEnd) -> None:
-        if self.estimates:
-            self.share.fill_(estimated_noise_rate(epoch_end.ledger))
+        self.noise.update(epoch_end)

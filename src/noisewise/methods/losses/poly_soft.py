@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
-from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.rate import SELF_SET, NoiseRate
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
@@ -69,7 +69,7 @@ class PolySoft(Method):
         "Shu, Zhao, Chen, Xu and Meng, Learning Adaptive Loss for Robust Learning with Noisy Labels, arXiv 2020",
         2020,
         "L = (d - 1) lambda / d (1 - (1 - l / lambda)_+^(d / (d - 1)))",
-        departures="starts with cross entropy; lambda is log K or a running percentile of the losses",
+        departures=f"starts with cross entropy; lambda is log K or a running percentile of the losses; {SELF_SET}",
     )
     bounds = {
         "lam": between(1e-3, 1000) | None,
@@ -77,7 +77,6 @@ class PolySoft(Method):
         "burn_in": between(0, 1),
         "decay": between(0, 1),
     }
-    share: Tensor
     percentile: Tensor
 
     def __init__(self, lam: float | None = None, d: float = 2.0, burn_in: float = 0.5, decay: float = 0.9) -> None:
@@ -85,10 +84,9 @@ class PolySoft(Method):
         self.lam, self.d, self.burn_in, self.decay = lam, d, burn_in, decay
 
     def prepare(self, task: LearningTask) -> None:
-        """Allocate the estimated share of clean rows and the percentile (N, 1)."""
+        """Allocate what the noise rate needs, and the percentile (N, 1)."""
         device = task.given.device
-        self.estimates = self.lam is None and task.noise_rate is None
-        self.register_buffer("share", torch.tensor(1 - (task.noise_rate or 0.0), device=device))
+        self.noise = NoiseRate(task, task.noise_rate if self.lam is None else 0.0)
         self.register_buffer("percentile", torch.zeros(task.networks, 1, device=device))
 
     def loss(self, batch: Batch) -> Tensor:
@@ -100,10 +98,9 @@ class PolySoft(Method):
 
     def observe(self, batch: Batch) -> None:
         losses = cross_entropy(batch.scores, batch.y).float()
-        at = torch.quantile(losses, self.share, dim=-1, keepdim=True)
+        at = torch.quantile(losses, 1 - self.noise.value, dim=-1, keepdim=True)
         moved = self.decay * self.percentile + (1 - self.decay) * at
         self.percentile.copy_(torch.where(self.percentile > 0, moved, at))
 
     def refit(self, epoch_end: EpochEnd) -> None:
-        if self.estimates:
-            self.share.fill_(1 - estimated_noise_rate(epoch_end.ledger))
+        self.noise.update(epoch_end)

@@ -6,7 +6,8 @@ Alternating search (algorithm 1): the network trains on the rows with v_i = 1, a
 L_q(p_i) < L_q(k), that is p_i > k, else 0. The weights are not normalised. The paper prunes from epoch 40 of 120 on,
 every ten epochs; here these are shares of the training. Under heavy noise a network rarely gives any label more than k
 and would drop almost every row for good. The rows with the smallest losses therefore always stay: the estimated (or
-stated) share of clean rows, and at least a tenth.
+stated) share of clean rows, and at least a tenth. No row is dropped before learning has settled (see
+`methods/rate.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.methods.losses.gce import generalized_cross_entropy
-from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.rate import SELF_SET, NoiseRate
 from noisewise.training.batch import Batch
 from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
@@ -45,8 +46,10 @@ class TruncatedGCE(Method):
         2018,
         "sum_i v_i (L_q(p_i) - L_q(k)),  v_i = 1[p_i > k]",
         forwards=1.33,
-        departures="the estimated number of clean rows always stays; the schedule is in shares of the training, which "
-        "adds about eight passes over the rows for any length; the passes stated are for 24 epochs",
+        departures="the estimated number of clean rows always stays, and all rows do until learning has settled; the "
+        "schedule is in shares of the training, which adds about eight passes over the rows for any length; "
+        "the passes stated are for 24 epochs; "
+        f"{SELF_SET}",
     )
     remembers_rows = True
     bounds = {"q": between(1e-6, 1), "k": between(0, 1), "start": between(0, 1), "every": between(0, 1)}
@@ -57,8 +60,8 @@ class TruncatedGCE(Method):
         self.q, self.k, self.start, self.every = q, k, start, every
 
     def prepare(self, task: LearningTask) -> None:
-        """Allocate the weights, (N, rows) ones."""
-        self.noise_rate = task.noise_rate
+        """Allocate what the noise rate needs, and the weights, (N, rows) ones."""
+        self.noise = NoiseRate(task, task.noise_rate)
         self.register_buffer("kept", torch.ones(task.networks, task.rows, device=task.given.device))
 
     def loss(self, batch: Batch) -> Tensor:
@@ -68,16 +71,17 @@ class TruncatedGCE(Method):
         return batch.w * self.kept[:, batch.rows].to(batch.w.dtype)
 
     def refit(self, epoch_end: EpochEnd) -> None:
+        self.noise.update(epoch_end)
         done = epoch_end.epoch + 1
         since = done - round(self.start * epoch_end.epochs)
-        if done == epoch_end.epochs or since < 0 or since % max(1, round(self.every * epoch_end.epochs)):
+        pause = max(1, round(self.every * epoch_end.epochs))
+        if not self.noise.settled or done == epoch_end.epochs or since < 0 or since % pause:
             return
         index, losses = [], []
         for batch in epoch_end.passes():
             index.append(batch.rows)
             losses.append(generalized_cross_entropy(batch.scores, batch.y, self.q))
-        rate = estimated_noise_rate(epoch_end.ledger) if self.noise_rate is None else self.noise_rate
-        self.prune(torch.cat(index), torch.cat(losses, dim=-1), max(0.1, 1 - rate))
+        self.prune(torch.cat(index), torch.cat(losses, dim=-1), max(0.1, 1 - self.noise.dropped))
 
     def prune(self, index: Tensor, losses: Tensor, always: float = 0.1) -> None:
         """Set the weights of rows by their losses.

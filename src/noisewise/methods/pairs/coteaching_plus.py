@@ -18,6 +18,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
 from noisewise.methods.pairs.decoupling import disagreement
+from noisewise.methods.rate import SELF_SET
 from noisewise.training.batch import Batch
 from noisewise.training.method import MethodCard
 
@@ -26,9 +27,8 @@ class CoTeachingPlus(CoTeaching):
     """Weight station on two networks: each trains on the other's small-loss rows among those on which they disagree.
 
     Args:
-        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it from the ledger
-            after every epoch.
-        gradual: T_k, epochs until the share is reached; capped at a quarter of the training.
+        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it after every epoch.
+        gradual: T_k, epochs until the share is reached; None begins when learning has settled, as in co-teaching.
         exponent: exponent of the schedule, as in co-teaching.
         warmup: share of the training that is plain co-teaching (the authors: none of 200 epochs on MNIST, 20 on
             CIFAR-10, 100 on Tiny-ImageNet).
@@ -46,14 +46,15 @@ class CoTeachingPlus(CoTeaching):
         backwards=2,
         networks=2,
         departures="no second softmax and no second division by the number of picks; the warm-up is half of the "
-        "training; the mean is over at least a tenth of the batch",
+        "training; the mean is over at least a tenth of the batch; the share of dropped rows rises from the moment "
+        f"that learning has settled, instead of over the first T_k epochs (`gradual`); {SELF_SET}",
     )
     bounds = {"warmup": between(0, 1), "least": between(1e-6, 1)}
 
     def __init__(
         self,
         rate: float | None = None,
-        gradual: int = 10,
+        gradual: int | None = None,
         exponent: float = 1.0,
         warmup: float = 0.5,
         least: float = 0.1,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import between
 from noisewise.methods.pairs.coteaching import CoTeaching, small_loss_picks
+from noisewise.methods.rate import SELF_SET
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import MethodCard
 
@@ -29,11 +30,12 @@ class JoCoR(CoTeaching):
     """Loss and weight stations on two networks: they train on the same small-loss rows, and on agreeing.
 
     Args:
-        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it from the ledger
-            after every epoch.
-        gradual: T_k, epochs until the share is reached (the paper: 10 of 200); capped at a quarter of the training.
+        rate: tau, the final share of rows to drop; None takes the stated noise rate, or estimates it after every epoch.
+        gradual: T_k, epochs until the share is reached (the paper: 10 of 200); None begins when learning has settled,
+            as in co-teaching.
         exponent: exponent of the schedule, as in co-teaching.
-        lam: lambda, weight of the divergence (the authors: between 0.5 and 0.9, 0.65 for 80 % noise on CIFAR-10).
+        lam: lambda, weight of the divergence. The default is the default of the authors' program; their examples have
+            0.5 to 0.95, for long trainings without normalised inputs.
     """
 
     card = MethodCard(
@@ -47,11 +49,15 @@ class JoCoR(CoTeaching):
         forwards=2,
         backwards=2,
         networks=2,
-        departures="the paper's T_k of 10 epochs is capped at a quarter of the training",
+        departures="lambda is 0.1, the default of the authors' program, where the paper has 0.5 to 0.95: with much of "
+        "it, networks that have learned little agree on a few classes; the share of dropped rows rises from the moment "
+        f"that learning has settled, instead of over the first T_k epochs (`gradual`); {SELF_SET}",
     )
     bounds = {"lam": between(0, 0.9999)}
 
-    def __init__(self, rate: float | None = None, gradual: int = 10, exponent: float = 1.0, lam: float = 0.5) -> None:
+    def __init__(
+        self, rate: float | None = None, gradual: int | None = None, exponent: float = 1.0, lam: float = 0.1
+    ) -> None:
         super().__init__(rate, gradual, exponent)
         self.lam = lam
 

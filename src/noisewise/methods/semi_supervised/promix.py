@@ -30,7 +30,7 @@ from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
 from noisewise.methods.inputs.fmix import mix_regions
 from noisewise.methods.phases import phase_epochs
-from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.rate import CAP, NoiseRate
 from noisewise.methods.semi_supervised.mixmatch import mix_rows, negative_entropy, ramp, sharpen
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy, one_hot
@@ -177,8 +177,8 @@ class ProMix(Method):
         """Allocate rho, pi and pi_u (2, K), and per row (rows,) the loss, the base and the final selection."""
         device = task.given.device
         self.classes = task.classes
-        self.estimates = self.settings.rho is None and task.noise_rate is None
-        rho = min(_MOST_KEPT, 1 - (task.noise_rate or 0.0)) if self.settings.rho is None else self.settings.rho
+        self.noise = NoiseRate(task, task.noise_rate if self.settings.rho is None else 1 - self.settings.rho)
+        rho = min(_MOST_KEPT, 1 - self.noise.value) if self.settings.rho is None else self.settings.rho
         self.register_buffer("rho", torch.tensor(rho, device=device))
         self.register_buffer("memory", torch.full((2, task.classes), 1 / task.classes, device=device))
         self.register_buffer("losses", torch.zeros(task.rows, device=device))
@@ -272,8 +272,10 @@ class ProMix(Method):
             seen.append(batch.rows)
             labels.append(batch.y.argmax(dim=-1))
         rows, given = torch.cat(seen), torch.cat(labels)
-        if self.estimates and epoch_end.epoch < max(self.settings.warmup, 1):
-            self.rho.fill_(min(_MOST_KEPT, 1 - estimated_noise_rate(epoch_end.ledger)))
+        self.noise.update(epoch_end)
+        if self.settings.rho is None:
+            # What is not selected is unlabelled but not dropped, so an estimate that is too high does no lasting harm.
+            self.rho.fill_(min(_MOST_KEPT, 1 - min(self.noise.estimate, CAP)))
         self.base[rows] = small_losses(self.losses[rows], given, self.classes, float(self.rho))
         matched = self.losses[rows] < -math.log(self.settings.tau)
         self.kept[rows] = (self.base[rows] | matched).to(self.kept.dtype)
@@ -312,8 +314,8 @@ def promix(
 
     Args:
         training: the training.
-        rho: share of n / K small losses kept per class; None keeps one minus the noise rate, stated or estimated when
-            the warm-up ends, at most 0.7 (the paper: 0.7 for 20 % noise, 0.5 from 40 %).
+        rho: share of n / K small losses kept per class; None keeps one minus the noise rate, stated or estimated, at
+            most 0.7 (the paper: 0.7 for 20 % noise, 0.5 from 40 %).
         tau: probability of the given label above which a row is kept (the paper: 0.99; 0.95 for 100 classes).
         debias: strength of debiasing in losses and guesses (the paper: 0.8; 0.5 for 100 classes).
         warmup: epochs of cross entropy; None takes the paper's 10, in a short training 250 steps or a third of the

@@ -47,7 +47,7 @@ class HardMining(Curriculum):
     bounds = {"keep": between(0.01, 1), "positive": whole(0) | None}
 
     def __init__(
-        self, keep: float = 0.5, positive: int | None = None, burn_in: float = 0.15, decay: float = 0.9
+        self, keep: float = 0.5, positive: int | None = None, burn_in: float | None = 0.15, decay: float = 0.9
     ) -> None:
         super().__init__(keep, burn_in, decay)
         self.easy, self.positive = 1 - keep, positive
@@ -61,7 +61,10 @@ class HardMining(Curriculum):
         if self.positive is not None and self.positive >= task.classes:
             raise BadInput(f"hard-mining: positive={self.positive} must be below the number of classes, {task.classes}")
         super().prepare(task)
-        self.share.fill_(self.easy)
+
+    @property
+    def below(self) -> float:
+        return self.easy
 
     def curriculum(self, batch: Batch) -> Tensor:
         v = hard_mining_weights(batch.losses, self.threshold)

@@ -3,14 +3,14 @@
     v = max(0, 1 - l / lambda),    the minimiser of v l + lambda (v^2 / 2 - v) over [0, 1]
 
 Easier rows get larger weights, and rows with a loss above lambda none. Lambda is a running percentile of the losses, as
-for `self-paced`, and the weights have mean one over the batch. Soft weights favour the easiest classes. A class that is
-not learned when they start is lost, so the burn-in is long.
+for `self-paced`, and the weights have mean one over the batch. Soft weights favour the easiest classes.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from noisewise.methods.rate import SELF_SET
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
 from noisewise.training.method import MethodCard
@@ -26,7 +26,7 @@ class LinearWeighting(Curriculum):
 
     Args:
         keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
-        burn_in: share of the training in which every row counts.
+        burn_in: share of the training in which every row counts; None until learning has settled.
         decay: decay of the running average of the threshold.
     """
 
@@ -38,10 +38,11 @@ class LinearWeighting(Curriculum):
         "Search, ACM Multimedia 2014",
         2014,
         "v = max(0, 1 - l / lambda)",
-        departures="lambda is a running percentile instead of an annealed value; weights have mean one",
+        departures="lambda is a running percentile instead of an annealed value; weights have mean one; "
+        f"every row counts until learning has settled; {SELF_SET}",
     )
 
-    def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
+    def __init__(self, keep: float | None = None, burn_in: float | None = None, decay: float = 0.9) -> None:
         super().__init__(keep, burn_in, decay)
 
     def curriculum(self, batch: Batch) -> Tensor:

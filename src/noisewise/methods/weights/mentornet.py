@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, one_of, whole
+from noisewise.methods.rate import SELF_SET
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.methods.weights.mentor import EPOCHS, MentorNet, teach
 from noisewise.methods.weights.mentornet_data_driven import observe_lessons
@@ -38,7 +39,8 @@ CARD = MethodCard(
     stations=("edit", "weight"),
     departures="a longer burn-in and no example dropout (`burn_in`, `dropout`, `late_dropout`); weights have mean one; "
     "lambda's percentile follows the noise rate; the data-driven curriculum comes from the present data set, with half "
-    "of the trusted labels corrupted and reweighted; g is trained by cross entropy",
+    "of the trusted labels corrupted and reweighted; g is trained by cross entropy; lambda is above all losses until "
+    f"learning has settled; {SELF_SET}",
 )
 
 
@@ -71,8 +73,12 @@ class Mentored(Curriculum):
         self.mentor, self.known = mentor, known
         self.dropout, self.late_dropout = dropout, late_dropout
 
+    @property
+    def below(self) -> float:
+        return 1 - self.noise.dropped
+
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        share = self.dropout if batch.clock.progress < self.burn_in else self.late_dropout
+        share = self.dropout if self.burning_in(batch.clock) else self.late_dropout
         kept = torch.rand(len(batch), generator=rng).to(batch.w.device) >= share
         return replace(batch, w=batch.w * kept / max(1 - share, 1e-8))
 
@@ -89,6 +95,7 @@ class Mentored(Curriculum):
     {
         "curriculum": one_of("predefined", "data-driven"),
         **Curriculum.bounds,
+        "burn_in": between(0, 1),
         "dropout": between(0, 0.99),
         "late_dropout": between(0, 0.99),
         "steps": whole(1, 1_000_000),

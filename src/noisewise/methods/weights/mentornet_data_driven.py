@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from noisewise.methods.rate import estimated_noise_rate
+from noisewise.methods.rate import CAP
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.methods.weights.mentor import EPOCHS, Lessons
 from noisewise.training.batch import Batch, one_hot
@@ -102,5 +102,5 @@ def observe_lessons(training: Training, keep: float | None, decay: float, first:
     student = WarmUpStudent(trusted.index, len(trusted) / len(training.rows), keep, decay)
     training.fit(training.learner("first"), student, epochs, record=False)
     stated = training.task.noise_rate
-    rate = training.memoize("rate", lambda: estimated_noise_rate(training.ledger) if stated is None else stated)
+    rate = training.memoize("rate", lambda: min(student.noise.estimate, CAP) if stated is None else stated)
     return epochs - 1, student.lessons(rate)

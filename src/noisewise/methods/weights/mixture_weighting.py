@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
+from noisewise.methods.rate import SELF_SET
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
 from noisewise.training.method import MethodCard
@@ -36,7 +37,7 @@ class MixtureWeighting(Curriculum):
     Args:
         keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
         full: fraction of the threshold up to which rows have weight one.
-        burn_in: share of the training in which every row counts.
+        burn_in: share of the training in which every row counts; None until learning has settled.
         decay: decay of the running average of the threshold.
     """
 
@@ -47,11 +48,14 @@ class MixtureWeighting(Curriculum):
         "Search, ACM Multimedia 2014",
         2014,
         "v = clip(zeta (1 / l - 1 / l1), 0, 1),  zeta = l1 l2 / (l1 - l2)",
-        departures="l1 is a running percentile instead of an annealed value; weights have mean one",
+        departures="l1 is a running percentile instead of an annealed value; weights have mean one; "
+        f"every row counts until learning has settled; {SELF_SET}",
     )
     bounds = {"full": between(0.01, 0.99)}
 
-    def __init__(self, keep: float | None = None, full: float = 0.5, burn_in: float = 0.4, decay: float = 0.9) -> None:
+    def __init__(
+        self, keep: float | None = None, full: float = 0.5, burn_in: float | None = None, decay: float = 0.9
+    ) -> None:
         super().__init__(keep, burn_in, decay)
         self.full = full
 

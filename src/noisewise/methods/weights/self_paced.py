@@ -4,14 +4,14 @@
 
 A fixed lambda drops all rows early in training. Lambda is therefore the running average of a percentile of the batch
 losses, as in MentorNet's self-paced curriculum (Jiang et al., ICML 2018). Weights are divided by their mean over the
-batch, so that the size of the step does not depend on how many rows are kept. A class that is not learned when rows
-start to be dropped is lost, and if many are dropped early training fails, so the burn-in is long.
+batch, so that the size of the step does not depend on how many rows are kept.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from noisewise.methods.rate import SELF_SET
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.training.batch import Batch
 from noisewise.training.method import MethodCard
@@ -27,7 +27,7 @@ class SelfPaced(Curriculum):
 
     Args:
         keep: share of the rows to keep; None keeps one minus the stated or estimated noise rate.
-        burn_in: share of the training in which every row counts.
+        burn_in: share of the training in which every row counts; None until learning has settled.
         decay: decay of the running average of the threshold.
     """
 
@@ -37,10 +37,11 @@ class SelfPaced(Curriculum):
         "Kumar, Packer and Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010",
         2010,
         "v = 1[l <= lambda]",
-        departures="lambda is a running percentile (MentorNet) instead of an annealed value; weights have mean one",
+        departures="lambda is a running percentile (MentorNet) instead of an annealed value; weights have mean one; "
+        f"every row counts until learning has settled; {SELF_SET}",
     )
 
-    def __init__(self, keep: float | None = None, burn_in: float = 0.4, decay: float = 0.9) -> None:
+    def __init__(self, keep: float | None = None, burn_in: float | None = None, decay: float = 0.9) -> None:
         super().__init__(keep, burn_in, decay)
 
     def curriculum(self, batch: Batch) -> Tensor:

@@ -37,7 +37,7 @@ def runs(scale: Scale) -> list[Task]:
         following(
             source=source,
             corrupt=noise,
-            method=method,
+            method=spec(method, scale),
             model=scale.model,
             noise_rate=rate,
             seed=0,
@@ -50,6 +50,16 @@ def runs(scale: Scale) -> list[Task]:
 def ramp(epochs: int) -> int:
     """T_k: number of epochs in which the share of dropped rows rises, at most a quarter of all."""
     return max(1, min(GRADUAL, epochs // 4))
+
+
+def spec(method: str, scale: Scale) -> str:
+    """The method as it is run: co-teaching with the paper's ramp from the first epoch on."""
+    return f"{method}:gradual={ramp(scale.sizes['epochs'])}" if method == TAUGHT else method
+
+
+def name(method: str) -> str:
+    """The method without its options."""
+    return method.partition(":")[0]
 
 
 def fall(item: Result, epochs: int) -> float:
@@ -70,9 +80,11 @@ def rise(item: Result) -> float:
 
 def measured(results: Results) -> dict[str, float]:
     """The statements of tables 4 to 6 and figures 3 to 5 of the paper."""
-    epochs, taught = results.scale.last, results.where(method=TAUGHT)
+    epochs, taught = results.scale.last, results.where(method=spec(TAUGHT, results.scale))
     runs = results.table.assign(
-        end=[last(item, epochs) for item in results], fall=[fall(item, epochs) for item in results]
+        method=[name(str(method)) for method in results.table["method"]],
+        end=[last(item, epochs) for item in results],
+        fall=[fall(item, epochs) for item in results],
     )
     ends = runs.pivot(index=["source", "corrupt"], columns="method", values="end")
     ahead = ends.rsub(ends[TAUGHT], axis=0)
@@ -100,7 +112,7 @@ def figure(results: Results) -> Figure:
     for across, noise in enumerate(NOISES):
         for down, source in enumerate(sources):
             _draw_accuracies(panels[down, across], results.where(source=source, corrupt=noise), f"{source}, {noise}")
-        _draw_picks(panels[-1, across], results.where(corrupt=noise, method=TAUGHT), noise)
+        _draw_picks(panels[-1, across], results.where(corrupt=noise, method=spec(TAUGHT, results.scale)), noise)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=len(METHODS))
     return drawn
@@ -108,7 +120,7 @@ def figure(results: Results) -> Figure:
 
 def _draw_accuracies(axes: Axes, found: Results, title: str) -> None:
     for item in found:
-        method, history = str(item.task.arguments["method"]), item["history"]
+        method, history = name(str(item.task.arguments["method"])), item["history"]
         colour = COLOURS[METHODS.index(method)]
         axes.plot(history["epoch"], 100 * history["test_accuracy"], color=colour, label=method)
     axes.set(xlabel="epoch", ylabel="test accuracy (%)", title=title)
