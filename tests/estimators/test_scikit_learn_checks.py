@@ -12,6 +12,18 @@ from noisewise.estimators import CleanLearner, NoisyClassifier
 
 FOLDS = "rows that are repeated are spread over the folds in another way than rows of twice the weight"
 WEIGHTS = {f"check_sample_weight_equivalence_on_{kind}_data": FOLDS for kind in ("dense", "sparse")}
+NEIGHBOURS = KNeighborsClassifier()
+NO_WEIGHTS = {
+    f"check_{name}": "neighbours take no weights of rows, so those of the caller are refused"
+    for name in (
+        "sample_weights_pandas_series",
+        "sample_weights_not_an_array",
+        "sample_weights_list",
+        "sample_weights_shape",
+        "sample_weights_not_overwritten",
+        "classifiers_one_label_sample_weights",
+    )
+}
 FAST = [
     LogisticRegression(),
     KNeighborsClassifier(),
@@ -28,6 +40,11 @@ def test_noisy_classifier(estimator, check):
 
 @parametrize_with_checks([CleanLearner(one) for one in FAST], expected_failed_checks=lambda _: WEIGHTS)
 def test_clean_learner(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([CleanLearner(NEIGHBOURS)], expected_failed_checks=lambda _: WEIGHTS | NO_WEIGHTS)
+def test_clean_learner_without_weights(estimator, check):
     check(estimator)
 
 

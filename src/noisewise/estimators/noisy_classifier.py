@@ -36,7 +36,8 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         `NoisyClassifier(method="coteaching", epochs=50).fit(X, y).suspicion_`
 
     Args:
-        method: a spec such as "elr" or "cdr:tau=0.4+gce"; names from `METHODS`.
+        method: a spec such as "elr" or "cdr:tau=0.4+gce"; names from `METHODS`. "auto" finds out how many labels are
+            wrong, and trains accordingly.
         model: a name from `MODELS`, "module:function", a callable or a module; by default a suitable one.
         epochs: number of passes over the rows.
         batch_size: rows per step; None means 128, or fewer on small data for about 20 steps per epoch.
@@ -60,7 +61,7 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        method: str = "ce",
+        method: str = "auto",
         model: Any = None,
         *,
         epochs: int = 20,
