@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -165,6 +166,8 @@ def test_where_the_weights_go():
     inner = make_pipeline(StandardScaler(), LogisticRegression())
     assert weight_argument(make_pipeline(StandardScaler(), inner)) == "pipeline__logisticregression__sample_weight"
     assert weight_argument(GridSearchCV(LogisticRegression(), {})) is None
+    with config_context(enable_metadata_routing=True):  # `inner` does not request weights
+        assert weight_argument(inner) is None
 
 
 def test_what_the_classifier_lacks_is_absent(blobs):

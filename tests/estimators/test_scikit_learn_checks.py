@@ -24,12 +24,7 @@ NO_WEIGHTS = {
         "classifiers_one_label_sample_weights",
     )
 }
-FAST = [
-    LogisticRegression(),
-    KNeighborsClassifier(),
-    LinearSVC(),
-    make_pipeline(StandardScaler(), LogisticRegression()),
-]
+FAST = [LogisticRegression(), LinearSVC(), make_pipeline(StandardScaler(), LogisticRegression())]
 TREES = [RandomForestClassifier(3), HistGradientBoostingClassifier(max_iter=3)]
 
 
