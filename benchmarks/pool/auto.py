@@ -29,8 +29,8 @@ VARIANTS = (
     "auto",
     "auto:trust=0,mixup=0",
     "auto:trust=0.3,mixup=0",
-    "auto:trust=1,mixup=0",
-    "auto:trust=0.3,mixup=1",
+    "auto:mixup=0",
+    "auto:mixup=1",
     "auto:rounds=1",
 )
 

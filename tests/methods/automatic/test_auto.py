@@ -12,8 +12,9 @@ from torch.testing import assert_close
 import noisewise as nw
 from noisewise.methods.automatic.auto import Labels, small_epochs
 from noisewise.methods.automatic.cross_fit import held_out
-from noisewise.methods.automatic.soft_labels import SoftLabels, softened
+from noisewise.methods.automatic.soft_labels import SoftLabels, other_classes
 from noisewise.run import Experiment
+from noisewise.training import Batch, Clock
 
 QUICK = {"model": "mlp:32", "rows": 700, "epochs": 12, "batch_size": 32, "lr": 0.05}
 
@@ -23,18 +24,25 @@ def weights(run):
     return run.predictor.nets.state_dict()
 
 
-def test_a_label_counts_as_far_as_it_is_right_and_predictions_for_the_rest():
-    given, right = torch.tensor([0, 2]), torch.tensor([0.9, 0.2])
-    predicted = torch.tensor([[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]])
-    assert_close(softened(given, right, predicted), torch.tensor([[0.9, 0.06, 0.04], [0.4, 0.4, 0.2]]))
-    assert_close(softened(given, right, predicted, 0.5), torch.tensor([[0.9, 0.03, 0.02], [0.2, 0.2, 0.2]]))
+def edited(method, done):
+    """Targets and weights of two rows after a share of the training."""
+    batch = Batch.of(torch.zeros(2, 1), torch.tensor([0, 2]), 3, torch.arange(2), Clock(epoch=done, epochs=4))
+    found = method.edit(batch, None, torch.Generator())
+    return found.y, found.w
 
 
-def test_weights_have_the_mean_one_over_the_rows_that_are_drawn():
-    soft = softened(torch.tensor([0, 1, 0]), torch.tensor([1.0, 0.5, 0.0]), torch.full((3, 2), 0.5), 0.2)
-    method = SoftLabels(torch.cat([soft, torch.zeros(2, 2)]), torch.ones(5))
-    assert_close(method.weights, torch.tensor([1.0, 0.6, 0.2, 0.0, 0.0]) / 0.6)
-    assert_close(method.soft[:3].sum(dim=1), torch.ones(3))
+def test_a_label_counts_as_far_as_it_is_right_and_predictions_for_more_and_more_of_the_rest():
+    given, right = torch.tensor([0, 2]), torch.tensor([0.9, 0.2, 0.0])
+    others = other_classes(given, torch.tensor([[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]]))
+    assert_close(others, torch.tensor([[0.0, 0.6, 0.4], [0.5, 0.5, 0.0]]))
+    method = SoftLabels(right, torch.cat([others, torch.zeros(1, 3)]))
+    y, w = edited(method, 0)
+    assert_close(y, torch.tensor([[1.0, 0, 0], [0, 0, 1.0]]))
+    assert_close(w, torch.tensor([0.9, 0.2]) / 0.55)
+    y, w = edited(method, 2)
+    assert_close(w, torch.tensor([0.95, 0.6]) / 0.775)
+    assert_close(y * w[:, None] * 0.775, torch.tensor([[0.9, 0.03, 0.02], [0.2, 0.2, 0.2]]))
+    assert_close(edited(SoftLabels(right, method.others, rising=False), 0)[1], torch.ones(2))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

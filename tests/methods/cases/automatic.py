@@ -8,10 +8,10 @@ from ..case import CLASSES, Case
 from ..scene import ROWS
 
 
-def soft(peer):
+def soft(right):
     """Some soft labels."""
     values = torch.rand(ROWS, CLASSES, generator=torch.Generator().manual_seed(5))
-    return SoftLabels(values / values.sum(dim=1, keepdim=True), torch.ones(ROWS))
+    return SoftLabels(torch.full((ROWS,), right), values / values.sum(dim=1, keepdim=True))
 
 
-CASES = {"auto": Case("auto", soft, 0.90)}
+CASES = {"auto": Case("auto", lambda peer: soft(0.6), 0.90, neutral=lambda peer: soft(1.0))}

@@ -7,7 +7,8 @@
 3. Where hardly a label is wrong, train plainly with cross entropy.
 4. Otherwise soften the labels (see the equation in `soft_labels`) and cross-fit once more, on the softened labels:
    networks that have learned fewer wrong labels predict better. Judge again, and train one network to the end: every
-   given label counts as far as it is probably right, what these networks predict in its place with a part of the rest.
+   given label counts as far as it is probably right and, increasingly, what these networks predict in its place by the
+   rest.
 
 Noise rate and kind of noise need no setting: both are in the probabilities r and p of every row.
 """
@@ -15,6 +16,7 @@ Noise rate and kind of noise need no setting: both are in the probabilities r an
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,7 +30,7 @@ from noisewise.judgement.judged import Judged, judged
 from noisewise.judgement.suspicion import shift_to_mean
 from noisewise.methods.automatic.card import CARD
 from noisewise.methods.automatic.cross_fit import cross_fitted
-from noisewise.methods.automatic.soft_labels import SoftLabels, softened
+from noisewise.methods.automatic.soft_labels import SoftLabels, other_classes
 from noisewise.methods.inputs.mixup import Mixup
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.training.method import Chain, Decision
@@ -37,7 +39,7 @@ from noisewise.training.trainer import Training
 
 FEWEST = 60  # training rows below which nothing is estimated
 CLEAN = 0.02  # estimated share of wrong labels up to which training is plain
-OTHERWISE = ("", ", and what networks predict that have not seen it counts for the rest")
+OTHERWISE = ("", ", and more and more what is predicted in its place counts for the rest")
 LONGEST = 10  # epochs of each small training, as in an audit
 SHARE = 1 / 3  # of the epochs of the training that each small one has at most
 
@@ -56,7 +58,7 @@ def auto(
     training: Training,
     folds: int = 3,
     rounds: int = 2,
-    trust: float = 0.3,
+    trust: float = 1.0,
     mixup: float | None = None,
     clean: float = CLEAN,
 ) -> None:
@@ -66,7 +68,8 @@ def auto(
         training: the training.
         folds: number of small trainings per round, each of which holds out a part of the rows.
         rounds: how often the rows are cross-fitted: first on the given labels, then on the softened ones.
-        trust: k, how much predictions count in place of labels that are probably wrong; 0 weights rows alone.
+        trust: k at the end of the training, how much predictions count in place of labels that are probably wrong; 0
+            weights rows alone.
         mixup: parameter of mixup's Beta distribution where labels are softened; 0 is no mixup. None is 1 on images that
             are not augmented, for which mixing stands in, and 0 otherwise.
         clean: the estimated share of wrong labels up to which training is plain.
@@ -83,7 +86,7 @@ def auto(
         training.decision = labels.decision("so few that training is plain")
         return single(training, CrossEntropy())
     training.decision = labels.decision("every label counts as far as it is probably right" + OTHERWISE[trust > 0])
-    soft = SoftLabels(labels.softened(trust), labels.right)
+    soft = SoftLabels(labels.right, labels.others, trust)
     plain_images = training.data.kind == "image" and not training.rows.augmented
     alpha = float(plain_images) if mixup is None else mixup
     return single(training, Chain([soft, Mixup(alpha)]) if alpha else soft)
@@ -96,7 +99,8 @@ def _judged_labels(training: Training, folds: int, rounds: int, clean: float) ->
     for number in range(2, rounds + 1):
         if labels.found.rate <= clean:
             break
-        labels = Labels(training, cross_fitted(training, folds, epochs, number, labels.softened(1.0)))
+        learn = partial(SoftLabels, labels.right, labels.others, rising=False)
+        labels = Labels(training, cross_fitted(training, folds, epochs, number, learn))
     return labels
 
 
@@ -115,25 +119,17 @@ class Labels:
     Attributes:
         found: the judgement of the training rows, in their order.
         right: (rows,) by index, the probability that the given label is right; 0 outside the training rows.
+        others: (rows, K) by index, what is predicted in its place; zeros outside the training rows.
     """
 
     def __init__(self, training: Training, unseen: Tensor) -> None:
-        self.unseen, self._device = unseen, training.device
-        self._index, self._given = training.rows.index.cpu(), training.rows.given.cpu()
-        self.found = _at_rate(
-            judged(self._given.numpy(), unseen[self._index].double().numpy()), training.task.noise_rate
-        )
-        self._right = torch.as_tensor(self.found.right, dtype=torch.float32)
-        self.right = torch.zeros(len(unseen)).index_copy(0, self._index, self._right).to(self._device)
-
-    def softened(self, trust: float) -> Tensor:
-        """(rows, K) what rows learn, by index; zeros outside the training rows.
-
-        Args:
-            trust: how much predictions count in place of labels that are probably wrong.
-        """
-        soft = softened(self._given, self._right, self.unseen[self._index], trust)
-        return torch.zeros_like(self.unseen).index_copy(0, self._index, soft).to(self._device)
+        self.unseen = unseen
+        index, given = training.rows.index.cpu(), training.rows.given.cpu()
+        self.found = _at_rate(judged(given.numpy(), unseen[index].double().numpy()), training.task.noise_rate)
+        right = torch.as_tensor(self.found.right, dtype=torch.float32)
+        self.right = torch.zeros(len(unseen)).index_copy(0, index, right).to(training.device)
+        others = other_classes(given, unseen[index])
+        self.others = torch.zeros_like(unseen).index_copy(0, index, others).to(training.device)
 
     def decision(self, how: str) -> Decision:
         """What is done, with its reason.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from noisewise.data import folds
-from noisewise.methods.automatic.soft_labels import SoftLabels
 from noisewise.methods.losses.ce import CrossEntropy
 from noisewise.models import card_of
 from noisewise.training.config import Config, seeded
+from noisewise.training.method import Method
 from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import single
 from noisewise.training.trainer import Training
@@ -26,7 +26,13 @@ FEWEST_STEPS = 20  # per epoch, where the batches of small data are made smaller
 FROM_SCRATCH: Mapping[str, Any] = {"optimizer": "adamw", "lr": 0.012, "weight_decay": 0.5, "batch_size": 64}
 
 
-def cross_fitted(training: Training, count: int, epochs: int, number: int, targets: Tensor | None = None) -> Tensor:
+def cross_fitted(
+    training: Training,
+    count: int,
+    epochs: int,
+    number: int,
+    method: Callable[[], Method] = CrossEntropy,
+) -> Tensor:
     """Predict every training and validation row by networks that did not train on it.
 
     Args:
@@ -34,7 +40,7 @@ def cross_fitted(training: Training, count: int, epochs: int, number: int, targe
         count: number of networks, each of which holds out a part of the rows.
         epochs: of each network, in one cycle of the learning rate.
         number: of the round, which with the seed decides initial weights and order. All rounds have the same parts.
-        targets: (rows, K) what the networks learn, by index; None is the given labels.
+        method: makes the method by which each network trains.
 
     Returns:
         (rows, K) mean probabilities by index; zeros for indices that are not in either split.
@@ -42,7 +48,7 @@ def cross_fitted(training: Training, count: int, epochs: int, number: int, targe
     held = held_out(training.data.given, count, training.config.seed_of("auto"))
     total = torch.zeros(training.task.rows, training.classes)
     for fold, out in enumerate(held):
-        compute = partial(_fold, training, out, epochs, (number, fold), targets)
+        compute = partial(_fold, training, out, epochs, (number, fold), method)
         total += training.memoize(f"round {number}, fold {fold}", compute)
     return total / total.sum(dim=1, keepdim=True).clamp_min(1e-12)
 
@@ -84,7 +90,13 @@ def fold_config(training: Training, rows: int, epochs: int, *name: int) -> Confi
     return replace(config, epochs=epochs, seed=seed, **ends, **recipe)
 
 
-def _fold(training: Training, out: np.ndarray, epochs: int, name: tuple[int, int], targets: Tensor | None) -> Tensor:
+def _fold(
+    training: Training,
+    out: np.ndarray,
+    epochs: int,
+    name: tuple[int, int],
+    method: Callable[[], Method],
+) -> Tensor:
     data = training.data
     inner = Training(
         replace(data.take(~out), validation=None, test=None, trusted=None),
@@ -93,8 +105,7 @@ def _fold(training: Training, out: np.ndarray, epochs: int, name: tuple[int, int
         observers=[Callbacks(on_progress=partial(_tell, training.observers))],
         normalise=training.rows.normalise,
     )
-    certain = torch.ones(training.task.rows, device=training.device)
-    single(inner, CrossEntropy() if targets is None else SoftLabels(targets, certain))
+    single(inner, method())
     training.include(inner)
     found = torch.zeros(training.task.rows, training.classes)
     unseen = {"held out": data.take(out), "validation rows": data.validation}

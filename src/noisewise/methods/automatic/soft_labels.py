@@ -1,12 +1,14 @@
 """Labels softened by a judgement: each row keeps its given label as far as it is probably right.
 
-    q_i = r_i onehot(y_i) + k (1 - r_i) p_i without y_i
+    q_i = r_i onehot(y_i) + k (1 - r_i) p_i
     L   = mean_i -sum q_i log f(x_i) / mean_i sum q_i
 
 with r the probability that the given label is right, and p a prediction that has not seen the label, normalised over
 the other classes. With k = 1, q is the posterior of the correct label under the judgement; with k = 0, every row is
-weighted by the probability that its label is right. In between, rows with doubtful labels count less. Where r is 1 for
-all rows, training is plain.
+weighted by the probability that its label is right. Where r is 1 for all rows, training is plain.
+
+k rises with the training. A network learns early what labels have in common, and wrong predictions would only bias it;
+late it would memorise labels, however small their weight.
 """
 
 from __future__ import annotations
@@ -22,25 +24,21 @@ from noisewise.training.method import Method
 from noisewise.training.networks import Networks
 
 
-def softened(given: Tensor, right: Tensor, predicted: Tensor, trust: float = 1.0) -> Tensor:
-    """What rows learn: their given label as far as it is right, and for the rest what was predicted in its place.
+def other_classes(given: Tensor, predicted: Tensor) -> Tensor:
+    """What is predicted in place of given labels.
 
     Args:
         given: (n,) given labels.
-        right: (n,) probabilities that they are right, r.
-        predicted: (n, K) probabilities of classes; that of the given label is not used.
-        trust: k, in [0, 1], how much predictions count next to labels.
+        predicted: (n, K) probabilities.
 
     Returns:
-        (n, K) q; a row's sum is its weight, r + k (1 - r). Where no other class has any probability, all others are
-        equally probable.
+        (n, K) probabilities of the other classes, normalised; all equal where none of them has any probability.
     """
     label = one_hot(given, predicted.shape[1]).to(predicted.dtype)
     others = predicted * (1 - label)
     total = others.sum(dim=1, keepdim=True)
     even = (1 - label) / max(predicted.shape[1] - 1, 1)
-    others = torch.where(total > 0, others / total.clamp_min(1e-12), even)
-    return right[:, None] * label + trust * (1 - right[:, None]) * others
+    return torch.where(total > 0, others / total.clamp_min(1e-12), even)
 
 
 class SoftLabels(Method):
@@ -49,25 +47,31 @@ class SoftLabels(Method):
     An edit and not a target, so that an edit which mixes rows may follow.
 
     Args:
-        soft: (rows, K) softened labels by index, whose sums are the weights; zeros for indices that are not drawn.
         right: (rows,) probability that the given label is right, by index.
+        others: (rows, K) what is predicted in its place, by index; zeros for indices that are not drawn.
+        trust: k at the end of the training.
+        rising: whether k rises to `trust` with the share of the training that is done; otherwise it is constant.
     """
 
     card = CARD
-    soft: Tensor
-    weights: Tensor
     right: Tensor
+    others: Tensor
 
-    def __init__(self, soft: Tensor, right: Tensor) -> None:
+    def __init__(self, right: Tensor, others: Tensor, trust: float = 1.0, rising: bool = True) -> None:
         super().__init__()
-        sums = soft.sum(dim=1)
-        drawn = sums > 0
-        self.register_buffer("soft", soft / sums.clamp_min(1e-12)[:, None])
-        self.register_buffer("weights", sums / sums[drawn].mean())
+        self.trust, self.rising = trust, rising
+        drawn = others.sum(dim=1) > 0
+        self.mean_right = float(right[drawn].mean())
         self.register_buffer("right", right)
+        self.register_buffer("others", others)
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        return replace(batch, y=self.soft[batch.rows], w=batch.w * self.weights[batch.rows])
+        k = self.trust * (batch.clock.progress if self.rising else 1.0)
+        right = self.right[batch.rows]
+        weight = right + k * (1 - right)
+        soft = right[:, None] * batch.y + k * (1 - right)[:, None] * self.others[batch.rows]
+        mean = self.mean_right + k * (1 - self.mean_right)
+        return replace(batch, y=soft / weight.clamp_min(1e-12)[:, None], w=batch.w * weight / mean)
 
     def selection(self) -> Tensor:
         return self.right
