@@ -41,6 +41,7 @@ def main() -> int:
     parser.add_argument(
         "--done", type=Path, nargs="*", default=[], help="further result files: their cells are skipped"
     )
+    parser.add_argument("--regardless", nargs="*", default=[], help="parts to start whatever they are expected to take")
     parser.add_argument("--retry", action="store_true", help="compute cells again that failed")
     parser.add_argument("--list", action="store_true", help="say what there is to compute, and what it may take")
     args = parser.parse_args()
@@ -50,7 +51,7 @@ def main() -> int:
     cells = [cell for cell in cells if args.parts is None or cell.part in args.parts]
     cells.sort(key=lambda cell: cell.part not in args.first)
     gpu = torch.cuda.is_available() if args.device == "auto" else args.device == "cuda"
-    machine = Machine(args.workers, args.on_gpu if gpu else 0)
+    machine = Machine(args.workers, args.on_gpu if gpu else 0, tuple(args.regardless))
     if args.list:
         listed(cells, [*args.done, args.out / "results.jsonl"])
         return 0

@@ -28,10 +28,12 @@ class Machine:
     Attributes:
         workers: processes, one thread each.
         on_gpu: how many of them may use the GPU at the same time; 0 where there is none.
+        regardless: parts whose cells are started whatever they are expected to take.
     """
 
     workers: int
     on_gpu: int = 0
+    regardless: tuple[str, ...] = ()
 
 
 class Queue:
@@ -94,6 +96,8 @@ class Queue:
     def _fits(self, cell: Cell, device: str) -> bool:
         if device == "cuda" and cell.place == "cpu":
             return False
+        if cell.part in self._machine.regardless:
+            return time.time() < self.until
         return time.time() + MARGIN * self._costs.expected(cell, device) <= self.until
 
     def _ordered(self, cell: Cell, device: str) -> Order:

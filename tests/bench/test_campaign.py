@@ -100,6 +100,15 @@ def test_what_cannot_finish_in_time_is_not_started_and_shorter_ones_are():
     assert titles(queue) == [("ce", "cpu")]
 
 
+def test_parts_can_be_started_whatever_they_are_expected_to_take():
+    costs = Costs()
+    costs.measured(cell("dividemix"), "cpu", 1000.0)
+    cells = [cell("dividemix"), cell("ce", part="tuning")]
+    assert titles(Queue(cells, costs, Machine(1), time.time() + 60)) == []
+    bold = Queue(cells, costs, Machine(1, regardless=("grid",)), time.time() + 60)
+    assert titles(bold) == [("dividemix", "cpu")]
+
+
 def test_costs_are_those_of_the_method_where_measured_and_else_of_the_network():
     costs, plain, costly = Costs(), cell("ce", model="lenet", epochs=100), cell("dividemix", model="lenet", epochs=100)
     assert costs.expected(plain, "cpu") == pytest.approx(START + 20 * GUESS["lenet"]["cpu"])
