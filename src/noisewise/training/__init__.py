@@ -5,7 +5,7 @@ from __future__ import annotations
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import Chain, EpochEnd, LearningTask, Method, MethodCard
+from noisewise.training.method import Chain, Decision, EpochEnd, LearningTask, Method, MethodCard
 from noisewise.training.networks import Average, Learner, Networks, Predictor
 from noisewise.training.observer import Callbacks, Observer
 from noisewise.training.recipe import recipe
@@ -19,6 +19,7 @@ __all__ = [
     "Chain",
     "Clock",
     "Config",
+    "Decision",
     "EpochEnd",
     "Learner",
     "LearningTask",
