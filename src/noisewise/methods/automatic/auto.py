@@ -29,7 +29,7 @@ from noisewise.formatting import percent
 from noisewise.judgement.judged import Judged, judged
 from noisewise.judgement.suspicion import shift_to_mean
 from noisewise.methods.automatic.card import CARD
-from noisewise.methods.automatic.cross_fit import cross_fitted
+from noisewise.methods.automatic.cross_fit import brings_weights, cross_fitted
 from noisewise.methods.automatic.soft_labels import SoftLabels, other_classes
 from noisewise.methods.inputs.mixup import Mixup
 from noisewise.methods.losses.ce import CrossEntropy
@@ -70,8 +70,8 @@ def auto(
         rounds: how often the rows are cross-fitted: first on the given labels, then on the softened ones.
         trust: k at the end of the training, how much predictions count in place of labels that are probably wrong; 0
             weights rows alone.
-        mixup: parameter of mixup's Beta distribution where labels are softened; 0 is no mixup. None is 1 on images that
-            are not augmented, for which mixing stands in, and 0 otherwise.
+        mixup: parameter of mixup's Beta distribution where labels are softened; 0 is no mixup. None is 1 for networks
+            that start from random weights, on images that are not augmented, and 0 otherwise.
         clean: the estimated share of wrong labels up to which training is plain.
     """
     if len(training.rows) < max(FEWEST, folds * training.classes):
@@ -87,8 +87,8 @@ def auto(
         return single(training, CrossEntropy())
     training.decision = labels.decision("every label counts as far as it is probably right" + OTHERWISE[trust > 0])
     soft = SoftLabels(labels.right, labels.others, trust)
-    plain_images = training.data.kind == "image" and not training.rows.augmented
-    alpha = float(plain_images) if mixup is None else mixup
+    mixes = training.data.kind == "image" and not (training.rows.augmented or brings_weights(training.model))
+    alpha = float(mixes) if mixup is None else mixup
     return single(training, Chain([soft, Mixup(alpha)]) if alpha else soft)
 
 

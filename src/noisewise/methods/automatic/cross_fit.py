@@ -72,9 +72,7 @@ def held_out(given: np.ndarray, count: int, seed: int) -> np.ndarray:
 def fold_config(training: Training, rows: int, epochs: int, *name: int) -> Config:
     """The settings of one network: one cycle, by the audit's optimiser or by the user's where one is stated."""
     config, stated = training.config, training.config.stated()
-    card = None if isinstance(training.model, torch.nn.Module) else card_of(training.model)
-    pretrained = isinstance(training.model, torch.nn.Module) or (card is not None and card.mean is not None)
-    own = pretrained or "lr" in stated or "optimizer" in stated
+    own = brings_weights(training.model) or "lr" in stated or "optimizer" in stated
     small = max(8, min(64, rows // FEWEST_STEPS))
     recipe: dict[str, Any] = (
         {"batch_size": min(config.batch_size, small)} if own else {**FROM_SCRATCH, "batch_size": small}
@@ -88,6 +86,14 @@ def fold_config(training: Training, rows: int, epochs: int, *name: int) -> Confi
         "validation": 0.0,
     }
     return replace(config, epochs=epochs, seed=seed, **ends, **recipe)
+
+
+def brings_weights(model: Any) -> bool:
+    """Whether training begins at weights that are not random: a module, or a model pretrained on images."""
+    if isinstance(model, torch.nn.Module):
+        return True
+    card = card_of(model)
+    return card is not None and card.mean is not None
 
 
 def _fold(
