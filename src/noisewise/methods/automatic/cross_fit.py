@@ -46,11 +46,15 @@ def cross_fitted(
         (rows, K) mean probabilities by index; zeros for indices that are not in either split.
     """
     held = held_out(training.data.given, count, training.config.seed_of("auto"))
-    total = torch.zeros(training.task.rows, training.classes)
-    for fold, out in enumerate(held):
-        compute = partial(_fold, training, out, epochs, (number, fold), method)
-        total += training.memoize(f"round {number}, fold {fold}", compute)
-    return total / total.sum(dim=1, keepdim=True).clamp_min(1e-12)
+
+    def compute() -> Tensor:
+        total = torch.zeros(training.task.rows, training.classes)
+        for fold, out in enumerate(held):
+            total += _fold(training, out, epochs, (number, fold), method)
+        return total
+
+    found: Tensor = training.memoize(f"round {number}", compute)
+    return found / found.sum(dim=1, keepdim=True).clamp_min(1e-12)
 
 
 def held_out(given: np.ndarray, count: int, seed: int) -> np.ndarray:
