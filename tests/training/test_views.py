@@ -104,9 +104,11 @@ def test_a_view_exists_if_and_only_if_views_differ(name, setting, kinds):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_drawn_by_default(name, kinds):
-    batch, _ = first_batch(kinds[name], "auto", "auto")
     coloured = kinds[name].kind == "image" and kinds[name].shape[-1] == 3
-    assert (batch.view is not None) == (batch.strong is not None) == coloured
+    for strong in (Config().strong, "auto"):
+        batch, _ = first_batch(kinds[name], Config().augment, strong)
+        assert (batch.view is not None) == coloured
+        assert (batch.strong is not None) == (coloured and strong == "auto")
 
 
 def digits():

@@ -69,8 +69,8 @@ class Config:
         patience: stop when the chosen epoch is this many epochs ago; None trains to the end.
         augment: augmentation of every batch: "auto" (by the kind of data), "none", or steps such as "crop:4+flip" (see
             `Augment`).
-        strong: augmentation of the second view of methods that train on a stronger one, likewise; "none" gives them
-            another weak view.
+        strong: augmentation of the second view of methods that can train on a stronger one, likewise; "none" gives
+            them another weak view.
         normalise: "auto" normalises inputs by the statistics that the model's card states, else by those of the
             training rows; "none" leaves them as they are, bytes divided by 255.
         precision: "auto", "fp32" or "bf16".
@@ -99,7 +99,7 @@ class Config:
     select: str = "validation"
     patience: int | None = None
     augment: str = "auto"
-    strong: str = "auto"
+    strong: str = "none"
     normalise: str = "auto"
     precision: str = "auto"
     device: str = "auto"

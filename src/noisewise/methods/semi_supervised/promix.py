@@ -51,8 +51,7 @@ CARD = MethodCard(
     backwards=4.8,
     stations=("edit", "loss", "penalty"),
     networks=2,
-    departures="no FMix unless fmix=true; the strong view has RandAugment of magnitude 5, where the authors' program "
-    "draws magnitudes and cuts out a square, and is a second weak view where there is none; both heads "
+    departures="no FMix unless fmix=true; the strong view is a second weak one unless `strong` is set; both heads "
     "share one mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 "
     "w, unless average=false; the warm-up and the ramp have the paper's epochs, in a short training 250 "
     "steps, or a third of the epochs (warm-up) or half of them (ramp), and the method is not meant for "

@@ -67,8 +67,9 @@ class SOPPlus(SOP):
         2022,
         "L = L_SOP + lambda_C KL(p(x') || p(x)) + lambda_B KL(1/K || mean p)",
         forwards=2,
-        departures="as for sop; without a strong view the gradient of the consistency term flows through the labelled "
-        "view, with one there are 3 forward and 2 backward passes; the balance term uses the network's predictions, as "
+        departures="as for sop; the second view is a weak one unless `strong` is set, and then the gradient of the "
+        "consistency term flows through the labelled view (with a strong one there are 3 forward and 2 backward "
+        "passes); the balance term uses the network's predictions, as "
         "in the paper, whereas the authors' code adds s to them; Gaussian noise without augmentation",
     )
     bounds = {"consistency": between(0, 100), "balance": between(0, 100), "jitter": between(0, 100)}
