@@ -35,8 +35,8 @@ CAP = 0.9
 _NUMBERS = 2**23  # probabilities that are enough to estimate the rate, as in the audit
 
 SELF_SET = (
-    "without a stated noise rate it is estimated: the audit's estimate from the last epoch's predictions, its smallest "
-    "value so far, used from the moment that predictions are stable"
+    "without a stated noise rate it is estimated: the audit's estimate from an epoch's predictions, the smallest until "
+    "predictions are stable, and not used before learning has settled"
 )
 """What the card of every method that estimates its noise rate says."""
 
@@ -46,16 +46,16 @@ class NoiseRate(nn.Module):
 
     The estimate is the audit's, from the predictions of the last epoch alone. Every prediction is from before the step
     on its row, so early in training it is nearly a held-out one. The estimate is too high before the networks have
-    learned, and falls as they learn. If wrong labels are memorised it goes on to fall, which dropping rows prevents. It
-    is therefore the smallest value so far.
+    learned, falls as they learn, and falls on as they memorise wrong labels. It is therefore the smallest value up to
+    the moment that predictions are stable, when at most a share `STILL` of the rows is predicted as another class than
+    an epoch before, and is not changed afterwards.
 
-    It is used from the moment that learning has settled: at most a share `STILL` of the rows is predicted as another
-    class than an epoch before. On hard problems that comes late, so after `STEPS` steps it is enough that the networks
-    are better than guessing (`IGNORANCE`), and only the `SUREST` predictions count. Under heavy noise, in a very short
-    training or at too high a learning rate neither may come; all rows then count, as in plain training. From then on
-    the share of rows to drop rises linearly to the rate, in as many epochs as learning took to settle: dropped at once,
-    rows of a class that is learned late would never be picked again. How soon learning settles depends on what was
-    learned, and not on how many epochs there will be.
+    Learning has settled when predictions are stable. On hard problems that comes late, so after `STEPS` steps it is
+    enough that the networks are better than guessing (`IGNORANCE`), and only the `SUREST` predictions count. Under
+    heavy noise, in a very short training or at too high a learning rate neither may come; all rows then count, as in
+    plain training. From then on the share of rows to drop rises linearly to the rate, in as many epochs as learning
+    took to settle: dropped at once, rows of a class that is learned late would never be picked again. How soon learning
+    settles depends on what was learned, and not on how many epochs there will be.
 
     Args:
         task: sizes and given labels. Without its number of steps, learning settles by `STILL` alone.
@@ -65,7 +65,8 @@ class NoiseRate(nn.Module):
         stated: the stated rate, or None.
         updates: how many epochs it has looked at.
         settled_at: after how many learning had settled; 0 before.
-        estimate: the smallest estimate so far; 1 before the first one, the stated rate if there is one.
+        still: whether predictions have been stable.
+        estimate: the smallest estimate up to then; 1 before the first one, the stated rate if there is one.
     """
 
     before: Tensor
@@ -75,7 +76,7 @@ class NoiseRate(nn.Module):
         super().__init__()
         self.stated = None if stated is None else float(stated)
         self.estimate = 1.0 if stated is None else float(stated)
-        self.updates, self.settled_at, self._steps = 0, 0, task.steps
+        self.updates, self.settled_at, self.still, self._steps = 0, 0, False, task.steps
         rows = task.rows if stated is None else 0
         self.register_buffer("before", torch.zeros(rows, task.classes, device=task.given.device))
         self.register_buffer("seen", torch.zeros(rows, dtype=torch.int32, device=task.given.device))
@@ -114,16 +115,15 @@ class NoiseRate(nn.Module):
         """
         ledger = epoch_end.ledger
         self.updates += 1
-        still = self._still(ledger)
-        if not self.settled and (still or self._late(ledger)):
+        if self.still:
+            return
+        self.still = self.updates > 1 and float(ledger.moved[ledger.given >= 0].float().mean()) <= STILL
+        late = self._late(ledger)
+        if not self.settled and (self.still or late):
             self.settled_at = self.updates
         if self.stated is None:
-            found = self._last_epoch(ledger, surest=self.settled and not still)
+            found = self._last_epoch(ledger, surest=late)
             self.estimate = min(self.estimate, found if self.updates > 1 else 1.0)
-
-    def _still(self, ledger: Ledger) -> bool:
-        """Whether few rows are predicted as another class than an epoch before."""
-        return self.updates > 1 and float(ledger.moved[ledger.given >= 0].float().mean()) <= STILL
 
     def _late(self, ledger: Ledger) -> bool:
         """Whether enough steps have passed, and the networks are better than guessing."""
@@ -146,7 +146,8 @@ class NoiseRate(nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What a checkpoint stores besides the buffers."""
-        return {"settled_at": self.settled_at, "estimate": self.estimate, "updates": self.updates}
+        names = ("settled_at", "still", "estimate", "updates")
+        return {name: getattr(self, name) for name in names}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore what `get_extra_state` returned.
@@ -154,7 +155,8 @@ class NoiseRate(nn.Module):
         Args:
             state: from a checkpoint.
         """
-        self.settled_at, self.estimate, self.updates = state["settled_at"], state["estimate"], state["updates"]
+        for name, value in state.items():
+            setattr(self, name, value)
 
 
 def noise_rate(probabilities: np.ndarray, labels: np.ndarray, surest: bool = False) -> float:
