@@ -13,6 +13,11 @@ from noisewise.training.networks import Networks
 pytestmark = pytest.mark.usefixtures("double")
 
 
+def values(method):
+    """Beta and lambda at present."""
+    return tuple(map(float, method.settings))
+
+
 def labelled(kind, rows=200, classes=4):
     """Predictions of the true class, and labels with 40 % noise of a kind."""
     true = torch.arange(rows) % classes
@@ -36,17 +41,17 @@ def test_elr_takes_the_paper_settings_for_the_noise_it_sees(kind, settings):
         each.memory.copy_(0.3 * predictions)
         for epoch in range(9):
             each.refit(EpochEnd(None, epoch, 30, None, None))
-        assert each.settings[1] == 1.0
+        assert float(each.settings[1]) == 1.0
         each.refit(EpochEnd(None, 9, 30, None, None))
-    assert method.settings == settings
-    assert stated.settings == (0.5, settings[1])
+    assert values(method) == settings
+    assert values(stated) == (0.5, settings[1])
     method.memory.copy_(labelled("asymmetric")[0])
     method.given = labelled("asymmetric")[1]
     method.refit(EpochEnd(None, 10, 30, None, None))
-    assert method.settings == (0.9, 1.0)
+    assert values(method) == (0.9, 1.0)
     method.given = labelled("symmetric")[1]
     method.refit(EpochEnd(None, 11, 30, None, None))
-    assert method.settings == (0.9, 1.0)
+    assert values(method) == (0.9, 1.0)
 
 
 def test_a_resumed_elr_keeps_the_kind_of_noise():
@@ -55,18 +60,18 @@ def test_a_resumed_elr_keeps_the_kind_of_noise():
     method.prepare(LearningTask(200, 4, given, epochs=30))
     method.memory.copy_(predictions)
     method.refit(EpochEnd(None, 9, 30, None, None))
-    assert method.settings == (0.7, 3.0)
+    assert values(method) == (0.7, 3.0)
     copy = ELR()
     copy.prepare(LearningTask(200, 4, given, epochs=30))
     copy.load_state_dict(method.state_dict())
-    assert copy.settings == method.settings
+    assert values(copy) == values(method)
 
 
 def test_many_classes_take_the_settings_for_cifar_100():
     method = ELR()
     method.prepare(LearningTask(3, 100, torch.zeros(3, dtype=torch.int64)))
-    assert method.settings == (0.9, 7.0)
+    assert values(method) == (0.9, 7.0)
     nets = Networks([nn.Linear(3, 100), nn.Linear(3, 100)])
     plus = ELRPlus(nets)
     plus.prepare(LearningTask(3, 100, torch.zeros(3, dtype=torch.int64), networks=2))
-    assert (plus.settings, plus.rise) == ((0.9, 7.0), 0.4)
+    assert (values(plus), plus.rise) == ((0.9, 7.0), 0.4)

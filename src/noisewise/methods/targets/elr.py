@@ -15,8 +15,6 @@ learned, the kind of noise that the memory shows (`is_asymmetric`); until then t
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -48,7 +46,7 @@ def early_learning_penalty(logits: Tensor, memory: Tensor) -> Tensor:
     return torch.log1p(-(distributions(logits, memory) * clamped_probabilities(logits)).sum(dim=-1))
 
 
-def early_predictions(memory: Tensor, logits: Tensor, beta: float = 0.7) -> Tensor:
+def early_predictions(memory: Tensor, logits: Tensor, beta: float | Tensor = 0.7) -> Tensor:
     """The memory moved towards the prediction: beta t + (1 - beta) p (Liu et al. 2020, equation 9).
 
     Args:
@@ -95,44 +93,35 @@ class EarlyLearning(Method):
     """
 
     memory: Tensor
-    shown: Tensor
+    seen: Tensor
 
     def __init__(self, beta: float | None, lam: float | None) -> None:
         super().__init__()
         self.beta, self.lam = beta, lam
 
     def prepare(self, task: LearningTask) -> None:
-        """Allocate the memory, (N, rows, K) zeros, and whether it has shown symmetric noise."""
+        """Allocate the memory, (N, rows, K) zeros, and beta and lambda for what it has shown so far, (2,)."""
         device = task.given.device
         self.given = task.given
         self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=device))
-        self.register_buffer("shown", torch.zeros((), dtype=torch.bool, device=device))
-        self._symmetric = False  # `shown` on the host: a step must not wait for the device
+        start = _MANY if task.classes > MANY_CLASSES else _ASYMMETRIC
+        self.register_buffer("seen", torch.tensor(start, device=device))
         self.learned_by = phase_epochs(_LEARNED_BY, task.epochs, task.steps)
 
     @property
-    def settings(self) -> tuple[float, float]:
+    def settings(self) -> tuple[float | Tensor, float | Tensor]:
         """Beta and lambda at present."""
-        if self.beta is not None and self.lam is not None:
-            return self.beta, self.lam
-        if self.memory.shape[-1] > MANY_CLASSES:
-            beta, lam = _MANY
-        else:
-            beta, lam = _SYMMETRIC if self._symmetric else _ASYMMETRIC
-        return beta if self.beta is None else self.beta, lam if self.lam is None else self.lam
+        return self.seen[0] if self.beta is None else self.beta, self.seen[1] if self.lam is None else self.lam
 
     def refit(self, epoch_end: EpochEnd) -> None:
         """Look at the kind of noise when the network has learned; what looked symmetric may still turn asymmetric."""
-        first = epoch_end.epoch + 1 == self.learned_by
-        if first or (self.shown and epoch_end.epoch + 1 > self.learned_by):
+        symmetric = self.seen.new_tensor(_SYMMETRIC)
+        few, done = self.memory.shape[-1] <= MANY_CLASSES, epoch_end.epoch + 1
+        if few and (done == self.learned_by or (done > self.learned_by and torch.equal(self.seen, symmetric))):
             memory = self.memory.mean(dim=0)
             rows = (self.given >= 0) & (memory.sum(dim=-1) > 0)
-            self._symmetric = not is_asymmetric(memory[rows], self.given[rows])
-            self.shown.fill_(self._symmetric)
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        super()._load_from_state_dict(*args)
-        self._symmetric = bool(self.shown)
+            asymmetric = is_asymmetric(memory[rows], self.given[rows])
+            self.seen.copy_(self.seen.new_tensor(_ASYMMETRIC) if asymmetric else symmetric)
 
 
 class ELR(EarlyLearning):
