@@ -88,7 +88,7 @@ def test_stating_the_rate_gains_little(rate):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stated", [False, True])
-@pytest.mark.parametrize("name", SELECTING)
+@pytest.mark.parametrize("name", [*SELECTING, "cores2"])
 def test_nothing_ends_at_chance_under_heavy_noise(name, stated):
     assert reached(name, 0.8, stated)[0] > 0.25
 
