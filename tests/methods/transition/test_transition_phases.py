@@ -86,6 +86,14 @@ def test_forward_keeps_the_least_loss_of_both_networks(digits):
         assert torch.equal(flat(training.learner(name).nets), phases.seen[name]["weights"][best])
 
 
+def test_the_rule_last_selects_the_weights_that_the_training_ends_with(digits):
+    training = Training(digits, small, replace(CONFIG, select="last"))
+    build("forward:first=0.5")(training)
+    final = training.learner("main").nets.state_dict()
+    assert not training.history[-1]["kept"]
+    assert all(torch.equal(training.selected[name], value) for name, value in final.items())
+
+
 def test_the_matrix_comes_from_weights_that_have_not_memorised(digits):
     training, phases = trained(digits, "forward:first=1")
     used = phases.method.transition
