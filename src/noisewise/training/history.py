@@ -102,6 +102,10 @@ class History(list[Row]):
         super().__init__()
         self._rule, self._patience = RULES[rule], patience
 
+    def choose_by(self, rule: str) -> None:
+        """Choose the epoch to keep by another rule, of `RULES`, from the next row on."""
+        self._rule = RULES[rule]
+
     def record(self, row: Row) -> bool:
         """Append a row, with its column `selected`.
 

@@ -82,6 +82,19 @@ def test_wrong_labels_are_found_and_count_less(tmp_path):
     assert np.isin(suspects, np.append(wrong, truth.validation.index)).mean() > 0.8
 
 
+@pytest.mark.parametrize("noise", ["symmetric:0.2", "symmetric:0.5", "pair:0.4", "instance:0.4"])
+def test_it_is_hardly_ever_below_plain_training_at_its_better_epoch(noise):
+    auto, plain = (nw.train("digits", method, **QUICK, corrupt=noise).metrics for method in ("auto", "ce"))
+    better = max(plain["test_accuracy_last"], plain["test_accuracy_selected"])
+    assert auto["test_accuracy_selected"] > better - 0.01, auto["decision"]
+
+
+def test_where_predictions_are_guesses_training_is_plain():
+    auto, plain = (nw.train("digits", method, **QUICK, corrupt="symmetric:0.8") for method in ("auto", "ce"))
+    assert "too close to guessing" in auto.metrics["decision"]
+    assert all(torch.equal(value, weights(plain)[name]) for name, value in weights(auto).items())
+
+
 def test_a_stated_rate_takes_the_place_of_the_estimate():
     run = nw.train("digits", **QUICK, corrupt="symmetric:0.4", noise_rate=0.25)
     assert run.metrics["noise_rate"] == 0.25

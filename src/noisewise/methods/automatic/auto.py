@@ -33,11 +33,13 @@ from noisewise.methods.automatic.cross_fit import brings_weights, cross_fitted
 from noisewise.methods.automatic.soft_labels import SoftLabels, other_classes
 from noisewise.methods.inputs.mixup import Mixup
 from noisewise.methods.losses.ce import CrossEntropy
+from noisewise.training.config import Config
 from noisewise.training.method import Chain, Decision
 from noisewise.training.recipe import recipe, single
 from noisewise.training.trainer import Training
 
 FEWEST = 60  # training rows below which nothing is estimated
+IGNORANT = 0.95  # disagreement with given labels, over that of guessing, from which predictions say nothing about them
 CLEAN = 0.02  # estimated share of wrong labels up to which training is plain
 OTHERWISE = ("", ", and more and more what is predicted in its place counts for the rest")
 LONGEST = 10  # epochs of each small training, as in an audit
@@ -85,6 +87,11 @@ def auto(
     if labels.found.rate <= clean:
         training.decision = labels.decision("so few that training is plain")
         return single(training, CrossEntropy())
+    if labels.ignorance > IGNORANT:
+        training.decision = labels.decision("the predictions are too close to guessing to say which; training is plain")
+        return single(training, CrossEntropy())
+    if training.config.select == Config.select and training.config.patience is None:
+        training.history.choose_by("last")  # little is memorised, and validation rows with wrong labels mislead
     training.decision = labels.decision("every label counts as far as it is probably right" + OTHERWISE[trust > 0])
     soft = SoftLabels(labels.right, labels.others, trust)
     mixes = training.data.kind == "image" and not (training.rows.augmented or brings_weights(training.model))
@@ -118,6 +125,7 @@ class Labels:
 
     Attributes:
         found: the judgement of the training rows, in their order.
+        ignorance: disagreement of predictions and given labels, over that of guessing the most frequent label.
         right: (rows,) by index, the probability that the given label is right; 0 outside the training rows.
         others: (rows, K) by index, what is predicted in its place; zeros outside the training rows.
     """
@@ -127,6 +135,9 @@ class Labels:
         index, given = training.rows.index.cpu(), training.rows.given.cpu()
         self.found = _at_rate(judged(given.numpy(), unseen[index].double().numpy()), training.task.noise_rate)
         right = torch.as_tensor(self.found.right, dtype=torch.float32)
+        others_than_given = (unseen[index].argmax(dim=1) != given).double().mean()
+        guessing = 1 - torch.bincount(given).max() / len(given)
+        self.ignorance = float(others_than_given / guessing.clamp_min(1e-12))
         self.right = torch.zeros(len(unseen)).index_copy(0, index, right).to(training.device)
         others = other_classes(given, unseen[index])
         self.others = torch.zeros_like(unseen).index_copy(0, index, others).to(training.device)
