@@ -18,6 +18,7 @@ CARD = MethodCard(
     backwards=2.2,
     stations=("edit",),
     departures="not a published method, but a combination of what the papers propose; r is by the audit's "
-    "judgement, chosen on data with known noise; trusted rows are not used. The cost stated is that of 24 epochs with "
+    "judgement, chosen on data with known noise; the last epoch is kept where labels are softened, unless a rule or "
+    "patience is set; trusted rows are not used. The cost stated is that of 24 epochs with "
     "wrong labels; it falls with more epochs, and is smaller where labels are clean; mixup adds a forward pass",
 )
