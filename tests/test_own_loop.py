@@ -67,7 +67,7 @@ def parts(common, data, count):
 
 @pytest.mark.parametrize(
     "function, spec, count",
-    [("train_gce", "gce", 1), ("train_elr", "elr:beta=0.7,lam=3", 1), ("train_coteaching", "coteaching:gradual=10", 2)],
+    [("train_gce", "gce", 1), ("train_elr", "elr", 1), ("train_coteaching", "coteaching:gradual=10", 2)],
 )
 def test_plain_loops_end_at_the_weights_of_a_training(page, common, data, function, spec, count):
     nets, x, y, batches = parts(common, data, count)

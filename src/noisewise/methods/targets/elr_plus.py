@@ -104,8 +104,7 @@ class ELRPlus(EarlyLearning):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         taught = stateless_forward(self.teachers.nets, batch.x).softmax(dim=-1).flip(0)
-        beta = self.settings[0]
-        memory = (beta * self.memory[:, batch.rows] + (1 - beta) * taught).movedim(0, 1)
+        memory = (self.beta * self.memory[:, batch.rows] + (1 - self.beta) * taught).movedim(0, 1)
         share = draw_share(self.alpha, rng)
         share = max(share, 1 - share)
         partner = torch.randperm(len(batch), generator=rng).to(batch.x.device)
@@ -115,7 +114,7 @@ class ELRPlus(EarlyLearning):
 
     def penalty(self, batch: Batch) -> Tensor:
         penalty = early_learning_penalty(batch.scores, batch.info["expected"].movedim(0, 1)).mean(dim=-1).sum()
-        return self.settings[1] * ramp_up(batch.clock.progress, self.rise) * penalty
+        return self.lam * ramp_up(batch.clock.progress, self.rise) * penalty
 
     def observe(self, batch: Batch) -> None:
         self.memory[:, batch.info["rows"]] = batch.info["memory"].movedim(0, 1).to(self.memory.dtype)
@@ -150,7 +149,7 @@ def elr_plus(
     Args:
         training: the training.
         beta: inertia of the memory (the paper: 0.7 for CIFAR-10, 0.9 for CIFAR-100 and asymmetric noise); None takes
-            the paper's by the number of classes and the kind of noise, as elr does.
+            the paper's by the number of classes.
         lam: weight of the penalty (the paper: 3 for CIFAR-10, 7 for CIFAR-100, 1 for asymmetric noise); None likewise.
         alpha: parameter of mixup's Beta distribution.
         decay: decay of the teachers' averaged weights, which average over a tenth of the training at most.
