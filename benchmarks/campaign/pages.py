@@ -23,7 +23,7 @@ from .sentences import choice, ordered, ten
 BEGIN, END = "<!-- by hand: begin -->", "<!-- by hand: end -->"
 SETTING = (
     "60 epochs of 10,000 rows: Fashion-MNIST with LeNet, and CIFAR-10 with human labels with the fast network; 9,000 "
-    "rows train, 1,000 with their noisy labels select the epoch"
+    "rows train, 1,000 with their noisy labels select the epoch, unless the method says which one it keeps"
 )
 OTHER_PARTS = ("others", "fine-tuning", "imbalance")
 GPU_LINK = "- [CIFAR-10, PreActResNet-18](results/gpu.md), beside published numbers\n"

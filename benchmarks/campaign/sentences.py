@@ -139,7 +139,7 @@ def automatic(found: pd.DataFrame) -> str:
 
 def epochs(found: pd.DataFrame) -> str:
     """What rules of choosing the epoch lose against the best one."""
-    own = found[found["part"].isin(PARTS)]
+    own = found[found["part"].isin(PARTS) & (found["method"] != AUTO)]  # which says itself what it keeps
     if own.empty:
         return ""
     rules = {"noisy validation rows": "selected", "Label Wave": "label_wave", "the last epoch": "last"}

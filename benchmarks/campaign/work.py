@@ -79,18 +79,19 @@ def described(cell: Cell) -> dict[str, Any]:
 def line(cell: Cell, run: Run, data: Dataset) -> dict[str, Any]:
     """The measurements of a run.
 
-    `last`, `best`, `selected`: test accuracy at the last and best epoch, and at the one with the best accuracy on the
-    held-out rows with their noisy labels, which is `validation`. `precision_of_suspicion`: average precision of the
-    ledger's suspicions, against the labels that are wrong.
+    `last`, `best`, `selected`: test accuracy at the last and best epoch, and at the one that the run keeps: that with
+    the best accuracy on the held-out rows with their noisy labels, unless the method says otherwise. `validation`:
+    accuracy on these rows at the epoch kept. `precision_of_suspicion`: average precision of the ledger's suspicions,
+    against the labels that are wrong.
     """
     found, history = run.metrics, run.history
     rules: Mapping[str, Any] = found["selection"]
-    chosen = history[history["epoch"] == rules["validation"]["epoch"]].iloc[0]
+    chosen = history[history["epoch"] == found["selected_epoch"]].iloc[0]
     measured = {
         "last": found["test_accuracy_last"],
         "best": found["test_accuracy_best"],
-        "selected": rules["validation"]["test_accuracy"],
-        "selected_epoch": rules["validation"]["epoch"],
+        "selected": found["test_accuracy_selected"],
+        "selected_epoch": found["selected_epoch"],
         "label_wave": rules["label-wave"]["test_accuracy"],
         "agreement": rules["agreement"]["test_accuracy"],
         "validation": chosen.get("validation_accuracy"),
