@@ -13,7 +13,9 @@ u_i and v_i share one memory of K numbers: u_i is stored at the given label, whe
 1e-4, as in the authors' code, where u follows both losses (`both`). Learning rates are stated for the authors' batches
 of 128: a row moves by lr / 128 times its gradient, for any batch size. They do not depend on the length of the
 training: u and v grow exponentially with the visits of a row, and a network does not learn any faster in a short
-training.
+training. The authors train for 300 epochs. In a shorter training that memorises, v grows too little at their rate for
+symmetric noise: on 4,000 MNIST rows with half of the labels wrong, LeNet ends 60 epochs at 71.8 % with lr_v=10 and at
+89.9 % with lr_v=100 (lr 0.05, one seed).
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ class SOP(Method):
 
     Args:
         lr_u: learning rate of u, for batches of 128 (the authors: 10 for CIFAR-10, 1 for CIFAR-100).
-        lr_v: learning rate of v, likewise (the authors: 10; 100 for asymmetric noise).
+        lr_v: learning rate of v, likewise (the authors: 10, for asymmetric noise 100, in 300 epochs; a training of 60
+            epochs of a small data set needs 100 for symmetric noise, too).
         both: update u by the squared residual, too, as the authors' code does.
     """
 
