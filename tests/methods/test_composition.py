@@ -78,4 +78,4 @@ assert "noisewise.methods.targets.elr" in sys.modules and "noisewise.methods.tar
 print(ELR(lam=7))
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert found.stdout == "ELR(beta=0.7, lam=7)\n"
+    assert found.stdout == "ELR(beta=None, lam=7)\n"
