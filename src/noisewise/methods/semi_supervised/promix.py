@@ -52,12 +52,12 @@ CARD = MethodCard(
     stations=("edit", "loss", "penalty"),
     networks=2,
     departures="no FMix unless fmix=true; the strong view is a second weak one unless `strong` is set; both heads "
-    "share one mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 "
-    "w, unless average=false; the warm-up and the ramp have the paper's epochs, in a short training 250 "
-    "steps, or a third of the epochs (warm-up) or half of them (ramp), and the method is not meant for "
-    "fewer than 750 steps; rho follows the noise rate, stated or estimated; beta stays after its ramp (the "
-    "authors' code drops it to 0); networks without a linear layer have no auxiliary head; the cost stated "
-    "is with augmentation",
+    "share one mixture; the networks take turns by the epoch; the loss is divided by its total weight 1 + 2 w, "
+    "unless average=false; the warm-up and the ramp have the paper's epochs, in a short training 250 steps, or a "
+    "third of the epochs (warm-up) or half of them (ramp), and the method is not meant for fewer than 750 steps; rho "
+    "follows the noise rate, stated or estimated; beta stays after its ramp (the authors' code drops it to 0); "
+    "networks without a linear layer have no auxiliary head; confidence is penalised in the warm-up only with "
+    "negentropy=true, which the authors do for asymmetric noise; the cost stated is with augmentation",
 )
 
 _MOST_KEPT = 0.7

@@ -56,9 +56,10 @@ class D2L(Method):
         2018,
         "target = alpha y + (1 - alpha) onehot(argmax p),  alpha = exp(-(e/E) LID_e / min LID)",
         forwards=1.03,
-        departures="the weights are not reset at the turn; the burn-in is a share of the training, in a short one 250 "
-        "steps or a third of it, where the paper has a number of epochs for every data set; the window is at most a "
-        "quarter of the training; the dimension is measured on rows as drawn",
+        departures="the weights are not reset at the turn; the burn-in is a share of the training, in a short one "
+        "250 steps or a third of it, where the paper has a number of epochs for every data set; the window is at "
+        "most a quarter of the training; the dimension is measured on rows as drawn; the lowest dimension is that of "
+        "earlier epochs, as in the paper, where the code includes the present one",
     )
     bounds = {
         "neighbours": whole(2, 10_000),
