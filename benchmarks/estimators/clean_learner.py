@@ -53,7 +53,8 @@ regression 1,000 iterations). *cleanlab* is `CleanLearning` of cleanlab {version
 `noisewise.CleanLearner` with its own. Both only see the given labels.
 
 Differences are paired: the mean over the sets of the mean over the seeds, with a {sure} % t interval over the sets.
-The design was chosen on {pool} with other rows and seeds; these {count} sets ({names}) were computed once.
+The design was chosen on other sets ({pool});
+these {count} ({names}) were computed once.
 """
 POOL = "pima, vehicle, ionosphere, satellite, vowel, dna and digits"
 
@@ -189,7 +190,7 @@ def page(found: list[dict[str, Any]], seeds: int) -> str:
     pieces += ["\n## By set\n", "Means over seeds and kinds of noise; *none* apart.\n"]
     kinds = frame.assign(labels=np.where(frame["noise"] == "none", "none", "with noise"))
     lines = []
-    for key, part in kinds.groupby(["set", "labels"], sort=False):
+    for key, part in kinds.sort_values(["set", "labels"]).groupby(["set", "labels"], sort=False):
         lines.append([*map(str, key), *(f"{100 * part[arm].mean():.1f}" for arm in ARMS)])
     pieces += [table(["set", "noise", *ARMS], lines), "\n## Rate, time and refusals\n", remarks(frame)]
     return "\n".join(pieces) + "\n"
@@ -226,9 +227,10 @@ def main() -> None:
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
     found = rows(chosen.sets, chosen.tables, chosen.work, chosen.seeds)
-    for ending, text in ((".md", page(found, chosen.seeds)), (".json", json.dumps(found, indent=0) + "\n")):
-        with whole(chosen.out.with_suffix(ending)) as path:
-            path.write_text(text)
+    with whole(chosen.out.with_suffix(".md")) as path:
+        path.write_text(page(found, chosen.seeds))
+    with whole(chosen.out.with_suffix(".csv")) as path:
+        pd.DataFrame(found).to_csv(path, index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":
