@@ -114,18 +114,21 @@ def main() -> None:
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The page: accuracy of the last and the selected epoch per task and variant."""
-    head = (
-        "# Choosing the constants of `auto`\n\nTest accuracy of the last / the selected epoch, in percent, and the "
-        "training's cost relative to `ce`.\nBy `benchmarks/pool/auto.py`, whose head says how; one seed.\n"
-    )
-    lines = [head, "| task | estimated rate | " + " | ".join(f"`{v}`" for v in VARIANTS) + " |"]
-    lines.append("|---|---|" + "---|" * len(VARIANTS))
+    shown = [variant for variant in VARIANTS if any(row["method"] == variant for row in rows)]
+    lines = [
+        "# Choosing the constants of `auto`\n\nTest accuracy of the last / the selected epoch, percent, one seed; in "
+        "brackets the seconds of training relative to\n`ce`, on a busy machine. Empty cells were not measured. By\n",
+        "    NOISEWISE_DATA=... python benchmarks/pool/auto.py --tables TABLES --cache CACHE --out "
+        "docs/results/auto.md\n",
+        "| task | estimated rate | " + " | ".join(f"`{variant}`" for variant in shown) + " |",
+        "|---|---|" + "---|" * len(shown),
+    ]
     for task in TASKS:
         here = {row["method"]: row for row in rows if row["task"] == task.name}
-        if here:
-            rate = next((f"{r['noise_rate']:.2f}" for r in here.values() if r["noise_rate"] is not None), "")
-            cells = [_cell(here[v], here.get("ce")) if v in here else "" for v in VARIANTS]
-            lines.append(f"| {task.name} | {rate} | " + " | ".join(cells) + " |")
+        if "auto" in here:
+            rate = here["auto"]["noise_rate"]
+            cells = [_cell(here[v], here.get("ce")) if v in here else "" for v in shown]
+            lines.append(f"| {task.name} | {rate:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
