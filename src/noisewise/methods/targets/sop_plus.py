@@ -77,7 +77,7 @@ class SOPPlus(SOP):
     def __init__(
         self,
         lr_u: float = 10.0,
-        lr_v: float = 10.0,
+        lr_v: float = 100.0,
         consistency: float = 0.9,
         balance: float = 0.1,
         jitter: float = 0.1,
