@@ -104,7 +104,18 @@ def evaluate(method, logits, **fields):
 LOGITS = torch.randn(12, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("kind", [SelfPaced, LinearWeighting, MixtureWeighting, HardMining, FocalWeighting])
+@pytest.mark.parametrize("kind", [SelfPaced, LinearWeighting, MixtureWeighting])
+def test_weights_of_a_curriculum_are_at_most_one(kind):
+    method = scene.prepared(kind(), 1)
+    method.threshold.fill_(1.5)
+    method.noise.settled_at = 1
+    weights = evaluate(method, LOGITS, clock=Clock(9, 10)).w
+    assert weights.min() >= 0
+    assert weights.max() <= 1
+    assert 0 < weights.mean() < 1
+
+
+@pytest.mark.parametrize("kind", [HardMining, FocalWeighting])
 def test_weights_have_mean_one(kind):
     method = scene.prepared(kind(), 1)
     if hasattr(method, "threshold"):

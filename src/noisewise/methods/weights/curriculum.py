@@ -67,9 +67,11 @@ class Curriculum(Method):
         return torch.where(torch.isfinite(self.threshold), self.curriculum(batch), ones).detach()
 
     def weight(self, batch: Batch) -> Tensor:
+        # Not divided by their mean: where few rows count, larger steps on them make a network without normalisation
+        # diverge.
         if self.burning_in(batch.clock):
             return batch.w
-        return batch.w * mean_one(self.counts(batch))
+        return batch.w * self.counts(batch)
 
     def observe(self, batch: Batch) -> None:
         if batch.index is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
-from noisewise.methods.weights.curriculum import Curriculum
+from noisewise.methods.weights.curriculum import Curriculum, mean_one
 from noisewise.training.batch import Batch
 from noisewise.training.method import LearningTask, MethodCard
 
@@ -69,6 +69,9 @@ class HardMining(Curriculum):
     def curriculum(self, batch: Batch) -> Tensor:
         v = hard_mining_weights(batch.losses, self.threshold)
         return v if self.positive is None else torch.maximum(v, batch.y[..., self.positive].to(v.dtype))
+
+    def weight(self, batch: Batch) -> Tensor:
+        return batch.w if self.burning_in(batch.clock) else batch.w * mean_one(self.counts(batch))
 
     def selection(self) -> None:
         """None: a hard row is not a clean one."""

@@ -3,7 +3,7 @@
     v = max(0, 1 - l / lambda),    the minimiser of v l + lambda (v^2 / 2 - v) over [0, 1]
 
 Easier rows get larger weights, and rows with a loss above lambda none. Lambda is a running percentile of the losses, as
-for `self-paced`, and the weights have mean one over the batch. Soft weights favour the easiest classes.
+for `self-paced`. Soft weights favour the easiest classes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class LinearWeighting(Curriculum):
         "Search, ACM Multimedia 2014",
         2014,
         "v = max(0, 1 - l / lambda)",
-        departures="lambda is a running percentile instead of an annealed value; weights have mean one; "
+        departures="lambda is a running percentile instead of an annealed value; "
         f"every row counts until learning has settled; {SELF_SET}",
     )
 

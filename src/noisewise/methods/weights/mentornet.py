@@ -37,7 +37,7 @@ CARD = MethodCard(
     2018,
     "v = g(l, l - lambda, epoch),  min_w sum_i v_i l_i(w)",
     stations=("edit", "weight"),
-    departures="a longer burn-in and no example dropout (`burn_in`, `dropout`, `late_dropout`); weights have mean one; "
+    departures="a longer burn-in and no example dropout (`burn_in`, `dropout`, `late_dropout`); "
     "lambda's percentile follows the noise rate; the data-driven curriculum comes from the present data set, with half "
     "of the trusted labels corrupted and reweighted; g is trained by cross entropy; lambda is above all losses until "
     f"learning has settled; {SELF_SET}",

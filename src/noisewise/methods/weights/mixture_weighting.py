@@ -4,7 +4,7 @@
 
 This is the minimiser of v l - zeta log(v + zeta / l1) over [0, 1]. Easy rows have weight one, hard rows zero, and rows
 in between a weight by the inverse of their loss. l1 is a running percentile of the losses, as for `self-paced`, and l2
-a fixed fraction of it. The weights have mean one over the batch. The burn-in is as long as for `linear-weighting`.
+a fixed fraction of it. The burn-in is as long as for `linear-weighting`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class MixtureWeighting(Curriculum):
         "Search, ACM Multimedia 2014",
         2014,
         "v = clip(zeta (1 / l - 1 / l1), 0, 1),  zeta = l1 l2 / (l1 - l2)",
-        departures="l1 is a running percentile instead of an annealed value; weights have mean one; "
+        departures="l1 is a running percentile instead of an annealed value; "
         f"every row counts until learning has settled; {SELF_SET}",
     )
     bounds = {"full": between(0.01, 0.99)}

@@ -37,7 +37,7 @@ class SelfPaced(Curriculum):
         "Kumar, Packer and Koller, Self-Paced Learning for Latent Variable Models, NeurIPS 2010",
         2010,
         "v = 1[l <= lambda]",
-        departures="lambda is a running percentile (MentorNet) instead of an annealed value; weights have mean one; "
+        departures="lambda is a running percentile (MentorNet) instead of an annealed value; "
         f"every row counts until learning has settled; {SELF_SET}",
     )
 

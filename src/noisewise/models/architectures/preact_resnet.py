@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from noisewise.bounds import one_of
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MeanPool, conv3x3, he_initialise
+from noisewise.models.layers import MeanPool, conv3x3
 
 
 class PreActBlock(nn.Module):
@@ -61,8 +61,8 @@ def stages(inputs: int, widths: tuple[int, ...], depth: int, dropout: float = 0.
         parameters="11,171,274 on 32x32x3 images and 10 classes",
         example="preact-resnet18",
         departures="normalisation and ReLU after the first convolution, and none after the last block, as in the "
-        "code of DivideMix, ELR+, SOP and PES; stem=plain leaves out those of the first convolution, as the paper "
-        "does and as networks saved by earlier versions need",
+        "code of DivideMix, ELR+, SOP and PES, and PyTorch's initialisation as there; stem=plain leaves out those of "
+        "the first convolution, as the paper does and as networks saved by earlier versions need",
     ),
     {"stem": one_of("normalised", "plain")},
 )
@@ -82,4 +82,4 @@ def preact_resnet18(
     _, _, channels = checks.image("preact-resnet18", shape)
     blocks = stages(64, (64, 128, 256, 512), depth=2)
     first = [conv3x3(channels, 64), *([nn.BatchNorm2d(64), nn.ReLU()] if stem == "normalised" else [])]
-    return he_initialise(nn.Sequential(*first, *blocks, MeanPool(), nn.Linear(512, classes)))
+    return nn.Sequential(*first, *blocks, MeanPool(), nn.Linear(512, classes))  # PyTorch's initialisation, as there
