@@ -52,7 +52,7 @@ def test_the_first_beta_falls_once(tmp_path, monkeypatch):
         made.append(build_optimizer(config, params))
         return made[-1]
 
-    monkeypatch.setattr("noisewise.training.trainer.build_optimizer", remembered)
+    monkeypatch.setattr("noisewise.training.learners.build_optimizer", remembered)
     adam = {"optimizer": "adam", "lr": 0.001}
     curve(method="ce", epochs=3, scratch=tmp_path / "a", beta_from=2, **adam, **SMALL)
     curve(method="ce", epochs=3, scratch=tmp_path / "b", beta_from=4, **adam, **SMALL)
