@@ -47,7 +47,7 @@ CLEAN = 0.02  # estimated share of wrong labels up to which training is plain; c
 IGNORANT = 0.95
 LONGEST = 10  # epochs of each small training, as in an audit
 SHARE = 1 / 3  # of the epochs of the training that each small one has at most
-OTHERWISE = ("", ", and more and more what is predicted in its place counts for the rest")
+OTHERWISE = ("", "; for the rest, what is predicted in its place counts more and more")
 
 
 @recipe(
@@ -89,14 +89,16 @@ def auto(
         training.decision = Decision(f"The small trainings that judge labels failed ({error}): trained plainly.")
         return single(training, CrossEntropy())
     if labels.found.rate <= clean:
-        training.decision = labels.decision("so few that training is plain")
+        training.decision = labels.decision("So few that training is plain")
         return single(training, CrossEntropy())
     if labels.ignorance > IGNORANT:
-        training.decision = labels.decision("the predictions are too close to guessing to say which; training is plain")
+        training.decision = labels.decision(
+            "The predictions are too close to guessing to say which, so training is plain"
+        )
         return single(training, CrossEntropy())
     if training.config.select == Config.select and training.config.patience is None:
         training.history.choose_by("last")  # little is memorised, and validation rows with wrong labels mislead
-    training.decision = labels.decision("every label counts as far as it is probably right" + OTHERWISE[trust > 0])
+    training.decision = labels.decision("Every label counts as far as it is probably right" + OTHERWISE[trust > 0])
     soft = SoftLabels(labels.right, labels.others, trust)
     mixes = training.data.kind == "image" and not (training.rows.augmented or brings_weights(training.model))
     alpha = float(mixes) if mixup is None else mixup
@@ -150,11 +152,13 @@ class Labels:
         """What is done, with its reason.
 
         Args:
-            how: training goes on.
+            how: what training does, as a sentence without its full stop.
         """
         rate, (low, high) = self.found.rate, self.found.interval
-        known = "stated" if low == rate == high else f"estimated ({percent(low)} to {percent(high)})"
-        said = f"{percent(rate)} of the labels are {known} to be wrong: {how}."
+        stated = low == rate == high
+        source = "stated" if stated else "estimated"
+        between = "" if stated else f" (90 % interval {percent(low)} to {percent(high)})"
+        said = f"The {source} share of wrong labels is {percent(rate)}{between}. {how}."
         return Decision(said, rate, (low, high), self.unseen)
 
 
