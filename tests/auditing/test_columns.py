@@ -1,5 +1,7 @@
 """Audits of tables with columns of every kind."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,7 +148,9 @@ def test_every_column_is_accounted_for_once_and_useless_ones_change_nothing(kind
     assert [column.used for column in data.columns[:-1]] == [kind not in LEFT_OUT for kind in kinds]
     assert np.isfinite(data.inputs[:]).all()
     said = " ".join(in_words(data.columns))
-    assert all(column.name in said for column in data.columns[:-1])
+    unnamed = sum(column.name not in said for column in data.columns[:-1])
+    counted = sum(int(number) for number in re.findall(r"and (\d+) more", said))
+    assert unnamed <= counted  # at most six columns of a kind are named, the others are counted
 
     useless = frame.assign(constant=7, case_id=np.arange(N) * 3)
     again = from_frame(pd.concat([useless, labels], axis=1), "t", "t")
