@@ -81,14 +81,17 @@ def listed(cells: list[Cell], done: list[Path]) -> None:
 
 
 def commit() -> str:
-    """The commit of the sources; a copy without its history has it in the file `commit` of a data folder."""
-    told = subprocess.run(
-        ["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    if told.returncode == 0:
-        return told.stdout.strip()
+    """The commit of the sources: what the file `commit` of a packed data folder says, else that of the checkout.
+
+    The file comes first because sources that travel may lie in a checkout of another commit.
+    """
     folders = [Path(entry) for entry in os.environ.get("NOISEWISE_DATA", "").split(os.pathsep) if entry]
-    return next((path.read_text().strip() for f in folders if (path := f / "commit").exists()), "unknown")
+    for path in (folder / "commit" for folder in folders):
+        if path.exists():
+            return path.read_text(encoding="utf-8").strip()
+    command = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

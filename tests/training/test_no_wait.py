@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from noisewise.data import load, subset
 from noisewise.errors import Diverged
 from noisewise.methods import METHODS
 from noisewise.training import Config
@@ -16,6 +17,7 @@ from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.optim import build_optimizer
 from noisewise.training.step import LateCheck, step
+from noisewise.training.trainer import Training
 
 WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "unique")
 FREE = ("ce", "gce", "sce", "bi-tempered", "label-smoothing", "elr", "sop")
@@ -89,3 +91,17 @@ def test_rows_drawn_twice_or_not_trained_on_are_not_known() -> None:
     assert ledger.knows(torch.tensor([1, 0]))
     assert not ledger.knows(torch.tensor([0, 0]))
     assert not ledger.knows(torch.tensor([0, 2]))
+
+
+def test_an_epoch_that_diverged_mixes_with_no_later_one() -> None:
+    data = replace(subset(load("digits"), 200, seed=0), test=None)
+    training = Training(data, "mlp:8", Config(epochs=2, lr=1e30, validation=0.0, batch_size=20))
+    method = METHODS["ce"]()
+    for epoch in (1, 2):
+        learner = training.learner(f"try {epoch}")
+        with pytest.raises(Diverged):
+            training.fit(learner, method, 1)
+        training.ledger.flush()
+        assert int(training.ledger.seen.sum()) % 20 == 0
+        assert int(training.ledger.seen.max()) <= epoch
+        assert int(training.ledger.seen.sum()) >= 20 * epoch

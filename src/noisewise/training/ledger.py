@@ -92,12 +92,13 @@ class Ledger(nn.Module):
         if known:
             self._waiting.append((batch.index, batch.scores))
             if len(self._waiting) >= _TOGETHER:
-                self._flush()
+                self.flush()
             return
         training = self.given[batch.index] >= 0
         self.record(batch.index[training], batch.scores[:, training])
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Record the batches that wait to be recorded together."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             index, scores = zip(*waiting, strict=True)
@@ -109,7 +110,7 @@ class Ledger(nn.Module):
         Args:
             passes: from a mask (rows,) by index to batches of these rows with logits in evaluation mode.
         """
-        self._flush()
+        self.flush()
         missing = (self.given >= 0) & ~self.fresh
         if missing.any():
             for batch in passes(missing):

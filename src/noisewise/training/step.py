@@ -239,6 +239,7 @@ def train_epoch(
     late = LateCheck() if streams.drawn.device.type == "cuda" else None
     known = ledger.knows(streams.drawn.index)
     take_step = partial(step, clip_norm=config.clip_norm, check=late, params=learner.nets.trainable())
+    ledger.flush()  # what an epoch left that diverged, if a recipe goes on after it
     for number, batch in enumerate(streams.epoch(order_rng)):
         done = (learner.epochs_done + number / streams.steps) / epochs
         lr = schedule(learner.optimizer, config, done, epochs)
