@@ -122,3 +122,24 @@ def test_labels_of_a_tool_become_decisions(tmp_path):
 
 def _chosen(label):
     return {"from_name": "label", "to_name": "input", "type": "choices", "value": {"choices": [label]}}
+
+
+def test_formulas_in_labels_and_cells_are_text_in_every_csv_and_come_back(tmp_path):
+    names = {
+        "note": ["=1+1", "ok", "-2+3"] * 2,
+        "x": [1.0, -2.5, 3.0] * 2,
+        "kind": ["=cmd|' /C calc'!A0", "b", "@c"] * 2,
+    }
+    pd.DataFrame(names).to_csv(tmp_path / "table.csv", index=False)
+    data = load(tmp_path / "table.csv", labels="kind")
+    folder = audited(tmp_path / "audit", data)
+    export_review(folder, "csv", tmp_path / "queue.csv")
+    for path in (folder / "issues.csv", tmp_path / "queue.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            cells = [cell for line in csv.reader(file) for cell in line]
+        assert "'=cmd|' /C calc'!A0" in cells
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "-2+"))], path
+    lines = pd.read_csv(tmp_path / "queue.csv", dtype=str, keep_default_na=False)
+    lines.assign(decision="relabel", label="'=cmd|' /C calc'!A0").to_csv(tmp_path / "queue.csv", index=False)
+    decided, _ = decide(original_data(folder), tmp_path / "queue.csv", findings_folder=folder)
+    assert {decided.classes[label] for label in decided.given} == {"=cmd|' /C calc'!A0"}

@@ -13,7 +13,7 @@ from noisewise.auditing.report.page import render
 from noisewise.auditing.result import AuditResult
 from noisewise.auditing.review.certify.sample import FILE
 from noisewise.data.save import save, suffix_for
-from noisewise.files import to_json, whole_folder
+from noisewise.files import to_json, whole_folder, write_csv
 
 PART = 2**18  # rows written at a time
 
@@ -38,7 +38,7 @@ def write_report(result: AuditResult, folder: Path) -> Path:
         result.sample.to_parquet(temporary / FILE, index=False)
         if result.conditions is not None:
             result.conditions.to_parquet(temporary / "conditions.parquet", index=False)
-            result.conditions.to_csv(temporary / "conditions.csv", index=False)
+            write_csv(temporary / "conditions.csv", result.conditions)
         (temporary / "report.html").write_text(render(result), encoding="utf-8")
         save(result.cleaned(), temporary / f"cleaned{suffix_for(result.data)}")
     return folder
@@ -54,4 +54,4 @@ def _write_in_parts(table: pd.DataFrame, path: Path) -> None:
         for start in range(0, max(len(table), 1), PART):
             part = table.iloc[start : start + PART]
             writer.write_table(pa.Table.from_pandas(part, schema=schema, preserve_index=False))
-            part.to_csv(file, index=False, header=start == 0)
+            write_csv(file, part, header=start == 0)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from noisewise.auditing.review.exchange import fiftyone, label_studio
 from noisewise.errors import BadInput, nearest
+from noisewise.files import read_cell
 
 WORDS = ("accept", "keep", "relabel")
 COLUMNS = ("index", "decision", "label")
@@ -73,7 +74,7 @@ def read_csv(text: str, path: str | Path) -> pd.DataFrame:
             raise BadInput(
                 f"{path} has {len(head)} columns, but a line with {len(line)} cells: {','.join(line)[:80]!r}"
             )
-    frame = pd.DataFrame(lines, columns=head, dtype=object)
+    frame = pd.DataFrame([[read_cell(cell) for cell in line] for line in lines], columns=head, dtype=object)
     if {"decision", "label"} <= set(frame):
         frame = frame[(frame["decision"] != "") | (frame["label"] != "")].reset_index(drop=True)
     return frame

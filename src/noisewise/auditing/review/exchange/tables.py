@@ -9,7 +9,7 @@ import pandas as pd
 from noisewise.auditing.review.exchange.content import cells
 from noisewise.auditing.review.exchange.queue import Queue
 from noisewise.errors import BadInput
-from noisewise.files import whole
+from noisewise.files import write_csv
 
 PREFIX = "data."
 
@@ -30,6 +30,5 @@ def export(queue: Queue, out: Path) -> list[Path]:
     frame.insert(1, "decision", "")
     frame.insert(2, "label", "")
     known = pd.DataFrame(cells(queue.data, queue.positions)).add_prefix(PREFIX)
-    with whole(out) as temporary:
-        pd.concat([frame, known], axis=1).to_csv(temporary, index=False, encoding="utf-8")
+    write_csv(out, pd.concat([frame, known], axis=1))
     return [out]
