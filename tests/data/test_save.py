@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from noisewise.data import load, save, split
+from noisewise.data.dataset import SPLITS
 from noisewise.data.save import check_suffix, suffix_for
 from noisewise.errors import BadInput
+from noisewise.noise import corrupt
 
 RECORD = {"step": "corrupt", "rate": 0.25, "transition": [[0.5, 0.5], [None, 1.0]]}
 
@@ -20,7 +22,10 @@ def assert_same(found, data):
     assert (found.described is None) == (data.described is None)
     if data.described is not None:
         pd.testing.assert_frame_equal(found.described, data.described, check_dtype=False)
-    for name in ("test", "validation", "trusted"):
+    assert (found.ids is None) == (data.ids is None)
+    if data.ids is not None:
+        pd.testing.assert_series_equal(found.ids, data.ids, check_dtype=False)
+    for name in SPLITS:
         ours, theirs = getattr(data, name), getattr(found, name)
         assert (ours is None) == (theirs is None)
         if ours is not None:
@@ -128,3 +133,47 @@ def test_a_damaged_file_of_ours(tmp_path, images):
     np.savez(path, **arrays)
     with pytest.raises(BadInput, match="damaged noisewise file: 'given'"):
         load(path)
+
+
+IDS = pd.Series([f"P{i}" for i in range(40)], name="patient")
+
+
+def without_labels(data, n=5):
+    rest = data.take(np.arange(n)).alone()
+    return replace(data.take(np.arange(n, len(data))), unlabelled=replace(rest, given=np.full(n, -1), truth=None))
+
+
+def test_npz_keeps_ids_and_rows_without_labels(tmp_path, make):
+    data = without_labels(replace(make(), ids=IDS))
+    found = load(save(data, tmp_path / "data.npz"))
+    assert_same(found, data)
+    assert found.ids.name == "patient"
+    assert found.unlabelled.ids.tolist() == ["P0", "P1", "P2", "P3", "P4"]
+
+
+def test_parquet_keeps_ids_and_rows_without_labels(tmp_path, table):
+    data = replace(noisy(table), ids=pd.Series(np.arange(60) + 7, name="order"))
+    data = without_labels(split(data, trusted=9))
+    found = load(save(data, tmp_path / "data.parquet"))
+    assert_same(found, data)
+    assert (found.ids.name, found.ids.tolist()) == ("order", data.ids.tolist())
+
+
+def test_csv_keeps_ids_and_rows_without_labels(tmp_path, table):
+    data = without_labels(replace(noisy(table), ids=pd.Series([f"r{i}" for i in range(60)], name="row")), 4)
+    written = pd.read_csv(save(data, tmp_path / "data.csv"))
+    assert written["row"].tolist() == [f"r{i}" for i in range(60)]
+    assert written["species"].isna().tolist() == [True] * 4 + [False] * 56
+
+
+def test_columns_that_are_called_like_those_that_are_added(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((40, 3)), columns=["_index", "_split", "_id"])
+    frame.assign(truth=["a", "b"] * 20).to_csv(tmp_path / "es.csv", index=False)
+    data = corrupt(load(tmp_path / "es.csv", labels="truth"), "symmetric:0.5")
+    data = replace(data, ids=IDS)
+    found = load(save(data, tmp_path / "es.parquet"))
+    assert_same(found, data)
+    assert found.noise_rate > 0.2
+    assert found.ids.tolist() == IDS.tolist()
+    assert load(save(data, tmp_path / "es2.csv"), labels="label").noise_rate == found.noise_rate

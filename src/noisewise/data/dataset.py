@@ -13,6 +13,8 @@ from noisewise.data.columns.column import Column
 from noisewise.errors import BadInput
 
 Kind = Literal["image", "table", "text", "vector"]
+SPLITS = ("test", "validation", "trusted", "unlabelled")
+UNLABELLED = -1
 
 
 class Inputs(Protocol):
@@ -71,7 +73,8 @@ class Dataset:
 
     Attributes:
         inputs: (n, H, W, C) uint8 images, or (n, d) float32 vectors; an array or a lazy reader with the same indexing.
-        given: (n,) int64, the labels as given in the data set; training and audit use these.
+        given: (n,) int64, the labels as given in the data set; training and audit use these. Either every row has one,
+            or none has: then all are -1.
         classes: K class names; label k means `classes[k]`. Characters that UTF-8 cannot encode become question marks.
         kind: "image", "table" (d encoded columns of a table), "text" (`Texts`, d hashed words) or "vector" (features,
             flattened or computed).
@@ -82,11 +85,14 @@ class Dataset:
         test: the test split, or None.
         validation: the validation split, as noisy as the training split, or None.
         trusted: a small split whose given labels are correct, or None.
+        unlabelled: the rows of the source that have no label, or None. They can be predicted, but not judged.
         name: name of the source, for display.
         provenance: records of all processing steps, oldest first; plain data.
         described: (n rows) the rows in readable form (file names, or the columns of a table without its labels), for
             reports; or None.
         columns: what became of every column of a table; empty for other sources.
+        ids: (n,) what people call each row, such as a patient or an order number; its name is that of its column. None
+            where rows have only their position.
     """
 
     inputs: Inputs
@@ -98,10 +104,12 @@ class Dataset:
     test: Dataset | None = None
     validation: Dataset | None = None
     trusted: Dataset | None = None
+    unlabelled: Dataset | None = None
     name: str = "data"
     provenance: tuple[dict[str, Any], ...] = ()
     described: pd.DataFrame | None = None
     columns: tuple[Column, ...] = ()
+    ids: pd.Series | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.inputs), len(self.classes)
@@ -114,6 +122,10 @@ class Dataset:
         elif len(self.index) != n:
             raise BadInput(f"index has {len(self.index)} rows, inputs have {n}")
         put(self, "index", np.asarray(self.index, dtype=np.int64))
+        if self.ids is not None:
+            put(self, "ids", _names_of_rows(self.ids, n))
+        if self.unlabelled is not None and self.unlabelled.labelled:
+            raise BadInput(f"unlabelled has {len(self.unlabelled)} rows with labels, but its rows must have none")
         put(self, "classes", tuple(str(name).encode("utf-8", "replace").decode("utf-8") for name in self.classes))
 
     def __len__(self) -> int:
@@ -121,8 +133,19 @@ class Dataset:
 
     def __repr__(self) -> str:
         known = "" if self.truth is None else f", {self.noise_rate:.1%} wrong"
-        splits = [f", {s}={len(d)}" for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None]
-        return f"Dataset({self.name}: {len(self)} rows, {len(self.classes)} classes{known}{''.join(splits)})"
+        splits = [f", {name}={len(part)}" for name, part in self.parts.items()]
+        rows = f"{len(self)} rows" if self.labelled else f"{len(self)} rows without labels"
+        return f"Dataset({self.name}: {rows}, {len(self.classes)} classes{known}{''.join(splits)})"
+
+    @property
+    def parts(self) -> dict[str, Dataset]:
+        """The splits other than the training rows that there are, by name."""
+        return {name: part for name in SPLITS if (part := getattr(self, name)) is not None}
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the rows have labels."""
+        return not len(self) or self.given[0] != UNLABELLED
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -165,7 +188,12 @@ class Dataset:
             index=self.index[chosen],
             truth=None if self.truth is None else self.truth[chosen],
             described=None if self.described is None else self.described.iloc[chosen].reset_index(drop=True),
+            ids=None if self.ids is None else self.ids.iloc[chosen],
         )
+
+    def alone(self) -> Dataset:
+        """The same rows without the other splits."""
+        return replace(self, test=None, validation=None, trusted=None, unlabelled=None)
 
     def with_labels(self, given: np.ndarray, record: dict[str, Any]) -> Dataset:
         """The same rows with new given labels; if there was no truth, the previous labels become the truth."""
@@ -174,7 +202,7 @@ class Dataset:
 
     def blind(self) -> Dataset:
         """The same data set without the truth, in all splits, as methods and detectors receive it."""
-        hidden = {s: d.blind() for s in ("test", "validation", "trusted") if (d := getattr(self, s)) is not None}
+        hidden: dict[str, Any] = {name: part.blind() for name, part in self.parts.items()}
         return replace(self, truth=None, **hidden)
 
 
@@ -184,7 +212,17 @@ def _labels(name: str, values: np.ndarray, n: int, k: int) -> np.ndarray:
         raise BadInput(f"{name} labels have shape {labels.shape}, but there are {n} rows of inputs")
     if labels.dtype.kind not in "iub":
         raise BadInput(f"{name} labels must be integers from 0 to {k - 1}, not {labels.dtype}")
+    if n and name == "given" and bool((labels == UNLABELLED).all()):
+        return labels.astype(np.int64, copy=False)
     if n and (labels.min() < 0 or labels.max() >= k):
         bad = labels[(labels < 0) | (labels >= k)][0]
         raise BadInput(f"{name} labels must lie in 0..{k - 1} ({k} classes), but {int(bad)} occurs")
     return labels.astype(np.int64, copy=False)
+
+
+def _names_of_rows(values: Any, n: int) -> pd.Series:
+    found = values if isinstance(values, pd.Series) else pd.Series(list(values))
+    if len(found) != n:
+        raise BadInput(f"ids has {len(found)} rows, inputs have {n}")
+    name = "id" if found.name is None else str(found.name)
+    return found.reset_index(drop=True).rename(name)

@@ -12,9 +12,7 @@ from noisewise.data.dataset import Dataset
 
 def portable(data: Dataset) -> Dataset:
     """The same rows as arrays, in all splits: lazy inputs are read now."""
-    parts: dict[str, Any] = {
-        name: portable(part) for name in ("test", "validation", "trusted") if (part := getattr(data, name)) is not None
-    }
+    parts: dict[str, Any] = {name: portable(part) for name, part in data.parts.items()}
     if isinstance(data.inputs, np.ndarray):
         return replace(data, **parts)
     return replace(data, inputs=np.asarray(data.inputs[np.arange(len(data))]), **parts)

@@ -26,8 +26,10 @@ def save(data: Dataset, path: str | Path) -> Path:
     """Write a data set with all its splits, completely or not at all.
 
     `.npz` stores any data set that fits into memory. `.parquet` stores the columns of a table, or the file names of
-    lazily read images, with class names in the label column and a column `truth` if the truth is known. `.csv` stores
-    the same columns of a table without other splits, and neither index nor provenance.
+    lazily read images, with class names in the label column and a column `truth` if the truth is known (labels that are
+    in a column `truth` themselves move to `label`). `.csv` stores
+    the same columns of a table, and neither index nor provenance; rows without a label have an empty cell there, and
+    other splits cannot be stored.
 
     Args:
         data: the data set.
@@ -44,13 +46,13 @@ def save(data: Dataset, path: str | Path) -> Path:
         elif path.suffix == ".parquet":
             _write_parquet(data, temporary)
         else:
-            _frame(data, _label(data)).to_csv(temporary, index=False)
+            _csv(data).to_csv(temporary, index=False)
     return path
 
 
 def suffix_for(data: Dataset) -> str:
     """The suffix of a suitable file format: ".parquet" for tables and lazily read images, else ".npz"."""
-    return ".parquet" if all(_has_columns(part) for part in (data, *_parts(data).values())) else ".npz"
+    return ".parquet" if all(_has_columns(part) for part in (data, *data.parts.values())) else ".npz"
 
 
 def check_suffix(data: Dataset, path: str | Path) -> None:
@@ -68,7 +70,7 @@ def check_suffix(data: Dataset, path: str | Path) -> None:
         raise BadInput(
             f"cannot save to {path}: texts are saved with their columns, the suffix must be .parquet or .csv"
         )
-    if path.suffix == ".csv" and (_parts(data) or data.kind == "image"):
+    if path.suffix == ".csv" and (data.parts.keys() - {"unlabelled"} or data.kind == "image"):
         raise BadInput(f"cannot save to {path}: CSV cannot store images or further splits, use {suffix_for(data)}")
 
 
@@ -76,12 +78,8 @@ def _has_columns(part: Dataset) -> bool:
     return (part.kind in ("table", "text") and part.described is not None) or image_files(part.inputs) is not None
 
 
-def _parts(data: Dataset) -> dict[str, Dataset]:
-    return {split: part for split in npz.SPLITS if (part := getattr(data, split)) is not None}
-
-
 def _write_npz(data: Dataset, path: Path) -> None:
-    parts = {"": data, **{f"{split}_": part for split, part in _parts(data).items()}}
+    parts = {"": data, **{f"{split}_": part for split, part in data.parts.items()}}
     head = {
         "kind": data.kind,
         "names": {prefix: part.name for prefix, part in parts.items()},
@@ -100,14 +98,22 @@ def _arrays(part: Dataset) -> dict[str, np.ndarray]:
     if part.truth is not None:
         arrays["truth"] = part.truth
     if part.described is not None:
-        buffer = io.BytesIO()
-        part.described.to_parquet(buffer, index=False)
-        arrays["described"] = np.frombuffer(buffer.getvalue(), dtype=np.uint8)
+        arrays["described"] = _written(part.described)
+    if part.ids is not None:
+        arrays["ids"] = _written(part.ids.to_frame())
     return arrays
 
 
+def _written(frame: pd.DataFrame) -> np.ndarray:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return np.frombuffer(buffer.getvalue(), dtype=np.uint8)
+
+
 def _write_parquet(data: Dataset, path: Path) -> None:
-    label, parts = _label(data), {"": data, **_parts(data)}
+    label, parts = _label(data), {"": data, **data.parts}
+    frames = [_frame(part, label) for part in parts.values()]
+    roles = {role: _free(name, frames[0]) for role, name in tables.ROLES_IN_FILE.items()}
     head = {
         "kind": data.kind,
         "names": {split: part.name for split, part in parts.items()},
@@ -116,11 +122,14 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "shape": list(data.shape),
         "own_size": list(own_size(data.inputs)) if data.kind == "image" else None,
         "text": _text(data.inputs),
+        "ids": None if data.ids is None else str(data.ids.name),
+        "roles": roles,
         "provenance": {split: list(part.provenance) for split, part in parts.items()},
     }
-    frames = [_frame(part, label) for part in parts.values()]
     for frame, (split, part) in zip(frames, parts.items(), strict=True):
-        frame[tables.INDEX], frame[tables.SPLIT] = part.index, split
+        frame[roles["index"]], frame[roles["split"]] = part.index, split
+        if data.ids is not None:
+            frame[roles["ids"]] = None if part.ids is None else part.ids
     table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
     metadata = {**(table.schema.metadata or {}), tables.HEAD: to_json(head).encode()}
     parquet.write_table(table.replace_schema_metadata(metadata), path)
@@ -130,13 +139,32 @@ def _frame(data: Dataset, label: str) -> pd.DataFrame:
     files, names = image_files(data.inputs), np.asarray(data.classes, dtype=object)
     frame = pd.DataFrame({tables.FILE: files}) if files is not None else data.described
     assert frame is not None  # what `check_suffix` lets through has one of the two
-    frame = frame.assign(**{label: names[data.given]})
+    frame = frame.assign(**{label: names[data.given] if data.labelled else None})
     return frame if data.truth is None else frame.assign(**{tables.TRUTH: names[data.truth]})
 
 
+def _csv(data: Dataset) -> pd.DataFrame:
+    label, parts = _label(data), [data, *data.parts.values()]
+    frames = [_frame(part, label) for part in parts]
+    if data.ids is not None and data.ids.name not in frames[0]:
+        for frame, part in zip(frames, parts, strict=True):
+            frame.insert(0, str(data.ids.name), None if part.ids is None else part.ids)
+    order = np.argsort(np.concatenate([part.index for part in parts]), kind="stable")
+    return frames[0] if len(parts) == 1 else pd.concat(frames, ignore_index=True).iloc[order]
+
+
 def _label(data: Dataset) -> str:
+    """The name of the column of labels: that of the source, unless the correct labels need it."""
     loaded = [record["labels"] for record in data.provenance if record.get("labels")]
-    return loaded[-1] if loaded else "label"
+    name = loaded[-1] if loaded else "label"
+    return _free("label", data.described) if name == tables.TRUTH and data.truth is not None else name
+
+
+def _free(name: str, frame: pd.DataFrame | None) -> str:
+    """A name that no column of the data has: theirs must not be overwritten."""
+    while frame is not None and name in frame:
+        name += "_"
+    return name
 
 
 def _text(inputs: Inputs) -> str | None:

@@ -44,7 +44,7 @@ def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int
     record = {"step": "split", "validation": len(held_rows), "trusted": len(trusted_rows), "seed": int(seed)}
     main = data.take(np.setdiff1d(rest, held_rows))
     main = replace(main, provenance=(*data.provenance, record))
-    alone = replace(data, test=None, validation=None, trusted=None)
+    alone = data.alone()
     if len(held_rows):
         main = replace(main, validation=alone.take(held_rows))
     if len(trusted_rows):

@@ -14,13 +14,11 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from noisewise.bounds import check, whole
-from noisewise.data.dataset import Dataset
+from noisewise.data.dataset import SPLITS, Dataset
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
 from noisewise.noise.catalogue import CORRUPTIONS
 from noisewise.spec import Term, parse
-
-SPLITS = ("test", "validation", "trusted")
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Corruption(Protocol):
 def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0) -> Dataset:
     """Add known noise to the training split of `data`.
 
-    Test, validation and trusted splits do not change, except under `shuffled-pixels`, which reorders the pixels of all
+    The other splits do not change, except under `shuffled-pixels`, which reorders the pixels of all
     splits alike. The terms of the spec are applied in order. Each term draws from its own generator, derived from the
     seed, its position and its name. The noise of the first term therefore does not depend on the terms after it.
 
@@ -122,6 +120,8 @@ def _check(data: Dataset, seed: int) -> None:
         raise BadInput(f"{data.name!r} has {len(data.classes)} class(es), but a corruption needs at least 2")
     if len(data) == 0:
         raise BadInput(f"{data.name!r} has no rows to corrupt")
+    if not data.labelled:
+        raise BadInput(f"{data.name!r} has no labels to corrupt")
 
 
 def _stamp_changed_splits(data: Dataset, before: Dataset, stamp: dict[str, Any]) -> Dataset:

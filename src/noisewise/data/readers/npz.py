@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.data.columns.column import Column
-from noisewise.data.dataset import Dataset
+from noisewise.data.dataset import SPLITS, Dataset
 from noisewise.data.readers import packed
 from noisewise.data.readers.arrays import from_arrays
 from noisewise.errors import BadInput, nearest
@@ -31,7 +31,6 @@ LAYOUTS = (
     ("inputs", "labels", "test_inputs", "test_labels"),
 )
 HEAD = "noisewise"
-SPLITS = ("test", "validation", "trusted")
 
 
 def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
@@ -104,7 +103,7 @@ def _read_saved(path: Path, archive: Mapping[str, Any]) -> Dataset:
 
 
 def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **parts: Dataset) -> Dataset:
-    described = archive.get(f"{prefix}described")
+    described, ids = (_table(archive.get(f"{prefix}{name}")) for name in ("described", "ids"))
     return Dataset(
         archive[f"{prefix}inputs"],
         archive[f"{prefix}given"],
@@ -114,7 +113,12 @@ def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **p
         truth=archive.get(f"{prefix}truth"),
         name=head["names"][prefix],
         provenance=tuple(head["provenance"][prefix]),
-        described=None if described is None else pd.read_parquet(io.BytesIO(described.tobytes())),
+        described=described,
         columns=tuple(Column(**column) for column in head.get("columns", ())),
+        ids=None if ids is None else ids.iloc[:, 0],
         **parts,
     )
+
+
+def _table(written: np.ndarray | None) -> pd.DataFrame | None:
+    return None if written is None else pd.read_parquet(io.BytesIO(written.tobytes()))

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from noisewise.data.columns.column import ROLES, Column
 from noisewise.data.columns.recognise import recognise
-from noisewise.data.dataset import Dataset, Inputs, select
+from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, select
 from noisewise.data.features import encode_features
 from noisewise.data.readers.delimited import read_delimited, tidy
 from noisewise.data.readers.folders import ImageFiles
@@ -23,7 +23,9 @@ from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
 
 LABELS = ("label", "labels", "target", "class", "y")
-TRUTH, INDEX, SPLIT, FILE = "truth", "_index", "_split", "file"
+TRUTH, FILE = "truth", "file"
+ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id"}
+"""Columns that `save` adds, by what they hold, unless the data have columns of these names."""
 HEAD = b"noisewise"
 LINE = "__label__"
 
@@ -172,7 +174,9 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
 
 
 def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
-    described = frame.drop(columns=[head["labels"], TRUTH, INDEX, SPLIT], errors="ignore")
+    roles = {**ROLES_IN_FILE, **head.get("roles", {})}
+    added = [roles["index"], roles["split"], *([roles["ids"]] if head.get("ids") else [])]
+    described = frame.drop(columns=[head["labels"], TRUTH, *added], errors="ignore")
     inputs: Inputs
     columns: tuple[Column, ...] = ()
     if head["kind"] == "text":
@@ -184,9 +188,9 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
     else:
         inputs, columns = encode_features(tidy(described), str(path))
         columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))
-    names = frame[SPLIT] if SPLIT in frame else pd.Series("", index=frame.index)
+    names = frame[roles["split"]] if roles["split"] in frame else pd.Series("", index=frame.index)
     parts = {
-        name: _part(name, np.flatnonzero(names == name), frame, inputs, described, columns, head, path)
+        name: _part(name, np.flatnonzero(names == name), frame, inputs, described, columns, head, roles, path)
         for name in names.unique().tolist()
     }
     main = parts.pop("")
@@ -201,19 +205,25 @@ def _part(
     described: pd.DataFrame,
     columns: tuple[Column, ...],
     head: Mapping[str, Any],
+    roles: Mapping[str, str],
     path: Path,
 ) -> Dataset:
     classes, part = tuple(head["classes"]), frame.iloc[rows]
     truth = part[TRUTH] if TRUTH in part and bool(part[TRUTH].notna().all()) else None
+    if name == "unlabelled":
+        given = np.full(len(rows), UNLABELLED)
+    else:
+        given = number_labels(str(path), part[head["labels"]].to_numpy(), classes)
     return Dataset(
         select(inputs, rows),
-        number_labels(str(path), part[head["labels"]].to_numpy(), classes),
+        given,
         classes,
         head["kind"],
-        index=part[INDEX].to_numpy() if INDEX in part else np.arange(len(rows)),
+        index=part[roles["index"]].to_numpy() if roles["index"] in part else np.arange(len(rows)),
         truth=None if truth is None else number_labels(str(path), truth.to_numpy(), classes),
         name=head["names"][name],
         provenance=tuple(head["provenance"][name]),
         described=described.iloc[rows].reset_index(drop=True),
         columns=columns,
+        ids=part[roles["ids"]].rename(head["ids"]) if head.get("ids") else None,
     )

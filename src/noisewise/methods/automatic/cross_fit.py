@@ -109,7 +109,7 @@ def _fold(
 ) -> Tensor:
     data = training.data
     inner = Training(
-        replace(data.take(~out), validation=None, test=None, trusted=None),
+        data.take(~out).alone(),
         training.model,
         fold_config(training, int((~out).sum()), epochs, *name),
         observers=[Callbacks(on_progress=partial(_tell, training.observers))],
@@ -122,7 +122,7 @@ def _fold(
     assert inner.predictor is not None  # `single` records its epochs
     for split, part in unseen.items():
         if part is not None and len(part):
-            inner.add(split, replace(part, validation=None, test=None, trusted=None))
+            inner.add(split, part.alone())
             found[torch.as_tensor(part.index)] = inner.probabilities(inner.predictor, split).float().cpu()
     return found
 

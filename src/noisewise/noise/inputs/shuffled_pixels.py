@@ -14,7 +14,7 @@ import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
-from noisewise.noise.corruption import SPLITS, CorruptionCard
+from noisewise.noise.corruption import CorruptionCard
 from noisewise.noise.inputs.rewriting import check_not_text, rewrite
 
 
@@ -38,7 +38,7 @@ class ShuffledPixels:
         """
         check_not_text("shuffled-pixels", data)
         order = rng.permutation(int(np.prod(data.shape[:2])))
-        parts: dict[str, Any] = {split: part for split in SPLITS if (part := getattr(data, split)) is not None}
+        parts: dict[str, Any] = data.parts
         for split, part in parts.items():
             if part.shape != data.shape:
                 raise BadInput(
