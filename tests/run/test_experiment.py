@@ -101,7 +101,7 @@ def test_a_preset_is_resolved_once():
     ],
 )
 def test_what_is_not_legal_is_refused_before_any_data_is_loaded(fields, said, monkeypatch):
-    monkeypatch.setattr("noisewise.run.experiment.load", None)
+    monkeypatch.setattr("noisewise.run.experiment.read", None)
     with pytest.raises(nw.BadInput, match=said):
         Experiment(**{"source": "digits", **fields})
     if "config" not in fields and "source" not in fields:

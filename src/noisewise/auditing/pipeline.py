@@ -28,9 +28,10 @@ from noisewise.auditing.progress import Progress
 from noisewise.auditing.reviewed import reviewed_before
 from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.compute import Engine
-from noisewise.data import Dataset, load, subset
+from noisewise.data import Dataset, subset
 from noisewise.data.readers.folders import at_size
 from noisewise.data.readers.matrices import in_class_order
+from noisewise.data.sources import read
 from noisewise.errors import BadInput
 from noisewise.models import side_of
 from noisewise.noise import corrupt
@@ -68,9 +69,10 @@ def audit(
         engine: where the networks of the folds are trained: "local", this machine, "ray", a cluster (needs the extra
             `ray`), or an `Engine`.
         workers: folds trained at a time; by default 1 with "local", which uses processes for more.
-        **plan: fields of `AuditPlan` and of the networks' `Config`: `labels`, `text`, `size`, `corrupt`, `model`,
-            `method`, `epochs`, `folds`, `embed`, `budget`, `transition`, `detectors`, `conditions`, `rows`, `seed`,
-            `data_dir`, `fail_above`, `fail_when_sure`, `lr`, `batch_size`, `device`, ...
+        **plan: fields of `AuditPlan` and of the networks' `Config`: how the source is read (`labels`, `text`,
+            `columns`, `ignore`, `id`, `na`, `size`, `skip_broken`, `trusted`), `corrupt`, `model`, `method`, `epochs`,
+            `folds`, `embed`, `budget`, `transition`, `detectors`, `conditions`, `rows`, `seed`, `data_dir`,
+            `fail_above`, `fail_when_sure`, `lr`, `batch_size`, `device`, ...
 
     Returns:
         The findings: `noise_rate`, `interval`, `issues`, `save`, ...
@@ -188,7 +190,7 @@ def _recorded(plan: AuditPlan, data: Dataset | None, probs: bool, features: bool
 def _rows(plan: AuditPlan, data: Dataset | None, probs: Sequence[np.ndarray]) -> Dataset:
     """The rows that are audited: loaded, drawn and corrupted as planned."""
     source = plan.source if data is None else data
-    rows = load(source, labels=plan.labels, text=plan.text, size=plan.size, data_dir=plan.data_dir)
+    rows = read(source, plan.reading, data_dir=plan.data_dir)
     side = None if is_named_or_classifier(plan.model) else side_of(plan.model)
     if side is not None:
         rows = at_size(rows, side, stated=False)

@@ -16,6 +16,7 @@ from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.auditing.gathering.recipe import training_config
 from noisewise.bounds import TEXT, Bound, check, flag, one_of, whole
+from noisewise.data.reading import FIELDS, Reading
 from noisewise.errors import BadInput, nearest
 from noisewise.methods import build
 from noisewise.methods.transition.estimators import ESTIMATORS
@@ -26,7 +27,7 @@ from noisewise.training.config import Config
 BUDGETS, BUDGET = ("quick", "default", "thorough"), "default"
 GIVEN = ("probs", "features", "probs+features")
 BOUNDS: dict[str, Bound] = {
-    **dict.fromkeys(("labels", "text", "corrupt", "embed", "data_dir"), TEXT),
+    **dict.fromkeys(("corrupt", "embed", "data_dir"), TEXT),
     **dict.fromkeys(("conditions", "fail_when_sure", "in_memory"), flag()),
     "folds": whole(2) | None,
     "size": whole(1) | None,
@@ -43,9 +44,16 @@ class AuditPlan:
 
     Attributes:
         source: a name, a path or "hf:NAME"; of rows in memory, their name.
-        labels: the label column of a table; None for the reader's choice.
-        text: the column of a table whose texts are the inputs.
+        labels: how the source is read, as are the next fields down to `trusted` (see `data.reading.Reading`); here the
+            label column of a table; None for the reader's choice.
+        text: the column of a table whose texts are the only input.
+        columns: the columns of a table to learn from; () takes all that can be learned from.
+        ignore: columns of a table that are never an input.
+        id: the column of a table that names its rows.
+        na: texts that mean a missing value.
         size: N, to give images in files to networks at N x N pixels; None is the model's size, else the reader's.
+        skip_broken: whether images that cannot be read are left out.
+        trusted: the rows whose labels are known to be correct: a file, or a column of a table.
         corrupt: a corruption spec that is injected first; the findings are then measured against the injected truth.
         model: as for `train`, or a classifier: "blend", "forest", "boosting", "linear" or any scikit-learn object with
             `fit` and `predict_proba`; None chooses by the kind of data.
@@ -79,7 +87,13 @@ class AuditPlan:
     source: str = ""
     labels: str | None = None
     text: str | None = None
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    id: str | None = None
+    na: tuple[str, ...] = ()
     size: int | None = None
+    skip_broken: bool = False
+    trusted: str | None = None
     corrupt: str | None = None
     model: Any = None
     method: Any = None
@@ -108,6 +122,8 @@ class AuditPlan:
             raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
         for name, bound in BOUNDS.items():
             put(self, name, check(None, name, getattr(self, name), bound))
+        for name in ("columns", "ignore", "na"):
+            put(self, name, getattr(self.reading, name))
         _check_settings(self.settings)
         put(self, "detectors", self.detectors if self.detectors == EVERY else requested(self.detectors))
         # lists come from JSON, where a plan is read back
@@ -165,6 +181,11 @@ class AuditPlan:
         return cls.of(written["source"], {name: value for name, value in written.items() if name != "source"})
 
     @property
+    def reading(self) -> Reading:
+        """How the source is read."""
+        return Reading(**{name: getattr(self, name) for name in FIELDS})
+
+    @property
     def config(self) -> Config:
         """How each network is trained (see `gathering.recipe`)."""
         return training_config(self.model, self.epochs, self.seed, self.settings)
@@ -188,7 +209,7 @@ class AuditPlan:
         """
         found = {one.name: getattr(self, one.name) for one in fields(self)}
         found["settings"] = dict(self.settings)
-        found["detectors"] = list(found["detectors"]) if isinstance(found["detectors"], tuple) else found["detectors"]
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
         for name in ("model", "method"):
             if found[name] is not None and not isinstance(found[name], str):
                 found[name] = getattr(found[name], "__qualname__", type(found[name]).__name__)

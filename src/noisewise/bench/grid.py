@@ -12,8 +12,8 @@
     method = "glc"
     lr = 0.05
 
-A key is a field of `Experiment` or of `Config`, or `probe`. A list is an axis, the last one fastest; `milestones` stays
-a list.
+A key is a field of `Experiment` or of `Config`, or `probe`. A list is an axis, the last one fastest; `milestones`,
+`columns`, `ignore` and `na` stay lists.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 
 from noisewise.data import Dataset
 from noisewise.data.portable import portable
+from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, card
@@ -39,6 +40,7 @@ KEYS = (
     "probe",
     *(field.name for field in fields(Config)),
 )
+LISTS = ("milestones", "columns", "ignore", "na")
 MATCHED = ("method", "corrupt", "model", "source")
 
 
@@ -65,10 +67,10 @@ class Trial:
         return self.experiment.title
 
     @property
-    def input_name(self) -> tuple[str, str | None, int | None, int | None]:
-        """The source, the label column and, for images in files, the size."""
+    def input_name(self) -> tuple[str, Reading, int | None]:
+        """The source, how it is read, and the size that the model prefers for images in files."""
         one = self.experiment
-        return one.source_name, one.labels, one.size, side_of(one.model)
+        return one.source_name, one.reading, side_of(one.model)
 
     def read_input(self) -> Dataset:
         """The data set of the source, as arrays.
@@ -119,7 +121,7 @@ def expand(spec: dict[str, Any]) -> list[Trial]:
         if key not in spec:
             raise BadInput(f"the bench spec lacks {key!r}")
     axes = {
-        key: value if isinstance(value, list) and key != "milestones" else [value]
+        key: value if isinstance(value, list) and key not in LISTS else [value]
         for key, value in spec.items()
         if key in KEYS
     }

@@ -12,13 +12,28 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 source = click.argument("source")
-labels = click.option("--labels", metavar="COL", help="Column of a table that holds the labels.")
-size = click.option(
+_labels = click.option("--labels", metavar="COL", help="Column of a table that holds the labels.")
+_text = click.option("--text", metavar="COL", help="Column of a table whose texts are the only input.")
+_columns = click.option(
+    "--columns", metavar="COL", multiple=True, help="Learn from this column of a table alone; may be repeated."
+)
+_ignore = click.option("--ignore", metavar="COL", multiple=True, help="Do not learn from this column; may be repeated.")
+_id = click.option("--id", metavar="COL", help="Column of a table that names its rows.")
+_na = click.option(
+    "--na",
+    metavar="TEXT",
+    multiple=True,
+    help="Text that means a missing value, in labels too, besides an empty cell; may be repeated.",
+)
+_size = click.option(
     "--size",
     type=click.IntRange(min=1),
     metavar="N",
     help="Give images in files to networks at N x N pixels, aspect kept and middle cut out (default: the model's size, "
     "else their own up to 64).",
+)
+_skip_broken = click.option(
+    "--skip-broken", is_flag=True, help="Leave out images that cannot be read; they are named and counted."
 )
 data_dir = click.option("--data-dir", metavar="DIR", help="Folder to look for named sources in first.")
 rows = click.option("--rows", type=click.IntRange(min=2), metavar="N", help="Use a stratified random subset of N rows.")
@@ -91,6 +106,21 @@ def out_file(what: str) -> Callable[[Function], Function]:
 def together(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
     """Several options as one decorator, in the order of the help page."""
     return lambda function: reduce(lambda f, decorator: decorator(f), reversed(decorators), function)
+
+
+def _trusted(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
+    return int(value) if value is not None and value.isdecimal() else value
+
+
+_trusted_rows = click.option(
+    "--trusted",
+    metavar="FILE|COL",
+    callback=_trusted,
+    help="Rows with known-correct labels: a file, or a column of a table that marks them. In train, a number N sets "
+    "aside N rows whose truth is known.",
+)
+reading = together(_labels, _text, _columns, _ignore, _id, _na, _size, _skip_broken, _trusted_rows)
+"""How SOURCE is read: the fields of `noisewise.data.reading.Reading`, by their names."""
 
 
 def share(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from noisewise.bounds import check, whole
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder
 from noisewise.data.readers import folders, idx, label_file, npz, tables
+from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, nearest
 
 HUB = "hf:"
-READERS: dict[str, Callable[[Path, str | None], Dataset]] = {
+READERS: dict[str, Callable[[Path, Reading], Dataset]] = {
     ".npz": npz.read_npz,
     ".npy": label_file.read_labels,
 }
@@ -25,7 +26,13 @@ def load(
     *,
     labels: str | None = None,
     text: str | None = None,
+    columns: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
+    id: str | None = None,
+    na: str | Sequence[str] = (),
     size: int | tuple[int, int] | None = None,
+    skip_broken: bool = False,
+    trusted: str | None = None,
     data_dir: str | Path | None = None,
     download: bool = True,
 ) -> Dataset:
@@ -40,63 +47,66 @@ def load(
             `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; or a Dataset, which is
             returned as it is, or at another size.
         labels: the column of the labels of a table, or the key of the labels in an archive.
-        text: the column of a table whose texts are the inputs.
+        text: the column of a table whose texts are the only input.
+        columns: the columns of a table to learn from; by default all that can be learned from.
+        ignore: columns of a table that are never an input.
+        id: the column of a table that names its rows.
+        na: texts that mean a missing value, also in the column of labels, besides an empty cell.
         size: pixels to which images in files are brought for networks, N for N x N or (H, W): resized with their aspect
             kept, and their middle cut out. None is their own size, at most 64 on the shorter side. Embeddings
             read the files at their own size.
+        skip_broken: leave out images that cannot be read; they are named and counted.
+        trusted: the rows whose labels are known to be correct: a file, or a column of a table.
         data_dir: a folder to search first for named sources.
         download: whether a named source that is not found may be downloaded to the cache.
 
     Raises:
         BadInput: the source does not exist or cannot be used.
     """
+    how = Reading(labels, text, columns, ignore, id, na, size, skip_broken, trusted)  # type: ignore[arg-type]
+    return read(source, how, data_dir=data_dir, download=download)
+
+
+def read(
+    source: str | Path | Dataset,
+    reading: Reading,
+    *,
+    data_dir: str | Path | None = None,
+    download: bool = True,
+) -> Dataset:
+    """Load a data set as a `Reading` says; see `load`.
+
+    Raises:
+        BadInput: the source does not exist, cannot be used, or its reader has no use for what the reading states.
+    """
     if isinstance(source, Dataset):
-        return source if size is None else _resized(source, size, source.name)
-    if size is not None:
-        return _sized(Path(source).expanduser(), size, labels, text)
+        reading.refuse(f"a Dataset such as {source.name}", but=("size",))
+        return source if reading.size is None else _resized(source, reading.size, source.name)
     if isinstance(source, str) and source in SOURCES:
-        _no_labels(source, labels, text)
+        reading.refuse(source)
         return SOURCES[source](Finder.standard(data_dir, download))
     if isinstance(source, str) and source.startswith(HUB):
         from noisewise.data.readers.hub import read_hub
 
-        return read_hub(source.removeprefix(HUB), labels, text)
-    return _read(Path(source).expanduser(), labels, text)
+        return read_hub(source.removeprefix(HUB), reading)
+    return _read(Path(source).expanduser(), reading)
 
 
-def _sized(path: Path, size: int | tuple[int, int], labels: str | None, text: str | None) -> Dataset:
-    if path.is_dir() and not any(idx.is_idx(entry) for entry in path.iterdir()):
-        _check_size(size)
-        _no_labels(path, labels, text)
-        return folders.read_folder(path, size)
-    return _resized(_read(path, labels, text) if path.is_file() else None, size, str(path))
-
-
-def _resized(data: Dataset | None, size: int | tuple[int, int], name: str) -> Dataset:
-    _check_size(size)
-    if data is None or folders.image_files(data.inputs) is None:
-        raise BadInput(f"size={size!r} is for images in files, such as a folder of images per class, not for {name}")
-    return folders.at_size(data, size)
-
-
-def _check_size(size: int | tuple[int, int]) -> None:
-    for length in size if isinstance(size, (tuple, list)) and len(size) == 2 else (size,):
-        check(None, "size", length, whole(1))
-
-
-def _read(path: Path, labels: str | None, text: str | None) -> Dataset:
+def _read(path: Path, reading: Reading) -> Dataset:
     if path.suffix.lower() in TABLES and path.is_file():
-        return tables.read_table(path, labels, text)
-    _no_text(path, text)
+        data = tables.read_table(path, replace(reading, size=None))
+        return data if reading.size is None else _resized(data, reading.size, str(path))
     if path.suffix in READERS and path.is_file():
-        return READERS[path.suffix](path, labels)
+        reading.refuse(path, but=("labels",))
+        return READERS[path.suffix](path, reading)
     if path.is_dir():
-        _no_labels(path, labels)
-        return (
-            idx.read_folder(path) if any(idx.is_idx(entry) for entry in path.iterdir()) else folders.read_folder(path)
-        )
+        if any(idx.is_idx(entry) for entry in path.iterdir()):
+            reading.refuse(path)
+            return idx.read_folder(path)
+        reading.refuse(path, but=("size", "skip_broken", "trusted"))
+        return folders.read_folder(path, reading)
     if idx.is_idx(path):
-        _no_labels(path, labels)
+        reading.refuse(path)
         return idx.read_pair(path)
     if path.is_file():
         kinds = f"a folder of images per class, idx files, .npz, .npy, {', '.join(TABLES)}"
@@ -105,12 +115,7 @@ def _read(path: Path, labels: str | None, text: str | None) -> Dataset:
     raise BadInput(f"there is no source and no file {str(path)!r}{hint}")
 
 
-def _no_text(source: str | Path, text: str | None) -> None:
-    if text is not None:
-        raise BadInput(f"text={text!r} is for tables, and {source} is not a table")
-
-
-def _no_labels(source: str | Path, labels: str | None, text: str | None = None) -> None:
-    _no_text(source, text)
-    if labels is not None:
-        raise BadInput(f"labels={labels!r} is for tables and archives, and {source} has its own labels")
+def _resized(data: Dataset, size: int | tuple[int, int], name: str) -> Dataset:
+    if folders.image_files(data.inputs) is None:
+        Reading(size=size).refuse(name)
+    return folders.at_size(data, size)

@@ -52,7 +52,7 @@ class Corruption(Protocol):
         """
 
 
-def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0) -> Dataset:
+def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0, **reading: Any) -> Dataset:
     """Add known noise to the training split of `data`.
 
     The other splits do not change, except under `shuffled-pixels`, which reorders the pixels of all
@@ -72,6 +72,7 @@ def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0) -> Dataset:
         data: n rows of K >= 2 classes, or a source (a name, a path, "hf:NAME").
         spec: terms `name:value,key=value` joined by `+`, names from `CORRUPTIONS`.
         seed: a whole number from 0.
+        **reading: how a source is read, as for `load`: `labels`, `text`, `columns`, ...
 
     Raises:
         BadInput: the source cannot be read, the spec is invalid or cannot be applied to this data, there are no rows
@@ -80,7 +81,7 @@ def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0) -> Dataset:
     terms = corruptions(spec)
     if not isinstance(data, (Dataset, str, Path)) or data == "":
         raise BadInput(f"data={data!r} must be a name, a path or a Dataset")
-    data = load(data)
+    data = load(data, **reading)
     _check(data, seed)
     for position, (term, corruption) in enumerate(terms):
         rng = generator(seed, position, term.name)

@@ -12,8 +12,10 @@ from torch import nn
 
 from noisewise import models
 from noisewise.bounds import TEXT, Bound, between, check, number, whole
-from noisewise.data import Dataset, load, split, subset
+from noisewise.data import Dataset, split, subset
 from noisewise.data.readers.folders import at_size
+from noisewise.data.reading import FIELDS, Reading
+from noisewise.data.sources import read
 from noisewise.errors import BadInput, nearest
 from noisewise.files import digest
 from noisewise.methods import METHODS, build
@@ -31,10 +33,16 @@ from noisewise.training.trainer import Training
 
 Recipe = Callable[..., None]
 Model = str | nn.Module | Callable[..., nn.Module]
+
+
+def _is_trusted(value: Any) -> bool:
+    return whole(0).allows(value) or (isinstance(value, str) and value != "")
+
+
 BOUNDS: dict[str, Bound] = {
     "rows": whole(1) | None,
     "tested": whole(1) | None,
-    "trusted": whole(0),
+    "trusted": Bound("be a whole number of at least 0, a file or a column", _is_trusted),
     "size": whole(1) | None,
     "noise_rate": Bound("be at least 0 and below 1", lambda rate: between(0, 1).allows(rate) and rate < 1) | None,
 }
@@ -57,12 +65,20 @@ class Experiment:
         corrupt: a corruption spec, applied before splitting; None leaves the labels as they are.
         rows: number of training rows, a stratified random subset drawn by the seed; None takes all.
         tested: number of test rows, a stratified random subset that is the same for every seed; None takes all.
-        trusted: number of rows with known-correct labels to set aside for methods that need them.
+        trusted: number of rows with known-correct labels to set aside for methods that need them; or where the source
+            has such rows: a file, or a column of a table.
         noise_rate: the noise rate in [0, 1), where it is known; methods that need it otherwise estimate it.
         observe: names of `OBSERVERS`, such as "fisher,curvature:top=3"; what needs only the truth is always measured.
         preset: name of the published settings that the other fields were taken from (see `Experiment.of`).
-        labels: label column of a table.
+        labels: how the source is read, as are the next fields down to `skip_broken` (see `data.reading.Reading`); here
+            the label column of a table.
+        text: the column of a table whose texts are the only input.
+        columns: the columns of a table to learn from; () takes all that can be learned from.
+        ignore: columns of a table that are never an input.
+        id: the column of a table that names its rows.
+        na: texts that mean a missing value.
         size: N, to give images in files to the network at N x N pixels; None is the model's size, else the reader's.
+        skip_broken: whether images that cannot be read are left out.
         data_dir: a folder to look for named sources in.
         config: the settings of the training, among them epochs and seed; a mapping of settings becomes a Config.
 
@@ -76,12 +92,18 @@ class Experiment:
     corrupt: str | None = None
     rows: int | None = None
     tested: int | None = None
-    trusted: int = 0
+    trusted: int | str = 0
     noise_rate: float | None = None
     observe: str = ""
     preset: str | None = None
     labels: str | None = None
+    text: str | None = None
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    id: str | None = None
+    na: tuple[str, ...] = ()
     size: int | None = None
+    skip_broken: bool = False
     data_dir: str | None = None
     config: Config = field(default_factory=Config)
 
@@ -100,7 +122,7 @@ class Experiment:
             put("data_dir", str(self.data_dir))
         if not isinstance(self.source, (str, Dataset)) or self.source == "":
             raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
-        for name in ("labels", "data_dir", "preset"):
+        for name in ("data_dir", "preset"):
             check(None, name, getattr(self, name), TEXT)
         with torch.random.fork_rng(devices=[]):  # a method may draw initial values when it is built
             build(self.method)
@@ -111,6 +133,8 @@ class Experiment:
         for name, bound in BOUNDS.items():
             put(name, check(None, name, getattr(self, name), bound))
         put("noise_rate", number(self.noise_rate))
+        for name in ("columns", "ignore", "na"):
+            put(name, getattr(self.reading, name))
         check_observers(self.observe)
         if self.preset is not None:
             found = named_preset(parse(_name(self.method), METHODS)[0].name, self.preset)
@@ -237,13 +261,24 @@ class Experiment:
         """The model as text; None is the default for the data."""
         return self.model if self.model is None or isinstance(self.model, str) else type(self.model).__name__
 
+    @property
+    def reading(self) -> Reading:
+        """How the source is read."""
+        values = {name: getattr(self, name) for name in FIELDS if name != "trusted"}
+        return Reading(**values, trusted=self.trusted if isinstance(self.trusted, str) else None)
+
+    @property
+    def drawn(self) -> int:
+        """The number of trusted rows to set aside: 0 where `trusted` says which rows these are."""
+        return 0 if isinstance(self.trusted, str) else self.trusted
+
     def load(self) -> Dataset:
         """The data set of the source, with images in files at the size for the network.
 
         Raises:
             BadInput: the source cannot be read, or a size is stated for what is not read from files.
         """
-        data = load(self.source, labels=self.labels, size=self.size, data_dir=self.data_dir)
+        data = read(self.source, self.reading, data_dir=self.data_dir)
         side = models.side_of(self.model)
         return data if side is None else at_size(data, side, stated=False)
 
@@ -266,7 +301,7 @@ class Experiment:
         if self.corrupt:
             data = corrupt(data, self.corrupt, seed=seed)
         validation = self.config.validation if data.validation is None else 0.0
-        return split(data, validation=validation, trusted=self.trusted, seed=seed)
+        return split(data, validation=validation, trusted=self.drawn, seed=seed)
 
     def training(
         self,

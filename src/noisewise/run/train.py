@@ -48,7 +48,8 @@ def train(
         on_epoch: called with every row of the history.
         on_progress: called after every step with the share of the present epoch that is done.
         **fields: further fields of `Experiment` (`corrupt`, `rows`, `tested`, `trusted`, `noise_rate`, `observe` or
-            `probe`, `preset`, `labels`, `data_dir`) and of `Config` (`lr`, `batch_size`, `device`, ...).
+            `probe`, `preset`, `data_dir`, and how the source is read: `labels`, `text`, `columns`, `ignore`, `id`,
+            `na`, `size`, `skip_broken`) and of `Config` (`lr`, `batch_size`, `device`, ...).
 
     Raises:
         BadInput: an argument is not legal.

@@ -14,13 +14,14 @@ from noisewise.auditing.gathering.gather import gather
 from noisewise.auditing.plan import AuditPlan
 from noisewise.data import Dataset, folds
 from noisewise.data.readers.tables import from_frame
+from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
 
 
 @pytest.fixture(scope="module")
 def wine():
     found = datasets.load_wine()
-    return from_frame(pd.DataFrame(found.data).add_prefix("x").assign(y=found.target), "wine", "wine", "y")
+    return from_frame(pd.DataFrame(found.data).add_prefix("x").assign(y=found.target), "wine", "wine", Reading("y"))
 
 
 @pytest.fixture(scope="module")

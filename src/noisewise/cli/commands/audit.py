@@ -37,8 +37,7 @@ _MEASURED = {
     "noisewise audit photos/ --model resnet18 --epochs 20 --out audit/\n"
     "noisewise audit table.csv --labels species --fail-above 0.05 --out audit/",
 )
-@options.together(options.source, options.labels)
-@click.option("--text", metavar="COL", help="Column of a table that holds the texts to classify.")
+@options.together(options.source, options.reading)
 @options.injected
 @click.option(
     "--model",
@@ -123,7 +122,7 @@ _MEASURED = {
     metavar="N",
     help="Number of folds at a time (default: one; with ray, one per CPU of the cluster).",
 )
-@options.together(options.size, options.rows, options.seed, options.device, options.data_dir, options.settings)
+@options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @options.together(options.out_folder("summary.json and .md, issues, report.html and the cleaned data"), options.as_json)
 @click.pass_context
 def audit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,17 +20,17 @@ from noisewise.formatting import percent
 )
 @options.source
 @click.argument("spec")
-@options.together(options.labels, options.rows, options.seed, options.data_dir)
+@options.together(options.reading, options.rows, options.seed, options.data_dir)
 @options.together(options.out_file("the noisy data set with its truth and provenance"), options.as_json)
 def corrupt(
     source: str,
     spec: str,
-    labels: str | None,
     rows: int | None,
     seed: int,
     data_dir: str | None,
     out: Path,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Inject the noise SPEC into SOURCE.
 
@@ -38,7 +39,7 @@ def corrupt(
     from noisewise.cli.output import print_json, print_pairs
     from noisewise.data.save import check_suffix
 
-    data = noisewise.load(source, labels=labels, data_dir=data_dir)
+    data = noisewise.load(source, **reading, data_dir=data_dir)
     check_suffix(data, out)
     if rows is not None:
         data = noisewise.subset(data, rows, seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 import noisewise
@@ -16,16 +18,16 @@ from noisewise.cli.command import Command
 )
 @click.argument("names")
 @options.source
-@options.together(options.labels, options.injected, options.rows, options.seed, options.data_dir, options.as_json)
+@options.together(options.reading, options.injected, options.rows, options.seed, options.data_dir, options.as_json)
 def probe(
     names: str,
     source: str,
-    labels: str | None,
     corrupt: str | None,
     rows: int | None,
     seed: int,
     data_dir: str | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Measure the data set SOURCE with the probes NAMES.
 
@@ -34,7 +36,7 @@ def probe(
     """
     from noisewise.cli.output import print_json, print_pairs
 
-    data = noisewise.load(source, labels=labels, data_dir=data_dir)
+    data = noisewise.load(source, **reading, data_dir=data_dir)
     if rows is not None:
         data = noisewise.subset(data, rows, seed)
     if corrupt:

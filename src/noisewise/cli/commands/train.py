@@ -33,7 +33,7 @@ _COLUMNS = {
     "noisewise train photos/ --model efficientnet-lite0 --method elr --epochs 5 --set lr=0.01 --out run/\n"
     "noisewise train table.parquet --labels y --method glc --trusted 200 --out run/",
 )
-@options.together(options.source, options.labels)
+@options.together(options.source, options.reading)
 @click.option(
     "--method",
     default="auto",
@@ -48,13 +48,6 @@ _COLUMNS = {
 )
 @options.injected
 @click.option(
-    "--trusted",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Number of rows with known-correct labels to set aside, for methods that need them (default: the preset's, "
-    "else 0).",
-)
-@click.option(
     "--noise-rate",
     type=float,
     callback=options.share,
@@ -66,7 +59,7 @@ _COLUMNS = {
     metavar="NAMES",
     help="Probes to measure after each epoch: names of `noisewise probes`, such as fisher,curvature:top=3.",
 )
-@options.together(options.size, options.rows, options.seed, options.device, options.data_dir, options.settings)
+@options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in the folder, if there is one.")
 @options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
 def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_json: bool, **fields: Any) -> None:

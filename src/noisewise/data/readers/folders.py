@@ -15,6 +15,7 @@ from PIL import Image
 
 from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.readers.pictures import Head, read_head, read_image, read_whole
+from noisewise.data.reading import DEFAULT, Reading
 from noisewise.errors import BadInput
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -142,7 +143,7 @@ def size_note(data: Dataset) -> str | None:
     return f"about {width} x {height} pixels; networks get {columns} x {rows} (--size N)"
 
 
-def read_folder(folder: Path, size: int | tuple[int, int] | None = None, resident: int = RESIDENT) -> Dataset:
+def read_folder(folder: Path, reading: Reading = DEFAULT, resident: int = RESIDENT) -> Dataset:
     """Read a folder with one folder of images per class, or with such folders in `train` and, optionally, `test`.
 
     Images are grey if a sample of 64 files is, and colour otherwise. All are brought to one shape: resized with their
@@ -154,7 +155,7 @@ def read_folder(folder: Path, size: int | tuple[int, int] | None = None, residen
 
     Args:
         folder: the folder. Names that start with a dot, and folders without images, are ignored.
-        size: N for N x N pixels, or (H, W); None for the default.
+        reading: `size` is N for N x N pixels, or (H, W); None is the default.
         resident: largest total size of images to load, in bytes.
 
     Raises:
@@ -166,9 +167,9 @@ def read_folder(folder: Path, size: int | tuple[int, int] | None = None, residen
     files, given, classes = _scan(root)
     if len(classes) < 2:
         raise BadInput(f"{root} has images of only the class {classes[0]!r}, but at least 2 classes are needed")
-    shape, own = _shape(files, size)
+    shape, own = _shape(files, reading.size)
     record = {"step": "load", "source": folder.name, "format": "images", "size": list(shape), "own_size": list(own)}
-    inputs = ImageFiles(files, shape, own, stated=size is not None)
+    inputs = ImageFiles(files, shape, own, stated=reading.size is not None)
     data = replace(_part(folder, inputs, given, classes), provenance=(record,))
     if held is not None:
         data = replace(data, test=_test(folder, held, data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,18 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.readers.arrays import from_arrays
 from noisewise.data.readers.pictures import fit_pixels
 from noisewise.data.readers.tables import from_frame, label_column
+from noisewise.data.reading import DEFAULT, Reading
 from noisewise.errors import BadInput
 
 
-def read_hub(name: str, labels: str | None = None, text: str | None = None) -> Dataset:
+def read_hub(name: str, reading: Reading = DEFAULT) -> Dataset:
     """Read a data set of the hub: images with their labels, else the columns of a table.
 
     Reads the split `train` and, for images, the split `test`.
 
     Args:
         name: name on the hub, "owner/name".
-        labels: the column of the labels; required unless exactly one column has a usual name.
-        text: the column whose texts are the inputs of a table; see `read_table`.
+        reading: how; `labels` is required unless exactly one column has a usual name.
 
     Raises:
         BadInput: the library is missing, or the data set does not exist or cannot be used.
@@ -42,17 +43,18 @@ def read_hub(name: str, labels: str | None = None, text: str | None = None) -> D
     features = splits["train"].features
     pictures = [column for column, feature in features.items() if isinstance(feature, datasets.Image)]
     if pictures:
-        return _images(splits, pictures[0], f"hf:{name}", labels)
-    return _table(splits["train"], f"hf:{name}", labels, text)
+        reading.refuse(f"the images of hf:{name}", but=("labels",))
+        return _images(splits, pictures[0], f"hf:{name}", reading.labels)
+    return _table(splits["train"], f"hf:{name}", reading)
 
 
-def _table(split: Any, name: str, labels: str | None, text: str | None) -> Dataset:
+def _table(split: Any, name: str, reading: Reading) -> Dataset:
     frame = split.to_pandas()
-    column = label_column(frame, name, labels)
+    column = label_column(frame, name, reading.labels)
     classes = getattr(split.features[column], "names", None)
     if classes:
         frame[column] = np.asarray(classes, dtype=object)[frame[column]]
-    return from_frame(frame, name, name, column, text)
+    return from_frame(frame, name, name, replace(reading, labels=column))
 
 
 def _images(splits: Any, pictures: str, name: str, labels: str | None) -> Dataset:

@@ -7,27 +7,27 @@ from pathlib import Path
 import numpy as np
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.reading import DEFAULT, Reading
 from noisewise.errors import BadInput
 
 # Larger numbers are probably identifiers, not classes; K x K tables of that size would not fit into memory.
 LARGEST = 1_000_000
 
 
-def read_labels(path: str | Path, labels: str | None = None) -> Dataset:
+def read_labels(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     """Read a `.npy` file of class numbers as a data set of n rows without inputs.
 
     The classes are called "0", "1" and so on up to the largest label.
 
     Args:
         path: the file, with (n,) whole numbers from 0.
-        labels: must be None, since the file has no columns.
+        reading: must state nothing, since the file has no columns.
 
     Raises:
         BadInput: the file is of another kind, or has fewer than two classes.
     """
     path = Path(path)
-    if labels is not None:
-        raise BadInput(f"labels={labels!r} is for tables and archives, and {path} holds labels alone")
+    reading.refuse(path)
     try:
         given = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -17,6 +17,7 @@ from noisewise.data.columns.column import Column
 from noisewise.data.dataset import SPLITS, Dataset
 from noisewise.data.readers import packed
 from noisewise.data.readers.arrays import from_arrays
+from noisewise.data.reading import DEFAULT, Reading
 from noisewise.errors import BadInput, nearest
 
 LAYOUTS = (
@@ -33,14 +34,14 @@ LAYOUTS = (
 HEAD = "noisewise"
 
 
-def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
+def read_npz(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     """Read an `.npz` archive.
 
     In addition to the arrays of one of `LAYOUTS`, `truth` (correct labels) and `classes` (K names) are read if present.
 
     Args:
         path: the archive.
-        labels: the key of the training labels, if it is not the usual one.
+        reading: `labels` is the key of the training labels, if it is not the usual one.
 
     Raises:
         BadInput: the archive cannot be read, contains pickled Python objects, or has an unknown layout.
@@ -52,7 +53,7 @@ def read_npz(path: str | Path, labels: str | None = None) -> Dataset:
     if packed.KEYS.issubset(archive):
         return packed.from_packed(path, archive)
     record = {"step": "load", "source": path.name, "format": "npz"}
-    return from_arrays(str(path), path.name, _roles(path, archive, labels), record)
+    return from_arrays(str(path), path.name, _roles(path, archive, reading.labels), record)
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from noisewise.data.features import encode_features
 from noisewise.data.readers.delimited import read_delimited, tidy
 from noisewise.data.readers.folders import ImageFiles
 from noisewise.data.readers.labels import clean_labels, encode, number_labels, similar_classes
+from noisewise.data.reading import DEFAULT, Reading
 from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
 
@@ -30,7 +31,7 @@ HEAD = b"noisewise"
 LINE = "__label__"
 
 
-def read_table(path: str | Path, labels: str | None = None, text: str | None = None) -> Dataset:
+def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     """Read a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a `.txt` file of lines `__label__NAME TEXT`.
 
     A column called `truth` holds the correct labels and is never a feature. `encode_features` documents which columns
@@ -39,8 +40,8 @@ def read_table(path: str | Path, labels: str | None = None, text: str | None = N
 
     Args:
         path: the file.
-        labels: the column of the labels; required unless exactly one is called label, labels, target, class or y.
-        text: the column whose texts are the only input. Without it, every column that can be learned from is one.
+        reading: how. `labels` is required unless exactly one column is called label, labels, target, class or y.
+            Without `text`, every column that can be learned from is an input.
 
     Raises:
         BadInput: the file cannot be read or is empty, labels are not found, missing in a row or all the same, or no
@@ -48,23 +49,21 @@ def read_table(path: str | Path, labels: str | None = None, text: str | None = N
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    frame, head = _read_parquet(path) if suffix == ".parquet" else (_read(path, suffix, labels), None)
+    frame, head = _read_parquet(path) if suffix == ".parquet" else (_read(path, suffix, reading.labels), None)
     if frame.empty:
         raise BadInput(f"{path} has no rows or no columns")
-    return _read_saved(frame, head, path) if head else from_frame(frame, str(path), path.name, labels, text)
+    return _read_saved(frame, head, path) if head else from_frame(frame, str(path), path.name, reading)
 
 
-def from_frame(
-    frame: pd.DataFrame, where: str, name: str, labels: str | None = None, text: str | None = None
-) -> Dataset:
+def from_frame(frame: pd.DataFrame, where: str, name: str, reading: Reading = DEFAULT) -> Dataset:
     """Make a data set from a frame of n rows; see `read_table`."""
     frame = tidy(frame)
-    column = label_column(frame, where, labels)
+    column = label_column(frame, where, reading.labels)
     roles = [column] + [TRUTH] * (TRUTH in frame and column != TRUTH)
     cleaned = [clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles]
     encoded, classes = encode(f"column {column!r} of {where}", *cleaned)
     described = frame.drop(columns=roles)
-    inputs, columns, words = _inputs(described, where, text)
+    inputs, columns, words = _inputs(described, where, reading.text)
     record: dict[str, Any] = {"step": "load", "source": name, "labels": column}
     if notes := similar_classes(classes):
         record["notes"] = notes

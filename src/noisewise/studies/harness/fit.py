@@ -101,7 +101,7 @@ def on_drawn(experiment: Experiment, redraw: bool = False) -> Experiment:
         redraw: Whether the seed chooses the rows.
     """
     one = experiment
-    data = draw(one.source, one.rows, one.tested, one.corrupt, one.config.seed, one.trusted, redraw)
+    data = draw(one.source, one.rows, one.tested, one.corrupt, one.config.seed, one.drawn, redraw)
     return replace(experiment, source=data, rows=None, tested=None, corrupt=None, trusted=0)
 
 
