@@ -19,6 +19,7 @@ from noisewise.auditing.review.certify.sample import draw
 from noisewise.auditing.reviewed import Reviewed, reviewed_before
 from noisewise.auditing.rows.conditions import counts
 from noisewise.data.dataset import Dataset
+from noisewise.data.row_names import named
 from noisewise.errors import BadInput, nearest
 
 UNSURE = ("keep", "drop")
@@ -115,14 +116,15 @@ class AuditResult:
     def issues(self) -> pd.DataFrame:
         """All rows, most suspect first.
 
-        Columns: `index`, `given`, `suggested` (class names), `suspicion`, `is_issue`, `action` ("keep", "relabel" or
-        "unsure"), and `expected_gain`, the number of correct labels that a review of the row is expected to add to the
-        cleaned data (see `review`). If rows were reviewed before, also `reviewed`.
+        Columns: `index`; the id and the `file` of the row, where it has them (see `noisewise.data.row_names.named`);
+        `given`, `suggested` (class names), `suspicion`, `is_issue`, `action` ("keep", "relabel" or "unsure"), and
+        `expected_gain`, the number of correct labels that a review of the row is expected to add to the cleaned data
+        (see `review`). If rows were reviewed before, also `reviewed`.
         """
         known = {} if self.reviewed is None else {"reviewed": self.reviewed.mask(len(self.data))}
         suspicion = np.round(self.suspicion.astype(float), 6)
         order = np.lexsort((self.data.index, -suspicion))
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "index": self.data.index[order],
                 "given": _named(self.data.given[order], self.data.classes),
@@ -135,6 +137,7 @@ class AuditResult:
             },
             copy=False,
         )
+        return named(table, self.data)
 
     @cached_property
     def expected_gain(self) -> np.ndarray:

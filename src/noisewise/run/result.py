@@ -17,6 +17,7 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judge import judge
 from noisewise.data import Dataset
 from noisewise.data.dataset import Kind
+from noisewise.data.row_names import named
 from noisewise.data.rows import Normalise, Rows
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
@@ -106,8 +107,9 @@ class Run:
 def samples(training: Training, data: Dataset) -> pd.DataFrame:
     """One row per training and validation row, by index.
 
-    Columns: `index`, `split`, `given`, `suggested`, `suspicion`, `is_issue`, and the ledger's statistics. Rows are
-    judged by the predictions of networks that have not seen them, where the recipe has such.
+    Columns: `index`; the id and the `file` of the row, where it has them (see `named`); `split`, `given`, `suggested`,
+    `suspicion`, `is_issue`, and the ledger's statistics. Rows are judged by the predictions of networks that have not
+    seen them, where the recipe has such.
     """
     splits = [("train", data), ("validation", data.validation)]
     present = [(name, part) for name, part in splits if part is not None and len(part)]
@@ -129,7 +131,7 @@ def samples(training: Training, data: Dataset) -> pd.DataFrame:
             **{name: values for name, values in statistics.items() if values.ndim == 1},
         }
     )
-    return frame.sort_values("index", ignore_index=True)
+    return named(frame.sort_values("index", ignore_index=True), *(part for _, part in present))
 
 
 def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:

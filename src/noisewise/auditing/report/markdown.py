@@ -9,6 +9,7 @@ from noisewise.auditing.report.matrix import confused_pairs
 from noisewise.auditing.report.models import NOTE, model_lines
 from noisewise.auditing.report.summary_text import inputs_text, summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
+from noisewise.data.row_names import name_columns
 from noisewise.formatting import percent
 
 PAIRS, SUSPECTS, LONGEST = 10, 10, 60
@@ -109,9 +110,11 @@ def _pairs(result: AuditResult) -> str:
 
 def _suspects(result: AuditResult) -> str:
     issues = result.issues[result.issues["is_issue"]].head(SUSPECTS)
-    known = issues[["given", "suggested", "index", "suspicion"]].itertuples(index=False)
-    rows = [(escape(given), escape(best), str(index), f"{suspicion:.3f}") for given, best, index, suspicion in known]
-    return _table("Most suspect", ("given", "suggested", "index", "suspicion"), rows, numbers=2)
+    index, *names = name_columns(issues, "given")
+    columns = ["given", "suggested", *names, index, "suspicion"]
+    texts = [[escape(str(value)) for value in issues[name]] for name in columns[:-1]]
+    rows = list(zip(*texts, [f"{suspicion:.3f}" for suspicion in issues["suspicion"]], strict=True))
+    return _table("Most suspect", [escape(name) for name in columns], rows, numbers=2)
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> str:

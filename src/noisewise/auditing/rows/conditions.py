@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from noisewise.auditing.rows.neighbours import NEIGHBOURS, Neighbours, find_neighbours, has_approximate
 from noisewise.auditing.rows.visual_features import is_coarse, visual_features, whole_rows
 from noisewise.data.dataset import Dataset
+from noisewise.data.row_names import named
 
 CONDITIONS = ("conflicting-duplicate", "duplicate", "outlier", "ambiguous")
 COLUMNS = ("index", "condition", "score", "group")
@@ -55,7 +56,8 @@ def find_conditions(
         features: (n, d) embeddings; None compares the inputs.
 
     Returns:
-        One line per row and condition, worst first within each condition: `index`, `condition`, `score`, and `group`,
+        One line per row and condition, worst first within each condition: `index`, what the row is called (see
+        `noisewise.data.row_names.named`), `condition`, `score`, and `group`,
         which numbers the groups of duplicates from 0 and is -1 for all other conditions.
     """
     bare = data.shape == (0,)
@@ -77,7 +79,7 @@ def find_conditions(
     copies = _grouped(data, np.concatenate(pairs), np.concatenate(shares))
     unsure = ambiguous(probabilities, is_issue) if probabilities is not None else (far[0][:0], far[1][:0])
     alone = [_lines(data, "outlier", *far), _lines(data, "ambiguous", *unsure)]
-    return pd.concat([copies, *alone], ignore_index=True)
+    return named(pd.concat([copies, *alone], ignore_index=True), data)
 
 
 def counts(conditions: pd.DataFrame) -> dict[str, int]:

@@ -194,6 +194,7 @@ def _show(found: Findings, out: Path) -> None:
     from noisewise.auditing.report.models import models_in_short
     from noisewise.cli.output import about_columns, print_pairs, print_table
     from noisewise.data.readers.folders import size_note
+    from noisewise.data.row_names import name_columns
 
     if found.weak:
         click.echo(f"Weak evidence: {found.weak}\n")
@@ -215,7 +216,7 @@ def _show(found: Findings, out: Path) -> None:
     issues = found.issues[found.issues["is_issue"]]
     if len(issues):
         print_table(["given", "suggested", "rows"], _confused(issues), title="Most confused", right="rows")
-        columns = ["index", "given", "suggested", "suspicion"]
+        columns = [*name_columns(issues, "given"), "given", "suggested", "suspicion"]
         print_table(columns, _suspects(issues[columns]), title="Most suspect", right="index suspicion")
     click.echo(f"\nreport: {(out / 'report.html').resolve()}")
 
