@@ -46,7 +46,7 @@ All of them side by side, on the same networks, folds and features, with what ea
 
 def detector_page(folder: Path) -> str:
     """The page as Markdown; `folder` is that of the documentation, which may hold measured results."""
-    found = [DETECTORS[name] for name in DETECTORS]
+    found = [DETECTORS[name] for name in DETECTORS.own]
     measured = _MEASURED if (folder / "results" / "detectors.md").exists() else ""
     return _HEAD + "".join(map(_line, found)) + measured + "".join(map(_section, found))
 

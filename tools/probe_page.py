@@ -42,7 +42,7 @@ relative to the training, see [the measurements](results/probes.md).
 
 def probe_page() -> str:
     """The page as Markdown."""
-    found: list[type[Probe]] = [PROBES[name] for name in PROBES]
+    found: list[type[Probe]] = [PROBES[name] for name in PROBES.own]
     return _HEAD + "".join(map(_line, found)) + "".join(map(_section, found))
 
 

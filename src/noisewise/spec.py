@@ -4,6 +4,7 @@
     pair:0.45+longtail:100        two terms, applied in this order
     cdr:tau=0.4+gce:q=0.7         named arguments
     matrix:"a+b, c.npy"           text in double quotes is taken literally
+    my_module:MyLoss:q=0.5        an object of your own, as "module:attribute", with its arguments
 
 A value is read as an integer, a float, `true`, `false`, `none`, or else as text.
 """
@@ -92,11 +93,11 @@ def _term(piece: str, position: int, text: str, catalogue: Catalogue) -> Term:
     where = _where(text, position)
     if not piece:
         raise BadInput(f"a {catalogue.kind} is missing{where}")
-    name, colon, rest = piece.partition(":")
-    catalogue.check(name.strip(), where)
-    parts = list(_split(rest, ",", position + len(name) + 1)) if colon else []
+    name, colon, rest = catalogue.split(piece)
+    catalogue.check(name, where)
+    parts = list(_split(rest, ",", position + len(piece) - len(rest))) if colon else []
     args, options = _arguments(parts, text)
-    return Term(name.strip(), args, options, piece)
+    return Term(name, args, options, piece)
 
 
 def _arguments(parts: list[tuple[int, str]], text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -58,7 +58,7 @@ def names_for_type_checkers():
 
 
 def test_all_classes_and_recipes_can_be_imported_from_methods():
-    places = METHODS.entries
+    places = METHODS.own
     assert names_for_type_checkers() == set(places.values())
     assert sorted(methods.__all__) == sorted(
         [place.partition(":")[2] for place in places.values()] + ["METHODS", "build", "card", "compose"]

@@ -20,5 +20,5 @@ def catalogued(example, monkeypatch):
     """The example study, in the catalogue under its name."""
     from noisewise.studies import STUDIES
 
-    monkeypatch.setitem(STUDIES._entries, "mean-error", "mean_error:STUDY")
+    monkeypatch.setitem(STUDIES._own, "mean-error", "mean_error:STUDY")
     return example.STUDY

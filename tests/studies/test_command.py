@@ -105,21 +105,21 @@ def test_claims_are_listed_before_any_run(run, catalogued, monkeypatch, tmp_path
 
 
 def test_all_leaves_out_what_has_no_such_scale(run, catalogued, monkeypatch, tmp_path):
-    monkeypatch.setattr("noisewise.studies.STUDIES._entries", {"mean-error": "mean_error:STUDY"})
+    monkeypatch.setattr("noisewise.studies.STUDIES._own", {"mean-error": "mean_error:STUDY"})
     code, out, err = run("--all", "--scale", "paper", "--out", tmp_path)
     assert (code, out) == (0, "")
     assert "mean-error: has no scale paper" in err
 
 
 def test_an_empty_catalogue_says_so(run, monkeypatch, tmp_path):
-    monkeypatch.setattr("noisewise.studies.STUDIES._entries", {})
+    monkeypatch.setattr("noisewise.studies.STUDIES._own", {})
     assert run("--list") == (0, "there are no studies in this version\n", "")
     assert run("--list", "--json") == (0, "[]\n", "")
     assert run("--all", "--out", tmp_path) == (0, "", "there are no studies in this version\n")
 
 
 def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path):
-    monkeypatch.setattr("noisewise.studies.STUDIES._entries", {"mean-error": "mean_error:STUDY"})
+    monkeypatch.setattr("noisewise.studies.STUDIES._own", {"mean-error": "mean_error:STUDY"})
     _, out, _ = run("--list")
     assert out.startswith("mean-error\n  The error of a mean falls with the square root of the number of draws (Gauss")
     assert "smoke: not measured, cpu: not measured" in out

@@ -50,13 +50,12 @@ def group(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its exit code.
 
-    Modules, such as that of a model "module:function", are looked for in the present folder first, as by `python -m`.
+    The present folder is not on Python's path: a file `random.py` in a data set is not run. Only a name
+    "module:attribute" puts it at the end of the path, and that is said (see `noisewise.catalogue`).
 
     Args:
         arguments: without the program's name; by default those of this process.
     """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

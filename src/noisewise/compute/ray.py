@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -114,11 +115,14 @@ def cluster(workers: int | None = None, say: Callable[[str], None] | None = None
     report = say or (lambda line: None)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
+        with _elsewhere():
+            if address is not None:
+                ray.init(address=address, **quiet)
+            else:
+                ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
         if address is not None:
-            ray.init(address=address, **quiet)
             report(f"ray: {int(ray.cluster_resources().get('CPU', 0))} CPUs of the cluster at {address}")
         else:
-            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
             report("ray: no cluster is running, so one of this machine alone was started")
     except (OSError, RuntimeError, ValueError, SystemExit) as error:
         ray.shutdown()
@@ -129,6 +133,18 @@ def cluster(workers: int | None = None, say: Callable[[str], None] | None = None
         yield ray
     finally:
         ray.shutdown()
+
+
+def _elsewhere() -> contextlib.AbstractContextManager[Any]:
+    """Be in the root folder while a connection is made: Ray puts the folder it is called in on its workers' path.
+
+    A folder that holds a data set may hold a file `pandas.py` too. If the folder is on this process's path, it stays.
+    """
+    try:
+        trusted = os.getcwd() in sys.path or "" in sys.path
+    except FileNotFoundError:
+        trusted = True
+    return contextlib.nullcontext() if trusted else contextlib.chdir(os.sep)
 
 
 def _result(ray: Any, reference: Any) -> Any:

@@ -85,7 +85,8 @@ class Worker:
         environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)}
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        program = [sys.executable, "-c", f"from {__name__} import main; main()"]
+        # -P: or else the present folder, which may hold a data set with a file random.py, is first on the path
+        program = [sys.executable, "-P", "-c", f"from {__name__} import main; main()"]
         command = [*program, str(there.fileno()), str(os.getpid()), str(self._function.fileno())]
         with there:
             self._process = subprocess.Popen(

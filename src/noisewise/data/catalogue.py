@@ -19,4 +19,6 @@ SOURCES = Catalogue(
         "cifar10n-worse": "noisewise.data.named.cifar_n:cifar10n_worse",
         "cifar100n": "noisewise.data.named.cifar_n:cifar100n",
     },
+    groups=("noisewise.sources",),
+    refusal="noisewise.catalogue:not_callable",
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from noisewise.catalogue import is_place
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder
@@ -44,8 +45,8 @@ def load(
     Args:
         source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
             idx files or one idx file of images, an `.npz` file, an `.npy` file of class numbers alone, a table (`.csv`,
-            `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; or a Dataset, which is
-            returned as it is, or at another size.
+            `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; "module:function"
+            of your own, which returns a Dataset; or a Dataset, which is returned as it is, or at another size.
         labels: the column of the labels of a table, or the key of the labels in an archive.
         text: the column of a table whose texts are the only input.
         columns: the columns of a table to learn from; by default all that can be learned from.
@@ -82,14 +83,34 @@ def read(
     if isinstance(source, Dataset):
         reading.refuse(f"a Dataset such as {source.name}", but=("size",))
         return source if reading.size is None else _resized(source, reading.size, source.name)
-    if isinstance(source, str) and source in SOURCES:
+    if isinstance(source, str) and source in SOURCES.own:
         reading.refuse(source)
         return SOURCES[source](Finder.standard(data_dir, download))
+    if isinstance(source, str) and (_is_function(source) or source in SOURCES):
+        reading.refuse(source)
+        return _called(source)
     if isinstance(source, str) and source.startswith(HUB):
         from noisewise.data.readers.hub import read_hub
 
         return read_hub(source.removeprefix(HUB), reading)
     return _read(Path(source).expanduser(), reading)
+
+
+def _is_function(source: str) -> bool:
+    """Whether a source is "module:function", and not the hub's nor a file of that name."""
+    return not source.startswith(HUB) and is_place(source) and not Path(source).exists()
+
+
+def _called(source: str) -> Dataset:
+    """The data set that a function of a person's own returns.
+
+    Raises:
+        BadInput: there is no such function, or it returns something else.
+    """
+    found = SOURCES[source]()
+    if not isinstance(found, Dataset):
+        raise BadInput(f"{source} returns a {type(found).__name__}; it must return a noisewise.Dataset")
+    return found
 
 
 def _read(path: Path, reading: Reading) -> Dataset:

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from noisewise.methods.weights.prediction_variance import PredictionVariance
     from noisewise.methods.weights.self_paced import SelfPaced
 
-_PLACES = {place.partition(":")[2]: name for name, place in METHODS.entries.items()}
+_PLACES = {place.partition(":")[2]: name for name, place in METHODS.own.items()}
 
 __all__ = [
     "CDR",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from noisewise.bounds import check_options
 from noisewise.errors import BadInput
@@ -45,6 +46,16 @@ def build(method: str | Method | Callable[..., None]) -> Trains:
         options = terms[0].bind(entries[0], given=("training",))
         return partial(entries[0], **check_options(recipes[0], options, entries[0].bounds))
     return partial(single, method=compose([e(**t.bind(e)) for e, t in zip(entries, terms, strict=True)]))
+
+
+def refusal(entry: Any) -> str | None:
+    """What an object of another package must be to be a method; None where it is one."""
+    if isinstance(getattr(entry, "card", None), MethodCard):
+        if isinstance(entry, type) and issubclass(entry, Method):
+            return None
+        if not isinstance(entry, type) and callable(entry) and hasattr(entry, "bounds"):
+            return None
+    return "a class derived from noisewise.training.Method, with a MethodCard as `card`, or a function under @recipe"
 
 
 def compose(methods: list[Method]) -> Method:

@@ -80,4 +80,6 @@ METHODS = Catalogue(
         "resampling": "noisewise.methods.classical.resampling:resampling",
         "adaboost": "noisewise.methods.classical.adaboost:adaboost",
     },
+    groups=("noisewise.methods",),
+    refusal="noisewise.methods.build:refusal",
 )

@@ -46,7 +46,7 @@ def build(
         torch.default_generator.manual_seed(seed)
         if isinstance(model, str) and not _names_a_function(model):
             return _from_catalogue(model, shape, classes)
-        net = _from_user(load(model) if isinstance(model, str) else model, shape, classes)
+        net = _from_user(load(model, here=True) if isinstance(model, str) else model, shape, classes)
         _try(net, _display_name(model), shape, classes)
     return net
 
@@ -62,7 +62,7 @@ def check(model: str | nn.Module | Callable[..., nn.Module]) -> None:
         if not callable(model):
             raise BadInput(f"model={model!r} must be a name such as 'mlp', 'module:function', a function or a module")
     elif _names_a_function(model):
-        load(model)
+        load(model, here=True)
     else:
         function, options = _catalogued(model)
         bounds.check_options(bounds.name_of(function), options, getattr(function, "bounds", {}))
@@ -72,7 +72,7 @@ def card_of(model: object) -> ModelCard | None:
     """The card of a model that is named by the catalogue; None of any other."""
     if not isinstance(model, str) or _names_a_function(model):
         return None
-    card: ModelCard = _catalogued(model)[0].card  # type: ignore[attr-defined]
+    card: ModelCard | None = getattr(_catalogued(model)[0], "card", None)  # a package's entry may have none
     return card
 
 

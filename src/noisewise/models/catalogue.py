@@ -32,4 +32,6 @@ MODELS = Catalogue(
         "efficientnet-lite0": "noisewise.models.architectures.efficientnet_lite:efficientnet_lite0",
         "all-cnn": "noisewise.models.architectures.all_cnn:all_cnn",
     },
+    groups=("noisewise.models",),
+    refusal="noisewise.catalogue:not_callable",
 )

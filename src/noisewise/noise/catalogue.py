@@ -27,4 +27,6 @@ CORRUPTIONS = Catalogue(
         "longtail": "noisewise.noise.balance.longtail:LongTail",
         "step": "noisewise.noise.balance.step:Step",
     },
+    groups=("noisewise.corruptions",),
+    refusal="noisewise.noise.corruption:refusal",
 )

@@ -52,6 +52,13 @@ class Corruption(Protocol):
         """
 
 
+def refusal(entry: Any) -> str | None:
+    """What an object of another package must be to be a corruption; None where it is one."""
+    if isinstance(entry, type) and callable(getattr(entry, "apply", None)) and hasattr(entry, "card"):
+        return None
+    return "a class with a CorruptionCard as `card` and a method `apply(data, rng)`"
+
+
 def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0, **reading: Any) -> Dataset:
     """Add known noise to the training split of `data`.
 

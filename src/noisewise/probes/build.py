@@ -102,7 +102,7 @@ def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
 
 def probes_without_network() -> list[str]:
     """The names of the probes that can measure a data set without a network."""
-    return [name for name in PROBES if not PROBES[name].card.network]
+    return [name for name in PROBES.own if not PROBES[name].card.network]
 
 
 def check_truth(probes: Sequence[Probe], data: Dataset) -> None:

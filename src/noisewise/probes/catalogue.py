@@ -16,4 +16,6 @@ PROBES = Catalogue(
         "frequency": "noisewise.probes.frequency:Frequency",
         "curvature": "noisewise.probes.curvature:Curvature",
     },
+    groups=("noisewise.probes",),
+    refusal="noisewise.probes.probe:refusal",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,13 @@ class ProbeCard:
     departures: str = "none known"
     network: bool = True
     truth: bool = False
+
+
+def refusal(entry: Any) -> str | None:
+    """What an object of another package must be to be a probe; None where it is one."""
+    if isinstance(entry, type) and issubclass(entry, Probe) and isinstance(getattr(entry, "card", None), ProbeCard):
+        return None
+    return "a class derived from noisewise.probes.Probe, with a card"
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,9 +20,18 @@ OBSERVERS = Catalogue(
     {
         "truth": "noisewise.run.truth:TruthObserver",
         "progress": "noisewise.run.observers:ProgressObserver",
-        **PROBES.entries,
+        **PROBES.own,
     },
+    groups=("noisewise.observers", "noisewise.probes"),
+    refusal="noisewise.run.observers:refusal",
 )
+
+
+def refusal(entry: Any) -> str | None:
+    """What an object of another package must be to be an observer; None where it is one."""
+    if isinstance(entry, type) and issubclass(entry, (Observer, Probe)):
+        return None
+    return "a class derived from noisewise.Observer or noisewise.probes.Probe"
 
 
 def build_observers(text: str, data: Dataset) -> list[Observer]:

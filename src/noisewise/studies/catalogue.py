@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from noisewise.catalogue import Catalogue, load
-from noisewise.errors import BadInput
+from noisewise.catalogue import Catalogue
 from noisewise.studies.frame.study import Study
 
 STUDIES = Catalogue(
@@ -48,6 +47,8 @@ STUDIES = Catalogue(
         "imbalance": "noisewise.studies.meta_learning.imbalance:STUDY",
         "hypergradient": "noisewise.studies.meta_learning.hypergradient:STUDY",
     },
+    groups=("noisewise.studies",),
+    refusal="noisewise.studies.frame.study:refusal",
 )
 
 
@@ -57,7 +58,5 @@ def find(name: str) -> Study:
     Raises:
         BadInput: there is no such study.
     """
-    found = load(name) if ":" in name else STUDIES[name]
-    if not isinstance(found, Study):
-        raise BadInput(f"{name!r} is not a study but a {type(found).__name__}")
+    found: Study = STUDIES[name]
     return found

@@ -341,6 +341,6 @@ def test_a_name_is_found_or_the_nearest_is_told(catalogued, example):
     assert find("mean-error") is find("mean_error:STUDY") is catalogued
     with pytest.raises(BadInput, match=r"unknown study 'mean-eror' \(did you mean 'mean-error'"):
         find("mean-eror")
-    with pytest.raises(BadInput, match="'mean_error:np' is not a study but a module"):
+    with pytest.raises(BadInput, match="'mean_error:np' is not a study: it must be a Study, not a module"):
         find("mean_error:np")
     assert "mean-error" in STUDIES

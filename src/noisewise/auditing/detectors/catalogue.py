@@ -25,4 +25,6 @@ DETECTORS = Catalogue(
         "simifeat-v": "noisewise.auditing.detectors.neighbours.simifeat:SIMIFEAT_V",
         "knn-shapley": "noisewise.auditing.detectors.neighbours.knn_shapley:KNN_SHAPLEY",
     },
+    groups=("noisewise.detectors",),
+    refusal="noisewise.auditing.detectors.detector:refusal",
 )

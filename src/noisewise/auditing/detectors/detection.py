@@ -38,8 +38,8 @@ def scores_of(evidence: Evidence, detectors: str | Iterable[str] | None) -> dict
 
     Args:
         evidence: what is known about n rows.
-        detectors: names; "all" for every detector that the evidence allows; None for those of them that cost nothing
-            extra.
+        detectors: names; "all" for every detector that the evidence allows; None for those of noisewise itself that
+            cost nothing extra.
 
     Returns:
         (n,) per detector; a higher score is more suspect.
@@ -49,5 +49,6 @@ def scores_of(evidence: Evidence, detectors: str | Iterable[str] | None) -> dict
     """
     names = requested(detectors)
     if names is None or detectors == EVERY:
-        names = tuple(name for name, one in DETECTORS.items() if one.serves(evidence, requested=names is not None))
+        known = DETECTORS.own if names is None else names
+        names = tuple(name for name in known if DETECTORS[name].serves(evidence, requested=names is not None))
     return {name: DETECTORS[name](evidence) for name in names}

@@ -42,6 +42,11 @@ class DetectorCard:
     rowwise: bool = False
 
 
+def refusal(entry: object) -> str | None:
+    """What an object of another package must be to be a detector; None where it is one."""
+    return None if isinstance(entry, Detector) else "a Detector: Detector(DetectorCard(...), function)"
+
+
 @dataclass(frozen=True, repr=False)
 class Detector:
     """A named score of the rows.

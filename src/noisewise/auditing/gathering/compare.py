@@ -51,13 +51,13 @@ class _Done:
 
 
 def entries(task: Task) -> list[Entry]:
-    """Every candidate of a task: each predictor of the catalogue with each view that it learns from."""
+    """Every candidate of a task: each predictor of noisewise with each view that it learns from."""
     views = views_of(task)
     return [
-        Entry(name if view.name == "rows" else f"{name} on {view.name}", predictor, view)
-        for name, predictor in PREDICTORS.items()
+        Entry(name if view.name == "rows" else f"{name} on {view.name}", PREDICTORS[name], view)
+        for name in PREDICTORS.own
         for view in views
-        if view.name in predictor.views
+        if view.name in PREDICTORS[name].views
     ]
 
 

@@ -15,8 +15,8 @@ from noisewise.auditing.gathering.candidates.classifier import cross_fitted
 from noisewise.auditing.gathering.candidates.networks import cost as networks_cost
 from noisewise.auditing.gathering.candidates.networks import cross_fitted_networks
 from noisewise.auditing.gathering.candidates.predictor import Predictor, Task
-from noisewise.auditing.gathering.candidates.views import ROWS, embeddings, view_of_named
-from noisewise.auditing.gathering.classifiers import BLEND, is_named_or_classifier
+from noisewise.auditing.gathering.candidates.views import ROWS, embeddings, view_of_named, views_of
+from noisewise.auditing.gathering.classifiers import BLEND, is_candidate, is_named_or_classifier
 from noisewise.auditing.gathering.compare import Entry, allowed, compare, entries
 from noisewise.auditing.gathering.last_layer import FEATURES
 from noisewise.auditing.plan import AuditPlan
@@ -90,10 +90,22 @@ def _named(task: Task) -> list[Entry]:
     if not isinstance(model, str):
         predictor = Predictor((), _no_cost, partial(cross_fitted, model))
         return [Entry(type(model).__name__, predictor, view_of_named(task, model))]
+    if is_candidate(model):
+        return _from_elsewhere(task, model)
     boosted = task.data.kind != "text" and task.classes <= MOST_BOOSTED
     names = [name for name in BLEND if boosted or name != "boosting"] if model == "blend" else [model]
     predictors = [PREDICTORS["regression" if name == "linear" else name] for name in names]
     return [Entry(name, one, view_of_named(task, name)) for name, one in zip(names, predictors, strict=True)]
+
+
+def _from_elsewhere(task: Task, model: str) -> list[Entry]:
+    """A candidate of another package, with each view that it learns from."""
+    predictor, views = PREDICTORS[model], views_of(task)
+    found = [Entry(f"{model} on {view.name}", predictor, view) for view in views if view.name in predictor.views]
+    if not found:
+        has = ", ".join(view.name for view in views)
+        raise BadInput(f"model={model!r} learns from {', '.join(predictor.views)}, but {task.data.name} has {has}")
+    return found
 
 
 def _no_cost(shape: tuple[int, int], classes: int, folds: int) -> float:

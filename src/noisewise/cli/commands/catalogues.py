@@ -10,15 +10,18 @@ from typing import Any
 import click
 
 import noisewise
+from noisewise.catalogue import Catalogue
 from noisewise.cli import options
 from noisewise.cli.command import Command
+from noisewise.cli.text import printable
+from noisewise.errors import BadInput
 
 Entry = dict[str, Any]
 
 
 def describe_methods() -> list[Entry]:
     """Every method's card as plain data."""
-    return [describe_method(name) for name in noisewise.METHODS]
+    return [describe_method(name) for name in usable(noisewise.METHODS)]
 
 
 def describe_method(name: str) -> Entry:
@@ -37,7 +40,7 @@ def describe_method(name: str) -> Entry:
     rest: Entry = {"idea": entry.idea, "equation": entry.equation, "departures": entry.departures}
     rest["options"] = [asdict(option) for option in options_of(name)]
     rest["presets"] = {key: asdict(value) for key, value in presets(name).items()}
-    return {**first, "year": entry.year, **rest}
+    return {**first, "year": entry.year, **rest, "package": noisewise.METHODS.package(name)}
 
 
 def describe_probes() -> list[Entry]:
@@ -48,9 +51,22 @@ def describe_probes() -> list[Entry]:
     return [{**entry, "options": defaults(probes[entry["name"]])} for entry in describe(probes)]
 
 
-def describe(catalogue: Mapping[str, Any]) -> list[Entry]:
+def describe(catalogue: Catalogue) -> list[Entry]:
     """Every entry's card as plain data; of an entry without a card, the first line of its docstring."""
-    return [{"name": name, **_card(entry)} for name, entry in catalogue.items()]
+    return [{"name": name, **_card(catalogue[name]), "package": catalogue.package(name)} for name in usable(catalogue)]
+
+
+def usable(catalogue: Catalogue) -> list[str]:
+    """The names of a catalogue. An entry of another package that cannot be imported is left out, which is said."""
+    found = []
+    for name in catalogue:
+        try:
+            catalogue.check(name)
+        except BadInput as error:
+            click.echo(printable(f"left out: {error}"), err=True)
+        else:
+            found.append(name)
+    return found
 
 
 def _card(entry: Any) -> Entry:
@@ -65,6 +81,8 @@ def _show(entries: list[Entry], columns: Mapping[str, str], as_json: bool) -> No
     if as_json:
         print_json(entries)
     else:
+        if any(entry["package"] != "noisewise" for entry in entries):
+            columns = {**columns, "package": "package"}
         rows = [[_cell(entry[key]) for key in columns] for entry in entries]
         print_table(list(columns.values()), rows)
 
@@ -116,6 +134,8 @@ def _show_method(entry: Entry) -> None:
     from noisewise.cli.output import print_pairs, print_table
 
     about = [(key, str(entry[key])) for key in ("idea", "equation", "paper", "departures") if entry[key]]
+    if entry["package"] != "noisewise":
+        about.append(("package", entry["package"]))
     print_pairs([("name", entry["name"]), *about, ("cost", f"{entry['relative_cost']} times ce")])
     if entry["options"]:
         rows = [[o["name"], _word(o["default"]), o["legal"] or "", o["does"]] for o in entry["options"]]

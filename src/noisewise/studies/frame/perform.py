@@ -112,7 +112,7 @@ def _check(source: str | None, model: str | None) -> None:
     elif model is not None and model.partition(":")[0] in MODELS:
         parse(model, MODELS)
     elif model is not None:
-        named(model) if ":" in model else MODELS.check(model)
+        named(model, here=True) if ":" in model else MODELS.check(model)
 
 
 def _timings(results: tuple[Result, ...], about: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
+def refusal(entry: object) -> str | None:
+    """What an object of another package must be to be a study; None where it is one."""
+    return None if isinstance(entry, Study) else "a Study"
+
+
 @dataclass(frozen=True)
 class StudyCard:
     """Description of a study.

@@ -14,4 +14,6 @@ PREDICTORS = Catalogue(
         "bayes": "noisewise.auditing.gathering.candidates.bayes:BAYES",
         "networks": "noisewise.auditing.gathering.candidates.networks:NETWORKS",
     },
+    groups=("noisewise.candidates",),
+    refusal="noisewise.auditing.gathering.candidates.predictor:refusal",
 )

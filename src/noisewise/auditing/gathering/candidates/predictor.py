@@ -115,6 +115,11 @@ class Trial:
     finish: Callable[[Progress], Predicted]
 
 
+def refusal(entry: object) -> str | None:
+    """What an object of another package must be to be a candidate; None where it is one."""
+    return None if isinstance(entry, Predictor) else "a Predictor: Predictor(views, cost, predict)"
+
+
 @dataclass(frozen=True)
 class Predictor:
     """One kind of candidate.

@@ -1,0 +1,1 @@
+"""A method, a corruption and a detector for noisewise."""
