@@ -8,6 +8,7 @@ DEMO ?= demo
 RESULTS ?= runs/e2e
 STUDIES ?= runs/studies
 SCALE ?= cpu
+SITE ?= site
 CAMPAIGN ?= runs/campaign
 MINUTES ?=
 WORKERS ?= 2
@@ -20,7 +21,7 @@ QUIET_PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c
 TEST = $(RUN)/python -m pytest -n $(WORKERS) -m "not slow" -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-portable slow lint docs gallery gpu e2e clean
+.PHONY: help install demo test test-portable slow lint pages docs notebooks packages gallery gpu e2e clean
 
 help:
 	@echo "make demo   find injected label errors in a small data set"
@@ -29,7 +30,10 @@ help:
 	@echo "make lint   check format, style and types"
 	@echo "make slow   run the tests marked slow"
 	@echo "make e2e    audit Fashion-MNIST with injected noise and check the result"
-	@echo "make docs   write docs/methods.md, docs/methods/, docs/detectors.md, docs/probes.md and docs/gallery.md from the cards"
+	@echo "make pages  write docs/methods.md, docs/methods/, docs/detectors.md, docs/probes.md and docs/gallery.md from the cards"
+	@echo "make docs   write these pages and build the documentation site into site/"
+	@echo "make notebooks  run the notebooks in examples/notebooks/ and keep what they print"
+	@echo "make packages  build wheel and source distribution, and install them and every extra into empty environments"
 	@echo "make gallery  run all studies at SCALE=$(SCALE) and show them in docs/gallery.md"
 	@echo "make gpu    compare all methods, on a GPU if there is one; MINUTES=9 computes a piece, the next call goes on"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
@@ -51,6 +55,11 @@ $(VENV)/.installed-tools: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(QUIET_PIP) -e '.[test,lint]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV): minutes the first time"
+	$(QUIET_PIP) -e '.[docs]'
+	@touch $@ $(VENV)/.installed
+
 demo: $(VENV)/.installed
 	$(RUN)/noisewise audit digits --corrupt symmetric:0.2 --out $(DEMO)
 
@@ -70,9 +79,18 @@ lint: $(VENV)/.installed-tools
 	$(RUN)/ruff check
 	$(RUN)/mypy
 
-docs: $(VENV)/.installed
+pages: $(VENV)/.installed
 	$(RUN)/python tools/pages.py docs
 	$(RUN)/python tools/gallery.py docs
+
+docs: pages $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --site-dir $(SITE)
+
+notebooks: $(VENV)/.installed-docs
+	$(RUN)/python tools/notebooks.py examples/notebooks/*.ipynb
+
+packages:
+	PYTHON=$(PYTHON) .ci/packages
 
 gallery: $(VENV)/.installed
 	$(RUN)/noisewise study --all --scale $(SCALE) --out $(STUDIES)/$(SCALE) || [ $$? -eq 1 ] # 1: a claim fails, which is shown
@@ -87,4 +105,4 @@ e2e: $(VENV)/.installed
 	$(RUN)/python .ci/check_audit.py $(RESULTS)/summary.json $(E2E_RATE_ERROR) $(E2E_LEAST)
 
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) $(SITE) .pytest_cache .mypy_cache .ruff_cache

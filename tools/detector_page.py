@@ -12,9 +12,11 @@ from noisewise.auditing.detectors.detector import Detector
 _HEAD = """\
 # Detectors
 
-Written from the detectors' own cards by `make docs`. A detector gives every row a score from what is known about the
+Written from the detectors' own cards by `make pages`. A detector gives every row a score from what is known about the
 rows; higher is more suspect. The [audit](quickstart.md)'s suspicion is its own judgement, a probability; the scores are
 reported in addition, to compare with and to choose from.
+
+<!-- slow -->
 
     noisewise audit fashion-mnist --corrupt symmetric:0.2 --detectors all --out audit/
     noisewise audit fashion-mnist --corrupt symmetric:0.2 --detectors knn-shapley,aum --out audit/

@@ -25,12 +25,22 @@ from noisewise.studies.frame.study import Study
 
 MEASURED = Path(noisewise.__file__).parent / "studies" / "measured.json"
 
+_COUNTED = ("none", "one", "two", "three", "four", "five")
 _HEAD = """\
 # Gallery
 
 Written by `make gallery` from finished runs; [how to run them](studies.md). A claim that fails is reported, not tuned
 away.
 """
+
+# What explains noise to somebody who sees it for the first time, in the order of a lecture.
+FIRST = {
+    "fitting-random-labels": "Why noise is dangerous: a network can learn labels that mean nothing.",
+    "early-learning": "Why there is hope: it learns right labels first, so stopping early helps.",
+    "detecting-noise": "How wrong labels show themselves during training, row by row.",
+    "coteaching": "A method: two networks that pick rows for each other.",
+    "trusted-data": "What a few rows with right labels are worth.",
+}
 
 
 def collect(
@@ -71,12 +81,44 @@ def collect(
 def page(known: Measured, studies: Mapping[str, Study]) -> str:
     """The gallery as Markdown, with the largest measured scale of every study."""
     parts = [_section(study, known.get(name, {})) for name, study in studies.items()]
-    return "\n".join([_HEAD, _overview(known, studies), *(parts or ["There are no studies yet.\n"])])
+    return "\n".join(
+        [_HEAD, *_first(known, studies), _overview(known, studies), *(parts or ["There are no studies yet.\n"])]
+    )
+
+
+def _first(known: Measured, studies: Mapping[str, Study]) -> list[str]:
+    """The section of those to start with, if they are there."""
+    there = {name: why for name, why in FIRST.items() if name in studies and last(known.get(name, {})) is not None}
+    if not there:
+        return []
+    cells = (
+        (_thumbnail(studies[name], known[name], 240), _link(studies[name], studies[name].card.title), why)
+        for name, why in there.items()
+    )
+    rows = "".join(f"| {picture} | {title}<br>{why} |\n" for picture, title, why in cells)
+    return [f"## Start with these {_COUNTED[len(there)]}\n\n| | |\n|---|---|\n{rows}", "## All studies\n"]
+
+
+def _thumbnail(study: Study, scales: Mapping[str, dict[str, Any]], width: int) -> str:
+    """A small picture that leads to the section of a study; nothing for one that was never run."""
+    scale, name = last(scales), study.card.name
+    if scale is None:
+        return ""
+    picture = f'<img src="gallery/{name}-{scale}.png" width="{width}" loading="lazy" alt="">'
+    return f'<a href="#{_anchor(study)}">{picture}</a>'
+
+
+def _link(study: Study, text: str) -> str:
+    return f"[{text}](#{_anchor(study)})"
+
+
+def _anchor(study: Study) -> str:
+    return re.sub(r"[^\w\- ]", "", study.card.title.lower()).replace(" ", "-")
 
 
 def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
     """A table of all studies, and their total computing time at scale cpu."""
-    head = "| study | title | claims that hold | scale | time |\n|---|---|---|---|---|\n"
+    head = "| | study | claims that hold | scale | time |\n|---|---|---|---|---|\n"
     lines = []
     for name, study in studies.items():
         scale = last(known.get(name, {}))
@@ -85,8 +127,9 @@ def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
             entry = known[name][scale]
             held = sum(stated(claim).holds for claim in entry["claims"])
             result = [f"{held} of {len(entry['claims'])}", scale, computing(entry)]
-        anchor = re.sub(r"[^\w\- ]", "", study.card.title.lower()).replace(" ", "-")
-        lines.append(f"| [`{name}`](#{anchor}) | {study.card.title} | " + " | ".join(result) + " |\n")
+        picture = _thumbnail(study, known.get(name, {}), 160)
+        title = f"{_link(study, study.card.title)}<br>`{name}`"
+        lines.append(f"| {picture} | {title} | " + " | ".join(result) + " |\n")
     return head + "".join(lines) + _together([scales["cpu"] for scales in known.values() if "cpu" in scales])
 
 

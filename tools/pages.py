@@ -25,7 +25,7 @@ MEASURED = ("best", "last", "last 10", "selected", "label-wave", "agreement", "s
 _HEAD = """\
 # Methods
 
-Generated from the cards of the methods by `make docs`. A method is selected by name, with options after a colon, and
+Generated from the cards of the methods by `make pages`. A method is selected by name, with options after a colon, and
 joined with others by `+`: `elr`, `elr:lam=7`, `cdr:tau=0.4+gce:q=0.7`. *Stations* are the places in a training step
 where it acts; *cost* is relative to `ce`, in passes through a network.
 

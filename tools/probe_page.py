@@ -11,9 +11,11 @@ from noisewise.probes.build import options
 _HEAD = """\
 # Probes
 
-Generated from the cards of the probes by `make docs`. A probe measures what training does to a network, without
+Generated from the cards of the probes by `make pages`. A probe measures what training does to a network, without
 affecting it: a run with probes has the same weights as the same run without. Attach probes to any training by name. The
 measurements are stored in the run's history and plotted in its `report.html`.
+
+<!-- slow -->
 
     noisewise train fashion-mnist --method ce --corrupt symmetric:0.4 --epochs 20 --probe fisher,label-fit --out run/
     noisewise train digits --method ce --probe fisher:examples=100,every=5,curvature:top=3 --out run/

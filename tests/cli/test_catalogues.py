@@ -62,9 +62,9 @@ def test_the_pages_of_methods_are_up_to_date():
         "probes.md",
         *(f"methods/{path.name}" for path in (DOCS / "methods").glob("*.md")),
     }
-    assert written.keys() == there, "run `make docs`"
+    assert written.keys() == there, "run `make pages`"
     stale = [name for name, text in written.items() if (DOCS / name).read_text(encoding="utf-8") != text]
-    assert stale == [], "run `make docs`"
+    assert stale == [], "run `make pages`"
 
 
 def test_catalogues_show_their_names():
