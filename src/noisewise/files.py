@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -55,16 +55,21 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
+def whole_folder(path: str | Path, stale: Iterable[str] = ()) -> Iterator[Path]:
     """Give an empty temporary folder; when the block ends well its entries replace those of the same name in `path`.
 
-    Entries of `path` that the block did not write stay.
+    Entries of `path` that the block did not write stay, but for stale ones.
+
+    Args:
+        path: the folder.
+        stale: names of files that an earlier block may have written; those that this one did not write are removed.
 
     Raises:
         BadInput: the folder cannot be written or the disk is full.
     """
     path = Path(path)
     temporary: Path | None = None
+    written: set[str] = set()
     try:
         path.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=path))
@@ -74,6 +79,9 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             os.replace(entry, target)
+            written.add(entry.name)
+        for name in set(stale) - written:
+            (path / name).unlink(missing_ok=True)
     except OSError as error:
         if error.errno is None or isinstance(error, FileNotFoundError):
             raise

@@ -16,6 +16,8 @@ from noisewise.data.save import save, suffix_for
 from noisewise.files import to_json, whole_folder, write_csv
 
 PART = 2**18  # rows written at a time
+# What not every audit writes: those of an earlier audit in the same folder must not be taken for this one's.
+OPTIONAL = ("cleaned.npz", "cleaned.parquet", "conditions.csv", "conditions.parquet")
 
 
 def write_report(result: AuditResult, folder: Path) -> Path:
@@ -31,7 +33,7 @@ def write_report(result: AuditResult, folder: Path) -> Path:
     Raises:
         BadInput: the folder cannot be written or the disk is full.
     """
-    with whole_folder(folder) as temporary:
+    with whole_folder(folder, stale=OPTIONAL) as temporary:
         (temporary / "summary.json").write_text(to_json(result.summary), encoding="utf-8")
         (temporary / "summary.md").write_text(render_markdown(result), encoding="utf-8")
         _write_in_parts(result.issues, temporary / "issues")
