@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture
 def finished(catalogued, monkeypatch, tmp_path):
     """A folder with the finished example."""
-    monkeypatch.setattr(STUDIES, "_entries", {"mean-error": "mean_error:STUDY"})
+    monkeypatch.setattr(STUDIES, "_own", {"mean-error": "mean_error:STUDY"})
     perform(catalogued, "smoke", out=tmp_path / "studies", engine=SerialEngine())
     return tmp_path / "studies"
 

@@ -9,7 +9,7 @@ from noisewise.auditing.review.folder import original_data
 
 def test_nothing_of_an_earlier_audit_is_taken_for_this_one(tmp_path):
     probs = np.full((30, 2), 0.5)
-    pd.DataFrame({"x": range(30), "label": ["a", "b"] * 15}).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame({"x": np.sin(range(30)), "label": ["a", "b"] * 15}).to_csv(tmp_path / "t.csv", index=False)
     np.savez(tmp_path / "v.npz", X=np.ones((20, 3)), y=np.arange(20) % 2)
     out = tmp_path / "audit"
     (out / "mine").mkdir(parents=True)
