@@ -39,3 +39,14 @@ def test_samples_of_a_training_name_the_files(run, tmp_path, photos):
     assert list(samples.columns[:3]) == ["index", "file", "split"]
     assert samples["file"].tolist() == [f"{name}/{i:02}.png" for name in ("cat", "dog") for i in range(20)]
     assert json.loads((tmp_path / "r" / "run.json").read_text())["rows"] < 40
+
+
+def test_a_training_says_which_rows_are_trusted(run, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=40), "b": rng.normal(size=40), "label": ["owl", "hen"] * 20})
+    frame.assign(seen=["yes", "", "", ""] * 5 + [""] * 20).to_csv(tmp_path / "t.csv", index=False)
+    done = run("train", tmp_path / "t.csv", "--trusted", "seen", "--method", "glc", "--epochs", 1, "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert "trusted 5" in done.out
+    assert "5 rows marked in the column 'seen' are trusted" in done.out
+    assert json.loads((tmp_path / "run.json").read_text())["splits"]["trusted"] == 5

@@ -114,10 +114,11 @@ def _trusted(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 
 _trusted_rows = click.option(
     "--trusted",
-    metavar="FILE|COL",
+    metavar="COL|FILE|N",
     callback=_trusted,
-    help="Rows with known-correct labels: a file, or a column of a table that marks them. In train, a number N sets "
-    "aside N rows whose truth is known.",
+    help="Rows with known-correct labels: a column of a table that marks them or holds these labels, a file that names "
+    "them (index, file or id), a file or folder of further rows, or `reviewed`. In train, a number N sets aside N rows "
+    "whose truth is known.",
 )
 reading = together(_labels, _text, _columns, _ignore, _id, _na, _size, _skip_broken, _trusted_rows)
 """How SOURCE is read: the fields of `noisewise.data.reading.Reading`, by their names."""

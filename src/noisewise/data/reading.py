@@ -13,7 +13,6 @@ _LISTS = ("columns", "ignore", "na")
 _NAME = Bound("be text, not empty", lambda value: isinstance(value, str) and value != "", optional=True)
 _FOR = {
     "labels": "tables and archives, and {} has its own labels",
-    "trusted": "tables, archives, folders of images and trainings, not for {}",
     "size": "images in files, such as a folder of images per class, not for {}",
     "skip_broken": "folders of images, not for {}",
 }
@@ -34,8 +33,9 @@ class Reading:
         size: pixels to which images in files are brought for networks, N for N x N or (H, W); None is their own size,
             at most 64 on the shorter side.
         skip_broken: whether images that cannot be read are left out, named and counted, instead of refused.
-        trusted: the rows whose labels are known to be correct: a file of their names or numbers, a file of further
-            rows, or a column of a table that marks them.
+        trusted: the rows whose labels are known to be correct: a column of a table that marks them or holds these
+            labels, a file that names them, a file or folder of further rows, or "reviewed" (see
+            `readers.trusted.with_trusted`).
 
     Raises:
         BadInput: a value that is not legal.
@@ -71,7 +71,7 @@ class Reading:
         return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) != one.default}
 
     def refuse(self, source: object, but: Iterable[str] = ()) -> None:
-        """Refuse the fields that a reader does not use.
+        """Refuse the fields that a reader does not use; `trusted` is found in what any reader returns.
 
         Args:
             source: what is read, for the message.
@@ -81,7 +81,7 @@ class Reading:
             BadInput: another field is stated.
         """
         for name, value in self.stated().items():
-            if name not in but:
+            if name not in (*but, "trusted"):
                 raise BadInput(f"{name}={value!r} is for {_FOR.get(name, _TABLES).format(source)}")
 
     def _check_size(self) -> None:

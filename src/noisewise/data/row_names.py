@@ -45,14 +45,17 @@ def _names(parts: tuple[Dataset, ...], table: pd.DataFrame) -> dict[str, pd.Seri
         while name in table:
             name += "_"
         found[name] = pd.concat([_of(part, part.ids) for part in parts], ignore_index=True)
-    if parts[0].kind == "image" and all(_files(part) is not None for part in parts):
-        files = pd.concat([_of(part, _files(part)) for part in parts], ignore_index=True)
+    if all(file_names(part) is not None for part in parts):
+        files = pd.concat([_of(part, file_names(part)) for part in parts], ignore_index=True)
         if FILE not in table and not (FILE in found and files.equals(found[FILE])):
             found[FILE if FILE not in found else f"{FILE}_"] = files
     return found
 
 
-def _files(part: Dataset) -> pd.Series | None:
+def file_names(part: Dataset) -> pd.Series | None:
+    """(n,) the files of images, relative to their source where that is known; None of other rows."""
+    if part.kind != "image":
+        return None
     if part.described is not None and FILE in part.described:
         return part.described[FILE]
     files = image_files(part.inputs)

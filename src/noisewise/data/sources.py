@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from noisewise.catalogue import is_place
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder
 from noisewise.data.readers import folders, idx, label_file, npz, tables
+from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, nearest
 
@@ -57,7 +60,8 @@ def load(
             kept, and their middle cut out. None is their own size, at most 64 on the shorter side. Embeddings
             read the files at their own size.
         skip_broken: leave out images that cannot be read; they are named and counted.
-        trusted: the rows whose labels are known to be correct: a file, or a column of a table.
+        trusted: the rows whose labels are known to be correct: a column of a table that marks them or holds these
+            labels, a file that names them, a file or folder of further rows, or "reviewed" (see `with_trusted`).
         data_dir: a folder to search first for named sources.
         download: whether a named source that is not found may be downloaded to the cache.
 
@@ -80,6 +84,19 @@ def read(
     Raises:
         BadInput: the source does not exist, cannot be used, or its reader has no use for what the reading states.
     """
+    data = _loaded(source, reading, data_dir, download)
+    if reading.trusted is None or any(record.get("further") == reading.trusted for record in data.provenance):
+        return data
+    return with_trusted(data, reading.trusted, _naming, lambda path: _read(path, Reading()))
+
+
+def _naming(path: Path) -> pd.DataFrame | None:
+    """The table of a file that names rows; None of a source of further rows."""
+    further = path.is_dir() or path.suffix.lower() == ".npz" or idx.is_idx(path)
+    return None if further else tables.read_naming(path)
+
+
+def _loaded(source: str | Path | Dataset, reading: Reading, data_dir: str | Path | None, download: bool) -> Dataset:
     if isinstance(source, Dataset):
         reading.refuse(f"a Dataset such as {source.name}", but=("size",))
         return source if reading.size is None else _resized(source, reading.size, source.name)
@@ -124,7 +141,7 @@ def _read(path: Path, reading: Reading) -> Dataset:
         if any(idx.is_idx(entry) for entry in path.iterdir()):
             reading.refuse(path)
             return idx.read_folder(path)
-        reading.refuse(path, but=("size", "skip_broken", "trusted"))
+        reading.refuse(path, but=("size", "skip_broken"))
         return folders.read_folder(path, reading)
     if idx.is_idx(path):
         reading.refuse(path)

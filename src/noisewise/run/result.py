@@ -161,6 +161,7 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         **about,
         "model": model if isinstance(model, str) else type(model).__name__,
         "config": config.plain(),
+        "splits": {name: len(part) for name, part in data.parts.items()},
         "provenance": list(data.provenance),
         "true_noise_rate": data.noise_rate,
         "test_accuracy_last": None if accuracy is None else accuracy.iloc[last],

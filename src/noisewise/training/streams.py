@@ -125,7 +125,7 @@ class Splits:
             BadInput: there are none.
         """
         if name not in self.splits:
-            hint = ": ask for some by trusted=N (--trusted N)" if name == "trusted" else ""
+            hint = ": say which are by trusted=COLUMN or FILE, or draw some by trusted=N" if name == "trusted" else ""
             raise BadInput(f"this training needs {name} rows and the data set has none{hint}")
         return self.splits[name]
 

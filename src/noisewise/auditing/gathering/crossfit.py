@@ -137,7 +137,7 @@ class FoldWork:
         """Train network number `fold` on all rows but `held[fold]`; only network 0 computes features."""
         began = time.perf_counter()
         fit, out = self.fit, self.held[fold]
-        parts = replace(data.take(~out).alone(), validation=data.take(out).alone())
+        parts = replace(data.take(~out).alone(), validation=data.take(out).alone(), trusted=data.trusted)
         steps = self.progress.part(fold / fit.folds, 1 / fit.folds).steps(fit.config.epochs)
         last_layer = LastLayerObserver(fit.last_layer - {FEATURES}, fit.config.epochs)
         training = Training(

@@ -103,6 +103,8 @@ def _show(run: Run, out: Path) -> None:
 
     found = run.metrics
     lines = [("run", f"{found['method']} with {found['model']} on {found['source']}, {len(run.samples):,} rows")]
+    if found["splits"]:
+        lines.append(("further rows", ", ".join(f"{name} {rows:,}" for name, rows in found["splits"].items())))
     if found["true_noise_rate"] is not None:
         lines.append(("true noise rate", percent(found["true_noise_rate"])))
     if "decision" in found:
@@ -118,5 +120,6 @@ def _show(run: Run, out: Path) -> None:
         lines.append(("validation", f"{best} on labels as they are, in epoch {found['selected_epoch']}"))
     lines.append(("suspects", f"{int(run.samples['is_issue'].sum()):,} rows"))
     lines.append(("cost", f"{found['seconds']:.1f} s, {found['examples_per_second']:,.0f} rows/s on {found['device']}"))
-    lines += about_columns([Column(**column) for column in found.get("columns", ())])
+    notes = [note for record in found["provenance"] for note in record.get("notes", ())]
+    lines += about_columns([Column(**column) for column in found.get("columns", ())], notes)
     print_pairs([*lines, ("written to", str(out.resolve()))])

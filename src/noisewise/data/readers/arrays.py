@@ -12,6 +12,7 @@ from noisewise.data.readers.labels import encode, number_labels
 from noisewise.errors import BadInput
 
 _COLOURS = (1, 3, 4)
+LABELLED = ("test", "validation", "trusted")
 
 
 def from_arrays(where: str, name: str, arrays: Mapping[str, Any], record: dict[str, Any]) -> Dataset:
@@ -20,25 +21,33 @@ def from_arrays(where: str, name: str, arrays: Mapping[str, Any], record: dict[s
     Args:
         where: the file of the arrays, for error messages.
         name: name of the data set.
-        arrays: `inputs` and `given`; optionally `truth`, `test_inputs` with `test_given`, and `classes` (K names).
+        arrays: `inputs` and `given`; optionally `truth`, `test_inputs` with `test_given`, likewise for the splits
+            validation and trusted, and `classes` (K names).
         record: the first provenance record.
 
     Raises:
         BadInput: inputs or labels are invalid, or differ in their numbers of rows, or splits differ in shape.
     """
     inputs, kind = as_inputs(where, arrays["inputs"])
-    roles = [role for role in ("given", "truth", "test_given") if role in arrays]
-    labels, classes = _labels(where, {role: arrays[role] for role in roles}, arrays.get("classes"))
-    test = None
-    if "test_inputs" in arrays:
-        held, _ = as_inputs(where, arrays["test_inputs"])
+    roles = ["given", "truth", *(f"{split}_given" for split in LABELLED)]
+    labels, classes = _labels(where, {role: arrays[role] for role in roles if role in arrays}, arrays.get("classes"))
+    parts: dict[str, Any] = {}
+    start = len(inputs)
+    for split in (split for split in LABELLED if f"{split}_inputs" in arrays):
+        held, _ = as_inputs(where, arrays[f"{split}_inputs"])
         if held.shape[1:] != inputs.shape[1:]:
-            raise BadInput(f"{where} has test rows of shape {held.shape[1:]}, but training rows of {inputs.shape[1:]}")
-        _match(where, "test ", held, labels["test_given"])
-        test = Dataset(held, labels["test_given"], classes, kind, name=name)
+            raise BadInput(
+                f"{where} has {split} rows of shape {held.shape[1:]}, but training rows of {inputs.shape[1:]}"
+            )
+        given = labels[f"{split}_given"]
+        _match(where, f"{split} ", held, given)
+        # rows of a training need an index of their own, since memories per row go by it
+        index = np.arange(len(held)) + (0 if split == "test" else start)
+        start += 0 if split == "test" else len(held)
+        parts[split] = Dataset(held, given, classes, kind, index=index, name=name)
     _match(where, "", inputs, labels["given"])
-    truth = labels.get("truth")
-    return Dataset(inputs, labels["given"], classes, kind, truth=truth, test=test, name=name, provenance=(record,))
+    given, truth = labels["given"], labels.get("truth")
+    return Dataset(inputs, given, classes, kind, truth=truth, name=name, provenance=(record,), **parts)
 
 
 def as_inputs(where: str, values: Any) -> tuple[np.ndarray, Kind]:

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,16 @@ LAYOUTS = (
     ("data", "labels", "test_data", "test_labels"),
     ("inputs", "labels", "test_inputs", "test_labels"),
 )
+FURTHER = (("x_{}", "y_{}"), ("X_{}", "y_{}"), ("{}_images", "{}_labels"), ("{}_data", "{}_labels"))
+TRUSTED, VALIDATION = ("trusted",), ("validation", "val", "valid")
 HEAD = "noisewise"
 
 
 def read_npz(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     """Read an `.npz` archive.
 
-    In addition to the arrays of one of `LAYOUTS`, `truth` (correct labels) and `classes` (K names) are read if present.
+    In addition to the arrays of one of `LAYOUTS`, `truth` (correct labels), `classes` (K names) and the splits `x_val,
+    y_val` and `x_trusted, y_trusted` (rows with correct labels) are read if present.
 
     Args:
         path: the archive.
@@ -52,8 +55,11 @@ def read_npz(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
         return _read_saved(path, archive)
     if packed.KEYS.issubset(archive):
         return packed.from_packed(path, archive)
-    record = {"step": "load", "source": path.name, "format": "npz"}
-    return from_arrays(str(path), path.name, _roles(path, archive, reading.labels), record)
+    record: dict[str, Any] = {"step": "load", "source": path.name, "format": "npz"}
+    keys = _roles(path, archive, reading.labels)
+    if unused := [key for key in archive if key not in keys.values()]:
+        record["notes"] = [f"arrays that are not used: {', '.join(unused)}"]
+    return from_arrays(str(path), path.name, {role: archive[key] for role, key in keys.items()}, record)
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:
@@ -78,7 +84,8 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"cannot read {path} as an npz archive: {error}") from error
 
 
-def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[str, Any]:
+def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[str, str]:
+    """The keys of the arrays, by role."""
     if labels is not None and labels not in archive:
         raise BadInput(f"{path} has no array {labels!r}{nearest(labels, archive) or '; it has ' + ', '.join(archive)}")
     for inputs, given, test_inputs, test_given in LAYOUTS:
@@ -87,11 +94,29 @@ def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[s
             keys = {"inputs": inputs, "given": given, "truth": "truth", "classes": "classes"}
             if test_inputs in archive and test_given in archive:
                 keys |= {"test_inputs": test_inputs, "test_given": test_given}
-            return {role: archive[key] for role, key in keys.items() if key in archive}
+            keys |= _further(path, archive, "trusted", TRUSTED) | _further(path, archive, "validation", VALIDATION)
+            return {role: key for role, key in keys.items() if key in archive}
     known = ", ".join(f"{inputs}/{given}" for inputs, given, _, _ in LAYOUTS)
     raise BadInput(
         f"{path} has the arrays {', '.join(archive) or 'none'}, but no known pair of inputs and labels ({known})"
     )
+
+
+def _further(path: Path, archive: Mapping[str, Any], split: str, names: Sequence[str]) -> dict[str, str]:
+    """The keys of a further split, by role; none if the archive has no such split.
+
+    Raises:
+        BadInput: inputs without labels, or labels without inputs.
+    """
+    pairs = [tuple(pattern.format(name) for pattern in pair) for pair in FURTHER for name in names]
+    for inputs, given in pairs:
+        if inputs in archive and given in archive:
+            return {f"{split}_inputs": inputs, f"{split}_given": given}
+    for inputs, given in pairs:
+        for there, lacking in ((inputs, given), (given, inputs)):
+            if there in archive:
+                raise BadInput(f"{path} has {there}, but no {lacking}")
+    return {}
 
 
 def _read_saved(path: Path, archive: Mapping[str, Any]) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from noisewise.data.features import encode_features
 from noisewise.data.readers.delimited import read_delimited, tidy
 from noisewise.data.readers.folders import ImageFiles
 from noisewise.data.readers.labels import clean_labels, encode, number_labels, similar_classes
+from noisewise.data.readers.trusted import set_aside
 from noisewise.data.reading import DEFAULT, Reading
 from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
@@ -52,7 +54,59 @@ def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     frame, head = _read_parquet(path) if suffix == ".parquet" else (_read(path, suffix, reading.labels), None)
     if frame.empty:
         raise BadInput(f"{path} has no rows or no columns")
-    return _read_saved(frame, head, path) if head else from_frame(frame, str(path), path.name, reading)
+    if head:
+        return _read_saved(frame, head, path)
+    further = _further(frame, path, reading)
+    if further is None:
+        return from_frame(frame, str(path), path.name, reading)
+    # one encoding for both: as two tables, equal cells would become different numbers
+    data = from_frame(pd.concat([frame, further], ignore_index=True), str(path), path.name, reading)
+    aside = set_aside(data, data.index >= len(frame), None, f"of {Path(str(reading.trusted)).name}")
+    return replace(aside, provenance=(*aside.provenance[:-1], {**aside.provenance[-1], "further": reading.trusted}))
+
+
+def read_naming(path: Path) -> pd.DataFrame:
+    """A file that names rows: a table, lines of text under the heading "", or an `.npy` file of indices.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        try:
+            return pd.DataFrame({"": np.load(path, allow_pickle=False).reshape(-1)})
+        except (OSError, ValueError, EOFError) as error:
+            raise BadInput(f"cannot read {path} as an array of indices: {error}") from error
+    if suffix == ".txt":
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"cannot read {path} as text: {error}") from error
+        return pd.DataFrame({"": [line.strip() for line in lines if line.strip()]}, dtype=object)
+    return _read_parquet(path)[0] if suffix == ".parquet" else _read(path, suffix, None, every=True)
+
+
+def _further(frame: pd.DataFrame, path: Path, reading: Reading) -> pd.DataFrame | None:
+    """The further rows of a table that `trusted` states; None where it states something else.
+
+    Raises:
+        BadInput: the file has the inputs of the table, but lacks another column.
+    """
+    if reading.trusted is None or reading.trusted in frame:
+        return None
+    other = Path(reading.trusted).expanduser()
+    if other.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".parquet") or not other.is_file():
+        return None
+    label = label_column(frame, str(path), reading.labels)
+    suffix = other.suffix.lower()
+    found = _read_parquet(other)[0] if suffix == ".parquet" else _read(other, suffix, label)
+    inputs = [name for name in frame.columns if name not in (label, TRUTH, reading.id)]
+    missing = [name for name in (*inputs, label) if name not in found]
+    if len(missing) > len(inputs) / 2:
+        return None
+    if missing:
+        raise BadInput(f"trusted={reading.trusted!r} has no column {missing[0]!r}, which {path} has")
+    return found[[name for name in frame.columns if name in found]]
 
 
 def from_frame(frame: pd.DataFrame, where: str, name: str, reading: Reading = DEFAULT) -> Dataset:
@@ -63,7 +117,9 @@ def from_frame(frame: pd.DataFrame, where: str, name: str, reading: Reading = DE
     cleaned = [clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles]
     encoded, classes = encode(f"column {column!r} of {where}", *cleaned)
     described = frame.drop(columns=roles)
-    inputs, columns, words = _inputs(described, where, reading.text)
+    mark = [name for name in (reading.trusted,) if name in described]
+    inputs, columns, words = _inputs(described.drop(columns=mark), where, reading.text)
+    columns += tuple(Column(name, "category", False, "says which rows are trusted") for name in mark)
     record: dict[str, Any] = {"step": "load", "source": name, "labels": column}
     if notes := similar_classes(classes):
         record["notes"] = notes
@@ -126,14 +182,15 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def _read(path: Path, suffix: str, labels: str | None) -> pd.DataFrame:
+def _read(path: Path, suffix: str, labels: str | None, *, every: bool = False) -> pd.DataFrame:
+    """A table of text; cells of `every` column, or of the labels, are kept as they are written."""
     if suffix == ".jsonl":
         return _read_lines_of_json(path)
     if suffix == ".txt":
         return _read_labelled_lines(path)
 
     def written(name: str) -> bool:
-        return name in (labels, TRUTH) or (labels is None and name.lower() in LABELS)
+        return every or name in (labels, TRUTH) or (labels is None and name.lower() in LABELS)
 
     return read_delimited(path, written, "\t" if suffix == ".tsv" else None)
 
