@@ -144,19 +144,21 @@ def without_labels(data, n=5):
 
 
 def test_npz_keeps_ids_and_rows_without_labels(tmp_path, make):
-    data = without_labels(replace(make(), ids=IDS))
+    data = without_labels(replace(make(), ids=IDS, weights=np.arange(40) + 1.0))
     found = load(save(data, tmp_path / "data.npz"))
     assert_same(found, data)
     assert found.ids.name == "patient"
+    assert found.weights.tolist() == list(range(6, 41))
     assert found.unlabelled.ids.tolist() == ["P0", "P1", "P2", "P3", "P4"]
 
 
 def test_parquet_keeps_ids_and_rows_without_labels(tmp_path, table):
     data = replace(noisy(table), ids=pd.Series(np.arange(60) + 7, name="order"))
-    data = without_labels(split(data, trusted=9))
+    data = without_labels(replace(split(data, trusted=9), weights=np.arange(51) + 1.0))
     found = load(save(data, tmp_path / "data.parquet"))
     assert_same(found, data)
     assert (found.ids.name, found.ids.tolist()) == ("order", data.ids.tolist())
+    assert found.weights.tolist() == list(range(6, 52))
 
 
 def test_csv_keeps_ids_and_rows_without_labels(tmp_path, table):

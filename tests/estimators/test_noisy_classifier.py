@@ -101,3 +101,43 @@ def test_inputs_that_are_neither_vectors_nor_images(X, message):
 def test_one_class_is_refused_in_one_sentence():
     with pytest.raises(BadInput, match="at least 2 classes, but all 6 labels are one class"):
         NoisyClassifier().fit(np.zeros((6, 2)), np.ones(6, dtype=int))
+
+
+def test_rows_count_by_their_weight(blobs):
+    X, _, truth, _ = blobs
+    # all rows of one class are relabelled: weights alone decide what is learned
+    flipped = np.where(truth == "ant", "bee", truth)
+    both, labels = np.concatenate([X, X]), np.concatenate([truth, flipped])
+    for method in ("ce", "auto", "adaboost", "dividemix"):
+        scores = []
+        for first in (5.0, 0.2):
+            clf = NoisyClassifier(method, epochs=12, random_state=0)
+            clf.fit(both, labels, sample_weight=np.repeat([first, 1.0], 300))
+            scores.append((clf.predict(X[truth == "ant"]) == "ant").mean())
+        assert scores[0] > 0.8 > 0.2 > scores[1], (method, scores)
+
+
+def test_only_the_ratio_of_weights_counts(blobs):
+    X, given, _, _ = blobs
+    weights = np.random.default_rng(1).uniform(0.5, 2, 300)
+    found = [NoisyClassifier("ce", epochs=2, random_state=0) for _ in range(3)]
+    for clf, scaled in zip(found, (weights, 1000 * weights, None), strict=True):
+        clf.fit(X, given, sample_weight=scaled)
+    one, two, plain = (clf.predict_proba(X) for clf in found)
+    np.testing.assert_allclose(one, two, atol=1e-4)
+    assert np.abs(one - plain).max() > 1e-3
+
+
+def test_rows_of_no_weight_are_not_trained_on(blobs):
+    X, given, _, wrong = blobs
+    weights = np.ones(300)
+    weights[wrong] = 0
+    clf = NoisyClassifier("ce", epochs=2, random_state=0, validation=0.0).fit(X, given, sample_weight=weights)
+    kept = weights > 0
+    again = NoisyClassifier("ce", epochs=2, random_state=0, validation=0.0, batch_size=13).fit(X[kept], given[kept])
+    np.testing.assert_array_equal(clf.predict_proba(X), again.predict_proba(X))
+    assert len(clf.suspicion_) == 300
+    assert (clf.suspicion_[wrong] == 0).all()
+    assert (clf.suggested_[wrong] == given[wrong]).all()
+    with pytest.raises(ValueError, match="rows of at least 2 classes"):
+        NoisyClassifier().fit(X, given, sample_weight=(given == "ant").astype(float))

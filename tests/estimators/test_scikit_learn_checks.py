@@ -28,7 +28,11 @@ FAST = [LogisticRegression(), LinearSVC(), make_pipeline(StandardScaler(), Logis
 TREES = [RandomForestClassifier(3), HistGradientBoostingClassifier(max_iter=3)]
 
 
-@parametrize_with_checks([NoisyClassifier()])
+STEPS = "a row of twice the weight is drawn once, with twice the loss, and so trains the network by other steps"
+TRAINED = dict.fromkeys(WEIGHTS, STEPS)
+
+
+@parametrize_with_checks([NoisyClassifier()], expected_failed_checks=lambda _: TRAINED)
 def test_noisy_classifier(estimator, check):
     check(estimator)
 

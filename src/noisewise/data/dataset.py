@@ -93,6 +93,7 @@ class Dataset:
         columns: what became of every column of a table; empty for other sources.
         ids: (n,) what people call each row, such as a patient or an order number; its name is that of its column. None
             where rows have only their position.
+        weights: (n,) how much each row counts in a training, relative to the others, above 0; None for all alike.
     """
 
     inputs: Inputs
@@ -110,6 +111,7 @@ class Dataset:
     described: pd.DataFrame | None = None
     columns: tuple[Column, ...] = ()
     ids: pd.Series | None = None
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.inputs), len(self.classes)
@@ -124,6 +126,8 @@ class Dataset:
         put(self, "index", np.asarray(self.index, dtype=np.int64))
         if self.ids is not None:
             put(self, "ids", _names_of_rows(self.ids, n))
+        if self.weights is not None:
+            put(self, "weights", _weights(self.weights, n))
         if self.unlabelled is not None and self.unlabelled.labelled:
             raise BadInput(f"unlabelled has {len(self.unlabelled)} rows with labels, but its rows must have none")
         put(self, "classes", tuple(str(name).encode("utf-8", "replace").decode("utf-8") for name in self.classes))
@@ -189,6 +193,7 @@ class Dataset:
             truth=None if self.truth is None else self.truth[chosen],
             described=None if self.described is None else self.described.iloc[chosen].reset_index(drop=True),
             ids=None if self.ids is None else self.ids.iloc[chosen],
+            weights=None if self.weights is None else self.weights[chosen],
         )
 
     def alone(self) -> Dataset:
@@ -218,6 +223,13 @@ def _labels(name: str, values: np.ndarray, n: int, k: int) -> np.ndarray:
         bad = labels[(labels < 0) | (labels >= k)][0]
         raise BadInput(f"{name} labels must lie in 0..{k - 1} ({k} classes), but {int(bad)} occurs")
     return labels.astype(np.int64, copy=False)
+
+
+def _weights(values: np.ndarray, n: int) -> np.ndarray:
+    found = np.asarray(values)
+    if found.shape != (n,) or found.dtype.kind not in "iuf" or not (np.isfinite(found) & (found > 0)).all():
+        raise BadInput(f"weights must be {n} finite numbers above 0, one per row")
+    return found.astype(np.float32)
 
 
 def _names_of_rows(values: Any, n: int) -> pd.Series:

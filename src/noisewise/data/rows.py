@@ -38,6 +38,7 @@ class Rows:
     Attributes:
         given: (n,) int64 given labels, on the device.
         index: (n,) int64 index of the rows, on the device.
+        weights: (n,) float32 weights of the rows with mean 1, on the device; None for all alike.
         normalise: statistics by which inputs are normalised.
         resident: whether the inputs are kept on the device as a whole.
         box: the values of black and white in normalised images, (C, 1, 1) each; None for vectors.
@@ -59,6 +60,9 @@ class Rows:
         self.device = device
         self.given = torch.tensor(data.given, device=device)
         self.index = torch.tensor(data.index, device=device)
+        self.weights: Tensor | None = None
+        if data.weights is not None:
+            self.weights = torch.tensor(data.weights / data.weights.mean(dtype=np.float64), device=device).float()
         self.resident = int(np.prod(data.inputs.shape)) * data.inputs.dtype.itemsize <= resident_limit
         inputs = data.inputs[:] if self.resident else data.inputs
         self.normalise = normalise or measure(inputs, sampled=not self.resident)

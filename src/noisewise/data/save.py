@@ -99,6 +99,8 @@ def _arrays(part: Dataset) -> dict[str, np.ndarray]:
         arrays["truth"] = part.truth
     if part.described is not None:
         arrays["described"] = _written(part.described)
+    if part.weights is not None:
+        arrays["weights"] = part.weights
     if part.ids is not None:
         arrays["ids"] = _written(part.ids.to_frame())
     return arrays
@@ -122,12 +124,15 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "shape": list(data.shape),
         "own_size": list(own_size(data.inputs)) if data.kind == "image" else None,
         "text": _text(data.inputs),
+        "weighted": data.weights is not None,
         "ids": None if data.ids is None else str(data.ids.name),
         "roles": roles,
         "provenance": {split: list(part.provenance) for split, part in parts.items()},
     }
     for frame, (split, part) in zip(frames, parts.items(), strict=True):
         frame[roles["index"]], frame[roles["split"]] = part.index, split
+        if part.weights is not None:
+            frame[roles["weights"]] = part.weights
         if data.ids is not None:
             frame[roles["ids"]] = None if part.ids is None else part.ids
     table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)

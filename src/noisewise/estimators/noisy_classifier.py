@@ -11,7 +11,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from noisewise.data import Dataset
 from noisewise.data.rows import Rows
@@ -86,13 +86,16 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, trusted: tuple[Any, Any] | None = None) -> NoisyClassifier:
+    def fit(self, X: Any, y: Any, trusted: tuple[Any, Any] | None = None, sample_weight: Any = None) -> NoisyClassifier:
         """Train the network.
 
         Args:
             X: (n, d) numbers or (n, H, W, C) uint8 images, at least 2 rows.
             y: (n,) labels of at least 2 classes, some of which may be wrong.
             trusted: X and y of further rows with correct labels, for methods that need such rows.
+            sample_weight: (n,) how much each row counts, from 0, relative to the others: its loss is multiplied by it.
+                Rows of weight 0 are not trained on; `suspicion_` is 0 and `suggested_` the given label there. The
+                choice of the best epoch and the judgement do not use the weights.
 
         Raises:
             BadInput: an argument or the data is invalid; a ValueError.
@@ -105,6 +108,13 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
             raise BadInput(f"NoisyClassifier needs at least 2 classes, but all {len(given)} labels are one class")
         names = tuple(str(label) for label in self.classes_)
         data = Dataset(_inputs(X), given, names, kind="image" if X.ndim > 2 else "vector", name="X")
+        kept = np.ones(len(given), dtype=bool)
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            kept = weights > 0
+            if len(np.unique(given[kept])) < 2:
+                raise BadInput("sample_weight must leave rows of at least 2 classes, with weights above 0")
+            data = replace(data.take(kept), weights=weights[kept])
         if trusted is not None:
             data = self._with_trusted(data, *trusted)
         elif needs_trusted(self.method):
@@ -113,6 +123,11 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
                 f"right by fit(X, y, trusted=(X_trusted, y_trusted))"
             )
         self._train(data)
+        self.suspicion_, suggested = np.zeros(len(given)), given.copy()
+        self.suspicion_[kept] = self.run_.samples["suspicion"].to_numpy(dtype=float)
+        number = {name: k for k, name in enumerate(names)}
+        suggested[kept] = [number[name] for name in self.run_.samples["suggested"]]
+        self.suggested_ = self.classes_[suggested]
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -141,11 +156,11 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
         if len(unknown):
             raise BadInput(f"trusted has the label {unknown[0]!r}, which y does not have")
         given = np.searchsorted(self.classes_, labels)
-        index = np.arange(len(data), len(data) + len(given))
+        index = data.capacity + np.arange(len(given))
         return replace(data, trusted=Dataset(_inputs(X), given, data.classes, data.kind, index, name="trusted"))
 
     def _train(self, data: Dataset) -> None:
-        rarest = int(np.bincount(data.given).min())
+        rarest = int(np.bincount(data.given, minlength=len(data.classes)).min())
         # Training works on NumPy arrays, whichever array library the caller has enabled in scikit-learn.
         with config_context(array_api_dispatch=False):
             run = train(
@@ -163,10 +178,7 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
                 device=self.device,
                 precision="fp32",
             )
-        number = {name: k for k, name in enumerate(data.classes)}
         self.run_ = run
-        self.suspicion_ = run.samples["suspicion"].to_numpy(dtype=float)
-        self.suggested_ = self.classes_[[number[name] for name in run.samples["suggested"]]]
         self._shape = data.shape
         self._predictor = copy.deepcopy(run.predictor).double()
 

@@ -44,7 +44,7 @@ class Batch:
         x: (B, ...) inputs, ready for the network.
         y: (B, K) or (N, B, K) targets as distributions; at first the given labels, one-hot.
         index: (B,) row in the data set, the key of every memory; None once an edit has mixed rows.
-        w: (B,) or (N, B) weights, at first ones.
+        w: (B,) or (N, B) weights, at first those of the data set, which are ones unless it says otherwise.
         clock: position of this step in the training.
         view: draws another augmented view of the same rows, (B, ...); None without augmentation, where every view
             would equal the inputs.

@@ -41,7 +41,7 @@ def predicted(predictor: Predictor, rows: Rows, size: int = 512) -> Tensor:
 
 def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batch:
     at = at.to(rows.given.device)
-    w = torch.ones(len(at), device=x.device)
+    w = torch.ones(len(at), device=x.device) if rows.weights is None else rows.weights[at]
     return Batch(x, one_hot(rows.given[at], classes), rows.index[at], w, **more)
 
 

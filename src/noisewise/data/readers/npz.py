@@ -137,6 +137,7 @@ def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **p
         head["kind"],
         index=archive[f"{prefix}index"],
         truth=archive.get(f"{prefix}truth"),
+        weights=archive.get(f"{prefix}weights"),
         name=head["names"][prefix],
         provenance=tuple(head["provenance"][prefix]),
         described=described,

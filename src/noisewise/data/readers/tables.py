@@ -27,7 +27,7 @@ from noisewise.errors import BadInput, nearest
 
 LABELS = ("label", "labels", "target", "class", "y")
 TRUTH, FILE = "truth", "file"
-ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id"}
+ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id", "weights": "_weight"}
 """Columns that `save` adds, by what they hold, unless the data have columns of these names."""
 HEAD = b"noisewise"
 LINE = "__label__"
@@ -117,7 +117,7 @@ def from_frame(frame: pd.DataFrame, where: str, name: str, reading: Reading = DE
     cleaned = [clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles]
     encoded, classes = encode(f"column {column!r} of {where}", *cleaned)
     described = frame.drop(columns=roles)
-    mark = [name for name in (reading.trusted,) if name in described]
+    mark = [reading.trusted] if reading.trusted is not None and reading.trusted in described else []
     inputs, columns, words = _inputs(described.drop(columns=mark), where, reading.text)
     columns += tuple(Column(name, "category", False, "says which rows are trusted") for name in mark)
     record: dict[str, Any] = {"step": "load", "source": name, "labels": column}
@@ -232,6 +232,7 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
 def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
     roles = {**ROLES_IN_FILE, **head.get("roles", {})}
     added = [roles["index"], roles["split"], *([roles["ids"]] if head.get("ids") else [])]
+    added += [roles["weights"]] if head.get("weighted") else []
     described = frame.drop(columns=[head["labels"], TRUTH, *added], errors="ignore")
     inputs: Inputs
     columns: tuple[Column, ...] = ()
@@ -281,5 +282,6 @@ def _part(
         provenance=tuple(head["provenance"][name]),
         described=described.iloc[rows].reset_index(drop=True),
         columns=columns,
+        weights=part[roles["weights"]].to_numpy() if head.get("weighted") and name == "" else None,
         ids=part[roles["ids"]].rename(head["ids"]) if head.get("ids") else None,
     )

@@ -44,7 +44,15 @@ CARD = MethodCard(
 
 
 def boosted(
-    vectors: np.ndarray, labels: np.ndarray, classes: int, *, rounds: int, depth: int, shrinkage: float, seed: int
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    *,
+    rounds: int,
+    depth: int,
+    shrinkage: float,
+    seed: int,
+    weights: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Fit boosted trees.
 
@@ -56,6 +64,7 @@ def boosted(
         depth: depth of every tree.
         shrinkage: factor of the weight of every tree.
         seed: random seed.
+        weights: (n,) of the rows at the start; None for all alike.
 
     Returns:
         The arguments of `BoostedTrees`.
@@ -69,7 +78,7 @@ def boosted(
     # scikit-learn accepts seeds below 2**32.
     ensemble = AdaBoostClassifier(tree, n_estimators=rounds, learning_rate=shrinkage, random_state=seed % 2**32)
     try:
-        ensemble.fit(vectors, labels)
+        ensemble.fit(vectors, labels, sample_weight=weights)
     except ValueError as error:
         raise BadInput(f"adaboost: {str(error).splitlines()[0]}: try deeper trees (depth={depth})") from error
     trees = [fitted.tree_ for fitted in ensemble.estimators_]
@@ -105,5 +114,6 @@ def _timed(training: Training, settings: dict[str, Any]) -> tuple[float, dict[st
     seen = batches(training.rows, positions, 4 * training.config.batch_size, training.classes)
     vectors = torch.cat([batch.x.flatten(1).cpu() for batch in seen]).numpy()
     labels = training.rows.given.cpu().numpy()
-    found = boosted(vectors, labels, training.classes, seed=training.config.seed, **settings)
+    weights = None if training.rows.weights is None else training.rows.weights.cpu().numpy().astype(np.float64)
+    found = boosted(vectors, labels, training.classes, seed=training.config.seed, weights=weights, **settings)
     return time.perf_counter() - began, found
