@@ -29,7 +29,7 @@ from noisewise.auditing.reviewed import reviewed_before
 from noisewise.auditing.rows.conditions import find_conditions
 from noisewise.compute import Engine
 from noisewise.data import Dataset, subset
-from noisewise.data.readers.folders import at_size
+from noisewise.data.images.files import at_size
 from noisewise.data.readers.matrices import in_class_order
 from noisewise.data.sources import read
 from noisewise.errors import BadInput

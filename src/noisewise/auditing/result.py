@@ -176,6 +176,7 @@ class AuditResult:
             "candidates": [one.plain for one in self.candidates],
             "columns": [column.plain for column in self.data.columns],
             "notes": list(self.data.notes),
+            **({"skipped": skipped} if (skipped := self.data.skipped) else {}),
             "seconds": self.seconds,
             **self.metrics,
             **({"gate": self.gate.summary} if self.gate else {}),

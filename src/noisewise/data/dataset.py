@@ -181,6 +181,11 @@ class Dataset:
         """What a reader did that a person may want to know, in sentences."""
         return tuple(note for record in self.provenance for note in record.get("notes", ()))
 
+    @property
+    def skipped(self) -> int:
+        """How many rows of the source were left out because they cannot be read."""
+        return sum(len(record.get("skipped", ())) for record in self.provenance)
+
     def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
         """Select the rows at `positions` (integers or a mask over rows); other splits are kept, inputs stay lazy."""
         chosen = np.asarray(positions)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.data.dataset import Dataset
-from noisewise.data.readers.folders import image_files
+from noisewise.data.images.files import image_files
 
 INDEX, FILE, ID = "index", "file", "id"
 

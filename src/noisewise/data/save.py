@@ -13,8 +13,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from noisewise.data.dataset import Dataset, Inputs, Selection
+from noisewise.data.images.files import image_files, own_size
 from noisewise.data.readers import npz, tables
-from noisewise.data.readers.folders import image_files, own_size
 from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole

@@ -11,6 +11,7 @@ import pandas as pd
 from noisewise.catalogue import is_place
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
+from noisewise.data.images.files import at_size, located
 from noisewise.data.named.finder import Finder
 from noisewise.data.readers import folders, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
@@ -154,6 +155,6 @@ def _read(path: Path, reading: Reading) -> Dataset:
 
 
 def _resized(data: Dataset, size: int | tuple[int, int], name: str) -> Dataset:
-    if folders.image_files(data.inputs) is None:
+    if located(data.inputs) is None:
         Reading(size=size).refuse(name)
-    return folders.at_size(data, size)
+    return at_size(data, size)

@@ -13,7 +13,7 @@ from torch import nn
 from noisewise import models
 from noisewise.bounds import TEXT, Bound, between, check, number, whole
 from noisewise.data import Dataset, split, subset
-from noisewise.data.readers.folders import at_size
+from noisewise.data.images.files import at_size
 from noisewise.data.reading import FIELDS, Reading
 from noisewise.data.sources import read
 from noisewise.errors import BadInput, nearest

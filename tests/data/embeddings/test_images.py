@@ -12,6 +12,7 @@ import noisewise as nw
 from noisewise.data import Dataset
 from noisewise.data.embeddings import embed, encoders
 from noisewise.data.embeddings.encoders import ImageEncoder, packaged_encoder
+from noisewise.data.images.files import AHEAD
 from noisewise.data.readers.tables import from_frame
 from noisewise.errors import BadInput
 from noisewise.models.architectures import efficientnet_lite as lite
@@ -141,7 +142,7 @@ def test_images_are_decoded_a_few_at_a_time(images, monkeypatch):
     monkeypatch.setattr(module._Images, "pixels", counting)
     monkeypatch.setattr(ImageEncoder, "__call__", embedding)
     embed(images(n=400, size=4), cache=False)
-    assert 0 < most[0] <= module.AHEAD + module.BATCH + 1
+    assert 0 < most[0] <= AHEAD + module.BATCH + 1
 
 
 def test_the_cache_knows_encoders_apart():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.result import AuditResult
 from noisewise.data.columns.column import in_words
-from noisewise.data.readers.folders import size_note
+from noisewise.data.images.files import size_note
 from noisewise.formatting import count, percent
 
 

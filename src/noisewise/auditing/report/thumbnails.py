@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from noisewise.data.dataset import Dataset
-from noisewise.data.readers.folders import image_of
+from noisewise.data.images.files import image_of
 
 EDGES = (128, 96, 72, 56, 40, 28)
 EXACT = 64

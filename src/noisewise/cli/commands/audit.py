@@ -193,7 +193,7 @@ def _append(path: Path, found: Findings) -> None:
 def _show(found: Findings, out: Path) -> None:
     from noisewise.auditing.report.models import models_in_short
     from noisewise.cli.output import about_columns, print_pairs, print_table
-    from noisewise.data.readers.folders import size_note
+    from noisewise.data.images.files import size_note
     from noisewise.data.row_names import name_columns
 
     if found.weak:

@@ -71,7 +71,7 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
     """
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
-    from noisewise.data.readers.folders import size_note
+    from noisewise.data.images.files import size_note
     from noisewise.run.experiment import Experiment
     from noisewise.training import Callbacks
 

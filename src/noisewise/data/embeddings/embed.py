@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,17 +13,13 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.embeddings.cache import Cache
 from noisewise.data.embeddings.encoders import PACKAGED, ImageEncoder, packaged_encoder
 from noisewise.data.embeddings.pretrained import image_encoder, text_batches
-from noisewise.data.readers.folders import image_files
-from noisewise.data.readers.pictures import fit_pixels, read_image
+from noisewise.data.images.decode import fit_pixels
+from noisewise.data.images.files import in_threads, located
 from noisewise.errors import BadInput
 
-Item = TypeVar("Item")
-Value = TypeVar("Value")
-
 BATCH = 16  # images at a time: more are slower, since their maps outgrow the caches of the processor
-AHEAD = 4 * BATCH  # images that are decoded in advance
+READING = "pictures on white"  # how pixels are read from files: another way makes other embeddings
 STORED = 1024  # images after which the cache is written
-_THREADS = 16
 
 
 def embed(
@@ -67,7 +58,7 @@ def embed(
     progress = on_progress or (lambda share: None)
     if data.kind == "image":
         made = packaged_encoder(device) if encoder in (None, PACKAGED) else image_encoder(str(encoder), device)
-        return embedded_images(data, made, Cache(made.identity) if cache else None, progress)
+        return embedded_images(data, made, Cache(f"{made.identity} {READING}") if cache else None, progress)
     if encoder is None:
         raise BadInput(f"the packaged encoder is for images, and {data.name} is a text: name one for texts")
     found = []
@@ -95,24 +86,32 @@ def embedded_images(
         BadInput: an image is damaged.
     """
     images = _Images(data, encoder)
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-        keys = list(_ahead(pool, images.key, range(len(data))))
-        found = np.empty((len(data), encoder.width), dtype=np.float32)
-        source = _first_of(keys)
-        known = {} if cache is None else cache.read(keys)
-        for at, key in enumerate(keys):
-            if key in known:
-                found[at] = known[key]
-        missing = np.array([at for at in np.unique(source) if keys[at] not in known], dtype=np.int64)
-        done = 0
-        pixels = _ahead(pool, images.pixels, missing.tolist())
-        for part in _pieces(missing, STORED):
-            for rows in _pieces(part, BATCH):
-                found[rows] = encoder(np.stack([next(pixels) for _ in rows]))
-                done += len(rows)
-                progress(done / len(missing))
-            if cache is not None:
-                cache.write([keys[at] for at in part], found[part])
+    try:
+        return _embedded(images, len(data), encoder, cache, progress)
+    except BadInput as error:
+        raise images.refusal(error) from error
+
+
+def _embedded(
+    images: _Images, n: int, encoder: ImageEncoder, cache: Cache | None, progress: Callable[[float], None]
+) -> np.ndarray:
+    keys = list(in_threads(images.key, range(n)))
+    found = np.empty((n, encoder.width), dtype=np.float32)
+    source = _first_of(keys)
+    known = {} if cache is None else cache.read(keys)
+    for at, key in enumerate(keys):
+        if key in known:
+            found[at] = known[key]
+    missing = np.array([at for at in np.unique(source) if keys[at] not in known], dtype=np.int64)
+    done = 0
+    pixels = in_threads(images.pixels, missing.tolist())
+    for part in _pieces(missing, STORED):
+        for rows in _pieces(part, BATCH):
+            found[rows] = encoder(np.stack([next(pixels) for _ in rows]))
+            done += len(rows)
+            progress(done / len(missing))
+        if cache is not None:
+            cache.write([keys[at] for at in part], found[part])
     progress(1.0)
     return found[source]
 
@@ -132,18 +131,17 @@ class _Images:
     """The images of a data set at the size of an encoder."""
 
     def __init__(self, data: Dataset, encoder: ImageEncoder) -> None:
-        self.inputs, self.files = data.inputs, image_files(data.inputs)
-        shape = (*encoder.size, 3)
-        self._read = partial(read_image, shape=shape, share=encoder.share, resample=encoder.resample)
-        self._fit = partial(fit_pixels, shape=shape, share=encoder.share, resample=encoder.resample)
+        self.inputs, self.located = data.inputs, located(data.inputs)
+        self.shape = (*encoder.size, 3)
+        self.how: dict[str, Any] = {"share": encoder.share, "resample": encoder.resample}
 
     def key(self, position: int) -> bytes:
         """What identifies the content of an image."""
-        if self.files is not None:
-            try:
-                content = Path(self.files[position]).read_bytes()
-            except OSError as error:
-                raise BadInput(f"cannot read the image {self.files[position]}: {error.strerror}") from error
+        if self.located is not None:
+            pictures, positions = self.located
+            # what becomes white in pictures of more than 8 bits depends on the others
+            level = b"" if pictures.white is None else repr(pictures.white).encode()
+            content = pictures.content(int(positions[position])) + level
         else:
             row = np.ascontiguousarray(self._row(position))
             content = repr(row.shape).encode() + row.tobytes()
@@ -151,24 +149,14 @@ class _Images:
 
     def pixels(self, position: int) -> np.ndarray:
         """(H, W, 3) uint8."""
-        if self.files is not None:
-            return self._read(self.files[position])
-        return self._fit(self._row(position))
+        if self.located is not None:
+            pictures, positions = self.located
+            return pictures.read(int(positions[position]), self.shape, **self.how)
+        return fit_pixels(self._row(position), self.shape, **self.how)
+
+    def refusal(self, error: BadInput) -> BadInput:
+        """The error that names all broken pictures."""
+        return error if self.located is None else self.located[0].take(self.located[1].tolist()).refusal(error)
 
     def _row(self, position: int) -> np.ndarray:
         return np.asarray(self.inputs[np.array([position])][0])
-
-
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[Item], Value], items: Iterable[Item]) -> Iterator[Value]:
-    """`read` of every item in order, a few in advance; unlike `pool.map`, which starts with all."""
-    waiting: deque[Future[Value]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(read, item))
-            if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()

@@ -11,8 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.images.decode import fit_pixels
 from noisewise.data.readers.arrays import from_arrays
-from noisewise.data.readers.pictures import fit_pixels
 from noisewise.data.readers.tables import from_frame, label_column
 from noisewise.data.reading import DEFAULT, Reading
 from noisewise.errors import BadInput

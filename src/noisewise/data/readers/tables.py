@@ -17,8 +17,8 @@ from noisewise.data.columns.column import ROLES, Column
 from noisewise.data.columns.recognise import recognise
 from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, select
 from noisewise.data.features import encode_features
+from noisewise.data.images.files import ImageFiles, Pictures
 from noisewise.data.readers.delimited import read_delimited, tidy
-from noisewise.data.readers.folders import ImageFiles
 from noisewise.data.readers.labels import clean_labels, encode, number_labels, similar_classes
 from noisewise.data.readers.trusted import set_aside
 from noisewise.data.reading import DEFAULT, Reading
@@ -241,7 +241,7 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
     elif head["kind"] == "image":
         height, width, channels = head["shape"]
         own = tuple(head.get("own_size") or (height, width))
-        inputs = ImageFiles(described[FILE].tolist(), (height, width, channels), (int(own[0]), int(own[1])))
+        inputs = ImageFiles(Pictures(described[FILE].tolist()), (height, width, channels), (int(own[0]), int(own[1])))
     else:
         inputs, columns = encode_features(tidy(described), str(path))
         columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))

@@ -15,7 +15,7 @@ from noisewise.auditing.rows.visual_features import visual_features
 from noisewise.data import Dataset
 from noisewise.data.columns.words import DIRECTIONS
 from noisewise.data.features import matrix
-from noisewise.data.readers.folders import LARGEST, own_size
+from noisewise.data.images.files import LARGEST, own_size
 
 EMBEDDED = 0.015  # seconds per image on one core
 PACKAGED_WIDTH, VISUAL_WIDTH, WORDS_WIDTH = 1280, 192, 1500

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from noisewise.data.dataset import Dataset
-from noisewise.data.readers.folders import image_of
+from noisewise.data.images.files import image_of
 
 EXACT = 64
 FEATURES = 12

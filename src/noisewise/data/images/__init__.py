@@ -1,0 +1,1 @@
+"""Images that are read from files, or from bytes in a table, when they are needed."""

@@ -1,0 +1,161 @@
+"""Pictures of any size and kind become the images of a data set: one shape, grey or colour, broken ones left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from noisewise.data.dataset import Dataset
+from noisewise.data.images.decode import LEVELS, Head
+from noisewise.data.images.files import LARGEST, RESIDENT, ImageFiles, Pictures, in_threads, shown
+from noisewise.data.reading import DEFAULT, Reading
+from noisewise.errors import BadInput
+
+Size = int | tuple[int, int]
+_ONE_ASPECT = 1.02  # ratio of aspects up to which they count as equal
+_SAMPLE = 64
+_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Pictures of one split with their labels.
+
+    Attributes:
+        pictures: n pictures.
+        given: (n,) class numbers.
+        first: index of the first row.
+    """
+
+    pictures: Pictures
+    given: np.ndarray
+    first: int = 0
+
+
+def picture_data(
+    name: str,
+    main: Labelled,
+    classes: tuple[str, ...],
+    splits: dict[str, Labelled] | None = None,
+    *,
+    record: dict[str, Any],
+    reading: Reading = DEFAULT,
+    resident: int = RESIDENT,
+) -> Dataset:
+    """A data set of pictures.
+
+    Images are grey if a sample of 64 pictures is, and colour otherwise. All are brought to one shape: resized with
+    their aspect kept, and their middle cut out. If the sample has one size of at most 64 pixels on the shorter side,
+    that is the shape. Otherwise the shorter side is the median one, at most 64 pixels, and the shape is square unless
+    the sample has one aspect. The pictures remain known: embeddings read them at their own size.
+
+    Args:
+        name: of the data set.
+        main: the training rows.
+        classes: K class names.
+        splits: other splits by name: "test", "validation", "trusted".
+        record: of the provenance, to which sizes and notes are added.
+        reading: `size`, and `skip_broken`: whether pictures that cannot be read are left out, rather than refused.
+        resident: largest total size of images to keep in memory, in bytes.
+
+    Raises:
+        BadInput: a picture cannot be read, or all are broken.
+    """
+    notes: list[str] = list(record.get("notes", ()))
+    parts = {"": main, **(splits or {})}
+    kept = {split: np.arange(len(part.pictures)) for split, part in parts.items()}
+    skipped: list[dict[str, str]] = []
+    if reading.skip_broken:
+        for split, part in parts.items():
+            broken = part.pictures.broken()
+            kept[split] = np.setdiff1d(kept[split], list(broken))
+            skipped += [{"file": shown(part.pictures.files[at]), "why": why} for at, why in broken.items()]
+        notes += [_skipped(skipped)] if skipped else []
+    read = {split: replace(part, pictures=part.pictures.take(kept[split])) for split, part in parts.items()}
+    if not len(read[""].pictures):
+        raise BadInput(f"{name} has no image that can be read")
+    shape, own, white, said = _understood(read[""].pictures, reading.size)
+    record = {**record, "size": list(shape), "own_size": list(own)}
+    record |= {"skipped": skipped} if skipped else {}
+    record |= {"white": white} if white is not None else {}
+    record |= {"notes": [*notes, *said]} if notes or said else {}
+    total = sum(len(part.pictures) for part in read.values()) * int(np.prod(shape))
+    made: dict[str, Any] = {}
+    for split, part in read.items():
+        pictures = replace(part.pictures, white=white)
+        inputs = ImageFiles(pictures, shape, own, stated=reading.size is not None)
+        made[split] = Dataset(
+            inputs if total > resident else _loaded(inputs),
+            part.given[kept[split]],
+            classes,
+            "image",
+            index=part.first + kept[split],
+            name=name,
+            described=pd.DataFrame({"file": [shown(file) for file in pictures.files]}),
+        )
+    return replace(made.pop(""), provenance=(record,), **made)
+
+
+def _skipped(skipped: Sequence[dict[str, str]]) -> str:
+    named = "; ".join(f"{one['file']} ({one['why']})" for one in skipped[:_NAMED])
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    return f"left out because they cannot be read: {len(skipped)} images: {named}{more}"
+
+
+def _loaded(inputs: ImageFiles) -> Any:
+    if inputs.own == inputs.shape[1:3]:  # an array loses nothing; of images that are cut the files must remain known
+        return inputs[:]
+    return inputs.at(inputs.shape[1:3], stated=inputs.stated)
+
+
+def _understood(
+    pictures: Pictures, size: Size | None
+) -> tuple[tuple[int, int, int], tuple[int, int], float | None, list[str]]:
+    """The shape of all images, the median size of the sample, the level that is white, and what is to be said."""
+    sample = np.unique(np.linspace(0, len(pictures) - 1, _SAMPLE).astype(int)).tolist()
+    try:
+        heads = list(in_threads(pictures.head, sample))
+        white = _white(pictures) if any(head.deep for head in heads) else None
+    except BadInput as error:
+        raise pictures.refusal(error) from error
+    middle = np.median([head.size for head in heads], axis=0).astype(int)
+    if size is None:
+        height, width = _default_size(heads)
+    else:
+        height, width = (size, size) if isinstance(size, int) else size
+    notes = []
+    if white is not None:
+        notes.append(f"images have more than 8 bits per channel: values of 0 to {white:g} become 0 to 255")
+    if any(head.frames for head in heads):
+        notes.append("of images with several frames the first is used")
+    if any(head.transparent for head in heads):
+        notes.append("what is transparent in images becomes white")
+    shape = (height, width, 1 if all(head.grey for head in heads) else 3)
+    return shape, (int(middle[0]), int(middle[1])), white, notes
+
+
+def _white(pictures: Pictures) -> float:
+    """The largest value that pixels of as many bits as needed can have, over all pictures."""
+    found = max(in_threads(pictures.level, range(len(pictures))))
+    if 0 <= found <= 1:
+        return 1.0
+    level = next((level for level in LEVELS if found <= level), None)
+    if level is None:
+        raise BadInput(f"images have pixels up to {found:g}, but at most 16 bits per channel can be read: convert them")
+    return float(level)
+
+
+def _default_size(heads: Sequence[Head]) -> tuple[int, int]:
+    sizes = np.array([head.size for head in heads])
+    if len(np.unique(sizes, axis=0)) == 1 and sizes.min() <= LARGEST:
+        return int(sizes[0, 0]), int(sizes[0, 1])
+    side = min(int(np.median(sizes.min(axis=1))), LARGEST)
+    aspects = sizes[:, 1] / sizes[:, 0]
+    if aspects.max() > _ONE_ASPECT * aspects.min():
+        return side, side
+    aspect = float(np.median(aspects))
+    return (side, round(side * aspect)) if aspect >= 1 else (round(side / aspect), side)
