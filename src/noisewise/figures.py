@@ -1,6 +1,7 @@
-"""The style of all figures: light, legible in print, in colours that colour-blind people can distinguish.
+"""The style of all figures: light, in colours that colour-blind people can distinguish, legible without colour.
 
-The colours are those of Okabe and Ito, Color Universal Design (2008).
+The colours are those of Okabe and Ito, Color Universal Design (2008). Every colour has a marker and a hatching of its
+own, which lines and bars of that colour get by themselves. A figure therefore reads in a greyscale print too.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#6b6e74"
+MARKERS = dict(zip(COLOURS, ("o", "s", "^", "D", "v", "P", "X"), strict=True))
+HATCHES = dict(zip(COLOURS, ("", "///", "...", "xxx", "\\\\\\", "++", ""), strict=True))
+_MARK_EVERY = 0.12  # of the diagonal of a panel, along lines that have no markers of their own
+_THIN = 1.0  # points; thinner lines are a background of single runs and get no markers
 _INK, _LINE = "#1d1e20", "#d9d6d0"
 _PANEL = (4.2, 3.1)
 _STYLE: dict[str, Any] = {
@@ -44,8 +50,46 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "image.cmap": "cividis",
+    "hatch.linewidth": 0.8,
     "svg.hashsalt": "noisewise",
 }
+
+
+def _panel_class() -> type[Axes]:
+    """The class of all panels; matplotlib is imported only where figures are made."""
+    from matplotlib.axes import Axes
+    from matplotlib.colors import to_hex
+
+    class Panel(Axes):
+        """A panel whose lines and bars differ by marker and hatching as well as by colour.
+
+        A line of one of `COLOURS` without markers, or with the usual "o", gets the marker of its colour, and bars get
+        the hatching of theirs. Another marker, or another colour, is left as it is.
+        """
+
+        def plot(self, *args: Any, **options: Any) -> list[Any]:
+            """As `Axes.plot`, with the markers of the colours."""
+            lines = super().plot(*args, **options)
+            for line in lines:
+                marker = MARKERS.get(to_hex(line.get_color()).upper())
+                own = line.get_marker()
+                if marker is None or line.get_linewidth() < _THIN or own not in ("None", "o"):
+                    continue
+                line.set_marker(marker)
+                if own == "None":
+                    line.set_markevery(_MARK_EVERY)
+            return lines
+
+        def bar(self, *args: Any, **options: Any) -> Any:
+            """As `Axes.bar`, with the hatchings of the colours; `barh` calls it too."""
+            bars = super().bar(*args, **options)
+            for patch in bars:
+                hatch = HATCHES.get(to_hex(patch.get_facecolor()).upper())
+                if hatch:
+                    patch.set(hatch=hatch, edgecolor="white", linewidth=0)
+            return bars
+
+    return Panel
 
 
 @contextlib.contextmanager
@@ -74,7 +118,8 @@ def subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, A
 
     with styled():
         figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]))
-        return figure, figure.subplots(rows, columns, **options)
+        panel = {"axes_class": _panel_class(), **options.pop("subplot_kw", {})}
+        return figure, figure.subplots(rows, columns, subplot_kw=panel, **options)
 
 
 def write_figure(figure: Figure, folder: Path, name: str = "figure") -> None:

@@ -76,7 +76,28 @@ def test_smoke_runs_within_its_budget(study, tmp_path):
     assert [done.error for done in outcome.failed] == []
     assert outcome.claims
     assert outcome.cpu_seconds <= study.card.budget["smoke"], "processor time, whatever else the machine does"
-    assert ignored(study, Results.read(study.scale("smoke"), study.tasks("smoke"), tmp_path / "runs")) == []
+    results = Results.read(study.scale("smoke"), study.tasks("smoke"), tmp_path / "runs")
+    assert ignored(study, results) == []
+    assert illegible(study.figure(results)) == []
+
+
+def illegible(figure):
+    """What a reader of a greyscale print misses in a figure, in words."""
+    found = []
+    for place, axes in enumerate(figure.axes):
+        if axes.axison and not axes.get_ylabel():
+            found.append(f"panel {place} has no label on its y axis")
+        labelled = [line for line in axes.lines if not line.get_label().startswith("_")]
+        looks = [(line.get_linestyle(), line.get_marker(), line.get_fillstyle()) for line in labelled]
+        found += [
+            f"panel {place} tells lines apart by colour alone: {look}" for look in set(looks) if looks.count(look) > 1
+        ]
+        for bars in axes.containers:
+            lying = getattr(bars, "orientation", None) == "horizontal"
+            low, high = axes.get_xlim() if lying else sorted(axes.get_ylim())
+            if getattr(bars, "patches", None) and not low <= 0 <= high:
+                found.append(f"panel {place} has bars that do not start at zero")
+    return found
 
 
 # By study and value: a run without it is meant to be left out.

@@ -226,6 +226,7 @@ def figure(results: Results) -> Figure:
         axes.set(title=title, xlabel=label)
     panels[1].set_xscale("log")
     panels[0].set_yticks(range(len(ARMS)), list(ARMS))
+    panels[0].set_ylabel("optimiser")
     panels[0].invert_yaxis()
     handles, named = panels[0].get_legend_handles_labels()
     drawn.legend(handles, named, loc="outside lower center", ncols=2)

@@ -122,7 +122,9 @@ def _bars(axes: Axes, results: Results) -> None:
     axes.barh(places + 0.2, shares["trapped"], 0.38, color=COLOURS[1], label="trapped")
     axes.barh(places - 0.2, shares["found"], 0.38, color=COLOURS[2], label="at the truth")
     axes.set_yticks(places, list(shares.index))
-    axes.set(xlabel="share of starts", xlim=(0, 1), title=f"b: by noise (k = {SMALL[0]}, ratio {RATIO:g})")
+    axes.set(
+        xlabel="share of starts", ylabel="noise", xlim=(0, 1), title=f"b: by noise (k = {SMALL[0]}, ratio {RATIO:g})"
+    )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 

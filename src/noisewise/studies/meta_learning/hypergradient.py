@@ -11,6 +11,7 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_groups
 from noisewise.studies.harness.fit import following
 
 if TYPE_CHECKING:
@@ -116,15 +117,16 @@ def figure(results: Results) -> Figure:
     drawn, ((loss, path), (decay, fall)) = subplots(2, 2)
     clean, (fixed, learned) = on_true_labels(results), under_noise(results)
     for (rule, found), colour in zip(clean.groupby("rule", sort=False), (GREY, *COLOURS), strict=False):
-        loss.loglog(means(found, "lr", "train_loss"), "o-", color=colour, label=rule)
+        draw_groups(loss, found, "lr", "train_loss", color=colour, label=rule)
     loss.set(xlabel="learning rate at the start", ylabel="training loss", title="True labels, after training")
+    loss.set(xscale="log", yscale="log")
     loss.legend(loc="upper center")
     _draw_paths(path, clean[clean["rule"] == "multiplicative"], "lr", "lr")
     path.set(xlabel="epoch", ylabel="learning rate", title="Rate on true labels, multiplicative rule")
-    by_fixed, by_start = (100 * means(runs, "start", "test_accuracy") for runs in (fixed, learned))
-    decay.semilogx(by_fixed[results.scale.decays], "o-", color=GREY, label="fixed")
-    decay.semilogx(by_start, "o-", color=COLOURS[0], label="learned from there")
-    decay.set(xlabel="weight decay", ylabel="test accuracy (%)", title="40 % noise")
+    tried = fixed[fixed["start"].isin(results.scale.decays)]
+    for runs, colour, label in ((tried, GREY, "fixed"), (learned, COLOURS[0], "learned from there")):
+        draw_groups(decay, runs, "start", "test_accuracy", scale=100, color=colour, label=label)
+    decay.set(xlabel="weight decay", ylabel="test accuracy (%)", title="40 % noise", xscale="log")
     decay.legend(loc="best")
     _draw_paths(fall, learned, "start", "decay")
     fall.set(xlabel="epoch", ylabel="weight decay", title="Decay, learned on trusted rows")

@@ -16,6 +16,7 @@ from noisewise.models.trees import BoostedTrees
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.statistics import spearman
 from noisewise.studies.harness.weighting import balanced, tail, weighing
 from noisewise.studies.meta_learning.meta_weight_net import CASES, own, run_of
@@ -179,13 +180,13 @@ def figure(results: Results) -> Figure:
     alone.barh(range(4), noisy[names], 0.6, color=COLOURS[0])
     alone.axvline(noisy["ce"], color=GREY, linewidth=1, linestyle="--")
     alone.set_yticks(range(4), [NAMES[name] for name in names])
-    alone.set(xlabel="test accuracy", xlim=(0, 1), title=f"Noise alone ({NOISE})")
+    alone.set(xlabel="test accuracy", ylabel="method", xlim=(0, 1), title=f"Noise alone ({NOISE})")
     alone.grid(visible=False, axis="y")
     _draw_classes(recalls, runs[runs["corrupt"] == TAILED_ONLY])
     nines = runs[runs["corrupt"] == results.scale.nines["corrupt"]]
     for name, colour in (("ce", COLOURS[0]), ("l2rw", COLOURS[2])):
-        mean = np.mean([found.mean(axis=1) for found in nines[nines["name"] == name]["recalls"]], axis=0)
-        two.plot(range(1, len(mean) + 1), mean, color=colour, label=NAMES[name])
+        curves = [found.mean(axis=1) for found in nines[nines["name"] == name]["recalls"]]
+        draw_runs(two, range(1, len(curves[0]) + 1), curves, color=colour, label=NAMES[name])
     two.set(xlabel="epoch", ylabel="balanced test accuracy", title="Many nines, few fours")
     two.legend(loc="lower right")
     _draw_piles(piles, results.of("boosting"))
@@ -194,8 +195,8 @@ def figure(results: Results) -> Figure:
 
 def _draw_classes(axes: Axes, runs: pd.DataFrame) -> None:
     for name, colour in zip(("ce", "class-balanced", "l2rw", "smote", "self-paced"), COLOURS, strict=False):
-        mean = np.mean([found[-1] for found in runs[runs["name"] == name]["recalls"]], axis=0)
-        axes.plot(range(1, len(mean) + 1), mean, "o-", ms=3, color=colour, label=NAMES[name])
+        ends = [found[-1] for found in runs[runs["name"] == name]["recalls"]]
+        draw_runs(axes, range(1, len(ends[0]) + 1), ends, "o-", ms=4, color=colour, label=NAMES[name])
     axes.set(xlabel="class, from the largest to the smallest", ylabel="test recall", ylim=(-0.02, 1.02))
     axes.set_title("By class, long tail")
     axes.legend(loc="lower left", fontsize=8)
@@ -218,7 +219,8 @@ def _draw_bars(axes: Axes, runs: pd.DataFrame, corrupt: str, title: str) -> None
     axes.barh(places - 0.2, rare[names], 0.38, color=COLOURS[1], label="three rarest")
     axes.axvline(found["ce"], color=GREY, linewidth=1, linestyle="--")
     axes.set_yticks(places, [NAMES[name] for name in names])
-    axes.set(xlabel="mean test recall of classes", xlim=(0, 1.35), xticks=(0, 0.2, 0.4, 0.6, 0.8, 1), title=title)
+    axes.set(xlabel="mean test recall of classes", ylabel="method", title=title)
+    axes.set(xlim=(0, 1.35), xticks=(0, 0.2, 0.4, 0.6, 0.8, 1))
     axes.grid(visible=False, axis="y")
     axes.legend(loc="center right", fontsize=8)
 

@@ -201,7 +201,7 @@ def _draw_parts(axes: Axes, found: pd.DataFrame) -> None:
     width, shown = 0.8 / len(found.columns), 100 * found
     for k, (name, colour) in enumerate(zip(shown, (GREY, *COLOURS), strict=False)):
         places = np.arange(len(shown)) + (k - (len(shown.columns) - 1) / 2) * width
-        axes.bar(places, shown[name], 0.9 * width, color=colour, label=name)
+        axes.plot(places, shown[name], "o", color=colour, label=name)
     low, high = np.nanmin(shown) - 3, np.nanmax(shown)
     axes.set_xticks(range(len(shown)), [f"{base}\n{float(noise.partition(':')[2]):.0%}" for base, noise in shown.index])
     axes.set(ylim=(max(0, low), low + 1.4 * (high - low)), ylabel="test accuracy (%)", title="By loss and noise")

@@ -12,6 +12,7 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, subplots
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.weighting import balanced, draw_curves, slope, weighing
 
 if TYPE_CHECKING:
@@ -61,13 +62,18 @@ def learned(results: Results, case: str) -> Results:
     return results.of("weighted").where(corrupt=CASES[case], method=own(results.scale).learned)
 
 
-def over_epochs(runs: pd.DataFrame, role: str, column: str) -> np.ndarray:
-    """(epochs,) a column of the history under uniform noise; the mean over seeds.
+def by_run(runs: pd.DataFrame, role: str, column: str) -> np.ndarray:
+    """(seeds, epochs) a column of the history under uniform noise.
 
     The column `moved` is the change of a row's weight from the epoch before, over the mean weight.
     """
     found = runs[(runs["case"] == "uniform") & (runs["role"] == role)]["history"]
-    return np.asarray(np.mean([history[column] for history in found], axis=0))
+    return np.array([history[column] for history in found], dtype=float)
+
+
+def over_epochs(runs: pd.DataFrame, role: str, column: str) -> np.ndarray:
+    """(epochs,) a column of the history under uniform noise; the mean over seeds."""
+    return np.asarray(by_run(runs, role, column).mean(axis=0))
 
 
 def recovered(runs: pd.DataFrame) -> float:
@@ -104,11 +110,9 @@ def figure(results: Results) -> Figure:
     drawn, ((left, bars), (functions, calm)) = subplots(2, 2)
     runs = described(results)
     for (role, name), colour in zip(ROLES.items(), COLOURS, strict=False):
-        tests = over_epochs(runs, role, "test_accuracy")
-        left.plot(np.arange(1, len(tests) + 1), tests, color=colour, label=name)
-        if role != "plain":
-            moved = over_epochs(runs, role, "moved")
-            calm.plot(np.arange(1, len(moved) + 1), moved, color=colour, label=name)
+        for axes, column in ((left, "test_accuracy"), (calm, "moved"))[: 1 if role == "plain" else 2]:
+            found = by_run(runs, role, column)
+            draw_runs(axes, np.arange(1, found.shape[1] + 1), found, color=colour, label=name)
     left.set(xlabel="epoch", ylabel="test accuracy", title=f"Uniform noise ({CASES['uniform']})")
     left.legend(loc="lower center", fontsize=8)
     _draw_scores(bars, runs)
@@ -125,7 +129,7 @@ def _draw_scores(axes: Axes, runs: pd.DataFrame) -> None:
         places, scores = np.arange(len(CASES)) + (k - 1) * width, found.xs(role, level="role").loc[[*CASES]]
         axes.bar(places, scores["balanced"], 0.9 * width, color=colour, label=name)
         axes.plot(places, scores["test_best"], "_", color="black", markersize=11)
-    axes.set_ylim(max(0, found["balanced"].min() - 0.1), 1)
+    axes.set_ylim(0, 1)
     axes.set_xticks(range(len(CASES)), list(CASES))
     axes.set(ylabel="balanced test accuracy", title="After the last epoch (dash: best epoch)")
 

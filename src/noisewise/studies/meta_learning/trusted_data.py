@@ -19,6 +19,7 @@ from noisewise.noise import corrupt as corrupted
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.drawing import draw_groups
 from noisewise.studies.harness.fit import follow, following
 from noisewise.studies.harness.statistics import spearman
 from noisewise.training import Training
@@ -157,11 +158,15 @@ def runs(scale: Scale) -> list[Task]:
     ]
 
 
+def named_runs(results: Results) -> pd.DataFrame:
+    """The runs of methods and references, with their `name`."""
+    taught, plain = results.of("followed").table, results.of("reference").table
+    return pd.concat([taught.assign(name=taught["method"]), plain.assign(name=plain["kind"])])
+
+
 def by_count(results: Results) -> pd.DataFrame:
     """Mean test accuracy over seeds, by method or reference and noise; a column for every number of trusted rows."""
-    taught, plain = results.of("followed").table, results.of("reference").table
-    runs = pd.concat([taught.assign(name=taught["method"]), plain.assign(name=plain["kind"])])
-    found: pd.Series[float] = means(runs, ["name", "corrupt", "trusted"], "test_accuracy")
+    found: pd.Series[float] = means(named_runs(results), ["name", "corrupt", "trusted"], "test_accuracy")
     return found.unstack("trusted")
 
 
@@ -198,11 +203,11 @@ def measured(results: Results) -> dict[str, float]:
 
 def figure(results: Results) -> Figure:
     """Draw accuracy by the number of trusted rows for every noise, GLC's confusions, and the rare class."""
-    noises, found, errors = results.scale.noises, by_count(results), transition_errors(results)
+    noises, runs, errors = results.scale.noises, named_runs(results), transition_errors(results)
     drawn, panels = subplots(2, 2) if len(noises) == 2 else subplots(1, 3)
     *curves, matrix, scarce = panels.ravel()
     for axes, noise in zip(curves, noises, strict=True):
-        _draw_curves(axes, found.query("corrupt == @noise").droplevel("corrupt"), noise)
+        _draw_curves(axes, runs[runs["corrupt"] == noise], noise)
     matrix.semilogx(errors, "o-", color=COLOURS[0])
     matrix.axhline(TENTH, color=GREY, linestyle="--", linewidth=1)
     matrix.set(ylabel="L1 error per class", title="GLC: confusion of the classes", ylim=(0, None))
@@ -210,16 +215,18 @@ def figure(results: Results) -> Figure:
         axes.set_xticks(errors.index, [str(count) for count in errors.index])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("trusted rows")
-    _draw_rare(scarce, rare_accuracies(results))
+    _draw_rare(scarce, results.of("rare").table)
     return drawn
 
 
-def _draw_curves(axes: Axes, found: pd.DataFrame, noise: str) -> None:
+def _draw_curves(axes: Axes, runs: pd.DataFrame, noise: str) -> None:
     styles = dict(zip(METHODS, zip(["o-"] * len(METHODS), COLOURS, strict=False), strict=True))
     styles |= {"joined": ("--", GREY), "alone": (":", GREY)}
     for name, label in {**METHODS, **REFERENCES}.items():
         style, colour = styles[name]
-        axes.semilogx(100 * found.loc[name], style, color=colour, label=label)
+        here = runs[runs["name"] == name]
+        draw_groups(axes, here, "trusted", "test_accuracy", style, scale=100, color=colour, label=label)
+    axes.set_xscale("log")
     kind, _, rate = noise.partition(":")
     names = {"pair": "flips to one class", "symmetric": "symmetric noise"}
     axes.set(ylabel="test accuracy (%)", title=f"{float(rate):.0%} {names.get(kind, kind)}")
@@ -228,10 +235,13 @@ def _draw_curves(axes: Axes, found: pd.DataFrame, noise: str) -> None:
     axes.legend(loc="lower center", fontsize=8, ncols=2)
 
 
-def _draw_rare(axes: Axes, found: pd.DataFrame) -> None:
+def _draw_rare(axes: Axes, runs: pd.DataFrame) -> None:
+    shares = list(runs["share"].unique())
+    placed = runs.assign(place=runs["share"].map(shares.index))
     for (name, label), colour in zip(RARE_METHODS.items(), (GREY, COLOURS[1]), strict=True):
-        axes.plot(100 * found.loc[name].to_numpy(), "o-", color=colour, label=label)
-    axes.set_xticks(range(found.shape[1]), [f"{100 * share:g}%" for share in found.columns.to_numpy(dtype=float)])
+        here = placed[placed["method"] == name]
+        draw_groups(axes, here, "place", "test_accuracy", scale=100, color=colour, label=label)
+    axes.set_xticks(range(len(shares)), [f"{100 * float(share):g}%" for share in shares])
     axes.set(xlabel="share of the frequent class", ylabel="balanced accuracy (%)", title="4 against 9", ylim=(45, 102))
     axes.legend(loc="lower left")
 

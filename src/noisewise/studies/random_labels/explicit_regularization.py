@@ -101,16 +101,16 @@ def figure(results: Results) -> Figure:
     drawn, (left, middle, right) = subplots(1, 3)
     theirs = {net: {s: test / 100 for s, (_, test) in rows.items()} for net, rows in PUBLISHED.items()}
     _dots(left, {NAMES[net]: tests for net, tests in theirs.items()})
-    left.set(xlabel="test accuracy", title="Published: CIFAR-10, true labels")
+    left.set(xlabel="test accuracy", ylabel="network", title="Published: CIFAR-10, true labels")
     models = results.scale.nets
     _dots(middle, {NAMES.get(net, net): _tests(results, net) for net in models})
-    middle.set(xlabel="test accuracy", title=f"Here: {results.scale.source}, true labels")
+    middle.set(xlabel="test accuracy", ylabel="network", title=f"Here: {results.scale.source}, true labels")
     fits = {
         NAMES.get(net, net): {s: float(_one(results, net, s, RANDOM)["train_accuracy"]) for s in (NONE, DECAYED)}
         for net in models
     }
     _dots(right, fits)
-    right.set(xlabel="training accuracy", title="Here: random labels", xlim=(-0.02, 1.05))
+    right.set(xlabel="training accuracy", ylabel="network", title="Here: random labels", xlim=(-0.02, 1.05))
     right.axvline(1 / results.items[0]["classes"], linestyle="--", color=GREY)
     right.annotate(
         "guessing",

@@ -71,7 +71,7 @@ def figure(results: Results) -> Figure:
     left.set(xlabel="points n", ylabel="largest error, relative", title="2n + d weights, two layers (float64)")
     right.semilogy(deep["depth"], deep["width"], "o-", label="widest layer")
     right.semilogy(deep["depth"], deep["weights"], "s-", label="weights")
-    right.set(xlabel="layers k", title=f"Any depth, n = {results.scale.deep_points:,}")
+    right.set(xlabel="layers k", ylabel="number", title=f"Any depth, n = {results.scale.deep_points:,}")
     right.legend()
     return drawn
 

@@ -12,6 +12,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.claim import slug
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_groups
 from noisewise.studies.harness.interpolation import fitting, redrawn
 from noisewise.studies.harness.statistics import spearman
 
@@ -53,11 +54,15 @@ def _sizes(scale: Scale, net: str) -> dict[str, Any]:
     return sizes
 
 
+def shares(results: Results) -> pd.DataFrame:
+    """The runs whose labels are true or redrawn, with the `share` of redrawn ones."""
+    return results.table.assign(share=redrawn(results.table["corrupt"])).dropna(subset="share")
+
+
 def by_share(results: Results) -> pd.DataFrame:
     """Means over seeds by network and `share` of redrawn labels, in rising order; NaN where a run has no value."""
-    runs = results.table.assign(share=redrawn(results.table["corrupt"]))
     columns = ["to_accuracy", "to_fit", "test_accuracy", "train_accuracy"]
-    found: pd.DataFrame = means(runs.dropna(subset="share"), ["model", "share"], columns)
+    found: pd.DataFrame = means(shares(results), ["model", "share"], columns)
     order = {net: k for k, net in enumerate(results.choices("model"))}
     return found.sort_index(key=lambda keys: keys.map(order) if keys.name == "model" else keys)
 
@@ -102,10 +107,11 @@ def figure(results: Results) -> Figure:
         _curves(axes, results, model, letter)
     firsts[0].legend()
     for (net, of_net), colour in zip(by_share(results).groupby("model", sort=False), COLOURS, strict=False):
-        mean = of_net.droplevel("model")
-        middle.plot(mean["to_accuracy"] / mean["to_accuracy"].iloc[0], "o-", color=colour, label=net)
-        middle.plot(mean["to_fit"] / mean["to_fit"].iloc[0], "o--", color=colour, markerfacecolor="white")
-        right.plot(1 - mean["test_accuracy"], "o-", color=colour, label=net)
+        runs, first = shares(results).query("model == @net"), of_net.iloc[0]
+        for column, style, label in (("to_accuracy", "o-", net), ("to_fit", "--", None)):
+            draw_groups(middle, runs, "share", column, style, scale=1 / first[column], color=colour, label=label)
+        error = runs.assign(error=1 - runs["test_accuracy"])
+        draw_groups(right, error, "share", "error", color=colour, label=net)
     middle.plot([], [], "--", color=GREY, label="to a loss below 0.01")
     middle.axhline(1, color=GREY, linewidth=1)
     title = f"{letters[panels - 2]}: time to 99 % accuracy"

@@ -193,7 +193,7 @@ def _draw_maps(axes: Any, maps: Results) -> None:
     for item, colour in zip(maps, COLOURS, strict=False):
         name = item.task.arguments["features"].replace("-", " ")
         axes.semilogx(item["norms"], 100 * item["errors"], "-", color=colour, linewidth=1)
-        axes.scatter(item["norms"], 100 * item["errors"], s=18, color=colour, label=name)
+        axes.plot(item["norms"], 100 * item["errors"], "o", ms=4, color=colour, label=name)
         axes.scatter(item["norms"][at], 100 * item["errors"][at], s=90, facecolors="none", edgecolors=colour)
     axes.set(xlabel="norm", ylabel="test error (%)", title="The norm does not order the errors")
     axes.set_ylim(0, axes.get_ylim()[1] * 1.4)

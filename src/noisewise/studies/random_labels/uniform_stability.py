@@ -154,7 +154,7 @@ def figure(results: Results) -> Figure:
     largest, bounds = (_by_size(results, "regularised", value) for value in ("largest", "bound"))
     for labels, colour in zip(LABELS, COLOURS, strict=False):
         left.semilogx(own[labels], "o-", color=colour, label=f"{labels}: the example")
-        left.semilogx(tested[labels], "s:", color=colour, label=f"{labels}: tested, mean")
+        left.semilogx(tested[labels], ":", color=colour, label=f"{labels}: tested, mean")
         right.loglog(largest[labels], "o-", color=colour, label=f"{labels} labels, largest")
     right.loglog(bounds["true"], "--", color=GREY, label="proved for any labels")
     left.set(ylim=(0, 1.4), yticks=(0, 0.25, 0.5, 0.75, 1), ylabel="change of the loss (at most 1)")

@@ -152,7 +152,12 @@ def _points(axes: Axes, results: Results) -> None:
     axes.plot(found["last"], rows, "o", color=COLOURS[0], label="last epoch")
     axes.set_yticks(rows, list(found.index))
     axes.axvline(found.loc["CDR", "last"], color=COLOURS[1], linewidth=1, linestyle=":")
-    axes.set(xlabel="test accuracy, %", title=f"a: {RATE:.0%} of the labels wrong", ylim=(len(found) - 0.4, -1.6))
+    axes.set(
+        xlabel="test accuracy, %",
+        ylabel="arm",
+        title=f"a: {RATE:.0%} of the labels wrong",
+        ylim=(len(found) - 0.4, -1.6),
+    )
     axes.legend(loc="upper left", ncols=2)
 
 

@@ -11,6 +11,7 @@ from noisewise.compute import Task
 from noisewise.figures import COLOURS, subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.fit import following
 from noisewise.studies.harness.statistics import spearman
 from noisewise.studies.robust_early_learning.robust_early import accuracies, corruption, spec
@@ -84,8 +85,8 @@ def figure(results: Results) -> Figure:
 
 
 def _curve(axes: Axes, runs: Results, label: str, colour: str) -> None:
-    mean = np.mean([item["history"]["test_accuracy"].to_numpy(dtype=float) for item in runs], axis=0)
-    axes.plot(np.arange(1, len(mean) + 1), 100 * mean, color=colour, label=label)
+    histories = [item["history"]["test_accuracy"] for item in runs]
+    draw_runs(axes, np.arange(1, len(histories[0]) + 1), histories, scale=100, color=colour, label=label)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)

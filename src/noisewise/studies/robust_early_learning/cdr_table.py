@@ -130,6 +130,7 @@ def _painted(axes: Axes, found: pd.DataFrame) -> Any:
     ]
     axes.set_xticks(range(len(labels)), labels, fontsize=8.5)
     axes.set_yticks(range(len(found)), [name.partition(":")[0] for name in found.index])
+    axes.set_ylabel("method")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

@@ -58,7 +58,7 @@ def figure(results: Results) -> Figure:
     tests.set(xlabel="epoch", ylabel="accuracy (%)", title="Test rows, by noise rate", ylim=(0, 101))
     trains.set(xlabel="epoch", ylabel="accuracy (%)", title="Training rows, given labels", ylim=(0, 101))
     ends.plot(100 * runs["best"], "o-", label="best epoch")
-    ends.plot(100 * runs["last"], "s-", label="last epoch")
+    ends.plot(100 * runs["last"], "o-", label="last epoch")
     ends.plot(100 * runs["train_accuracy"], "^:", color=GREY, label="training rows, last epoch")
     ends.set(xlabel="noise rate", ylabel="accuracy (%)", title="The best epoch and the last", ylim=(0, 101))
     ends.legend(loc="lower left")

@@ -235,11 +235,11 @@ def figure(results: Results) -> Figure:
         cost.plot(shares, mean["complexity"], "o-", color=colour, label=name)
         cost.fill_between(shares, found.min(), found.max(), color=colour, alpha=0.2, linewidth=0)
         errors.plot(shares, 100 * mean["kernel_error"], "o-", color=colour)
-        errors.plot(shares, 100 * mean["net_error"], "s--", color=colour)
+        errors.plot(shares, 100 * mean["net_error"], "--", color=colour)
     cost.set(xlabel="random labels (%)", ylabel="sqrt(2 y H^-1 y / n)", title="Complexity of the labels")
     cost.set_ylim(0, 1.45 * cost.get_ylim()[1])
     cost.legend(loc="upper left")
-    for line, name in (("o-", "kernel H"), ("s--", "network")):
+    for line, name in (("-", "kernel H"), ("--", "network")):
         errors.plot([], [], line, color=GREY, label=name)
     errors.set(xlabel="random labels (%)", ylabel="wrong on clean test rows (%)", title="Test error")
     errors.legend(loc="upper left")
@@ -267,7 +267,7 @@ def _draw_bars(axes: Axes, results: Results) -> None:
         axes.barh(places + offset, found, 0.36, color=colour, label=label)
     axes.set_yticks(places, [WORDS[name] for name in COMPARED])
     axes.invert_yaxis()
-    axes.set(xlabel="rank correlation with the network's error", title="All problems together")
+    axes.set(xlabel="rank correlation with the network's error", ylabel="measure", title="All problems together")
     axes.set_xlim(0, 1.02)
     axes.grid(visible=False, axis="y")
     axes.set_ylim(len(COMPARED) - 0.5, -1.6)

@@ -17,6 +17,7 @@ from noisewise.noise import corrupt
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
 from noisewise.training.config import configured
 
@@ -198,12 +199,13 @@ def figure(results: Results) -> Figure:
 
 def _draw_recalls(axes: Axes, results: Results) -> None:
     inspected = [100 * share for share in INSPECTED]
-    for (labels, found), style in zip(mean_recalls(results).items(), ("o-", "s--"), strict=True):
-        for name, values, colour in zip(RANKINGS, found, COLOURS, strict=False):
+    for labels, style in zip(LABELS, ("o-", "--"), strict=True):
+        recalls = [item["recalls"] for item in results.of("search").where(labels=labels)]
+        for k, (name, colour) in enumerate(zip(RANKINGS, COLOURS, strict=False)):
             if name == "random" and labels != LABELS[0]:
                 continue
             line = name if name == "random" else f"{name}, {labels}"
-            axes.plot(inspected, 100 * values, style, color=colour, label=line)
+            draw_runs(axes, inspected, [found[k] for found in recalls], style, scale=100, color=colour, label=line)
     axes.set(xlabel="rows inspected (%)", ylabel="flipped labels found (%)", ylim=(-4, 104))
     axes.set_title(f"{results.scale.flipped:.0%} of the labels flipped")
     axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.5), fontsize=8)
@@ -217,7 +219,7 @@ def _draw_detectors(axes: Axes, nets: Results) -> None:
         places = np.arange(len(found)) + (k - (len(names) - 1) / 2) * width
         axes.bar(places, found[column], 0.9 * width, color=colour, label=name)
     axes.set_xticks(range(len(found)), [f"{share:.0%} flipped" for share in found.index])
-    axes.set(ylim=(0.5, 1.25), yticks=(0.5, 0.6, 0.7, 0.8, 0.9, 1.0), ylabel="AUROC", title="Networks")
+    axes.set(ylim=(0, 1.3), yticks=(0, 0.2, 0.4, 0.6, 0.8, 1.0), ylabel="AUROC", title="Networks")
     axes.legend(loc="upper center", ncols=2, fontsize=8)
 
 

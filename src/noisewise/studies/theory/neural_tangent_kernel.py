@@ -189,9 +189,9 @@ def figure(results: Results) -> Figure:
     kinds = nets.sort_values(["hidden", "labels"], ascending=[True, False], kind="stable")
     for ((layers, labels), some), colour in zip(kinds.groupby(["hidden", "labels"], sort=False), COLOURS, strict=False):
         moved.loglog(some["width"], some["drift"], "o-", color=colour, label=f"{layers} hidden, {labels}")
-        moved.loglog(some["width"], some["held_deviation"], "^:", color=colour)
-    moved.plot([], [], "o-", color=GREY, label="kernel, relative")
-    moved.plot([], [], "^:", color=GREY, label="outputs, to linear")
+        moved.loglog(some["width"], some["held_deviation"], ":", color=colour)
+    moved.plot([], [], "-", color=GREY, label="kernel, relative")
+    moved.plot([], [], ":", color=GREY, label="outputs, to linear")
     moved.set(xlabel="width m", ylabel="change", title="What training moves")
     _room_above(moved, 30)
     moved.legend(loc="upper right", ncols=2, fontsize=8)

@@ -14,6 +14,7 @@ from noisewise.noise import corrupt
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import Sample, sample, unit
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.statistics import spearman
 from noisewise.theory.spectrum import (
     amplitudes_of,
@@ -248,12 +249,12 @@ def _draw_ratios(axes: Axes, item: Result) -> None:
 
 def _draw_moves(axes: Axes, lines: Results) -> None:
     moves = 100 * np.array(MOVES)
-    kept, errors = (np.mean([item[name] for item in lines], axis=0) for name in ("kept", "errors"))
-    half = kept.shape[1] // 2
-    halves = (("lower half", slice(half), COLOURS[0]), ("upper half", slice(kept.shape[1] - half, None), COLOURS[1]))
+    kept, errors = (np.array([item[name] for item in lines]) for name in ("kept", "errors"))
+    half = kept.shape[2] // 2
+    halves = (("lower half", slice(half), COLOURS[0]), ("upper half", slice(kept.shape[2] - half, None), COLOURS[1]))
     for name, part, colour in halves:
-        axes.plot(moves, kept[:, part].mean(axis=1), "o-", color=colour, label=f"amplitude, {name}")
-        axes.plot(moves, errors[:, part].mean(axis=1), "s:", color=colour, label=f"change, {name}")
+        draw_runs(axes, moves, kept[:, :, part].mean(axis=2), "o-", color=colour, label=f"amplitude, {name}")
+        draw_runs(axes, moves, errors[:, :, part].mean(axis=2), ":", color=colour, label=f"change, {name}")
     axes.set(xlabel="weights moved by (% of their norm)", ylabel="of the amplitude", title="Weights moved at random")
     axes.set_ylim(0, 1.4 * axes.get_ylim()[1])
     axes.legend(loc="upper left", ncols=2, fontsize=8)

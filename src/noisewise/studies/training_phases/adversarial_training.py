@@ -14,6 +14,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.statistics import spearman
 from noisewise.training import Config
 
@@ -196,9 +197,9 @@ def figure(results: Results) -> Figure:
     kinds = (("plain training", None, COLOURS[0]), ("adversarial training", EPS, COLOURS[1]))
     for name, eps, colour in kinds:
         for item in results.of("robust").where(eps=eps):
-            left.plot(RADII, item["accuracy"], "o", color=colour, markerfacecolor="white", markersize=4)
             middle.plot(np.maximum(item["losses"], 1e-3), color=colour)
-        left.plot(RADII, curve(results, eps), color=colour, label=name)
+        runs = [item["accuracy"] for item in results.of("robust").where(eps=eps)]
+        draw_runs(left, RADII, runs, color=colour, label=name)
     left.axvline(EPS, color=GREY, linestyle=":", linewidth=1)
     left.set(xlabel="radius of the attack", ylabel="accuracy", ylim=(0, 1.32), title="a: test rows under attack")
     left.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -211,9 +212,8 @@ def figure(results: Results) -> Figure:
 def _noise(axes: Axes, results: Results) -> None:
     clean = float(after(results, "clean"))
     for arm, name, colour in (("random", "random noise", COLOURS[2]), ("adversarial", "adversarial", COLOURS[3])):
-        for item in results.of("as_noise"):
-            axes.plot(NOISES, item[arm], "o", color=colour, markerfacecolor="white", markersize=4)
-        axes.plot((0, *NOISES), (clean, *after(results, arm)), color=colour, label=name)
+        runs = [(clean, *item[arm]) for item in results.of("as_noise")]
+        draw_runs(axes, (0, *NOISES), runs, color=colour, label=name)
     axes.set(xlabel="radius of the noise on training inputs", ylabel="clean accuracy", title="c: the same as noise")
     axes.legend(loc="lower left")
 

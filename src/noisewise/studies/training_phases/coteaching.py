@@ -128,10 +128,10 @@ def _draw_accuracies(axes: Axes, found: Results, title: str) -> None:
 
 
 def _draw_picks(axes: Axes, found: Results, noise: str) -> None:
-    for item, colour, mark in zip(found, (COLOURS[5], COLOURS[6]), ("o", "s"), strict=False):
+    for item, colour in zip(found, (COLOURS[5], COLOURS[6]), strict=False):
         history = item["history"]
         label = str(item.task.arguments["source"])
-        axes.plot(history["epoch"], 100 * history["label_precision"], f"{mark}-", ms=3, color=colour, label=label)
+        axes.plot(history["epoch"], 100 * history["label_precision"], "o-", ms=3, color=colour, label=label)
     items = found.items
     axes.axhline(100 * (1 - float(np.mean([item["noise_rate"] for item in items]))), linestyle="--", color=GREY)
     axes.axvline(ramp(items[0].task.arguments["epochs"]), linestyle=":", color=GREY)

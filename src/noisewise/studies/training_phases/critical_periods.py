@@ -227,7 +227,7 @@ def _draw_perceptron(axes: Axes, results: Results) -> None:
         axes.bar(place, values.mean(), 0.5, color=colour, alpha=0.35)
         axes.plot([place] * len(values), values, "o", color=colour)
     axes.set_xticks((0, 1), ("no deficit", scale.perceptron_blur))
-    axes.set_ylim(max(0.0, axes.get_ylim()[0]), 100)
+    axes.set_ylim(0, 100)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)

@@ -18,6 +18,7 @@ from noisewise.noise import corrupt
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.statistics import auroc
 from noisewise.training import Method, Training
 from noisewise.training.config import Config, configured
@@ -189,7 +190,7 @@ def figure(results: Results) -> Figure:
     titles = [f"{percent}% symmetric noise" for percent in SYMMETRIC]
     noises = zip((*SYMMETRIC.values(), PAIR), (*titles, "40 % pair noise"), strict=True)
     for axes, (name, title) in zip((fewer, more, pairs), noises, strict=True):
-        _draw_areas(axes, areas[name], title)
+        _draw_areas(axes, results.of("watched").where(noise=name), title)
         axes.axvline(results.scale.early, linestyle=":", color=GREY, linewidth=1)
     fewer.legend(loc="lower right", ncols=2, fontsize=8)
     _draw_fits(fits, results.of("watched").where(noise=noise))
@@ -199,16 +200,18 @@ def figure(results: Results) -> Figure:
     return drawn
 
 
-def _draw_areas(axes: Axes, areas: pd.DataFrame, title: str) -> None:
-    for name, colour in zip(SCORES, COLOURS, strict=False):
-        axes.plot(areas.index, areas[name], "--" if name == "loss-mixture" else "-", color=colour, label=name)
+def _draw_areas(axes: Axes, nets: Results, title: str) -> None:
+    for k, (name, colour) in enumerate(zip(SCORES, COLOURS, strict=False)):
+        runs = [item["auroc"][k] for item in nets]
+        epochs = range(1, len(runs[0]) + 1)
+        draw_runs(axes, epochs, runs, "--" if name == "loss-mixture" else "-", color=colour, label=name)
     axes.set(xlabel="epoch", ylabel="AUROC", title=title, ylim=(0.4, 1.02))
 
 
 def _draw_fits(axes: Axes, nets: Results) -> None:
     for name, label, colour in (("clean_fit", "right labels", COLOURS[2]), ("noisy_fit", "wrong labels", COLOURS[1])):
-        values = 100 * np.mean([item[name] for item in nets], axis=0)
-        axes.plot(range(1, len(values) + 1), values, color=colour, label=label)
+        runs = [item[name] for item in nets]
+        draw_runs(axes, range(1, len(runs[0]) + 1), runs, scale=100, color=colour, label=label)
     axes.set(xlabel="epoch", ylabel="predicted as given (%)", ylim=(-3, 103), title="40 %: what is fitted when")
     axes.legend(loc="lower right")
 
@@ -220,18 +223,20 @@ def _draw_bars(axes: Axes, areas: pd.DataFrame, early: int, own: float) -> None:
     axes.barh(places + 0.2, areas.iloc[-1], 0.36, color=COLOURS[4], label="last")
     axes.barh(len(SCORES), own, 0.5, color=GREY, label="other half")
     axes.set_yticks([*places, len(SCORES)], [*SCORES, "incv"])
-    axes.set(xlabel="AUROC", xlim=(0.4, 1.02), ylim=(len(SCORES) + 0.5, -1.3), title="40 %: early and late")
+    axes.set(xlabel="AUROC", ylabel="score", xlim=(0, 1.02), ylim=(len(SCORES) + 0.5, -1.3))
+    axes.set_title("40 %: early and late")
     axes.grid(visible=False, axis="y")
     axes.legend(loc="upper left", ncols=3, fontsize=8, columnspacing=1)
 
 
 def _draw_halves(axes: Axes, some: Results) -> None:
-    marks = {"kept": "s", "precision": "o", "recall": "^"}
-    for noise, colour in zip(some.choices("noise"), COLOURS, strict=False):
+    marks = {"kept": "<", "precision": "p", "recall": "*"}
+    fills: tuple[Any, ...] = ("full", "none", "left")
+    for noise, colour, fill in zip(some.choices("noise"), COLOURS, fills, strict=False):
         for name, mark in marks.items():
             found = np.array([item[name] for item in some.where(noise=noise)])
-            axes.plot(found[:, 0], found[:, 1], mark, color=colour, ms=6, alpha=0.8)
-        axes.plot([], [], "s", color=colour, label=noise.replace(":", " "))
+            axes.plot(found[:, 0], found[:, 1], mark, color=colour, ms=7, fillstyle=fill)
+        axes.plot([], [], "p", color=colour, fillstyle=fill, label=noise.replace(":", " "))
     for name, mark in marks.items():
         axes.plot([], [], mark, color=GREY, label=name)
     axes.axline((0.5, 0.5), slope=1, linestyle="--", color=GREY, linewidth=1)

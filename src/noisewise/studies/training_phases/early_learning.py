@@ -80,8 +80,9 @@ def figure(results: Results) -> Figure:
     middle.legend(loc="upper left")
     mean = symmetric.groupby("rate")[["true_noise_rate", "gain", *RULES]].mean().set_index("true_noise_rate")
     right.plot(100 * mean["gain"], "--", color=GREY, label="best epoch")
-    for rule, colour, mark in zip(RULES, COLOURS[2:], "os^", strict=False):
-        right.plot(100 * mean[rule], f"{mark}-", color=colour, label=rule)
+    for rule, colour in zip(RULES, COLOURS[2:], strict=False):
+        right.plot(100 * mean[rule], "o-", color=colour, label=rule)
+        right.plot(symmetric["true_noise_rate"], 100 * symmetric[rule], "o", color=colour, ms=3, fillstyle="none")
     right.set(xlabel="share of wrong labels", ylabel="points", title="c: gain of rules without clean labels")
     low, high = right.get_ylim()
     right.set_ylim(low, high + 0.3 * (high - low))

@@ -14,6 +14,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.noisy_fits import PROBED, noisy_fit
 
 if TYPE_CHECKING:
@@ -145,9 +146,9 @@ def figure(results: Results) -> Figure:
     return drawn
 
 
-def _averaged(histories: Iterable[pd.DataFrame], column: str) -> np.ndarray:
-    """(epochs,) the mean over trainings of a column; NaN where it was not measured."""
-    return np.mean([history[column].to_numpy(dtype=float) for history in histories], axis=0)
+def _columns(histories: Iterable[pd.DataFrame], column: str) -> np.ndarray:
+    """(trainings, epochs) a column; NaN where it was not measured."""
+    return np.array([history[column].to_numpy(dtype=float) for history in histories])
 
 
 def _fits(axes: Axes, histories: list[pd.DataFrame], title: str) -> None:
@@ -158,7 +159,7 @@ def _fits(axes: Axes, histories: list[pd.DataFrame], title: str) -> None:
         ("test_accuracy", "test accuracy", COLOURS[6], "--"),
     )
     for column, label, colour, style in lines:
-        axes.plot(histories[0]["epoch"], _averaged(histories, column), style, color=colour, label=label)
+        draw_runs(axes, histories[0]["epoch"], _columns(histories, column), style, color=colour, label=label)
     axes.set(xlabel="epoch", ylabel="share predicted", ylim=(0, 1.42), xscale="log", title=title)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.4)
@@ -172,22 +173,22 @@ def _gradients(axes: Axes, histories: list[pd.DataFrame], title: str) -> None:
         ("fisher_trace", "Fisher trace", COLOURS[2]),
     )
     for column, label, colour in lines:
-        values = _averaged(histories, column)
-        there = np.isfinite(values)
-        axes.plot(epochs[there], values[there], color=colour, label=label)
+        values = _columns(histories, column)
+        there = np.isfinite(values).all(axis=0)
+        draw_runs(axes, epochs[there], values[:, there], color=colour, label=label)
     onset = float(np.mean([first(history, "noisy_given", ONSET) for history in histories]))
     axes.axvline(onset, ymax=0.78, color=GREY, linestyle=":", label=f"{ONSET:.0%} of wrong fitted")
-    axes.set(xlabel="epoch", yscale="log", title=title)
+    axes.set(xlabel="epoch", ylabel="length, or trace", yscale="log", title=title)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.45)
     axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.4)
 
 
 def _descent(axes: Axes, kernels: Results, title: str) -> None:
-    errors = np.mean([item["test"] for item in kernels], axis=0)
-    for rate, colour, values in zip(RATES, COLOURS, errors, strict=False):
-        axes.plot(STEPS[:-1], values[:-1], color=colour, label=f"{rate:g} wrong")
-        axes.axhline(values[-1], color=colour, linestyle=":", linewidth=1)
+    errors = np.array([item["test"] for item in kernels])
+    for k, (rate, colour) in enumerate(zip(RATES, COLOURS, strict=False)):
+        draw_runs(axes, STEPS[:-1], errors[:, k, :-1], color=colour, label=f"{rate:g} wrong")
+        axes.axhline(errors[:, k, -1].mean(), color=colour, linestyle=":", linewidth=1)
     axes.set(xscale="log", xlabel="steps (dotted: without end)", ylabel="test error", title=title)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.3 * (high - low))
