@@ -52,7 +52,7 @@ class Reviewed:
 def record(
     table: pd.DataFrame,
     former: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[str | None],
     suggested: Sequence[str],
     suspicion: np.ndarray,
     weights: Mapping[int, float],
@@ -62,7 +62,7 @@ def record(
     Args:
         table: (m lines) `index` and `decision`.
         former: (m,) class names before the review.
-        labels: (m,) class names after it.
+        labels: (m,) class names after it; None of rows that were removed.
         suggested: (m,) suggested class names.
         suspicion: (m,) of the former labels.
         weights: of rows that were drawn for a certified review, by index.
@@ -96,7 +96,7 @@ def reviewed_before(data: Dataset) -> Reviewed | None:
             if at is not None and data.classes[data.given[at]] == label:
                 found[at] = (label != former, suspicion, suggested != former, suggested == label, weight)
         rate = step.get("certified", {}).get("noise_rate", {"estimate": None})
-        if rate["estimate"] is not None and step["reviewed"] + step["not_reviewed"] == len(data):
+        if rate["estimate"] is not None and _rows_after(step) == len(data):
             remaining = len(data) * np.array([rate["estimate"], rate["low"], rate["high"]])
         changed = sum(old != new for old, new in zip(lines["former"], lines["label"], strict=True))
         remaining = None if remaining is None else np.maximum(remaining - changed, 0.0)
@@ -108,3 +108,8 @@ def reviewed_before(data: Dataset) -> Reviewed | None:
     )
     left = None if remaining is None else (float(remaining[0]), float(remaining[1]), float(remaining[2]))
     return Reviewed(rows, wrong, suspicion, suggested, accepted, weight, left)
+
+
+def _rows_after(step: Mapping[str, Any]) -> int:
+    """The number of rows of the data set that the review left."""
+    return int(step["reviewed"] + step["not_reviewed"] - step["decisions"].get("remove", 0))

@@ -58,6 +58,17 @@ def test_the_majority_decides(audited):
     assert split["decided"] == "c"
 
 
+def test_whoever_is_unsure_has_no_vote_and_removing_is_a_vote(audited):
+    data, folder = audited
+    ada = table((5, "unsure", ""), (15, "remove", ""), (25, "unsure", ""), (35, "remove", ""))
+    ben = table((5, "accept", ""), (15, "remove", ""), (25, "unsure", ""), (35, "keep", ""))
+    decided, summary = decide(data, [ada, ben], findings_folder=folder)
+    assert (decided.index.tolist(), decided.given.tolist()) == ([5, 25, 35, 45, 55], [1, 2, 0, 1, 2])
+    assert summary["decisions"] == {"accept": 1, "keep": 0, "relabel": 0, "unsure": 1, "remove": 1}
+    split = {"index": 35, "labels": {"reviewer 1": "(removed)", "reviewer 2": "a"}, "decided": None}
+    assert summary["agreement"]["disagreements"] == [split]
+
+
 def test_a_column_of_reviewers_is_the_same_as_files(audited, tmp_path):
     data, folder = audited
     ADA.to_csv(tmp_path / "ada.csv", index=False)

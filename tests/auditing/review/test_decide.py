@@ -14,9 +14,11 @@ from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.review.decide import decide
 from noisewise.auditing.review.exchange.decisions import read_decisions
 from noisewise.auditing.review.folder import original_data, read_issues
+from noisewise.auditing.reviewed import reviewed_before
 from noisewise.data.dataset import Dataset
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
+from noisewise.files import safe_cell
 
 CLASSES = ("cat", "dog", "fox, red")
 LOADED = {"step": "load", "source": "made up"}
@@ -110,7 +112,10 @@ def test_the_gain_is_counted_per_hundred_in_the_order_of_the_review(tmp_path):
     [
         ([(7, "accept", "")], "index 7 is not in the data set, which has 6 rows"),
         ([("x1", "accept", "")], "index 'x1' must be a whole number"),
-        ([(5, "acept", "")], r"'acept' must be one of accept, keep, relabel \(did you mean 'accept'\?\)"),
+        (
+            [(5, "acept", "")],
+            r"'acept' must be one of accept, keep, relabel, unsure, remove \(did you mean 'accept'\?\)",
+        ),
         ([(5, "relabel", "dgo")], r"this data set has no class 'dgo' \(did you mean 'dog'\?\)"),
         ([(5, "relabel", "")], "this data set has no class ''; the 3 classes start with cat, dog"),
         ([(5, "accept", "cat")], "accept 'cat' for the row with index 5, but this audit suggested 'dog'"),
@@ -138,7 +143,7 @@ def test_a_missing_column_is_named(audited, column):
         (b"", "but have none; missing: index, decision, label"),
         (b"index,decision,label\n5,keep\n", "has 3 columns, but a line with 2 cells: '5,keep'"),
         (b'index,decision,label\n5,keep,"cat\n', "cannot read the decisions"),
-        (b"index,decision,label\n5,keep,\xff\xfe\n", "cannot read the decisions"),
+        (b"index,decision,label\n5,keep,\x81\n", "cannot read the decisions"),
     ],
 )
 def test_a_broken_file_is_refused(audited, tmp_path, content, message):
@@ -170,6 +175,69 @@ def test_spreadsheets_may_have_saved_the_file(audited, tmp_path):
     assert decided.given.tolist() == [1, 1, 2, 0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "index;decision;label\r\n5;accept;dog\r\n45;relabel;fox, red\r\n;;\r\n".encode("utf-16"),
+        b"sep=;\r\nIndex;Decision;Label;Note\r\n5,0;Accept;;\xe4\r\n45,0; relabel ; fox, red ;\r\n",
+        b"Label\tINDEX\tdecision \n\t5.0\tACCEPT\nfox, red\t45.0\trelabel\t\t\n",
+        b' index , decision , label \n 5 , accept , dog \n 45 ,relabel,"fox, red"\n',
+    ],
+    ids=["UTF-16 with semicolons", "decimal commas in Windows-1252", "tabs and capitals", "spaces"],
+)
+def test_spreadsheets_of_any_country_are_read(audited, tmp_path, content):
+    data, folder = audited
+    (tmp_path / "saved.csv").write_bytes(content)
+    decided, summary = decide(data, tmp_path / "saved.csv", findings_folder=folder)
+    assert decided.given.tolist() == [1, 1, 2, 0, 2, 2]
+    assert summary["decisions"] == {"accept": 1, "keep": 0, "relabel": 1}
+
+
+@pytest.mark.parametrize("index", ["5.5", "1.000", "5e0", "five"])
+def test_an_index_that_may_mean_another_row_is_refused(audited, index):
+    data, folder = audited
+    with pytest.raises(BadInput, match=f"index '{index}' must be a whole number"):
+        decide(data, choices((index, "keep", "")), findings_folder=folder)
+
+
+def test_unsure_rows_stay_open_and_removed_rows_leave(audited):
+    data, folder = audited
+    lines = choices((5, "unsure", ""), (15, "remove", ""), (35, "accept", ""), (45, "remove", "cat"))
+    decided, summary = decide(data, lines, findings_folder=folder, base="cleaned")
+    assert decided.index.tolist() == [5, 25, 35, 55]
+    assert decided.given.tolist() == [0, 2, 2, 2]  # the unsure one keeps its given label over cleaned labels too
+    assert summary["decisions"] == {"accept": 1, "keep": 0, "relabel": 0, "unsure": 1, "remove": 2}
+    assert (summary["reviewed"], summary["not_reviewed"], summary["relabelled"]) == (4, 2, 1)
+    assert summary["issues_not_reviewed"] == 0
+    known = reviewed_before(decided)
+    assert decided.index[known.rows].tolist() == [35]  # nobody settled the unsure row
+    assert np.array_equal(decided.inputs, data.inputs[[0, 2, 3, 5]])
+
+
+def test_rows_are_found_by_file_or_identifier_and_a_wrong_one_is_refused(audited):
+    data, folder = audited
+    issues = pd.read_parquet(folder / "issues.parquet")
+    issues.insert(1, "patient", [f"P{index:03}" for index in issues["index"]])
+    issues.insert(2, "file", [f"cat/{index}.png" for index in issues["index"]])
+    issues.to_parquet(folder / "issues.parquet")
+    wanted = [1, 1, 2, 2, 1, 2]
+    for lines in (
+        {"file": ["cat/5.png", ".\\cat\\35.png"]},
+        {"patient": ["P005", "P035"]},
+        {"ID": ["P005", " P035"]},
+        {"index": [5, 35], "file": ["cat/5.png", "cat/35.png"]},
+    ):
+        frame = pd.DataFrame({**lines, "decision": "accept", "label": ""})
+        assert decide(data, frame, findings_folder=folder)[0].given.tolist() == wanted
+    for lines, message in (
+        ({"file": ["dog/5.png"]}, r"no row of this audit has the file 'dog/5\.png'"),
+        ({"index": [5], "file": ["cat/15.png"]}, "index 5 has the file 'cat/5.png' in this audit, not 'cat/15.png'"),
+        ({"file": [""]}, "line 1 does not say which row it is about"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            decide(data, pd.DataFrame({**lines, "decision": "accept", "label": ""}), findings_folder=folder)
+
+
 NO_ISSUES = pd.DataFrame({"index": [], "given": [], "suggested": []})
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 
@@ -180,7 +248,9 @@ def test_every_class_name_comes_back_as_it_was(tmp_path_factory, wanted):
     path = tmp_path_factory.mktemp("names") / "decisions.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerows([("index", "decision", "label"), *((i, "relabel", name) for i, name in enumerate(wanted))])
+        writer.writerows(
+            [("index", "decision", "label"), *((i, "relabel", safe_cell(name)) for i, name in enumerate(wanted))]
+        )
     assert read_decisions(path, NO_ISSUES)["label"].tolist() == wanted
 
 
@@ -260,7 +330,9 @@ def test_lines_without_a_decision_were_not_reviewed(audited, tmp_path):
     _, summary = decide(data, tmp_path / "sheet.csv", findings_folder=folder)
     assert (summary["reviewed"], summary["not_reviewed"]) == (1, 5)
     (tmp_path / "sheet.csv").write_text("index,decision,label\n5,,dog\n")
-    with pytest.raises(BadInput, match="'' must be one of accept, keep, relabel, on the row with index 5"):
+    with pytest.raises(
+        BadInput, match="'' must be one of accept, keep, relabel, unsure, remove, on the row with index 5"
+    ):
         decide(data, tmp_path / "sheet.csv", findings_folder=folder)
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from noisewise.auditing.review.exchange.decisions import checked, read_decisions
+from noisewise.auditing.review.exchange.decisions import checked, named, read_decisions
 from noisewise.auditing.review.folder import numbers, positions
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 
 Decisions = pd.DataFrame | str | Path
+REMOVED = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,15 @@ class Review:
 
     Attributes:
         name: of the reviewer.
-        table: (m lines) `index`, `decision`, `label`, in the order of the review.
-        labels: (m,) int64, the label that each decision gives to its row.
+        table: (m lines) `index`, `decision`, `label`, in the order of the review, without the rows below.
+        labels: (m,) int64, the label that each decision gives to its row; `REMOVED` for a row to remove.
+        unsure: the index of rows that were looked at and left open.
     """
 
     name: str
     table: pd.DataFrame
     labels: np.ndarray
+    unsure: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"Review({self.name}: {len(self.table)} rows)"
@@ -59,12 +62,16 @@ def read_reviews(decisions: Decisions | Sequence[Decisions], data: Dataset, issu
     several = [decisions] if isinstance(decisions, (pd.DataFrame, str, Path)) else list(decisions)
     reviews = []
     for number, one in enumerate(several, 1):
-        table = one if isinstance(one, pd.DataFrame) else read_decisions(one, issues)
+        table = named(one, issues) if isinstance(one, pd.DataFrame) else read_decisions(one, issues)
         name = f"reviewer {number}" if isinstance(one, pd.DataFrame) else Path(one).stem
         people = table.groupby("reviewer", sort=False) if "reviewer" in table and len(table) else [(name, table)]
         for person, part in people:
-            lines = checked(part)
-            reviews.append(Review(str(person), lines, _labels(lines, data, issues)))
+            lines = checked(part, issues)
+            unsure = lines["decision"] == "unsure"
+            left = tuple(lines["index"][unsure].tolist())
+            positions(lines["index"], data.index, "the data set")
+            lines = lines[~unsure].reset_index(drop=True)
+            reviews.append(Review(str(person), lines, _labels(lines, data, issues), left))
     return reviews
 
 
@@ -75,13 +82,24 @@ def _labels(reviewed: pd.DataFrame, data: Dataset, issues: pd.DataFrame) -> np.n
     suggested = issues["suggested"].to_numpy()[at]
     given = np.asarray(data.classes, dtype=object)[data.given[rows]]
     lines = zip(reviewed["index"], reviewed["decision"], reviewed["label"], given, suggested, strict=True)
-    return numbers([_label(int(index), word, label, old, new) for index, word, label, old, new in lines], data.classes)
+    names = [_label(int(index), word, label, old, new) for index, word, label, old, new in lines]
+    removed = (reviewed["decision"] == "remove").to_numpy(bool)
+    found = np.full(len(names), REMOVED, dtype=np.int64)
+    found[~removed] = numbers(
+        [_known(name, data) for name, out in zip(names, removed, strict=True) if not out], data.classes
+    )
+    return found
+
+
+def _known(name: str, data: Dataset) -> str:
+    """The class of that name; without the spaces around it where only then there is one."""
+    return name if name in data.classes or name.strip() not in data.classes else name.strip()
 
 
 def _label(index: int, word: str, label: str, given: str, suggested: str) -> str:
     if word == "keep":
         return given
-    if word == "accept" and label not in ("", suggested):
+    if word == "accept" and label not in ("", suggested) and label.strip() not in ("", suggested):
         raise BadInput(
             f"decisions accept {label!r} for the row with index {index}, but this audit suggested {suggested!r}: "
             "they belong to another audit"
@@ -92,7 +110,7 @@ def _label(index: int, word: str, label: str, given: str, suggested: str) -> str
 def majority(reviews: Sequence[Review]) -> Review:
     """One decision per row: the label that most reviewers gave it.
 
-    A row with a tie is left out: it counts as not reviewed.
+    A row with a tie is left out: it counts as not reviewed. Whoever is unsure about a row has no vote there.
     """
     if len(reviews) == 1:
         return reviews[0]
@@ -107,7 +125,8 @@ def majority(reviews: Sequence[Review]) -> Review:
     order = [index for index in votes if index in kept]
     table = pd.DataFrame([lines[index] for index in order], columns=["index", "decision", "label"])
     table["index"] = table["index"].astype(np.int64)
-    return Review("majority", table, np.array([kept[index] for index in order], dtype=np.int64))
+    open_rows = dict.fromkeys(index for review in reviews for index in review.unsure if index not in votes)
+    return Review("majority", table, np.array([kept[index] for index in order], dtype=np.int64), tuple(open_rows))
 
 
 def agreement(reviews: Sequence[Review], classes: Sequence[str]) -> dict[str, Any]:
@@ -130,8 +149,8 @@ def agreement(reviews: Sequence[Review], classes: Sequence[str]) -> dict[str, An
         "disagreements": [
             {
                 "index": index,
-                "labels": {name: classes[label] for name, label in given.items()},
-                "decided": None if (label := _most(given)) is None else classes[label],
+                "labels": {name: _name(label, classes) for name, label in given.items()},
+                "decided": None if (label := _most(given)) is None else _name(label, classes),
             }
             for index, given in split.items()
         ],
@@ -146,6 +165,10 @@ def _votes(reviews: Sequence[Review]) -> dict[int, dict[str, int]]:
         for index, label in review.found.items():
             votes.setdefault(index, {})[name] = label
     return votes
+
+
+def _name(label: int, classes: Sequence[str]) -> str:
+    return "(removed)" if label == REMOVED else classes[label]
 
 
 def _most(given: dict[str, int]) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from noisewise.auditing.review.agreement import Decisions, agreement, majority, read_reviews
+from noisewise.auditing.review.agreement import REMOVED, Decisions, Review, agreement, majority, read_reviews
 from noisewise.auditing.review.certify.certificate import certified, draw_weights
 from noisewise.auditing.review.certify.sample import FILE, read_sample
 from noisewise.auditing.review.exchange.decisions import WORDS
@@ -29,9 +29,11 @@ def decide(
 ) -> tuple[Dataset, dict[str, Any]]:
     """Apply a person's review decisions to a data set.
 
-    Each decision refers to a row by its `index`: `accept` gives it the label that the audit suggested, `keep` leaves
-    its given label, `relabel` gives it the class in `label`. The label of a `keep` is ignored. The label of an `accept`
-    may be empty; otherwise it must be the suggestion, which shows that the decisions belong to this audit.
+    Each decision refers to a row by its `index`, its `file` or its identifier. `accept` gives it the label that the
+    audit suggested, `keep` leaves its given label, `relabel` gives it the class in `label`, `unsure` leaves it open
+    with its given label, `remove` takes it out of the data. The label of a `keep`, `unsure` or `remove` is ignored. The
+    label of an `accept` may be empty; otherwise it must be the suggestion, which shows that the decisions belong to
+    this audit.
 
     Args:
         data: the audited data with its given labels (see `original_data`), n rows.
@@ -44,15 +46,15 @@ def decide(
             the action "relabel" their suggestion.
 
     Returns:
-        The data set with the decided labels and a record in its provenance; and a summary: `base`, `reviewed`,
-        `decisions` (number of each kind), `not_reviewed`, `issues_not_reviewed`, `relabelled` (labels that differ from
-        the given ones), and `changed_per_100`: for every 100 reviewed rows, in order, how many got a label other than
-        the base's (the last block may be shorter). With at least 10 decisions at the front of the audit's random order
-        also `certified`: the noise rate and more with intervals that hold for any model (see `certified`). With several
-        reviewers also `agreement`. Where the truth is known, also `accuracy_before` (of the base) and
-        `accuracy_after`, the shares of correct labels among all rows; `gain_per_100`, the number of additional correct
-        labels per 100 reviewed; and `simulated_gain_per_100`, the gain of a reviewer who is always right, over the
-        whole `queue` and in `random` order.
+        The data set with the decided labels, without the removed rows, and with a record in its provenance; and a
+        summary: `base`, `reviewed`, `decisions` (number of each kind), `not_reviewed`, `issues_not_reviewed`,
+        `relabelled` (labels that differ from the given ones), and `changed_per_100`: for every 100 reviewed rows, in
+        order, how many were removed or got a label other than the base's (the last block may be shorter). With at least
+        10 decisions at the front of the audit's random order also `certified`: the noise rate and more with intervals
+        that hold for any model (see `certified`). With several reviewers also `agreement`. Where the truth is known,
+        also `accuracy_before` (of the base) and `accuracy_after`, the shares of correct labels among all rows;
+        `gain_per_100`, the number of additional correct labels per 100 reviewed; and `simulated_gain_per_100`, the gain
+        of a reviewer who is always right, over the whole `queue` and in `random` order.
 
     Raises:
         BadInput: decisions that cannot be read, lack a column, refer to an unknown row, class or kind of decision, or
@@ -65,24 +67,30 @@ def decide(
     rows = positions(reviewed["index"], data.index, "the data set")
     before = _base_labels(data, issues, check_base(base))
     labels = before.copy()
-    labels[rows] = review.labels
+    removed = np.zeros(len(data), dtype=bool)
+    removed[rows] = review.labels == REMOVED
+    labels[rows] = np.where(removed[rows], data.given[rows], review.labels)
+    left = positions(pd.Series(review.unsure, dtype=np.int64), data.index, "the data set")
+    labels[left] = data.given[left]
     former = data.given[rows]
     proven, weights = _certified(Path(findings_folder), reviewed["index"], review.labels != former, len(data))
     agreed = {"agreement": agreement(reviews, data.classes)} if len(reviews) > 1 else {}
-    record = _record(reviewed, data, labels, issues, base)
+    record = _record(review, data, labels, issues, base)
     at = positions(reviewed["index"], issues["index"].to_numpy(), "issues.parquet")
     lines = reviewed_record(
         reviewed,
         former=[data.classes[label] for label in former],
-        labels=[data.classes[label] for label in review.labels],
+        labels=[None if label == REMOVED else data.classes[label] for label in review.labels],
         suggested=issues["suggested"].to_numpy()[at].tolist(),
         suspicion=issues["suspicion"].to_numpy(float)[at],
         weights=weights,
     )
     step = {"step": "decide", **record, **proven, "reviewed_rows": lines}
     decided = replace(data, given=labels, provenance=(*data.provenance, step))
-    changed = {"changed_per_100": per_hundred((labels[rows] != before[rows]).astype(np.int64))}
-    return decided, record | proven | agreed | changed | _gain(data, before, labels, rows, issues, base)
+    changed = {"changed_per_100": per_hundred((removed[rows] | (labels[rows] != before[rows])).astype(np.int64))}
+    gained = _gain(data, before, labels, removed, rows, issues, base)
+    decided = decided.take(~removed) if removed.any() else decided
+    return decided, record | proven | agreed | changed | gained
 
 
 def _certified(folder: Path, index: pd.Series, wrong: np.ndarray, rows: int) -> tuple[dict[str, Any], dict[int, float]]:
@@ -95,16 +103,15 @@ def _certified(folder: Path, index: pd.Series, wrong: np.ndarray, rows: int) -> 
     return ({"certified": found}, draw_weights(sample, known)) if found else ({}, {})
 
 
-def _record(
-    reviewed: pd.DataFrame, data: Dataset, labels: np.ndarray, issues: pd.DataFrame, base: str
-) -> dict[str, Any]:
-    words = reviewed["decision"].to_numpy()
-    open_issues = issues["is_issue"].to_numpy(bool) & ~issues["index"].isin(reviewed["index"]).to_numpy()
+def _record(review: Review, data: Dataset, labels: np.ndarray, issues: pd.DataFrame, base: str) -> dict[str, Any]:
+    words = [*review.table["decision"], *["unsure"] * len(review.unsure)]
+    seen = [*review.table["index"], *review.unsure]
+    open_issues = issues["is_issue"].to_numpy(bool) & ~issues["index"].isin(seen).to_numpy()
     return {
         "base": base,
-        "reviewed": len(reviewed),
-        "decisions": {word: int((words == word).sum()) for word in WORDS},
-        "not_reviewed": len(data) - len(reviewed),
+        "reviewed": len(seen),
+        "decisions": {word: number for word in WORDS if (number := words.count(word)) or word in WORDS[:3]},
+        "not_reviewed": len(data) - len(seen),
         "issues_not_reviewed": int(open_issues.sum()),
         "relabelled": int((labels != data.given).sum()),
     }
@@ -122,15 +129,21 @@ def _base_labels(data: Dataset, issues: pd.DataFrame, base: str) -> np.ndarray:
 
 
 def _gain(
-    data: Dataset, base_labels: np.ndarray, labels: np.ndarray, rows: np.ndarray, issues: pd.DataFrame, base: str
+    data: Dataset,
+    base_labels: np.ndarray,
+    labels: np.ndarray,
+    removed: np.ndarray,
+    rows: np.ndarray,
+    issues: pd.DataFrame,
+    base: str,
 ) -> dict[str, Any]:
     if data.truth is None:
         return {}
-    before, after = base_labels == data.truth, labels == data.truth
+    before, after = base_labels == data.truth, (labels == data.truth) & ~removed
     queue = positions(review_queue(issues, base)["index"], data.index, "the data set")
     return {
         "accuracy_before": float(before.mean()),
-        "accuracy_after": float(after.mean()),
+        "accuracy_after": float(after[~removed].mean()) if not removed.all() else 0.0,
         "gain_per_100": per_hundred(after[rows].astype(np.int64) - before[rows].astype(np.int64)),
         "simulated_gain_per_100": simulated_gain(~before[queue]),
     }

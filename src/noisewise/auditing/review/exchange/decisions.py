@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from noisewise.auditing.review.exchange import fiftyone, label_studio
+from noisewise.auditing.review.exchange.spreadsheet import decoded, read_csv
 from noisewise.errors import BadInput, nearest
-from noisewise.files import read_cell
 
-WORDS = ("accept", "keep", "relabel")
+WORDS = ("accept", "keep", "relabel", "unsure", "remove")
 COLUMNS = ("index", "decision", "label")
+FILE, ID, REVIEWER = "file", "id", "reviewer"
+_WHOLE = re.compile(r"(-?\d{1,18})([.,]0{1,2})?")  # spreadsheets save 15 as 15.0 or 15,0; 1.000 may be a thousand
 
 
 def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     """Read a file of decisions; its format is recognised from the content, not from the name.
 
-    A CSV has the columns `index`, `decision`, `label`; lines with neither decision nor label were not reviewed. A JSON
-    list is an export of Label Studio; a JSON object with `labels` or `samples` comes from FiftyOne. Where a tool
-    exports labels instead of decisions, the given label means `keep`, the suggested one `accept`, any other `relabel`.
+    A CSV has the columns `index` (or `file`, or the rows' identifiers), `decision`, `label`; lines with neither
+    decision nor label were not reviewed. A JSON list is an export of Label Studio; a JSON object with `labels` or
+    `samples` comes from FiftyOne. Where a tool exports labels instead of decisions, the given label means `keep`, the
+    suggested one `accept`, any other `relabel`.
 
     Args:
         path: of the file.
@@ -37,12 +39,13 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     Raises:
         BadInput: the file cannot be read, or has none of these formats.
     """
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read the decisions in {path}: {error}") from error
+    text = decoded(path)
     if text.lstrip()[:1] not in ("[", "{"):
-        return read_csv(text, path)
+        frame = named(read_csv(text, path, {*COLUMNS, *map(str.lower, _keys(issues)), ID, REVIEWER}), issues)
+        if {"decision", "label"} <= set(frame):
+            empty = (frame["decision"].str.strip() == "") & (frame["label"].str.strip() == "")
+            frame = frame[~empty].reset_index(drop=True)
+        return frame
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -59,27 +62,6 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def read_csv(text: str, path: str | Path) -> pd.DataFrame:
-    """The cells of a CSV of decisions as text, without the rows that were not reviewed.
-
-    Raises:
-        BadInput: it is not CSV, or its lines differ in length.
-    """
-    try:
-        head, *lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line] or [[]]
-    except csv.Error as error:
-        raise BadInput(f"cannot read the decisions in {path}: {error}") from error
-    for line in lines:
-        if len(line) != len(head):
-            raise BadInput(
-                f"{path} has {len(head)} columns, but a line with {len(line)} cells: {','.join(line)[:80]!r}"
-            )
-    frame = pd.DataFrame([[read_cell(cell) for cell in line] for line in lines], columns=head, dtype=object)
-    if {"decision", "label"} <= set(frame):
-        frame = frame[(frame["decision"] != "") | (frame["label"] != "")].reset_index(drop=True)
-    return frame
-
-
 def from_labels(labels: Iterable[tuple[int, str]], issues: pd.DataFrame) -> pd.DataFrame:
     """Decisions from (index, label) pairs: each label is compared with the given and the suggested one."""
     known = dict(zip(issues["index"], zip(issues["given"], issues["suggested"], strict=True), strict=True))
@@ -91,32 +73,112 @@ def from_labels(labels: Iterable[tuple[int, str]], issues: pd.DataFrame) -> pd.D
     return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
 
 
-def checked(frame: pd.DataFrame) -> pd.DataFrame:
+def named(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the columns that matter under their own names, whatever their case and the spaces around them."""
+    keys = _keys(issues)
+    own = next((key for key in keys if key != FILE), ID)  # a column `id` may stand for the rows' own identifiers
+    wanted = {name.lower(): name for name in (*COLUMNS, REVIEWER, *keys)}
+    found: dict[object, str] = {}
+    for column in frame.columns:
+        name = wanted.get(str(column).strip().lower())
+        if name is not None and (name not in found.values() or column == name):
+            found = {other: taken for other, taken in found.items() if taken != name} | {column: name}
+    ids = [column for column in frame.columns if str(column).strip().lower() == ID and column not in found]
+    if ids and own in keys and own not in found.values():
+        found[ids[0]] = own
+    return frame.rename(columns=found)
+
+
+def checked(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
     """The decisions as numbers and text, each row once.
 
+    A row is found by its `index`, or without one by `file` or its identifier. Where a line has both they must agree.
+
+    Args:
+        frame: `index`, `decision` and `label`; or another key of the rows in place of the index.
+        issues: the audit's table of all rows.
+
     Raises:
-        BadInput: a missing column, an index that is not a whole number, an unknown or contradictory decision.
+        BadInput: a missing column, a row that cannot be found, an unknown or contradictory decision.
     """
-    missing = [column for column in COLUMNS if column not in frame]
+    known = named(frame, issues)
+    keys = [key for key in _keys(issues) if key in known]
+    missing = [column for column in COLUMNS if column not in known and not (column == "index" and keys)]
     if missing:
         found = ", ".join(map(str, frame.columns)) or "none"
         raise BadInput(
             f"decisions need the columns {', '.join(COLUMNS)}, but have {found}; missing: {', '.join(missing)}"
         )
-    frame = frame[list(COLUMNS)].astype(object)
-    frame = frame.where(frame.notna(), "").astype(str).drop_duplicates(ignore_index=True)
-    for text in frame["index"]:
-        if not re.fullmatch(r"-?\d{1,18}", text):
-            raise BadInput(f"decisions: index {text!r} must be a whole number")
-    for index, word in zip(frame["index"], frame["decision"], strict=True):
+    known = known.astype(object)
+    known = known.where(known.notna(), "").astype(str)
+    known["decision"] = known["decision"].str.strip().str.lower()
+    known["index"] = _found(known, keys, issues)
+    known = known[list(COLUMNS)].drop_duplicates(ignore_index=True)
+    for index, word in zip(known["index"], known["decision"], strict=True):
         if word not in WORDS:
             hint = nearest(word, WORDS)
             raise BadInput(
                 f"decisions: {word!r} must be one of {', '.join(WORDS)}{hint}, on the row with index {index}"
             )
-    frame["index"] = frame["index"].astype(np.int64)
-    again = frame["index"][frame["index"].duplicated()]
+    again = known["index"][known["index"].duplicated()]
     if len(again):
-        both = " and ".join(frame["decision"][frame["index"] == again.iloc[0]])
+        both = " and ".join(known["decision"][known["index"] == again.iloc[0]])
         raise BadInput(f"decisions contradict each other on the row with index {again.iloc[0]}: {both}")
-    return frame
+    return known
+
+
+def _keys(issues: pd.DataFrame) -> list[str]:
+    """The columns of an audit's table of rows that name a row beside its index: identifiers and `file`."""
+    columns = [str(column) for column in issues.columns]
+    if "index" not in columns or "given" not in columns:
+        return []
+    return columns[columns.index("index") + 1 : columns.index("given")]
+
+
+def _found(known: pd.DataFrame, keys: Sequence[str], issues: pd.DataFrame) -> np.ndarray:
+    """(m,) int64, the index of each line's row."""
+    stated = [_whole(text) if text.strip() else None for text in known.get("index", pd.Series("", index=known.index))]
+    for key in keys:
+        names = [_plain(key, text) for text in issues[key].astype(str)]
+        place = dict(zip(names, issues["index"].tolist(), strict=True))
+        alike = {name for name, number in Counter(names).items() if number > 1}
+        name_of = dict(zip(issues["index"].tolist(), names, strict=True))
+        for at, text in enumerate(known[key]):
+            name, index = _plain(key, text), stated[at]
+            if name == "":
+                continue
+            if index is None:
+                if name not in place or name in alike:
+                    why = "several rows have" if name in alike else "no row of this audit has"
+                    hint = "; give the index" if name in alike else nearest(name, place)
+                    raise BadInput(f"decisions: {why} the {key} {text!r}{hint}")
+                stated[at] = place[name]
+            elif index in name_of and not _same(name, name_of[index]):
+                raise BadInput(
+                    f"decisions: the row with index {index} has the {key} {name_of[index]!r} in this audit, not "
+                    f"{text!r}: they belong to another audit"
+                )
+    nameless = [at for at, index in enumerate(stated) if index is None]
+    if nameless:
+        raise BadInput(f"decisions: line {nameless[0] + 1} does not say which row it is about")
+    return np.array(stated, dtype=np.int64)
+
+
+def _whole(text: str) -> int:
+    found = _WHOLE.fullmatch(text.strip())
+    if found is None:
+        raise BadInput(f"decisions: index {text!r} must be a whole number")
+    return int(found.group(1))
+
+
+def _plain(key: str, text: str) -> str:
+    text = text.strip()
+    return text.replace("\\", "/").removeprefix("./") if key == FILE else text
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two identifiers are the same although a spreadsheet may have read one as a number."""
+    try:
+        return one == other or float(one.replace(",", ".")) == float(other)
+    except ValueError:
+        return False
