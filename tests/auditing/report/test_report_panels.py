@@ -108,7 +108,7 @@ def test_a_matrix_without_numbers_tells_its_scale(k, told):
 def test_of_many_classes_those_with_most_wrong_labels_are_shown():
     labels, suspicion = np.repeat([0, 1, 2, 3], [1, 100, 40, 10]), np.repeat([1.0, 0.2, 0.4, 0.01], [1, 100, 40, 10])
     page = words(charts.class_bars(labels, suspicion, ("one", "large", "middle", "clean"), most=2))
-    assert page == "middle40.0 % of 40large20.0 % of 100"
+    assert page == "025.0 %50.0 %wrongmiddle40.0 % of 40large20.0 % of 100"
 
 
 WEAK = "The model is hardly better than guessing <b>; more rows help."

@@ -1,6 +1,6 @@
 "use strict";
 /* The mode "certify": drawn rows one at a time, and what the decisions say so far. */
-function certifyMode({ data, rows, decisions, make, picture, cells, isolated, keep, undo, pick }) {
+function certifyMode({ data, rows, decisions, make, picture, cells, isolated, act }) {
   const find = (id) => document.getElementById(id);
   const drawn = data.drawn;
   const known = new Map([...rows, ...drawn.others.map((row) => [row.index, row])]);
@@ -9,7 +9,8 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ke
 
   function wrong(row) {
     const [word, label] = decisions.get(row.index) || [null, ""];
-    return word === null ? undefined : word !== "keep" && label !== data.classes[row.given];
+    if (word === null || word === "unsure") return undefined;
+    return word === "remove" || (word !== "keep" && label !== data.classes[row.given]);
   }
 
   /* The row. */
@@ -24,7 +25,8 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ke
     const node = make("div", { class: "card", tabindex: "-1", "data-index": row.index });
     if (word) node.setAttribute("data-decision", word);
     const verdict = make("span", { class: "verdict" });
-    if (word) verdict.append(word === "keep" ? "right" : isolated("wrong: " + label));
+    const said = { keep: "right", unsure: "unsure", remove: "removed" };
+    if (word) verdict.append(said[word] || isolated("wrong: " + label));
     node.append(make("div", { class: "top" }, make("span", {}, `${at + 1} of ${sample.length}, row ${row.index}`), verdict));
     if (row.image) node.append(picture(row));
     if (row.cells) node.append(cells(row.cells));
@@ -33,22 +35,20 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ke
   }
 
   function buttons(row, word) {
-    const right = make("button", { type: "button", "aria-pressed": String(word === "keep") }, "Right");
-    const other = make("button", { type: "button", "aria-pressed": String(word !== null && word !== "keep") }, "Wrong…");
+    const answers = [["Right", "keep", "r"], ["Wrong…", "relabel", "w"], ["Unsure", "unsure", "n"], ["Remove", "remove", "x"]];
+    const answer = ([text, kind, key]) => {
+      const pressed = word === kind || (kind === "relabel" && word === "accept");
+      const button = make("button", { type: "button", "aria-pressed": String(pressed), title: `key ${key}` }, text);
+      button.addEventListener("click", () => act(row, kind));
+      return button;
+    };
     const back = make("button", { type: "button", "aria-label": "previous row" }, "←");
     const next = make("button", { type: "button", "aria-label": "next row" }, "→");
     back.disabled = at === 0;
     next.disabled = at === sample.length - 1;
-    right.addEventListener("click", () => say(row, "right"));
-    other.addEventListener("click", () => say(row, "wrong"));
     back.addEventListener("click", () => move(at - 1));
     next.addEventListener("click", () => move(at + 1));
-    return make("div", { class: "buttons" }, back, right, other, next);
-  }
-
-  function say(row, word) {
-    if (word === "wrong") pick(row);
-    else keep(row);
+    return make("div", { class: "buttons" }, back, ...answers.map(answer), next);
   }
 
   function move(to) {
@@ -75,7 +75,7 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ke
   const percent = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
   const whole = (value) => Math.round(value).toLocaleString("en");
   const lines = [
-    ["noise_rate", "labels that are wrong", percent],
+    ["noise_rate", "labels that are wrong (noise rate)", percent],
     ["precision", "issues that are wrong (precision)", percent],
     ["recall", "wrong labels that are issues (recall)", percent],
     ["remaining", "wrong labels that are no issues", whole],
@@ -168,9 +168,8 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ke
   function press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !sample[at]) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key === "r") say(sample[at], "right");
-    else if (key === "w" || key === "o") say(sample[at], "wrong");
-    else if (key === "u") undo(sample[at]);
+    const words = { r: "keep", k: "keep", w: "relabel", o: "relabel", n: "unsure", x: "remove" };
+    if (key in words) act(sample[at], words[key]);
     else if (key === "ArrowLeft") move(at - 1);
     else if (key === "ArrowRight") move(at + 1);
     else return;

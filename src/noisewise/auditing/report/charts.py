@@ -35,7 +35,11 @@ def histogram(suspicion: np.ndarray, threshold: float, bins: int = 40) -> str:
                 f'height="{_y(0) - at:.1f}"><title>{title}</title></rect>'
             )
     ticks = [(np.log10(10**power + 1) / top, _short(10**power)) for power in range(top + 1)]
-    body = _axes("suspicion", "rows", [tick for tick in ticks if tick[0] <= 1.02]) + "".join(bars) + _mark(threshold)
+    body = (
+        _axes("chance that the label is wrong (suspicion)", "rows", [tick for tick in ticks if tick[0] <= 1.02])
+        + "".join(bars)
+        + _mark(threshold)
+    )
     return _svg(body, f"Histogram of the suspicion of {count(len(suspicion), 'row')}, threshold at {threshold:.2f}")
 
 
@@ -60,12 +64,17 @@ def reliability(suspicion: np.ndarray, wrong: np.ndarray, bins: int = 10) -> str
     path = " ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in zip(said, seen, strict=True))
     diagonal = f'<line class="guide" x1="{_x(0):.1f}" y1="{_y(0):.1f}" x2="{_x(1):.1f}" y2="{_y(1):.1f}"/>'
     ticks = [(share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
-    body = _axes("mean suspicion", "wrong labels", ticks) + diagonal + f'<polyline points="{path}"/>' + "".join(dots)
+    body = (
+        _axes("mean chance of being wrong (suspicion)", "wrong labels", ticks)
+        + diagonal
+        + f'<polyline points="{path}"/>'
+        + "".join(dots)
+    )
     return _svg(body, "Reliability diagram: observed share of wrong labels against mean suspicion")
 
 
 def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str], most: int = MANY_CLASSES) -> str:
-    """Expected share of wrong labels per given class, noisiest class first.
+    """Expected share of wrong labels per given class, noisiest class first, on one scale from 0.
 
     Of many classes those with the most wrong labels are shown, since the share of a class of few rows says little.
 
@@ -80,14 +89,16 @@ def class_bars(given: np.ndarray, suspicion: np.ndarray, classes: Sequence[str],
     noise = wrong / np.maximum(rows, 1)
     chosen = np.argsort(-wrong, kind="stable")[:most]
     order = [k for k in chosen[np.argsort(-noise[chosen], kind="stable")] if rows[k]]
-    longest = max([noise[k] for k in order], default=0) or 1
+    end = _round_end(max([noise[k] for k in order], default=0))
     lines = [
         f'<tr><th scope="row" title="{escape(classes[k], 200)}">{name(classes[k])}</th>'
-        f"<td>{bar(noise[k] / longest)}</td>"
+        f"<td>{bar(noise[k] / end)}</td>"
         f'<td class="number">{percent(noise[k])} <small>of {int(rows[k]):,}</small></td></tr>'
         for k in order
     ]
-    return f'<table class="bars"><tbody>{"".join(lines)}</tbody></table>'
+    scale = f'<span class="scale"><span>0</span><span>{percent(end / 2)}</span><span>{percent(end)}</span></span>'
+    head = f'<thead><tr><td></td><td>{scale}</td><td class="number">wrong</td></tr></thead>'
+    return f'<table class="bars">{head}<tbody>{"".join(lines)}</tbody></table>'
 
 
 def detectors(scores: Mapping[str, np.ndarray], issues: np.ndarray, wrong: np.ndarray | None) -> str:
@@ -123,6 +134,11 @@ def bar(share: float) -> str:
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect width="{100 * min(max(share, 0), 1):.2f}" height="8"/></svg>'
     )
+
+
+def _round_end(largest: float) -> float:
+    """The end of a scale from 0: the first of a few round shares that is not below the largest value."""
+    return next((end for end in (0.02, 0.05, 0.1, 0.2, 0.5) if largest <= end), 1.0)
 
 
 def _x(share: float) -> float:

@@ -17,7 +17,7 @@ from noisewise.data.dataset import Dataset
 GROUPS, OF_A_GROUP, ALONE_SHOWN = 4, 4, 8
 CELLS, CHARACTERS, OF_TEXTS = 4, 24, 120
 SMALL = 56
-BUDGET = 300_000
+BUDGET, EDGE = 300_000, 128
 TITLES = {
     "conflicting-duplicate": "Duplicates with different labels",
     "duplicate": "Duplicates",
@@ -62,7 +62,7 @@ def _part(result: AuditResult, lines: pd.DataFrame, condition: str) -> str:
 
 
 def _rows(data: Dataset, positions: np.ndarray) -> str:
-    images: Sequence[str] = thumbnails(data, positions, budget=BUDGET) if data.kind == "image" else []
+    images: Sequence[str] = thumbnails(data, positions, budget=BUDGET, largest=EDGE) if data.kind == "image" else []
     kind = ' class="small"' if max(data.shape[:2], default=0) <= SMALL else ""
     items = []
     for at, position in enumerate(positions):

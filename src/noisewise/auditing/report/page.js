@@ -3,133 +3,51 @@
   const find = (id) => document.getElementById(id);
   const data = JSON.parse(find("data").textContent);
   const rows = new Map(data.rows.map((row) => [row.index, row]));
-  const goal = data.rows.some((row) => row.issue) ? data.rows.filter((row) => row.issue) : data.rows;
-  const cards = new Map();
-  const words = new Set(["accept", "keep", "relabel"]);
+  const known = new Map([...data.drawn.others, ...data.rows].map((row) => [row.index, row]));
+  const issues = data.rows.filter((row) => row.issue);
+  const goal = issues.length ? issues : data.rows;
+  const PART = 120; // cards that are made at a time
 
-  /* Making elements. Text from data only ever becomes a text node or an attribute that cannot run. */
+  const store = decisionStore(data, say);
+  const { decisions } = store;
+  const { card, paint, make, readable, isolated, picture, cells } = cardMaker({ data, decisions, act });
 
-  function make(tag, attributes = {}, ...children) {
-    const node = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    node.append(...children);
-    return node;
+  /* What a person does with a row. */
+
+  const labels = { accept: (row) => data.classes[row.suggested], keep: (row) => data.classes[row.given] };
+
+  function act(row, word) {
+    if (word === "relabel") pick(row);
+    else decide(row, word, word in labels ? labels[word](row) : "");
   }
-
-  const readable = (text) => (text.trim() === "" ? "(blank)" : text);
-  const isolated = (text) => make("bdi", { title: text }, readable(text));
-
-  /* Decisions: index -> [word, class name], in the order in which the rows were first reviewed. */
-
-  const place = "noisewise:" + data.key;
-
-  function remembered() {
-    try {
-      const found = JSON.parse(localStorage.getItem(place)) || [];
-      return new Map(found.filter(([index, [word]]) => Number.isInteger(index) && words.has(word)));
-    } catch {
-      return new Map();
-    }
-  }
-
-  function remember() {
-    try {
-      localStorage.setItem(place, JSON.stringify([...decisions]));
-    } catch {
-      say("This browser does not keep the decisions: export them before you close the page.");
-    }
-  }
-
-  const decisions = remembered();
 
   function decide(row, word, label) {
-    if (word === null) decisions.delete(row.index);
-    else decisions.set(row.index, [word, label]);
-    remember();
-    if (cards.has(row.index)) paint(row);
-    tally();
+    store.act([[row.index, word === null ? null : [word, label]]]);
+    shown([row.index]);
     certifying.decided(row);
   }
 
-  const accept = (row) => decide(row, "accept", data.classes[row.suggested]);
-  const keep = (row) => decide(row, "keep", data.classes[row.given]);
-  const undo = (row) => decide(row, null);
-
-  /* One card. */
-
-  function card(row) {
-    const given = data.classes[row.given];
-    const suggested = data.classes[row.suggested];
-    const node = make("li", { class: "card", tabindex: "-1", "data-index": row.index });
-    if (row.issue) node.setAttribute("data-issue", "");
-    const facts = make("div", { class: "facts" },
-      make("div", { class: "top" }, make("span", {}, "row " + row.index), make("span", { class: "verdict" })),
-      make("div", { class: "label" }, make("span", {}, "given"), isolated(given)),
-      make("div", { class: "label suggested" }, make("span", {}, "suggested"),
-        row.given === row.suggested ? make("span", {}, "nothing else") : isolated(suggested)),
-      suspicion(row.suspicion));
-    const body = make("div", { class: "body" }, facts);
-    if (row.image) body.prepend(picture(row));
-    node.append(body);
-    if (row.cells) node.append(cells(row.cells));
-    node.append(buttons(row));
-    return node;
+  function undo() {
+    const changed = store.undo();
+    shown(changed);
+    say(changed.length ? `Undone: ${count(changed.length, "row")} as before.` : "There is nothing to undo.");
+    const row = known.get(changed[0]);
+    if (row) certifying.decided(row);
+    if (row && changed.length === 1 && !find("review").hidden && rows.has(row.index)) focus(row);
   }
 
-  function picture(row) {
-    const image = make("img", { class: "picture", src: row.image, alt: "image of row " + row.index, decoding: "async" });
-    image.addEventListener("load", () => image.classList.toggle("small", image.naturalWidth <= 64));
-    return image;
+  function all(word) {
+    const open = visible.filter((row) => !decisions.has(row.index) && (word !== "accept" || row.given !== row.suggested));
+    store.act(open.map((row) => [row.index, [word, labels[word](row)]]));
+    shown(open.map((row) => row.index));
+    say(`${count(open.length, "row")} in view ${word === "accept" ? "accepted" : "kept"}. Undo takes all of it back.`);
   }
 
-  function suspicion(value) {
-    const fill = make("div", { class: "fill" });
-    fill.style.width = 100 * value + "%";
-    return make("div", { class: "suspicion", title: "probability that the given label is wrong" },
-      make("div", { class: "track", "aria-hidden": "true" }, fill),
-      make("span", { "aria-label": "suspicion " + value.toFixed(3) }, value.toFixed(3)));
-  }
-
-  function cells(texts) {
-    const lines = texts.map((text, at) => make("tr", {},
-      make("th", { scope: "row" }, isolated(data.columns[at])), make("td", {}, make("bdi", { title: text }, text))));
-    return make("table", { class: "cells" }, make("tbody", {}, ...lines));
-  }
-
-  function buttons(row) {
-    const wanted = [["accept", "Accept", accept], ["keep", "Keep given", keep], ["relabel", "Other…", pick]];
-    return make("div", { class: "buttons" }, ...wanted.map(([word, text, act]) => {
-      const button = make("button", { type: "button", "data-word": word, "aria-pressed": "false" }, text);
-      button.disabled = word === "accept" && row.given === row.suggested;
-      button.addEventListener("click", () => {
-        const pressed = button.getAttribute("aria-pressed") === "true" && word !== "relabel";
-        if (pressed) undo(row);
-        else act(row);
-      });
-      return button;
-    }));
-  }
-
-  function paint(row) {
-    const node = cards.get(row.index);
-    const [word, label] = decisions.get(row.index) || [null, ""];
-    if (word) node.setAttribute("data-decision", word);
-    else node.removeAttribute("data-decision");
-    for (const button of node.querySelectorAll(".buttons button")) {
-      button.setAttribute("aria-pressed", String(button.dataset.word === word));
-    }
-    const verdict = node.querySelector(".verdict");
-    verdict.replaceChildren();
-    if (word === "keep") verdict.append("kept");
-    else if (word) verdict.append(isolated("now " + label));
-    else if (row.reviewed) verdict.append("reviewed before");
-    node.setAttribute("aria-label", `row ${row.index}, given ${data.classes[row.given]}, suggested ` +
-      `${data.classes[row.suggested]}, suspicion ${row.suspicion.toFixed(2)}, ` +
-      (word ? `decided: ${word} ${label}` : "not reviewed"));
-  }
+  const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
   /* Which cards are shown, and in which order. */
 
+  const cards = new Map();
   const filters = find("filters");
   const order = {
     suspect: (a, b) => b.suspicion - a.suspicion || a.index - b.index,
@@ -141,7 +59,8 @@
   };
 
   function haystack(row) {
-    return [row.index, data.classes[row.given], data.classes[row.suggested], ...(row.cells || [])].join("\n").toLowerCase();
+    const texts = [row.index, data.classes[row.given], data.classes[row.suggested], ...(row.names || []), ...(row.cells || [])];
+    return texts.join("\n").toLowerCase();
   }
 
   function passes(row) {
@@ -156,23 +75,58 @@
   }
 
   let visible = [];
+  let places = new Map();
 
   function arrange() {
     visible = data.rows.filter(passes).sort(order[find("sort").value]);
-    find("cards").replaceChildren(...visible.map((row) => cards.get(row.index)));
+    places = new Map(visible.map((row, at) => [row.index, at]));
+    find("cards").replaceChildren();
+    lengthen(PART);
+    if (visible.length) cardOf(visible[0]).tabIndex = 0;
     find("none").hidden = visible.length > 0;
-    find("least-value").textContent = Number(find("least").value).toFixed(2);
-    for (const [at, row] of visible.entries()) cards.get(row.index).tabIndex = at === 0 ? 0 : -1;
+    find("least-value").textContent = `${Math.round(100 * Number(find("least").value))}\u00a0%`;
+    tally();
+  }
+
+  function cardOf(row) {
+    if (!cards.has(row.index)) {
+      cards.set(row.index, card(row, enlarge));
+      paint(cards.get(row.index), row);
+    }
+    return cards.get(row.index);
+  }
+
+  /* Puts the cards up to a place on the page; the others follow when the reader comes to the end. */
+
+  function lengthen(to) {
+    const list = find("cards");
+    for (const row of visible.slice(list.children.length, to)) {
+      const node = cardOf(row);
+      node.tabIndex = -1;
+      list.append(node);
+    }
+    find("more").hidden = list.children.length >= visible.length;
+    find("more").textContent = `Show more (${(visible.length - list.children.length).toLocaleString("en")} left)`;
+  }
+
+  function shown(changed) {
+    for (const index of changed) if (cards.has(index)) paint(cards.get(index), known.get(index));
+    if (zoomed && changed.includes(zoomed.index)) paint(find("zoom-card").firstChild, zoomed);
     tally();
   }
 
   function tally() {
     const done = goal.filter((row) => decisions.has(row.index)).length;
+    const open = visible.filter((row) => !decisions.has(row.index));
     find("progress").max = Math.max(goal.length, 1);
     find("progress").value = done;
-    const noun = goal.length && goal[0].issue ? "issues" : "rows";
-    find("count").textContent = `${done} of ${goal.length} ${noun} reviewed, ${visible.length} in view`;
+    const noun = issues.length ? "issue" : "row";
+    find("count").textContent =
+      `${done.toLocaleString("en")} of ${count(goal.length, noun)} reviewed, ${visible.length.toLocaleString("en")} in view`;
     find("export").disabled = decisions.size === 0;
+    find("undo").disabled = !store.undoable();
+    find("accept-all").disabled = !open.some((row) => row.given !== row.suggested);
+    find("keep-all").disabled = open.length === 0;
   }
 
   function choices(select, field) {
@@ -202,39 +156,73 @@
 
   /* Moving about. */
 
-  function focus(node) {
-    if (!node) return;
+  function focus(row) {
+    if (!row || !places.has(row.index)) return;
+    lengthen(places.get(row.index) + 1);
+    const node = cardOf(row);
     for (const other of find("cards").querySelectorAll('[tabindex="0"].card')) other.tabIndex = -1;
     node.tabIndex = 0;
     node.focus();
   }
 
-  function beside(node, key) {
-    const shown = [...find("cards").children];
-    const at = shown.indexOf(node);
-    const wide = shown.filter((other) => other.offsetTop === shown[0].offsetTop).length;
-    return shown[at + { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[key]];
+  function beside(row, key) {
+    const nodes = [...find("cards").children];
+    const wide = nodes.filter((other) => other.offsetTop === nodes[0].offsetTop).length;
+    return visible[places.get(row.index) + { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[key]];
   }
 
   function next() {
     const open = visible.find((row) => !decisions.has(row.index));
-    if (open) focus(cards.get(open.index));
+    if (open) focus(open);
     else say("Every row in view has been reviewed.");
+  }
+
+  const keys = { a: "accept", k: "keep", r: "keep", o: "relabel", n: "unsure", x: "remove" };
+
+  function pressed(event) {
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if ((event.ctrlKey || event.metaKey) && key === "z" && !event.shiftKey) return "u";
+    return event.ctrlKey || event.metaKey || event.altKey ? "" : key;
   }
 
   function press(event) {
     const node = event.target.closest(".card");
-    if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!node) return;
     const row = rows.get(Number(node.dataset.index));
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key.startsWith("Arrow")) focus(beside(node, key));
-    else if (key === "a" && row.given !== row.suggested) accept(row);
-    else if (key === "r") keep(row);
-    else if (key === "o") pick(row);
-    else if (key === "u") undo(row);
+    const key = pressed(event);
+    if (key.startsWith("Arrow")) focus(beside(row, key));
+    else if (key === "z") enlarge(row);
+    else if (key in keys) act(row, allowed(row, keys[key]));
     else return;
     event.preventDefault();
-    if (key === "a" || key === "r") focus(beside(node, "ArrowRight"));
+    if (key in keys && key !== "o") focus(visible[places.get(row.index) + 1]);
+  }
+
+  const allowed = (row, word) => (word === "accept" && row.given === row.suggested ? "keep" : word);
+
+  /* One row, as large as the window. */
+
+  let zoomed = null;
+
+  function enlarge(row) {
+    zoomed = row;
+    const node = card(row, null);
+    paint(node, row);
+    node.tabIndex = 0;
+    find("zoom-card").replaceChildren(node);
+    if (!find("zoom").open) find("zoom").showModal();
+    node.focus();
+  }
+
+  function pressZoomed(event) {
+    const key = pressed(event);
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[key] || 0;
+    if (step === 0 && key === "z") find("zoom").close();
+    else if (step === 0 && key in keys) act(zoomed, allowed(zoomed, keys[key]));
+    else if (step === 0) return;
+    event.preventDefault();
+    const other = visible[places.get(zoomed.index) + (step || 1)];
+    if (other && (step || (key in keys && key !== "o"))) enlarge(other);
   }
 
   /* Choosing another label. */
@@ -267,62 +255,31 @@
     button.addEventListener("click", () => {
       picker.close();
       decide(picking, "relabel", data.classes[number]);
-      if (!find("review").hidden) focus(cards.get(picking.index));
+      if (!find("review").hidden && !find("zoom").open) focus(picking);
     });
     return button;
   }
 
-  /* Decisions as CSV: index,decision,label; quoted where needed, so that every class name comes back as it was. */
-
-  function quoted(text) {
-    return /[",\r\n]|^\s|\s$|^$/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
-  }
-
-  function written() {
-    const lines = [...decisions].map(([index, [word, label]]) => `${index},${word},${quoted(label)}\n`);
-    return "index,decision,label\n" + lines.join("");
-  }
+  /* Files. */
 
   function download() {
-    const address = URL.createObjectURL(new Blob([written()], { type: "text/csv" }));
+    const address = URL.createObjectURL(new Blob([store.written(known)], { type: "text/csv" }));
     const link = make("a", { href: address, download: "decisions.csv" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(address), 10000);
-    say(`${decisions.size} decisions exported to decisions.csv.`);
-  }
-
-  function parsed(text) {
-    const lines = [[""]];
-    let inside = false;
-    for (let at = 0; at < text.length; at += 1) {
-      const sign = text[at];
-      const line = lines[lines.length - 1];
-      if (inside && sign === '"' && text[at + 1] === '"') at += 1;
-      else if (sign === '"') { inside = !inside; continue; }
-      else if (!inside && sign === ",") { line.push(""); continue; }
-      else if (!inside && sign === "\n") { lines.push([""]); continue; }
-      else if (!inside && sign === "\r") continue;
-      line[line.length - 1] += sign;
-    }
-    return lines.filter((line) => line.length > 1);
+    say(`${count(decisions.size, "decision")} exported to decisions.csv. Apply them with noisewise decide.`);
   }
 
   function load(text) {
-    const [head = [], ...lines] = parsed(text.replace(/^\ufeff/, ""));
-    const [index, word, label] = ["index", "decision", "label"].map((column) => head.indexOf(column));
-    if (index < 0 || word < 0 || label < 0) {
+    const found = store.read(text);
+    if (found === null) {
       say("This file has no columns index, decision and label.");
       return;
     }
-    const classes = new Set(data.classes);
-    const good = lines.filter((line) => /^-?\d+$/.test(line[index]) && words.has(line[word]) && classes.has(line[label]));
-    for (const line of good) decisions.set(Number(line[index]), [line[word], line[label]]);
-    remember();
-    for (const row of data.rows) paint(row);
+    shown([...cards.keys()]);
     arrange();
     certifying.refresh();
-    const skipped = lines.length - good.length;
-    say(`${good.length} decisions imported` + (skipped ? `, ${skipped} lines not understood.` : "."));
+    say(`${count(found.read, "decision")} imported` + (found.skipped ? `, ${count(found.skipped, "line")} not understood.` : "."));
   }
 
   function say(text) {
@@ -331,22 +288,33 @@
 
   /* Everything is tied together here. */
 
-  const shared = { data, rows, decisions, make, picture, cells, isolated, keep, undo, pick };
-  const certifying = certifyMode(shared);
+  const certifying = certifyMode({ data, rows, decisions, make, picture, cells, isolated, act });
   choices(find("given"), "given");
   choices(find("suggested"), "suggested");
-  find("issues").defaultChecked = goal[0] !== undefined && goal[0].issue;
-  for (const row of data.rows) {
-    cards.set(row.index, card(row));
-    paint(row);
-  }
+  find("issues").defaultChecked = issues.length > 0;
   arrange();
 
   filters.addEventListener("input", arrange);
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("reset", () => setTimeout(arrange));
   find("cards").addEventListener("keydown", press);
+  find("zoom").addEventListener("keydown", pressZoomed);
+  find("zoom").addEventListener("close", () => focus(zoomed));
+  find("zoom-close").addEventListener("click", () => find("zoom").close());
+  find("more").addEventListener("click", () => lengthen(find("cards").children.length + PART));
+  new IntersectionObserver((seen) => {
+    if (seen.some((one) => one.isIntersecting) && !find("more").hidden) lengthen(find("cards").children.length + PART);
+  }, { rootMargin: "600px" }).observe(find("more"));
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, select, #picker") || pressed(event) !== "u") return;
+    undo();
+    event.preventDefault();
+  });
   find("start").addEventListener("click", next);
+  find("undo").addEventListener("click", undo);
+  find("certify-undo").addEventListener("click", undo);
+  find("accept-all").addEventListener("click", () => all("accept"));
+  find("keep-all").addEventListener("click", () => all("keep"));
   find("export").addEventListener("click", download);
   find("certify-export").addEventListener("click", download);
   find("import").addEventListener("click", () => find("file").click());

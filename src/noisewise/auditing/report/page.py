@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from string import Template
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from noisewise.auditing.result import AuditResult
 from noisewise.errors import BadInput
 
 LONGEST = 500  # characters of a sentence about inputs
-SCRIPTS = ("estimator.js", "certify.js", "page.js")
+SCRIPTS = ("estimator.js", "certify.js", "decisions.js", "card.js", "page.js")
 _NUMBER = ' class="number"'
 MEASURES = {
     "auroc": "AUROC",
@@ -28,24 +30,25 @@ MEASURES = {
 }
 
 
-def render(result: AuditResult, *, limit: int = 500) -> str:
+def render(result: AuditResult, *, limit: int | None = None) -> str:
     """The report as the text of one self-contained HTML file.
 
-    It shows the estimated noise, where it occurs, and the `limit` most suspect rows as cards on which a person accepts
-    the suggestion, keeps the given label or chooses another. The decisions are exported as CSV (`index,decision,label`)
-    for `noisewise.decide`. Everything from the data is escaped, and the page's content security policy allows no
-    network access and no scripts or styles other than its own.
+    It shows the estimated noise, where it occurs, and the most suspect rows as cards on which a person accepts the
+    suggestion, keeps the given label, chooses another, is unsure, or removes the row. The decisions are exported as CSV
+    (`index,decision,label`, then the names of the row) for `noisewise.decide`. Everything from the data is escaped, and
+    the page's content security policy allows no network access and no scripts or styles other than its own.
 
     Args:
         result: of an audit.
-        limit: the most rows to show; other rows' inputs are not read.
+        limit: the most rows to show; None for all issues (at least 500 rows, at most 20,000). Other rows' inputs are
+            not read.
 
     Raises:
         BadInput: `limit` is not positive.
     """
-    if limit < 1:
+    if limit is not None and limit < 1:
         raise BadInput(f"limit={limit} must be at least 1")
-    style = resource("page.css")
+    style, content = resource("page.css"), shown(result, limit)
     script = "".join(map(resource, SCRIPTS))
     return Template(resource("page.html")).substitute(
         policy=_policy(style, script),
@@ -56,10 +59,10 @@ def render(result: AuditResult, *, limit: int = 500) -> str:
         explanation=unbroken(escape(result.explanation.removesuffix(result.weak))),
         tiles=_tiles(result),
         panels="".join(_panels(result)),
-        shown=_shown(result, limit),
+        shown=_shown(result, content),
         kind=result.data.kind,
         rate=f"{result.noise_rate:.6f}",
-        data=script_json(shown(result, limit)),
+        data=script_json(content),
         style=style,
         script=script,
     )
@@ -89,8 +92,8 @@ def _weak(result: AuditResult) -> str:
 
 def _tiles(result: AuditResult) -> str:
     tiles = {
-        "Estimated noise": percent(result.noise_rate),
-        "Issues": f"{int(result.is_issue.sum()):,}",
+        "Wrong labels (noise rate)": percent(result.noise_rate),
+        "Rows to check (issues)": f"{int(result.is_issue.sum()):,}",
         "Rows": f"{len(result.data):,}",
         "Classes": f"{len(result.data.classes):,}",
     }
@@ -110,27 +113,29 @@ def _panels(result: AuditResult) -> list[str]:
     )
     panels = [
         _panel(
-            "Suspicion", "The probability that a given label is wrong.", charts.histogram(suspicion, result.threshold)
+            "How likely each label is wrong (suspicion)",
+            "Right of the line are the rows to check.",
+            charts.histogram(suspicion, result.threshold),
         ),
         *_transition(result),
         _pairs(result),
         _panel(
-            "Noise per class",
-            f"The share of each given class whose labels are expected to be wrong.{fewer}",
+            "Wrong labels in each class (noise per class)",
+            f"Of the rows that are given this label, the share that is expected to be wrong.{fewer}",
             charts.class_bars(data.given, suspicion, classes),
         ),
     ]
     if wrong is not None and len(wrong):
         text = "The truth is known here. On the dashed line, suspicion equals the share of wrong labels. "
         text += "Larger dots stand for more rows."
-        panels.append(_panel("Is suspicion a probability?", text, charts.reliability(suspicion, wrong)))
+        panels.append(_panel("Is suspicion a probability? (calibration)", text, charts.reliability(suspicion, wrong)))
     if result.scores:
         text = "The share of issues among a detector's most suspect rows, as many as there are issues."
-        panels.append(_panel("Detectors", text, charts.detectors(result.scores, result.is_issue, wrong)))
+        panels.append(_panel("Other scores (detectors)", text, charts.detectors(result.scores, result.is_issue, wrong)))
     panels += _evidence(result)
     if result.conditions is not None:
         text = "In addition to the issues. Where duplicates have different labels, one is wrong or both are right."
-        panels.append(_panel("Other conditions", text, conditions_body(result)))
+        panels.append(_panel("Duplicates, outliers, unclear rows (conditions)", text, conditions_body(result)))
     return panels
 
 
@@ -159,14 +164,15 @@ def _many(result: AuditResult) -> bool:
 
 
 def _transition(result: AuditResult) -> list[str]:
-    found = {"Transition matrix": result.transition}
-    found |= {f"Transition matrix by {escape(name)}": other for name, other in result.estimates.items()}
+    title = "Which classes are mixed up (transition matrix)"
+    found = {title: result.transition}
+    found |= {f"{title}, by {escape(name)}": other for name, other in result.estimates.items()}
     return [_matrix_panel(result, title, transition) for title, transition in found.items()]
 
 
 def _matrix_panel(result: AuditResult, title: str, transition: np.ndarray) -> str:
     classes = result.data.classes
-    text = "Estimated percentage of each true class (row) that is given each label (column)."
+    text = "Of each true class (row), the percentage that is given each label (column), as estimated."
     chosen = list(range(len(classes)))
     if _many(result):
         chosen = matrix.densest_block(transition)
@@ -192,16 +198,20 @@ def _panel(title: str, note: str, body: str) -> str:
     return f'<section class="panel"><h3>{title}</h3><p class="note">{note}</p>{body}</section>'
 
 
-def _shown(result: AuditResult, limit: int) -> str:
-    known = result.reviewed
-    return _most_suspect(result, limit) + ("" if known is None else f" {count(len(known), 'row')} reviewed before.")
+def _shown(result: AuditResult, content: Mapping[str, Any]) -> str:
+    rows = content["rows"]
+    said = [_most_suspect(result, len(rows))]
+    if result.reviewed is not None:
+        said.append(f"{count(len(result.reviewed), 'row')} reviewed before.")
+    if (blank := sum("image" not in row for row in rows)) and result.data.kind == "image":
+        said.append(f"The last {count(blank, 'row')} have no picture here, which keeps the page small.")
+    return " ".join(said)
 
 
-def _most_suspect(result: AuditResult, limit: int) -> str:
+def _most_suspect(result: AuditResult, here: int) -> str:
     issues, rows = int(result.is_issue.sum()), len(result.data)
-    here = min(limit, rows)
     if not issues:
         return f"No row is called an issue; these {count(here, 'row')} are the most suspect of {rows:,}."
-    if issues > limit:
+    if issues > here:
         return f"The {here:,} most suspect of {count(rows, 'row')}; issues.csv lists all {count(issues, 'issue')}."
-    return f"The {here:,} most suspect of {count(rows, 'row')}, with {count(issues, 'issue')} among them."
+    return f"The {here:,} most suspect of {count(rows, 'row')}, with all {count(issues, 'issue')} among them."

@@ -13,6 +13,7 @@ import pandas as pd
 
 from noisewise.auditing.review.exchange import fiftyone, label_studio
 from noisewise.auditing.review.exchange.spreadsheet import decoded, read_csv
+from noisewise.data.row_names import name_columns
 from noisewise.errors import BadInput, nearest
 
 WORDS = ("accept", "keep", "relabel", "unsure", "remove")
@@ -129,10 +130,7 @@ def checked(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
 
 def _keys(issues: pd.DataFrame) -> list[str]:
     """The columns of an audit's table of rows that name a row beside its index: identifiers and `file`."""
-    columns = [str(column) for column in issues.columns]
-    if "index" not in columns or "given" not in columns:
-        return []
-    return columns[columns.index("index") + 1 : columns.index("given")]
+    return name_columns(issues, "given")[1:] if {"index", "given"} <= set(issues) else []
 
 
 def _found(known: pd.DataFrame, keys: Sequence[str], issues: pd.DataFrame) -> np.ndarray:

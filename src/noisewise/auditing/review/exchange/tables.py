@@ -8,6 +8,7 @@ import pandas as pd
 
 from noisewise.auditing.review.exchange.content import cells
 from noisewise.auditing.review.exchange.queue import Queue
+from noisewise.data.row_names import name_columns
 from noisewise.errors import BadInput
 from noisewise.files import write_csv
 
@@ -15,7 +16,7 @@ PREFIX = "data."
 
 
 def export(queue: Queue, out: Path) -> list[Path]:
-    """Write the queue as CSV: `index`, empty `decision` and `label`, what the audit found, and the row's own columns.
+    """Write the queue as CSV: `index`, empty `decision` and `label`, names of the row, what was found, its columns.
 
     The row's own columns have the prefix "data." so that they are not mistaken for the others.
 
@@ -24,7 +25,7 @@ def export(queue: Queue, out: Path) -> list[Path]:
     """
     if out.suffix != ".csv":
         raise BadInput(f"out={out} must end in .csv")
-    frame = queue.rows[["index", "given", "suggested"]].copy()
+    frame = queue.rows[[*name_columns(queue.rows, "given"), "given", "suggested"]].copy()
     if queue.purpose == "labels":  # whoever certifies a rate should not know what is suspected
         frame = frame.assign(suspicion=queue.rows["suspicion"], expected_gain=queue.rows["gain"])
     frame.insert(1, "decision", "")
