@@ -22,7 +22,7 @@ WORDS_SCALE = 4.0
 _SMALLEST = 1e-6
 
 
-def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, tuple[Column, ...]]:
+def encode_features(frame: pd.DataFrame, where: str, *, asked: bool = False) -> tuple[np.ndarray, tuple[Column, ...]]:
     """(n, d) float32 features from the columns of a table, and what became of each column.
 
     `recognise` says what a column holds. Numbers and dates are standardised robustly (see `scaled`); missing ones take
@@ -33,6 +33,7 @@ def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, tuple[
     Args:
         frame: n rows.
         where: origin of the table, for error messages.
+        asked: whether somebody named these columns, so that identifiers are inputs too.
 
     Raises:
         BadInput: no column is left.
@@ -41,7 +42,7 @@ def encode_features(frame: pd.DataFrame, where: str) -> tuple[np.ndarray, tuple[
     columns: list[Column] = []
     words: list[Any] = []
     for name in frame.columns:
-        found = recognise(frame[name], str(name))
+        found = recognise(frame[name], str(name), asked=asked)
         if _in_words(found):
             weights = _weights(found)
             found = found if weights is not None else Recognised("identifier", why="no words in common", used=False)

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.images.files import image_files, own_size
 from noisewise.data.readers import npz, tables
+from noisewise.data.readers.frames import HEAD
 from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole
@@ -136,7 +137,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         if data.ids is not None:
             frame[roles["ids"]] = None if part.ids is None else part.ids
     table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
-    metadata = {**(table.schema.metadata or {}), tables.HEAD: to_json(head).encode()}
+    metadata = {**(table.schema.metadata or {}), HEAD: to_json(head).encode()}
     parquet.write_table(table.replace_schema_metadata(metadata), path)
 
 

@@ -13,7 +13,7 @@ from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.images.files import at_size, located
 from noisewise.data.named.finder import Finder
-from noisewise.data.readers import folders, idx, label_file, npz, tables
+from noisewise.data.readers import folders, frames, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, nearest
@@ -23,7 +23,6 @@ READERS: dict[str, Callable[[Path, Reading], Dataset]] = {
     ".npz": npz.read_npz,
     ".npy": label_file.read_labels,
 }
-TABLES = (".csv", ".tsv", ".jsonl", ".txt", ".parquet")
 
 
 def load(
@@ -49,8 +48,9 @@ def load(
     Args:
         source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
             idx files or one idx file of images, an `.npz` file, an `.npy` file of class numbers alone, a table (`.csv`,
-            `.tsv`, `.jsonl`, `.parquet`, or `.txt` with lines `__label__NAME TEXT`); "hf:NAME"; "module:function"
-            of your own, which returns a Dataset; or a Dataset, which is returned as it is, or at another size.
+            `.tsv`, `.json`, `.jsonl`, each perhaps with `.gz` behind it, `.parquet`, `.xlsx`, or `.txt` with lines
+            `__label__NAME TEXT`); "hf:NAME"; "module:function" of your own, which returns a Dataset; or a Dataset,
+            which is returned as it is, or at another size.
         labels: the column of the labels of a table, or the key of the labels in an archive.
         text: the column of a table whose texts are the only input.
         columns: the columns of a table to learn from; by default all that can be learned from.
@@ -132,12 +132,12 @@ def _called(source: str) -> Dataset:
 
 
 def _read(path: Path, reading: Reading) -> Dataset:
-    if path.suffix.lower() in TABLES and path.is_file():
+    if frames.table_suffix(path) and path.is_file():
         data = tables.read_table(path, replace(reading, size=None))
         return data if reading.size is None else _resized(data, reading.size, str(path))
-    if path.suffix in READERS and path.is_file():
+    if path.suffix.lower() in READERS and path.is_file():
         reading.refuse(path, but=("labels",))
-        return READERS[path.suffix](path, reading)
+        return READERS[path.suffix.lower()](path, reading)
     if path.is_dir():
         if any(idx.is_idx(entry) for entry in path.iterdir()):
             reading.refuse(path)
@@ -148,7 +148,7 @@ def _read(path: Path, reading: Reading) -> Dataset:
         reading.refuse(path)
         return idx.read_pair(path)
     if path.is_file():
-        kinds = f"a folder of images per class, idx files, .npz, .npy, {', '.join(TABLES)}"
+        kinds = f"a folder of images per class, idx files, .npz, .npy, {', '.join(frames.SUFFIXES)}"
         raise BadInput(f"cannot read {path}: expected {kinds}")
     hint = nearest(str(path), SOURCES) or f"; names: {', '.join(SOURCES)}"
     raise BadInput(f"there is no source and no file {str(path)!r}{hint}")

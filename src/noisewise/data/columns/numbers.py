@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 _NUMBER = re.compile(
-    r"(?P<open>\()?(?P<sign>[-+−]?)\s*(?P<before>[$€£¥₹]|[A-Z]{3}(?=[\s\d]))?\s*(?P<sign2>[-+−]?)"
+    r"(?:[<>≤≥]=?\s*)?(?P<open>\()?(?P<sign>[-+−]?)\s*(?P<before>[$€£¥₹]|[A-Z]{3}(?=[\s\d]))?\s*(?P<sign2>[-+−]?)"
     r"(?P<core>\d(?:[\d.,'’\u00a0\u202f ]*\d)?(?:[eE][-+]?\d+)?|[.,]\d+)"
     r"(?P<after>\s*(?:[%‰$€£¥₹°]|[^\W\d_])[^\d]{0,9})?(?P<close>\))?"
 )
-_ENGLISH = re.compile(r"(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?")
+_ENGLISH = re.compile(r"(\d{1,3}([,'’]\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?")
 _GERMAN = re.compile(r"(\d{1,3}([.'’\u00a0\u202f ]\d{3})+|\d+)?(,\d*)?([eE][-+]?\d+)?")
 _CODES = frozenset(sign * int(digits * width) for sign in (1, -1) for digits in "89" for width in range(2, 7))
 CLIP = 3.0  # in interquartile ranges
@@ -23,8 +23,8 @@ def parse_numbers(texts: Sequence[str]) -> np.ndarray:
     """(m,) float64 of m texts; NaN where a text is not a number.
 
     Beside plain numbers these are read, if all texts that are numbers agree: thousands separators (`1,234.5`,
-    `1.234,5`, `1 234,5`), decimal commas, one currency, one unit behind the number (`12 kg`, `3 %`), and negative
-    numbers in brackets.
+    `1'234.5`, `1.234,5`, `1 234,5`), decimal commas, one currency, one unit behind the number (`12 kg`, `3 %`), limits
+    of what was measured (`<0.5`), and negative numbers in brackets.
     """
     plain = pd.to_numeric(pd.Series(list(texts), dtype=object), errors="coerce").to_numpy(dtype=np.float64)
     if not np.isnan(plain).any():
@@ -45,7 +45,7 @@ def parse_numbers(texts: Sequence[str]) -> np.ndarray:
 
 def _value(match: re.Match[str], english: bool) -> float:
     core = match["core"].strip()
-    core = core.replace(",", "") if english else re.sub(r"[.'’\u00a0\u202f ]", "", core).replace(",", ".")
+    core = re.sub(r"[,'’]", "", core) if english else re.sub(r"[.'’\u00a0\u202f ]", "", core).replace(",", ".")
     negative = match["open"] or {match["sign"], match["sign2"]} & {"-", "−"}
     return -float(core) if negative else float(core)
 
@@ -53,8 +53,8 @@ def _value(match: re.Match[str], english: bool) -> float:
 def missing_codes(values: np.ndarray) -> list[float]:
     """Numbers such as -9999 that stand for a missing value.
 
-    A code is two to six nines or eights with any sign, occurs at least twice, and lies apart: farther from all other
-    numbers than they spread, or it is negative and no other number is.
+    A code is two to six nines or eights with any sign. It lies apart: farther from all other numbers than they spread,
+    or it is negative and no other number is. One that occurs once has at least four digits and lies ten times as far.
 
     Args:
         values: (n,), NaN where missing.
@@ -64,9 +64,12 @@ def missing_codes(values: np.ndarray) -> list[float]:
     while len(levels) > 3:
         found = None
         for at, rest in ((0, levels[1:]), (-1, levels[:-1])):
-            apart = abs(levels[at] - rest[at]) > rest[-1] - rest[0]
-            below = at == 0 and levels[0] < 0 <= rest[0]
-            if levels[at] in _CODES and counts[at] > 1 and (apart or below):
+            away, spread = abs(levels[at] - rest[at]), rest[-1] - rest[0]
+            if counts[at] == 1:
+                told = away / 10 > spread and abs(levels[at]) > 999
+            else:
+                told = away > spread or (at == 0 and levels[0] < 0 <= rest[0])
+            if levels[at] in _CODES and told:
                 found = at
         if found is None:
             break

@@ -21,6 +21,10 @@ MOSTLY = 0.9
 PIECES = 2.0  # words of a text, on average
 _BY_CHANCE = 10.0  # minus the logarithm of the chance that calls for another explanation
 _SHOWN = 3
+_BYTES = "bytes"
+_CODE = re.compile(r"[-+]?0\d+")
+_CODES = 0.05  # share of codes among whole numbers that need not be equally long
+_LIMIT = re.compile(r"\s*[<>≤≥]")
 _SPACE = re.compile(r"[\s;,|]+")
 _TOKEN = re.compile(TOKEN)
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
@@ -52,7 +56,7 @@ class Recognised:
     many: bool = False
 
 
-def recognise(column: pd.Series, name: str) -> Recognised:
+def recognise(column: pd.Series, name: str, *, asked: bool = False) -> Recognised:
     """What a column holds, and its values in a form that can be encoded.
 
     - Left out are columns without any value, or with the same in every row, and identifiers: row numbers, names of
@@ -63,11 +67,23 @@ def recognise(column: pd.Series, name: str) -> Recognised:
       chance, or increase from row to row, or if the name of the column says so.
     - Text of up to 64 levels, at most half as many as rows, is a category; beyond that it is free text if it has words
       that other rows have too, and otherwise a category of many levels.
+    - Whole numbers with leading zeros are codes, that is text, if all are equally long or one in twenty has such zeros.
 
     Args:
         column: n rows.
         name: of the column.
+        asked: whether somebody named the column as an input, so that an identifier is used too.
     """
+    found = _recognised(column, name)
+    if not asked or found.kind != "identifier" or found.why == _BYTES:
+        return found
+    why = f"{found.why}; used as asked"
+    if types.is_numeric_dtype(column):
+        return Recognised("number", column.to_numpy(dtype=np.float64, na_value=np.nan), why)
+    return Recognised("category", _as_text(column), why, many=True)
+
+
+def _recognised(column: pd.Series, name: str) -> Recognised:
     if types.is_datetime64_any_dtype(column):
         return _dates(pd.to_datetime(column, utc=True).dt.tz_localize(None).to_numpy(), "")
     if types.is_timedelta64_dtype(column):
@@ -86,7 +102,7 @@ def recognise(column: pd.Series, name: str) -> Recognised:
 def _of_objects(column: pd.Series) -> Recognised | None:
     inside = types.infer_dtype(column, skipna=True)
     if inside == "bytes":
-        return Recognised("identifier", why="bytes", used=False)
+        return Recognised("identifier", why=_BYTES, used=False)
     if inside in ("date", "datetime", "datetime64"):
         return _dates(pd.to_datetime(column, utc=True, errors="coerce").dt.tz_localize(None).to_numpy(), "")
     if inside == "decimal":
@@ -151,21 +167,36 @@ def _dates(values: np.ndarray, why: str) -> Recognised:
 
 
 def _texts(column: pd.Series, name: str) -> Recognised:
-    missing = column.isna().to_numpy(dtype=bool)
-    text = column.astype(object).where(~missing, "").astype(str).to_numpy(dtype=object)
+    text = _as_text(column)
     levels, codes = np.unique(text.astype(str), return_inverse=True)
     counts = np.bincount(codes, minlength=len(levels))
     filled = np.array([bool(level.strip()) for level in levels])
     if len(levels) < 2 or not filled.any():
         shown = f"always {_shown(levels)}" if filled.any() else "no values"
         return Recognised("constant", why=shown, used=False)
-    if not types.is_bool_dtype(column):
+    codes_in = _codes(levels[filled], counts[filled])
+    if not types.is_bool_dtype(column) and not codes_in:
         read = _read_as_numbers(levels, codes, counts, filled, name) or _read_as_dates(levels, codes, counts, filled)
         if read is not None:
             return read
     if len(levels) <= min(LEVELS, max(2, len(text) // 2)):
-        return Recognised("category", text)
+        return Recognised("category", text, codes_in)
     return _of_many_levels(text, levels[filled], counts[filled], name)
+
+
+def _as_text(column: pd.Series) -> np.ndarray:
+    missing = column.isna().to_numpy(dtype=bool)
+    return column.astype(object).where(~missing, "").astype(str).to_numpy(dtype=object)
+
+
+def _codes(levels: np.ndarray, counts: np.ndarray) -> str:
+    """Why whole numbers are codes: they have leading zeros. Empty where they are not."""
+    stripped = [level.strip() for level in levels]
+    zeros = np.array([bool(_CODE.fullmatch(level)) for level in stripped])
+    if not zeros.any() or not all(level.lstrip("+-").isdecimal() for level in stripped):
+        return ""
+    alike = len({len(level) for level in stripped}) == 1
+    return "codes, written with leading zeros" if alike or counts[zeros].sum() >= _CODES * counts.sum() else ""
 
 
 def _read_as_numbers(
@@ -178,6 +209,9 @@ def _read_as_numbers(
     if share < 1 and (share <= MOSTLY or odd.sum() >= (filled & ~odd).sum()):
         return None
     notes = [_as_missing(int(counts[odd].sum()), "{} " + _shown(levels[odd]))] if odd.any() else []
+    limits = np.array([bool(_LIMIT.match(level)) for level in levels]) & ~odd
+    if limits.any():
+        notes.append(f"{int(counts[limits].sum()):,} values such as {str(levels[limits][0])!r} count as their limit")
     return _numbers(found[codes], name, notes)
 
 

@@ -11,15 +11,15 @@ import pandas as pd
 
 from noisewise.errors import BadInput
 
-_WHOLE = re.compile(r"-?(0|[1-9]\d*)")
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-_GAPS = ("nan", "na", "n/a", "none", "null", "")
+_WHOLE = re.compile(r"0|-?[1-9]\d*")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+_GAPS = ("nan", "na", "n/a", "none", "null", "<na>", "#n/a", "?", "-", "unknown", "missing")
+_MOST_UNREPEATED = 64  # classes, above which half of the rows must share theirs with another row
+_LARGEST = 2.0**53
 
 
 def clean_labels(where: str, column: pd.Series) -> np.ndarray:
-    """(n,) labels without white space around them; text that is whole numbers throughout becomes numbers.
-
-    Leading zeros count, hence `007` is a name. Among numbers, `nan` and the like are missing labels.
+    """(n,) labels: text as it is written, without white space around it; empty text is a missing label.
 
     Args:
         where: origin of the labels, for error messages.
@@ -32,28 +32,39 @@ def clean_labels(where: str, column: pd.Series) -> np.ndarray:
     odd = next((value for value in values if isinstance(value, (list, tuple, dict, set, np.ndarray))), None)
     if odd is not None:
         raise BadInput(f"{where} has the label {str(odd)[:40]}, but each row must have one label")
-    texts = [value for value in values if isinstance(value, str)]
-    if len(texts) < len(values) - int(column.isna().sum()):
+    if not any(isinstance(value, str) for value in values):
         return column.to_numpy()
-    stripped = np.array([value.strip() or None if isinstance(value, str) else None for value in values], dtype=object)
-    known = {value for value in stripped if value is not None}
-    numbers = {value for value in known if _NUMBER.fullmatch(value)}
-    if numbers and all(value.lower() in _GAPS for value in known - numbers):
-        kind = int if all(_WHOLE.fullmatch(value) for value in numbers) else float
-        return np.array([kind(value) if value in numbers else None for value in stripped], dtype=object)
-    return stripped
+    gaps = pd.isna(values)
+    return np.array(
+        [None if gap else str(v).strip() or None for v, gap in zip(values, gaps, strict=True)], dtype=object
+    )
+
+
+def like_missing(classes: Sequence[str]) -> list[str]:
+    """A sentence that names classes which may be meant as missing labels."""
+    found = [name for name in classes if name.lower() in _GAPS]
+    if not found:
+        return []
+    one, are = (f"--na {found[0]!r}", "is a class") if len(found) == 1 else ("--na", "are classes")
+    return [f"{', '.join(map(repr, found))} among the labels {are} like any other; {one} makes a missing label of it"]
 
 
 def similar_classes(classes: Sequence[str]) -> list[str]:
     """Sentences that name classes that are probably the same, written differently."""
     groups: dict[str, list[str]] = {}
     for name in classes:
-        groups.setdefault(re.sub(r"[\s_-]+", " ", name).casefold(), []).append(name)
+        groups.setdefault(_alike(name), []).append(name)
     return [
         f"the classes {' and '.join(map(repr, names))} are probably the same, written differently"
         for names in groups.values()
         if len(names) > 1
     ]
+
+
+def _alike(name: str) -> str:
+    if _NUMBER.fullmatch(name):
+        return re.sub(r"\.0+$", "", name)
+    return re.sub(r"[\s_-]+", " ", name).casefold().strip()
 
 
 def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]]:
@@ -75,11 +86,27 @@ def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]
     if len({values.dtype.kind for values in plain}) > 1:
         plain = [values.astype(str) for values in plain]
     classes, numbers = np.unique(np.concatenate(plain), return_inverse=True)
+    if classes.dtype.kind == "U" and all(_WHOLE.fullmatch(name) for name in classes):
+        order = np.array(sorted(range(len(classes)), key=lambda at: int(classes[at])), dtype=np.int64)
+        classes, numbers = classes[order], np.argsort(order)[numbers]
+    if classes.dtype.kind == "U" and 2 * len(classes) > len(numbers):
+        _refuse_quantities(where, classes)
+    if len(classes) > _MOST_UNREPEATED and 2 * len(classes) > len(numbers):
+        raise BadInput(
+            f"{where} has {len(classes):,} different labels in {len(numbers):,} rows: these are names or quantities, "
+            "not classes"
+        )
     if len(classes) < 2:
         found = f"only the class {str(classes[0])!r}" if len(classes) else "no labels"
         raise BadInput(f"{where} has {found}, but at least 2 classes are needed")
     ends = np.cumsum([len(values) for values in plain])
     return np.split(numbers.reshape(-1).astype(np.int64), ends[:-1]), tuple(map(str, classes))
+
+
+def _refuse_quantities(where: str, classes: np.ndarray) -> None:
+    broken = [name for name in classes if "." in name]
+    if broken and all(map(_NUMBER.fullmatch, classes)):
+        raise BadInput(f"{where} has the label {broken[0]}, but numbers as labels must be whole, or repeat")
 
 
 def number_labels(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarray:
@@ -112,6 +139,8 @@ def _plain(where: str, labels: np.ndarray) -> np.ndarray:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise BadInput(f"{where} must be one label per row, but has shape {labels.shape}")
+    if labels.dtype.kind not in "biufOUSTMm":
+        raise BadInput(f"{where} must be text or numbers, not {labels.dtype}")
     missing = int(pd.isna(labels).sum())
     if missing:
         raise BadInput(f"{where} has {missing} missing label(s) in {len(labels)} rows: fill them in or remove the rows")
@@ -122,12 +151,17 @@ def _plain(where: str, labels: np.ndarray) -> np.ndarray:
 
 def _narrow(labels: np.ndarray) -> np.ndarray:
     kinds = {type(label) for label in labels}
+    if not all(-_LARGEST <= label <= _LARGEST for label in labels if isinstance(label, int)):
+        return labels.astype(str)
     if kinds <= {int} or kinds <= {int, float}:
         return labels.astype(float) if float in kinds else labels.astype(np.int64)
     return labels.astype(str)
 
 
 def _whole(where: str, labels: np.ndarray) -> np.ndarray:
+    large = labels[np.abs(labels) > _LARGEST]
+    if len(large):
+        raise BadInput(f"{where} has the label {large[0]:g}, but numbers as labels must be finite and below 2^53")
     broken = labels[labels != np.round(labels)]
     if len(broken):
         raise BadInput(f"{where} has the label {broken[0]:g}, but numbers as labels must be whole")

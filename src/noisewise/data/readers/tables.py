@@ -1,25 +1,25 @@
-"""Reader of tables: CSV, TSV, JSON lines and Parquet files with one column of labels, and labelled lines of text."""
+"""Tables with one column of labels, from files and from frames."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pyarrow import parquet
 
+from noisewise.data.columns.choice import chosen
 from noisewise.data.columns.column import ROLES, Column
+from noisewise.data.columns.numbers import parse_numbers
 from noisewise.data.columns.recognise import recognise
+from noisewise.data.columns.tidy import tidy, without
 from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, select
 from noisewise.data.features import encode_features
 from noisewise.data.images.files import ImageFiles, Pictures
-from noisewise.data.readers.delimited import read_delimited, tidy
-from noisewise.data.readers.labels import clean_labels, encode, number_labels, similar_classes
+from noisewise.data.readers import frames
+from noisewise.data.readers.labels import clean_labels, encode, like_missing, number_labels, similar_classes
 from noisewise.data.readers.trusted import set_aside
 from noisewise.data.reading import DEFAULT, Reading
 from noisewise.data.texts import Texts, text_column
@@ -29,12 +29,12 @@ LABELS = ("label", "labels", "target", "class", "y")
 TRUTH, FILE = "truth", "file"
 ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id", "weights": "_weight"}
 """Columns that `save` adds, by what they hold, unless the data have columns of these names."""
-HEAD = b"noisewise"
-LINE = "__label__"
+_READ = ("labels", "text", "columns", "ignore", "id", "na", "trusted")
+_REMEMBERED = ("text", "columns", "ignore", "na")  # which a saved table is read by again
 
 
 def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
-    """Read a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a `.txt` file of lines `__label__NAME TEXT`.
+    """Read a file of one of `frames.SUFFIXES`: delimited text, JSON, Parquet, a workbook, or labelled lines of text.
 
     A column called `truth` holds the correct labels and is never a feature. `encode_features` documents which columns
     are features and how they are encoded; `columns` of the data set records it. All columns except labels and truth are
@@ -43,24 +43,29 @@ def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     Args:
         path: the file.
         reading: how. `labels` is required unless exactly one column is called label, labels, target, class or y.
-            Without `text`, every column that can be learned from is an input.
+            Without `text` and `columns`, every column that can be learned from is an input.
 
     Raises:
         BadInput: the file cannot be read or is empty, labels are not found, missing in a row or all the same, or no
             column can be learned from.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    frame, head = _read_parquet(path) if suffix == ".parquet" else (_read(path, suffix, reading.labels), None)
+
+    def written(name: str) -> bool:
+        usual = reading.labels is None and name.lower() in LABELS
+        return usual or name in (reading.labels, reading.id, TRUTH)
+
+    frame, head, notes = frames.read_frame(path, reading, written)
     if frame.empty:
         raise BadInput(f"{path} has no rows or no columns")
     if head:
+        reading.refuse(f"files that noisewise wrote, such as {path}", but=("size",))
         return _read_saved(frame, head, path)
     further = _further(frame, path, reading)
     if further is None:
-        return from_frame(frame, str(path), path.name, reading)
+        return from_frame(frame, str(path), path.name, reading, notes)
     # one encoding for both: as two tables, equal cells would become different numbers
-    data = from_frame(pd.concat([frame, further], ignore_index=True), str(path), path.name, reading)
+    data = from_frame(pd.concat([frame, further], ignore_index=True), str(path), path.name, reading, notes)
     aside = set_aside(data, data.index >= len(frame), None, f"of {Path(str(reading.trusted)).name}")
     return replace(aside, provenance=(*aside.provenance[:-1], {**aside.provenance[-1], "further": reading.trusted}))
 
@@ -83,7 +88,7 @@ def read_naming(path: Path) -> pd.DataFrame:
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"cannot read {path} as text: {error}") from error
         return pd.DataFrame({"": [line.strip() for line in lines if line.strip()]}, dtype=object)
-    return _read_parquet(path)[0] if suffix == ".parquet" else _read(path, suffix, None, every=True)
+    return _with_index(frames.read_frame(path, DEFAULT, lambda name: True)[0])[0]
 
 
 def _further(frame: pd.DataFrame, path: Path, reading: Reading) -> pd.DataFrame | None:
@@ -95,11 +100,10 @@ def _further(frame: pd.DataFrame, path: Path, reading: Reading) -> pd.DataFrame 
     if reading.trusted is None or reading.trusted in frame:
         return None
     other = Path(reading.trusted).expanduser()
-    if other.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".parquet") or not other.is_file():
+    if frames.table_suffix(other) in (None, ".txt") or not other.is_file():
         return None
     label = label_column(frame, str(path), reading.labels)
-    suffix = other.suffix.lower()
-    found = _read_parquet(other)[0] if suffix == ".parquet" else _read(other, suffix, label)
+    found = frames.read_frame(other, reading, lambda name: name in (label, reading.id, TRUTH))[0]
     inputs = [name for name in frame.columns if name not in (label, TRUTH, reading.id)]
     missing = [name for name in (*inputs, label) if name not in found]
     if len(missing) > len(inputs) / 2:
@@ -109,57 +113,138 @@ def _further(frame: pd.DataFrame, path: Path, reading: Reading) -> pd.DataFrame 
     return found[[name for name in frame.columns if name in found]]
 
 
-def from_frame(frame: pd.DataFrame, where: str, name: str, reading: Reading = DEFAULT) -> Dataset:
-    """Make a data set from a frame of n rows; see `read_table`."""
-    frame = tidy(frame)
-    column = label_column(frame, where, reading.labels)
+def from_frame(
+    frame: pd.DataFrame, where: str, name: str, reading: Reading = DEFAULT, notes: Sequence[str] = ()
+) -> Dataset:
+    """Make a data set from a frame of n rows; see `read_table`.
+
+    An index that names the rows is a column too, and gives the `ids` unless another column does.
+
+    Args:
+        frame: n rows.
+        where: its origin, for error messages.
+        name: of the data set.
+        reading: how.
+        notes: what is known already about how the frame was read.
+    """
+    reading.refuse(where, but=_READ)
+    if reading.labels is not None and list(map(str, frame.columns)).count(reading.labels) > 1:
+        raise BadInput(f"{where} has several columns called {reading.labels!r}")
+    frame, indexed = _with_index(frame)
+    frame, renamed = tidy(frame)
+    frame = without(frame, reading.na)
+    column = label_column(frame, where, reading.labels, indexed)
     roles = [column] + [TRUTH] * (TRUTH in frame and column != TRUTH)
-    cleaned = [clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles]
-    encoded, classes = encode(f"column {column!r} of {where}", *cleaned)
+    given, *rest = (clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles)
+    known = _labelled(f"column {column!r} of {where}", given, reading)
+    encoded, classes = encode(f"column {column!r} of {where}", *(values[known] for values in (given, *rest)))
     described = frame.drop(columns=roles)
-    mark = [reading.trusted] if reading.trusted is not None and reading.trusted in described else []
-    inputs, columns, words = _inputs(described.drop(columns=mark), where, reading.text)
-    columns += tuple(Column(name, "category", False, "says which rows are trusted") for name in mark)
-    record: dict[str, Any] = {"step": "load", "source": name, "labels": column}
-    if notes := similar_classes(classes):
-        record["notes"] = notes
-    return Dataset(
+    ids = _ids(described, where, reading, indexed)
+    left_out = chosen(list(described.columns), where, reading, roles, None if ids is None else str(ids.name))
+    if reading.trusted is not None and reading.trusted in described:
+        left_out[reading.trusted] = "says which rows are trusted"
+    inputs, columns, words = _inputs(described, where, reading, left_out)
+    said = [*notes, *renamed, *similar_classes(classes), *like_missing(classes)]
+    if not known.all():
+        said.append(f"{int((~known).sum()):,} rows have no label: they are predicted, not judged")
+    data = Dataset(
         inputs,
-        encoded[0],
+        np.full(len(frame), UNLABELLED),
         classes,
         "table" if words is None else "text",
-        truth=encoded[1] if len(encoded) > 1 else None,
         name=name,
-        provenance=(record,),
         described=described,
         columns=(*columns, *_roles(roles)),
+        ids=ids if ids is None or str(ids.name) in described else ids.rename("id"),
     )
+    record: dict[str, Any] = {"step": "load", "source": name, "labels": column, **({"notes": said} if said else {})}
+    stated = {name: value for name, value in reading.stated().items() if name in _REMEMBERED}
+    if reading.trusted in described:
+        stated["ignore"] = [*reading.ignore, reading.trusted]
+    if stated:
+        record["reading"] = stated
+    return replace(
+        data if known.all() else data.take(known),
+        given=encoded[0],
+        truth=encoded[1] if len(encoded) > 1 else None,
+        unlabelled=None if known.all() else data.take(~known),
+        provenance=(record,),
+    )
+
+
+def _with_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with its index, where it is more than row numbers, as its first columns; and their names."""
+    if isinstance(frame.index, pd.RangeIndex):
+        return frame.copy(deep=False), []
+    names = [str(name) if name is not None else "index" for name in frame.index.names]
+    plain = frame.rename_axis(names).reset_index(allow_duplicates=True)
+    return plain, names
+
+
+def _labelled(where: str, given: np.ndarray, reading: Reading) -> np.ndarray:
+    """(n,) whether a row has a label.
+
+    Raises:
+        BadInput: one has none, and `na` does not say what a missing label is.
+    """
+    known = ~pd.isna(given)
+    if not known.all() and not reading.na:
+        raise BadInput(
+            f"{where} has {int((~known).sum())} missing label(s) in {len(known)} rows: fill them in, remove the rows, "
+            "or keep these as unlabelled rows by --na '' (na='' in Python)"
+        )
+    return np.asarray(known)
+
+
+def _ids(described: pd.DataFrame, where: str, reading: Reading, indexed: list[str]) -> pd.Series | None:
+    if reading.id is not None:
+        if reading.id not in described:
+            names = list(described.columns)
+            raise BadInput(f"{where} has no column id={reading.id!r}{nearest(reading.id, names) or ''} besides labels")
+        return described[reading.id]
+    if len(indexed) == 1 and indexed[0] in described and described[indexed[0]].is_unique:
+        return described[indexed[0]]
+    return None
 
 
 def _roles(names: list[str]) -> list[Column]:
     return [Column(name, "category", False, ROLES[name == TRUTH]) for name in names]
 
 
-def _inputs(described: pd.DataFrame, where: str, text: str | None) -> tuple[Inputs, tuple[Column, ...], str | None]:
+def _inputs(
+    described: pd.DataFrame, where: str, reading: Reading, left_out: Mapping[str, str]
+) -> tuple[Inputs, tuple[Column, ...], str | None]:
     """The inputs, what became of each column, and the column of texts if it is the only input."""
-    words = text_column(described, where, text)
+    kept = described.drop(columns=list(left_out))
+    words = text_column(kept, where, reading.text)
     if words is None:
-        inputs, columns = encode_features(described, where)
-        used = [column for column in columns if column.used]
+        inputs, found = encode_features(kept, where, asked=bool(reading.columns))
+        used = [column for column in found if column.used]
         if len(used) > 1 or used[0].kind != "text":
-            return inputs, columns, None
+            return inputs, _in_order(described, found, left_out), None
         words = used[0].name
     else:
-        kinds = {str(name): recognise(described[name], str(name)).kind for name in described.columns}
-        columns = tuple(
-            Column(name, "text", True) if name == words else Column(name, kind, False, f"only {words} is used")
-            for name, kind in kinds.items()
-        )
-    return Texts(described[words].tolist(), words), columns, words
+        rest = {name: f"only {words} is used" for name in kept.columns if name != words}
+        found, left_out = (Column(words, "text", True),), {**rest, **left_out}
+    return Texts(described[words].tolist(), words), _in_order(described, found, left_out), words
 
 
-def label_column(frame: pd.DataFrame, where: str, labels: str | None) -> str:
+def _in_order(described: pd.DataFrame, found: Sequence[Column], left_out: Mapping[str, str]) -> tuple[Column, ...]:
+    by_name = {column.name: column for column in found}
+    return tuple(
+        by_name.get(name) or Column(name, recognise(described[name], name).kind, False, left_out[name])
+        for name in described.columns
+    )
+
+
+def label_column(frame: pd.DataFrame, where: str, labels: str | None, index: Sequence[str] = ()) -> str:
     """The name of the column of labels.
+
+    Args:
+        frame: the table.
+        where: its origin, for error messages.
+        labels: the name, or None for the column that has a usual name.
+        index: names of columns that were the index; these hold the labels only if they are named.
 
     Raises:
         BadInput: the column does not exist; or no column was named, and not exactly one has a usual name.
@@ -169,64 +254,22 @@ def label_column(frame: pd.DataFrame, where: str, labels: str | None) -> str:
         if labels not in names:
             raise BadInput(f"{where} has no column {labels!r}{nearest(labels, names) or '; it has ' + _some(names)}")
         return labels
-    usual = [name for name in names if name.lower() in LABELS]
+    usual = [name for name in names if name.lower() in LABELS and name not in index]
     if len(usual) != 1:
         found = f"{' and '.join(usual)} could each be" if usual else f"none of {_some(names)} is called"
+        hint = " (does the file lack a line of names?)" if not usual and _like_values(names) else ""
         raise BadInput(
-            f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}"
+            f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}{hint}"
         )
     return usual[0]
 
 
+def _like_values(names: Sequence[str]) -> bool:
+    return bool(names) and bool(np.isfinite(parse_numbers(names)).any())
+
+
 def _some(names: list[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-
-
-def _read(path: Path, suffix: str, labels: str | None, *, every: bool = False) -> pd.DataFrame:
-    """A table of text; cells of `every` column, or of the labels, are kept as they are written."""
-    if suffix == ".jsonl":
-        return _read_lines_of_json(path)
-    if suffix == ".txt":
-        return _read_labelled_lines(path)
-
-    def written(name: str) -> bool:
-        return every or name in (labels, TRUTH) or (labels is None and name.lower() in LABELS)
-
-    return read_delimited(path, written, "\t" if suffix == ".tsv" else None)
-
-
-def _read_lines_of_json(path: Path) -> pd.DataFrame:
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise BadInput(f"cannot read {path} as JSON, one object a line: {error}") from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise BadInput(f"cannot read {path} as JSON, one object a line: a line is not an object")
-    return pd.DataFrame(rows)
-
-
-def _read_labelled_lines(path: Path) -> pd.DataFrame:
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {path} as text: {error}") from error
-    parts = [line.strip().removeprefix(LINE).partition(" ") for line in lines]
-    for line, (name, _, rest) in zip(lines, parts, strict=True):
-        if not line.strip().startswith(LINE) or not name or rest.lstrip().startswith(LINE):
-            raise BadInput(f"{path} has the line {line[:40]!r}, but each must be one {LINE}NAME and a text")
-    return pd.DataFrame({"text": [rest for *_, rest in parts], "label": [name for name, *_ in parts]})
-
-
-def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
-    try:
-        table = parquet.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise BadInput(f"cannot read {path} as Parquet: {error}") from error
-    head = (table.schema.metadata or {}).get(HEAD)
-    frame = table.to_pandas()
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.rename_axis([name or "index" for name in frame.index.names]).reset_index(allow_duplicates=True)
-    return frame, json.loads(head) if head else None
 
 
 def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
@@ -243,7 +286,7 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
         own = tuple(head.get("own_size") or (height, width))
         inputs = ImageFiles(Pictures(described[FILE].tolist()), (height, width, channels), (int(own[0]), int(own[1])))
     else:
-        inputs, columns = encode_features(tidy(described), str(path))
+        inputs, columns = _encoded_again(described, head, path)
         columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))
     names = frame[roles["split"]] if roles["split"] in frame else pd.Series("", index=frame.index)
     parts = {
@@ -252,6 +295,17 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
     }
     main = parts.pop("")
     return main if not parts else Dataset(**{**vars(main), **parts})
+
+
+def _encoded_again(
+    described: pd.DataFrame, head: Mapping[str, Any], path: Path
+) -> tuple[np.ndarray, tuple[Column, ...]]:
+    """The features and columns of a saved table, of which the same columns are left out as before."""
+    stated: dict[str, Any] = next((one["reading"] for one in head["provenance"][""] if "reading" in one), {})
+    reading, frame = Reading(**{**stated, "na": ()}), tidy(described)[0]
+    left_out = chosen(list(frame.columns), str(path), reading, [], head.get("ids"))
+    found, columns = encode_features(frame.drop(columns=list(left_out)), str(path), asked=bool(reading.columns))
+    return found, _in_order(frame, columns, left_out)
 
 
 def _part(

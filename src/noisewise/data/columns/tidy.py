@@ -1,0 +1,104 @@
+"""Frames as people have them, made uniform: names are text and differ, and a column holds one kind of value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+KEYS, DEPTH = 100, 4  # of objects that become columns of their own
+IMAGE = {"bytes", "path"}
+
+
+def tidy(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with names that are text and differ, and sentences on what changed.
+
+    An object in every row (of JSON, or a struct) becomes a column per key, called `NAME.KEY`; images, which are objects
+    of `bytes` and `path`, stay. Values of several types in one column become text.
+    """
+    names = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
+    names, notes = distinct(names)
+    frame = _flat(frame.set_axis(names, axis=1))
+    for name in frame.columns:
+        column = frame[name]
+        if types.is_object_dtype(column) and types.infer_dtype(column, skipna=True).startswith("mixed"):
+            alike = {type(value) for value in column.dropna()} if not _nested(column) else set()
+            if len(alike) != 1:
+                frame[name] = [
+                    None if value is None or value is pd.NA or value != value else str(value) for value in column
+                ]
+    return frame, notes
+
+
+def distinct(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names that differ: of equal ones the later get a number; and a sentence for each that occurred before.
+
+    Columns without a name are called by their position.
+    """
+    counts, found, taken = Counter(name for name in names if name), list[str](), set(names)
+    for at, name in enumerate(names):
+        new, number = name or f"Unnamed: {at}", 0
+        while new in (found if number == 0 else taken):
+            number += 1
+            new = f"{name or f'Unnamed: {at}'}.{number}"
+        taken.add(new)
+        found.append(new)
+    return found, [
+        f"{times} columns are called {name!r}; they are numbered" for name, times in counts.items() if times > 1
+    ]
+
+
+def without(frame: pd.DataFrame, na: Sequence[str]) -> pd.DataFrame:
+    """The frame in which the texts `na`, and the numbers they may be, are missing values."""
+    texts = {text.strip() for text in na}
+    numbers = {number for text in texts if (number := _number(text)) is not None}
+    for name in frame.columns if texts else ():
+        column = frame[name]
+        if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
+            gone = column.isin(numbers)
+        else:
+            gone = pd.Series([isinstance(v, str) and v.strip() in texts for v in column], index=frame.index)
+        if gone.any():
+            frame[name] = column.mask(gone)
+    return frame
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    for _ in range(DEPTH):
+        parts: list[pd.DataFrame | pd.Series[Any]] = []
+        for name in frame.columns:
+            keys = _keys(frame[name])
+            rows = [value if isinstance(value, dict) else {} for value in frame[name]] if keys else []
+            parts += [pd.Series([row.get(key) for row in rows], frame.index, name=f"{name}.{key}") for key in keys]
+            parts += [] if keys else [frame[name]]
+        if len(parts) == frame.shape[1]:
+            return frame
+        frame = pd.concat(parts, axis=1)
+        frame = frame.set_axis(distinct(list(frame.columns))[0], axis=1)
+    return frame
+
+
+def _keys(column: pd.Series) -> list[str]:
+    """The keys of a column of objects; none where it holds anything else."""
+    if not types.is_object_dtype(column):
+        return []
+    known = [value for value in column if value is not None and not (isinstance(value, float) and np.isnan(value))]
+    if not known or not all(isinstance(value, dict) for value in known):
+        return []
+    keys = list(dict.fromkeys(str(key) for value in known for key in value))
+    return [] if len(keys) > KEYS or set(keys) == IMAGE else keys
+
+
+def _nested(column: pd.Series) -> bool:
+    return any(isinstance(value, (dict, list)) for value in column)
