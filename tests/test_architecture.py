@@ -43,6 +43,7 @@ BELOW = {
     "run": RUN,
     "losses": {"methods", "training"},
     "estimators": {"run", *AUDITING},
+    "integrations": {"auditing", "methods", "training"},
     "theory": set(),
     "bench": {"run", *AUDITING},
     "studies": STUDIES,

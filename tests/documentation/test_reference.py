@@ -31,7 +31,9 @@ def named(name: str) -> object:
     raise LookupError(name)
 
 
-@pytest.mark.parametrize("package", ["", ".training", ".studies", ".compute", ".bench", ".noise", ".probes", ".losses"])
+@pytest.mark.parametrize(
+    "package", ["", ".training", ".studies", ".compute", ".bench", ".noise", ".probes", ".losses", ".integrations"]
+)
 def test_every_public_name_has_an_entry(package):
     module = importlib.import_module(f"noisewise{package}")
     there = [named(name) for name in SHOWN]

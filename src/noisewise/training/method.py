@@ -136,6 +136,7 @@ class Method(Bounded, nn.Module):
         mixes_rows: its edit mixes rows of the data set with each other (and removes the index).
         remembers_rows: it keeps a memory per row, and thus needs the index.
         auxiliary: names of splits, such as "trusted"; an auxiliary batch of each is drawn along with every batch.
+        predicts_rows: its refit predicts all training rows (`EpochEnd.passes`).
         joint_lr: learning rate of its own parameters, if the training objective trains them; None is the networks'.
             It stays constant, and there is no weight decay. In a chain every part has its own.
         joint_optimizer: optimiser of its own parameters, as in `Config`; None is the networks'. A chain uses the one
@@ -147,6 +148,7 @@ class Method(Bounded, nn.Module):
     mixes_rows: bool = False
     remembers_rows: bool = False
     auxiliary: tuple[str, ...] = ()
+    predicts_rows: bool = False
     joint_lr: float | None = None
     joint_optimizer: str | None = None
 

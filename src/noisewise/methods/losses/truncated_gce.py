@@ -52,6 +52,7 @@ class TruncatedGCE(Method):
         f"{SELF_SET}",
     )
     remembers_rows = True
+    predicts_rows = True
     bounds = {"q": between(1e-6, 1), "k": between(0, 1), "start": between(0, 1), "every": between(0, 1)}
     kept: Tensor
 

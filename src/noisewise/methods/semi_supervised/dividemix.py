@@ -114,6 +114,7 @@ class DivideMix(Method):
     card = CARD
     # It mixes rows but also keeps a memory per row: the edit reads the memory before it mixes.
     mixes_rows = True
+    predicts_rows = True
     recent: Tensor
     recorded: Tensor
     losses: Tensor

@@ -83,6 +83,7 @@ class MCorrection(Method):
         "warmup": between(0, 1) | None,
     }
     mixes_rows = True
+    predicts_rows = True
     model: Tensor
     clean: Tensor
     losses: Tensor

@@ -160,6 +160,7 @@ class ProMix(Method):
 
     card = CARD
     mixes_rows = True
+    predicts_rows = True
     memory: Tensor
     rho: Tensor
     losses: Tensor
