@@ -1,6 +1,7 @@
 """Options' legal values: the kinds of bounds, where they are checked, and that every numeric option has one."""
 
 import copy
+import fractions
 import inspect
 import math
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from noisewise.bounds import Bounded, at_least, between, bounded, check, flag, one_of, whole
+from noisewise.bounds import PATH, SEED, Bounded, at_least, between, bounded, check, flag, one_of, whole
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS, build
 from noisewise.methods.gradients.cdr import CDR
@@ -156,3 +157,44 @@ def test_an_option_without_a_bound_is_caught():
     Loose.__init__.__annotations__.update(q="float", more="float")
     with pytest.raises(AssertionError, match="more"):
         check_numeric_options(Loose)
+
+
+def test_a_message_is_one_short_line_whatever_the_value():
+    class Odd:
+        def __repr__(self):
+            return "a\nb" * 1000
+
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    for value in (Odd(), Broken(), 10**5000, "x\ny" * 1000, np.zeros((40, 40))):
+        with pytest.raises(BadInput, match=r"^m: o=.* must be a whole number of at least 1 ") as caught:
+            check("m", "o", value, whole(1))
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 300
+    assert str(BadInput("one\n  two")) == "one two"
+
+
+def test_what_is_counted_is_at_most_a_billion_but_a_seed_is_not():
+    assert check(None, "n", 10**9, whole(1)) == 10**9
+    with pytest.raises(BadInput, match=r"n=10{30} must be a whole number of at least 1 \(at most a billion\)"):
+        check(None, "n", 10**30, whole(1))
+    assert check(None, "seed", 10**30, SEED) == 10**30
+
+
+@pytest.mark.parametrize("value", [fractions.Fraction(1, 2), np.float16(0.5), np.longdouble(0.5)])
+def test_numbers_become_pythons(value):
+    assert type(check(None, "o", value, between(0, 1))) is float
+
+
+def test_times_are_no_numbers():
+    for value in (np.timedelta64(1), np.datetime64("2020-01-01"), np.datetime64("NaT")):
+        with pytest.raises(BadInput):
+            check(None, "o", value, between(0, 1) | None)
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", "\ud800", b"x", 3, None])
+def test_what_cannot_be_a_path(path):
+    assert not PATH.allows(path)
+    assert PATH.allows("a/b")

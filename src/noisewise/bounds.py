@@ -12,27 +12,33 @@ A class derived from `Bounded` (every `Method` is) states `bounds`; a recipe han
 
 That is all: `GCE(q=3)`, `GCE(3)` and the spec `gce:q=3` raise "gce: q=3 must lie between 1e-06 and 1". A subclass
 inherits bounds and may replace some. Options that are `True` or `False` by default are checked without a declaration.
-NumPy numbers are accepted and become Python's; booleans and NaN are not numbers. Conditions between two options are
-checked by hand with `check`.
+Numbers of NumPy and fractions are accepted and become Python's; booleans and NaN are not numbers. Conditions between
+two options are checked by hand with `check`. Public functions check their arguments with `bounded` too:
+
+    @bounded(None, {"data": a(Dataset), "path": PATH, "seed": SEED})
+    def save(data: Dataset, path: str | Path, seed: int = 0) -> None: ...
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-import math
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 LARGEST = sys.float_info.max  # whole numbers above it have no float
+MOST = 10**9  # of anything that is counted
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -67,10 +73,10 @@ def at_least(low: float) -> Bound:
 
 
 def whole(low: int, high: int | None = None) -> Bound:
-    """A whole number in [low, high], or of at least `low`."""
-    says = f"be a whole number of at least {low}" if high is None else f"be a whole number between {low} and {high}"
-    most = math.inf if high is None else high
-    return Bound(says, lambda value: _number(value, Integral) and low <= value <= most)
+    """A whole number in [low, high]; `high` None is a billion, which no count of rows, steps or pixels needs."""
+    most = MOST if high is None else high
+    limits = f"of at least {low} (at most a billion)" if high is None else f"between {low} and {high}"
+    return Bound(f"be a whole number {limits}", lambda value: _number(value, Integral) and low <= value <= most)
 
 
 def number(value: float | None) -> float | None:
@@ -93,7 +99,22 @@ def flag() -> Bound:
     return Bound("be true or false", lambda value: isinstance(value, bool))
 
 
+def a(kind: type | tuple[type, ...], says: str | None = None) -> Bound:
+    """An object of a class.
+
+    Args:
+        kind: the class, or several.
+        says: what it must be, for the message; by default the name of the class.
+    """
+    name = kind.__name__ if isinstance(kind, type) else ""
+    article = "an" if name[:1] in "AEIOU" else "a"
+    return Bound(says or f"be {article} {name}", lambda value: isinstance(value, kind))
+
+
 TEXT = Bound("be text or None", lambda value: isinstance(value, str), optional=True)
+SEED = Bound("be a whole number of at least 0", lambda value: _number(value, Integral) and value >= 0)
+PATH = Bound("be a path", lambda value: isinstance(value, str | PurePath) and _encodable(str(value)))
+FUNCTION = Bound("be a function", callable)
 
 
 def check(owner: str | None, option: str, value: Any, bound: Bound) -> Any:
@@ -108,10 +129,10 @@ def check(owner: str | None, option: str, value: Any, bound: Bound) -> Any:
     Raises:
         BadInput: the value is not legal; the message names owner, option, value and what is legal.
     """
-    plain = value.item() if isinstance(value, np.generic) else value
+    plain = _plain(value)
     if not (bound.optional and plain is None) and not bound.allows(plain):
         hint = nearest(plain, bound.words) if isinstance(plain, str) else ""
-        raise BadInput(f"{'' if owner is None else owner + ': '}{option}={plain!r} must {bound.says}{hint}")
+        raise BadInput(f"{'' if owner is None else owner + ': '}{option}={shown(plain)} must {bound.says}{hint}")
     return plain
 
 
@@ -126,11 +147,11 @@ def check_options(owner: str | None, options: Mapping[str, Any], bounds: Mapping
     }
 
 
-def bounded(owner: str, bounds: Mapping[str, Bound]) -> Callable[[Function], Function]:
+def bounded(owner: str | None, bounds: Mapping[str, Bound]) -> Callable[[Function], Function]:
     """Decorator: check a function's options at every call. The function gets them as its attribute `bounds`.
 
     Args:
-        owner: name for the messages.
+        owner: name for the messages; None for a function whose arguments are named alone.
         bounds: by option.
     """
 
@@ -201,6 +222,27 @@ def _flags(signature: inspect.Signature) -> dict[str, Bound]:
     return {name: flag() for name, p in signature.parameters.items() if isinstance(p.default, bool)}
 
 
+def _encodable(path: str) -> bool:
+    """Whether a file can have the name."""
+    try:
+        return path != "" and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """A number, truth value or text as Python's own."""
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, bool) or not isinstance(value, Real | np.str_) or isinstance(value, np.timedelta64):
+        return value
+    if isinstance(value, np.str_ | Integral):
+        return str(value) if isinstance(value, np.str_) else int(value)
+    with contextlib.suppress(OverflowError):  # a fraction beyond the range of floats
+        return float(value)
+    return value
+
+
 def _number(value: Any, kind: type[Any] = Real) -> bool:
     # Only NaN differs from itself; math.isnan fails on integers beyond the range of floats.
-    return isinstance(value, kind) and not isinstance(value, bool) and bool(value == value)
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64) and bool(value == value)

@@ -27,16 +27,29 @@ from noisewise.auditing.plan import BUDGET, AuditPlan
 from noisewise.auditing.progress import Progress
 from noisewise.auditing.reviewed import reviewed_before
 from noisewise.auditing.rows.conditions import find_conditions
+from noisewise.bounds import FUNCTION, PATH, Bound, bounded, whole
 from noisewise.compute import Engine
+from noisewise.compute.engine import ENGINE
 from noisewise.data import Dataset, subset
 from noisewise.data.images.files import at_size
 from noisewise.data.readers.matrices import in_class_order
 from noisewise.data.sources import read
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, shown
 from noisewise.models import side_of
 from noisewise.noise import corrupt
 
 
+@bounded(
+    None,
+    {
+        "out": PATH | None,
+        "on_progress": FUNCTION | None,
+        "engine": Bound(
+            "be serial, local, ray or an engine", lambda value: isinstance(value, str) or ENGINE.allows(value)
+        ),
+        "workers": whole(1) | None,
+    },
+)
 def audit(
     data: Dataset | str | Path | AuditPlan | Mapping[str, Any],
     *,
@@ -132,7 +145,7 @@ def run_audit(
     began = time.perf_counter()
     _refuse_what_is_not_used(plan, probs is not None, features is not None)
     plan = _recorded(plan, data, probs is not None, features is not None)
-    tables = [probs] if isinstance(probs, np.ndarray) else list(probs or ())
+    tables = _tables(probs)
     rows = _rows(plan, data, tables)
     if named:
         tables = [in_class_order(one, names, rows.classes) for one, names in zip(tables, named, strict=True)]
@@ -152,6 +165,18 @@ def run_audit(
     found = _findings(plan, rows, judged.with_features(evidence.features), judgement, space)
     estimates = {} if plan.transition is None else {plan.transition: estimated_transition(judged, plan.transition)}
     return replace(found, estimates=estimates, seconds=time.perf_counter() - began)
+
+
+def _tables(probs: Any) -> list[np.ndarray]:
+    """The tables of probabilities that were given, as a list.
+
+    Raises:
+        BadInput: something other than arrays with rows and columns.
+    """
+    tables = list(probs) if isinstance(probs, list | tuple) else [] if probs is None else [probs]
+    if (probs is not None and not tables) or any(not hasattr(one, "shape") or np.ndim(one) != 2 for one in tables):
+        raise BadInput(f"probs={shown(probs)} must be an (n, K) array of probabilities, or a list of such arrays")
+    return tables
 
 
 def _refuse_what_is_not_used(plan: AuditPlan, probs: bool, features: bool) -> None:

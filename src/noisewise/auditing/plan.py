@@ -15,24 +15,23 @@ from noisewise.auditing.gate import check_limit
 from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.last_layer import needed
 from noisewise.auditing.gathering.recipe import training_config
-from noisewise.bounds import TEXT, Bound, check, flag, one_of, whole
+from noisewise.bounds import SEED, TEXT, Bound, a, check, flag, one_of, whole
 from noisewise.data.reading import FIELDS, Reading
 from noisewise.errors import BadInput, nearest
 from noisewise.methods import build
 from noisewise.methods.transition.estimators import ESTIMATORS
-from noisewise.noise import CORRUPTIONS
-from noisewise.spec import parse
+from noisewise.noise.corruption import corruptions
 from noisewise.training.config import Config
 
 BUDGETS, BUDGET = ("quick", "default", "thorough"), "default"
 GIVEN = ("probs", "features", "probs+features")
 BOUNDS: dict[str, Bound] = {
-    **dict.fromkeys(("corrupt", "embed", "data_dir"), TEXT),
+    **dict.fromkeys(("corrupt", "transition", "embed", "data_dir"), TEXT),
     **dict.fromkeys(("conditions", "fail_when_sure", "in_memory"), flag()),
     "folds": whole(2) | None,
     "size": whole(1) | None,
     "rows": whole(2) | None,
-    "seed": whole(0),
+    "seed": SEED,
     "budget": one_of(*BUDGETS),
     "given": one_of(*GIVEN) | None,
 }
@@ -125,15 +124,19 @@ class AuditPlan:
         for name in ("columns", "ignore", "na"):
             put(self, name, getattr(self.reading, name))
         _check_settings(self.settings)
-        put(self, "detectors", self.detectors if self.detectors == EVERY else requested(self.detectors))
+        put(
+            self,
+            "detectors",
+            EVERY if isinstance(self.detectors, str) and self.detectors == EVERY else requested(self.detectors),
+        )
         # lists come from JSON, where a plan is read back
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(self.settings).items()}
         put(self, "settings", settings)
         check_limit(self.fail_above, self.fail_when_sure)
         if self.transition is not None:
             ESTIMATORS.check(self.transition)
-        if self.corrupt:
-            parse(self.corrupt, CORRUPTIONS)
+        if self.corrupt is not None:
+            corruptions(self.corrupt)
         if self.method is not None:
             with torch.random.fork_rng(devices=[]):  # a method may draw initial values when it is built
                 build(self.method)
@@ -176,6 +179,7 @@ class AuditPlan:
         Raises:
             BadInput: an unknown field, a missing source, or a value that is not legal.
         """
+        check(None, "plan", written, a(Mapping, "be a mapping of the fields of a plan"))
         if "source" not in written:
             raise BadInput("a plan needs the field 'source'")
         return cls.of(written["source"], {name: value for name, value in written.items() if name != "source"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,18 @@ import pandas as pd
 
 from noisewise.bench.grid import expand, read_spec
 from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown
+from noisewise.bench.rehearsal import rehearse
+from noisewise.bounds import FUNCTION, PATH, Bound, bounded
 from noisewise.compute import Done, Engine, RayEngine, run
+from noisewise.compute.engine import ENGINE
 from noisewise.files import whole_folder
 
+_SPEC = Bound("be a TOML file or its content", lambda value: isinstance(value, Mapping) or PATH.allows(value))
 
+
+@bounded(None, {"spec": _SPEC, "out": PATH, "engine": ENGINE | None, "on_done": FUNCTION | None})
 def bench(
-    spec: dict[str, Any] | str | Path,
+    spec: Mapping[str, Any] | str | Path,
     out: str | Path,
     *,
     engine: Engine | None = None,
@@ -36,10 +42,12 @@ def bench(
         One row per finished run.
 
     Raises:
-        BadInput: a spec that cannot be expanded; an unwritable folder.
+        BadInput: a spec that cannot be expanded; a run that could not start, such as for lack of its source; an
+            unwritable folder.
     """
-    plain = spec if isinstance(spec, dict) else read_spec(spec)
-    trials, folder, name = expand(plain), Path(out), str(plain.get("name", "bench"))
+    plain = spec if isinstance(spec, Mapping) else read_spec(spec)
+    trials, folder, name = expand(plain), Path(out), plain.get("name", "bench")
+    rehearse([trial for trial in trials if not trial.finished(folder / "runs" / trial.key)], engine)
     if isinstance(engine, RayEngine) and all(trial.experiment.config.device == "cpu" for trial in trials):
         engine = replace(engine, gpu=False)
     for done in run(trials, folder / "runs", engine):

@@ -12,26 +12,29 @@
     method = "glc"
     lr = 0.05
 
-A key is a field of `Experiment` or of `Config`, or `probe`. A list is an axis, the last one fastest; `milestones`,
-`columns`, `ignore` and `na` stay lists.
+A key is a field of `Experiment` or of `Config`, or `probe`; docs/bench.md lists them. A list is an axis, the last one
+fastest; `milestones`, `columns`, `ignore` and `na` stay lists.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from noisewise.bounds import Bound, a, check
 from noisewise.data import Dataset
 from noisewise.data.portable import portable
 from noisewise.data.reading import Reading
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 from noisewise.files import digest
 from noisewise.methods import METHODS, card
 from noisewise.models import side_of
-from noisewise.run.experiment import Experiment
+from noisewise.run.experiment import BOUNDS, Experiment
 from noisewise.spec import parse
 from noisewise.training.config import Config
 
@@ -42,6 +45,12 @@ KEYS = (
 )
 LISTS = ("milestones", "columns", "ignore", "na")
 MATCHED = ("method", "corrupt", "model", "source")
+MOST_RUNS = 10_000
+_NAME = a(str, "be text")
+_TABLES = Bound(
+    "be tables, each under a line [[for]]",
+    lambda value: isinstance(value, (list, tuple)) and all(isinstance(table, Mapping) for table in value),
+)
 
 
 @dataclass(frozen=True)
@@ -107,36 +116,71 @@ def read_spec(path: str | Path) -> dict[str, Any]:
         raise BadInput(f"the bench spec {path} is not TOML: {error}") from error
 
 
-def expand(spec: dict[str, Any]) -> list[Trial]:
+def expand(spec: Mapping[str, Any]) -> list[Trial]:
     """All experiments of a spec, each once, in the order of its lists, the last axis fastest.
 
     Raises:
-        BadInput: an unknown key, a missing source or method, or a value that is not legal.
+        BadInput: an unknown key, a missing source or method, a list that is empty or repeats a value, more than 10,000
+            runs, a value that is not legal, or a table `[[for]]` that changes no run.
     """
-    for table in (spec, *spec.get("for", [])):
+    check(None, "the bench spec", spec, a(Mapping, "be a table of keys"))
+    exceptions = check(None, "for", spec.get("for", []), _TABLES)
+    for table in (spec, *exceptions):
         for key in table:
-            if key not in (*KEYS, "name", "for"):
-                raise BadInput(f"the bench spec has an unknown key {key!r}{nearest(key, KEYS)}")
+            if key not in (*KEYS, "name", "for") or (table is not spec and key in ("name", "for")):
+                raise BadInput(f"the bench spec has an unknown key {shown(key)}{nearest(key, KEYS)}")
+    check(None, "name", spec.get("name", "bench"), _NAME)
     for key in ("source", "method"):
         if key not in spec:
             raise BadInput(f"the bench spec lacks {key!r}")
-    axes = {
-        key: value if isinstance(value, list) and key not in LISTS else [value]
-        for key, value in spec.items()
-        if key in KEYS
-    }
+    axes = {key: _axis(key, value) for key, value in spec.items() if key in KEYS}
+    _check_size(axes)
+    used: set[int] = set()
     trials = [
-        _trial(dict(zip(axes, values, strict=True)), spec.get("for", []))
-        for values in itertools.product(*axes.values())
+        _trial(dict(zip(axes, values, strict=True)), exceptions, used) for values in itertools.product(*axes.values())
     ]
+    for number, exception in enumerate(exceptions):
+        if number not in used:
+            raise BadInput(
+                f"the table [[for]] number {number + 1}, {shown(dict(exception))}, changes no run of the grid"
+            )
     return list({trial.key: trial for trial in trials}.values())
 
 
-def _trial(stated: dict[str, Any], exceptions: list[dict[str, Any]]) -> Trial:
-    for exception in exceptions:
+def _axis(key: str, value: Any) -> list[Any]:
+    """The values of a key: those of its list, or one value.
+
+    Raises:
+        BadInput: an empty list, or a value that is repeated.
+    """
+    if not isinstance(value, list) or key in LISTS:
+        return [value]
+    if not value:
+        raise BadInput(f"{key}=[] of the bench spec lists no value, so the grid has no run")
+    for number, one in enumerate(value):
+        if any(type(one) is type(other) and one == other for other in value[:number]):
+            raise BadInput(f"{key} of the bench spec lists {shown(one)} twice")
+    return value
+
+
+def _check_size(axes: Mapping[str, list[Any]]) -> None:
+    runs = math.prod(len(values) for values in axes.values())
+    if runs > MOST_RUNS:
+        longest = sorted((key for key in axes if len(axes[key]) > 1), key=lambda key: -len(axes[key]))
+        lists = ", ".join(f"{len(axes[key]):,} of {key}" for key in longest[:5])
+        raise BadInput(f"the grid has {runs:,} runs ({lists}), and at most {MOST_RUNS:,} are possible: shorten a list")
+
+
+def _trial(stated: dict[str, Any], exceptions: Sequence[Mapping[str, Any]], used: set[int]) -> Trial:
+    """The trial of one point of the grid; the numbers of the exceptions that change it are added to `used`."""
+    for number, exception in enumerate(exceptions):
         matched = {k: v for k, v in exception.items() if k in MATCHED}
         if all(stated.get(k) in (v if isinstance(v, list) else [v]) for k, v in matched.items()):
-            stated = {**stated, **{k: v for k, v in exception.items() if k not in matched}}
+            changes = {k: v for k, v in exception.items() if k not in matched}
+            stated = {**stated, **changes}
+            used.update([number] if changes else [])
     if not any(card(term.name).needs_trusted for term in parse(stated["method"], METHODS)):
-        stated = {k: v for k, v in stated.items() if k != "trusted"}
+        trusted = check(None, "trusted", stated.get("trusted", 0), BOUNDS["trusted"])
+        if not isinstance(trusted, str):  # a column or file of the source has to be known to the reader
+            stated = {k: v for k, v in stated.items() if k != "trusted"}
     return Trial(Experiment.of(**stated), dict(sorted(stated.items())))

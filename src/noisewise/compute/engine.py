@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from noisewise.bounds import Bound, check, whole
 from noisewise.errors import BadInput
 
 
@@ -45,7 +46,11 @@ class Engine(Protocol):
         """
 
 
+ENGINE = Bound(
+    "be an engine, which has a method `map`", lambda value: hasattr(value, "map") and hasattr(value, "shares_files")
+)
+
+
 def check_workers(workers: int | None) -> None:
-    """Raise BadInput unless `workers` is None or at least 1."""
-    if workers is not None and workers < 1:
-        raise BadInput(f"workers={workers} must be at least 1")
+    """Raise BadInput unless `workers` is None or a whole number of at least 1."""
+    check(None, "workers", workers, whole(1) | None)

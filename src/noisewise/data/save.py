@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from noisewise.bounds import PATH, a, bounded
 from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.images.files import image_files, own_size
 from noisewise.data.readers import npz, tables
@@ -23,6 +24,7 @@ from noisewise.files import to_json, whole
 SUFFIXES = (".npz", ".parquet", ".csv")
 
 
+@bounded(None, {"data": a(Dataset), "path": PATH})
 def save(data: Dataset, path: str | Path) -> Path:
     """Write a data set with all its splits, completely or not at all.
 

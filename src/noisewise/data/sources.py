@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from noisewise.bounds import PATH, bounded
 from noisewise.catalogue import is_place
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
@@ -16,7 +17,7 @@ from noisewise.data.named.finder import Finder
 from noisewise.data.readers import folders, frames, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 
 HUB = "hf:"
 READERS: dict[str, Callable[[Path, Reading], Dataset]] = {
@@ -25,6 +26,7 @@ READERS: dict[str, Callable[[Path, Reading], Dataset]] = {
 }
 
 
+@bounded(None, {"data_dir": PATH | None})
 def load(
     source: str | Path | Dataset,
     *,
@@ -101,6 +103,8 @@ def _loaded(source: str | Path | Dataset, reading: Reading, data_dir: str | Path
     if isinstance(source, Dataset):
         reading.refuse(f"a Dataset such as {source.name}", but=("size",))
         return source if reading.size is None else _resized(source, reading.size, source.name)
+    if not PATH.allows(source):
+        raise BadInput(f"source={shown(source)} must be a name, a path, 'hf:NAME' or a Dataset")
     if isinstance(source, str) and source in SOURCES.own:
         reading.refuse(source)
         return SOURCES[source](Finder.standard(data_dir, download))

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from noisewise.bounds import between, check, whole
+from noisewise.bounds import SEED, a, between, bounded, check, whole
 from noisewise.data.dataset import Dataset
 from noisewise.data.grouped_folds import grouped_folds
 from noisewise.data.openset import open_rows
 from noisewise.errors import BadInput
 
 
+@bounded(None, {"data": a(Dataset), "seed": SEED})
 def split(data: Dataset, *, validation: float = 0.0, trusted: int = 0, seed: int = 0) -> Dataset:
     """Move rows from the training split into a validation and a trusted split.
 
@@ -83,6 +84,7 @@ def folds(given: np.ndarray, k: int, seed: int = 0, groups: np.ndarray | None = 
     return found
 
 
+@bounded(None, {"data": a(Dataset), "seed": SEED})
 def subset(data: Dataset, rows: int, seed: int = 0) -> Dataset:
     """A random selection of training rows, stratified by the given labels; rows keep their order and index.
 
@@ -128,7 +130,7 @@ def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
 
 
 def _generator(seed: int, purpose: str) -> np.random.Generator:
-    known = check(None, "seed", seed, whole(0))
+    known = check(None, "seed", seed, SEED)
     return np.random.default_rng(np.random.SeedSequence(known, spawn_key=tuple(purpose.encode())))
 
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, assert_all_finite, ch
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judge import judge
+from noisewise.bounds import check, whole
 from noisewise.data import folds
 from noisewise.errors import BadInput
 from noisewise.estimators.fitting import CrossFit, chances, copies, fitted, seeded, weight_argument
@@ -107,7 +108,8 @@ class CleanLearner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         labels = Labels(given, weights, weighted)
         if pred_probs is None:
             together = copies(X) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-            fold = folds(given, min(self.cv, n), seed, together)
+            cv: int = check(None, "cv", self.cv, whole(2))
+            fold = folds(given, min(cv, n), seed, together)
             pred_probs = held_out(CrossFit(model, X, fold, self.classes_, self.n_jobs), labels)
         evidence = Evidence(given, len(self.classes_), probabilities=np.asarray(pred_probs))
         found = judge(evidence, seed)

@@ -170,7 +170,9 @@ class NoisyClassifier(ClassifierMixin, BaseEstimator):
                 self.epochs,
                 int(check_random_state(self.random_state).randint(2**31 - 1)),
                 noise_rate=self.noise_rate,
-                batch_size=self.batch_size or int(np.clip(len(data) // _STEPS_PER_EPOCH, 8, 128)),
+                batch_size=int(np.clip(len(data) // _STEPS_PER_EPOCH, 8, 128))
+                if self.batch_size is None
+                else self.batch_size,
                 optimizer=self.optimizer,
                 lr=self.lr,
                 weight_decay=self.weight_decay,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from noisewise.bounds import check_options
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, shown
 from noisewise.methods.catalogue import METHODS
 from noisewise.spec import parse
 from noisewise.training.meta import LookAhead
@@ -34,8 +35,9 @@ def build(method: str | Method | Callable[..., None]) -> Trains:
     if isinstance(method, Method):
         return partial(single, method=method)
     if not isinstance(method, str):
-        if not callable(method):
-            raise BadInput(f"method={method!r} must be a spec such as 'elr', a Method, or a recipe")
+        if not _is_recipe(method):
+            hint = f": it is a class, give {method.__name__}()" if isinstance(method, type) else ""
+            raise BadInput(f"method={shown(method)} must be a spec such as 'elr', a Method, or a recipe{hint}")
         return method
     terms = parse(method, METHODS)
     entries = [METHODS[term.name] for term in terms]
@@ -56,6 +58,19 @@ def refusal(entry: Any) -> str | None:
         if not isinstance(entry, type) and callable(entry) and hasattr(entry, "bounds"):
             return None
     return "a class derived from noisewise.training.Method, with a MethodCard as `card`, or a function under @recipe"
+
+
+def _is_recipe(method: object) -> bool:
+    """Whether it can be called with a training alone; a class is a mistake for an object of it."""
+    if isinstance(method, type) or not callable(method):
+        return False
+    try:
+        inspect.signature(method).bind(None)
+    except ValueError:  # a function of C that does not tell its arguments
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def compose(methods: list[Method]) -> Method:

@@ -7,12 +7,13 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from noisewise import bounds
 from noisewise.catalogue import load
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, shown
 from noisewise.models.card import ModelCard
 from noisewise.models.catalogue import MODELS
 from noisewise.models.parts import linear_layers, record_calls
@@ -60,7 +61,9 @@ def check(model: str | nn.Module | Callable[..., nn.Module]) -> None:
     """
     if not isinstance(model, str):
         if not callable(model):
-            raise BadInput(f"model={model!r} must be a name such as 'mlp', 'module:function', a function or a module")
+            raise BadInput(
+                f"model={shown(model)} must be a name such as 'mlp', 'module:function', a function or a module"
+            )
     elif _names_a_function(model):
         load(model, here=True)
     else:
@@ -104,11 +107,11 @@ def penultimate(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def _check_arguments(shape: tuple[int, ...], classes: int, seed: int) -> tuple[int, ...]:
-    sizes = tuple(shape)
+    sizes = tuple(shape) if np.ndim(shape) == 1 else ()
     if len(sizes) not in (1, 3) or not all(bounds.whole(1).allows(size) for size in sizes):
-        raise BadInput(f"shape={shape!r} must be (H, W, C) or (d,), whole numbers from 1")
+        raise BadInput(f"shape={shown(shape)} must be (H, W, C) or (d,), whole numbers from 1")
     bounds.check(None, "classes", classes, bounds.whole(2))
-    bounds.check(None, "seed", seed, bounds.whole(0))
+    bounds.check(None, "seed", seed, bounds.whole(0, 2**64 - 1))
     return tuple(int(size) for size in sizes)
 
 
@@ -136,8 +139,16 @@ def _from_user(model: Any, shape: tuple[int, ...], classes: int) -> nn.Module:
     if isinstance(model, nn.Module):
         return copy.deepcopy(model)
     if not callable(model):
-        raise BadInput(f"model={model!r} must be a name, 'module:function', a function or a torch module")
-    net = model(shape, classes)
+        raise BadInput(f"model={shown(model)} must be a name, 'module:function', a function or a torch module")
+    try:
+        net = model(shape, classes)
+    except BadInput:
+        raise
+    except Exception as error:  # a function of somebody else, or none that makes a model
+        said = f"{type(error).__name__}: {error}"
+        raise BadInput(
+            f"model {_display_name(model)} failed when it was called with ({shape}, {classes}): {said}"
+        ) from error
     if not isinstance(net, nn.Module):
         raise BadInput(f"model {_display_name(model)} returns {type(net).__name__}; it must return a torch module")
     return net

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from noisewise.bounds import check, whole
+from noisewise.bounds import SEED, check
 from noisewise.data.dataset import SPLITS, Dataset
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
@@ -123,7 +123,7 @@ def generator(seed: int, position: int, name: str) -> np.random.Generator:
 
 
 def _check(data: Dataset, seed: int) -> None:
-    check(None, "seed", seed, whole(0))
+    check(None, "seed", seed, SEED)
     if len(data.classes) < 2:
         raise BadInput(f"{data.name!r} has {len(data.classes)} class(es), but a corruption needs at least 2")
     if len(data) == 0:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from noisewise.bounds import SEED, a, bounded
 from noisewise.data import Dataset
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
@@ -65,6 +66,7 @@ def positions(given: Tensor, examples: int, seed: int) -> Tensor:
     return order[rank.argsort(stable=True)][:examples]
 
 
+@bounded(None, {"data": a(Dataset), "seed": SEED})
 def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
     """Measure a data set, with normalised inputs, by probes that do not need a network.
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from noisewise import models
-from noisewise.bounds import TEXT, Bound, between, check, number, whole
+from noisewise.bounds import PATH, TEXT, Bound, a, between, bounded, check, number, whole
 from noisewise.data import Dataset, split, subset
 from noisewise.data.images.files import at_size
 from noisewise.data.reading import FIELDS, Reading
@@ -122,7 +122,7 @@ class Experiment:
             put("data_dir", str(self.data_dir))
         if not isinstance(self.source, (str, Dataset)) or self.source == "":
             raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
-        for name in ("data_dir", "preset"):
+        for name in ("data_dir", "preset", "corrupt"):
             check(None, name, getattr(self, name), TEXT)
         with torch.random.fork_rng(devices=[]):  # a method may draw initial values when it is built
             build(self.method)
@@ -193,6 +193,7 @@ class Experiment:
             BadInput: an unknown field, a missing source, or a value that is not legal.
         """
         known = [f.name for f in fields(cls)]
+        check(None, "experiment", written, a(Mapping, "be a mapping of the fields of an experiment"))
         for name in written:
             if name not in known:
                 raise BadInput(
@@ -332,6 +333,7 @@ class Experiment:
             method=self.method_name,
         )
 
+    @bounded(None, {"folder": PATH | None})
     def run(
         self,
         folder: str | Path | None = None,

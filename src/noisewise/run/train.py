@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from noisewise.bounds import FUNCTION, PATH, bounded
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.run.experiment import Experiment
@@ -16,6 +17,7 @@ from noisewise.training.method import Method
 from noisewise.training.observer import Callbacks, Row
 
 
+@bounded(None, {"out": PATH | None, "on_epoch": FUNCTION | None, "on_progress": FUNCTION | None})
 def train(
     data: Dataset | str | Path | Experiment | Mapping[str, Any],
     method: str | Method | Callable[..., None] = "auto",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 
-from noisewise.bounds import Bound, at_least, between, check, check_options, number, one_of, whole
+from noisewise.bounds import SEED, Bound, at_least, between, check, check_options, number, one_of, whole
 from noisewise.data.augment.spec import check_setting
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
@@ -31,7 +31,7 @@ BOUNDS: dict[str, Bound] = {
     "gamma": at_least(0),
     "warmup": between(0, 1),
     "clip_norm": at_least(0) | None,
-    "seed": whole(0),
+    "seed": SEED,
     "validation": between(0, 0.9),
     "select": one_of(*RULES),
     "patience": whole(1) | None,
@@ -186,8 +186,8 @@ def seeded(*parts: int | str) -> int:
 
 
 def _milestones(value: Any) -> tuple[float, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise BadInput(f"milestones={value!r} must be shares of the training, such as (0.5, 0.75)")
+    if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) != 1:
+        raise BadInput(f"milestones={shown(value)} must be shares of the training, such as (0.5, 0.75)")
     shares = tuple(float(check(None, "milestones", share, between(0, 1))) + 0.0 for share in value)
     if list(shares) != sorted(shares):
         raise BadInput(f"milestones={shares!r} must increase")
@@ -198,6 +198,6 @@ def _device(value: Any) -> str:
     """The text of a well-formed device; whether it exists here shows when it is used."""
     text = str(value) if isinstance(value, torch.device) else value
     with contextlib.suppress(RuntimeError):
-        if isinstance(text, str) and (text == "auto" or torch.device(text)):
+        if isinstance(text, str) and (text == "auto" or torch.device(text).type != "meta"):  # "meta" holds no numbers
             return text
-    raise BadInput(f"device={value!r} must be 'auto' or a torch device such as 'cpu' or 'cuda:1'")
+    raise BadInput(f"device={shown(value)} must be 'auto' or a torch device such as 'cpu' or 'cuda:1'")

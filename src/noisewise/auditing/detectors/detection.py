@@ -8,7 +8,7 @@ import numpy as np
 
 from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.evidence import Evidence
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, shown
 
 EVERY = "all"
 
@@ -24,6 +24,8 @@ def requested(detectors: str | Iterable[str] | None) -> tuple[str, ...] | None:
     """
     if detectors is None:
         return None
+    if not isinstance(detectors, str | list | tuple | set | frozenset):
+        raise BadInput(f"detectors={shown(detectors)} must be 'all' or names of `noisewise detectors`")
     if detectors == EVERY:
         return tuple(DETECTORS)
     parts = detectors.split(",") if isinstance(detectors, str) else detectors

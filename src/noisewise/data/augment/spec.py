@@ -11,7 +11,7 @@ from torch import Tensor
 from noisewise.catalogue import Catalogue
 from noisewise.data.augment.operation import Box, Operation
 from noisewise.data.dataset import Dataset
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, shown
 from noisewise.spec import parse
 
 AUTO, NONE = "auto", "none"
@@ -95,12 +95,14 @@ def check_setting(name: str, value: Any) -> str:
     Raises:
         BadInput: it is none of them.
     """
+    if not isinstance(value, str):
+        raise BadInput(f"{name}={shown(value)} must be auto, none or steps such as crop:4+flip")
     if value not in (AUTO, NONE):
         try:
             Augment(value)
         except BadInput as error:
             raise BadInput(f"{name}={value!r} must be auto, none or steps such as crop:4+flip: {error}") from error
-    return str(value)
+    return value
 
 
 def weak_augment(setting: str, data: Dataset) -> Augment | None:
