@@ -103,6 +103,8 @@ def test_fields_of_an_audit(name):
         lambda value: models.build("mlp:4", (4,), value),
         lambda value: models.build("mlp:4", (4,), 3, seed=value),
         lambda value: models.check(value),
+        lambda value: nw.METHODS.check(value),
+        lambda value: nw.METHODS[value],
         lambda value: bench(value, "out"),
         lambda value: bench({**SPEC, "method": value}, "out", engine=4),
         lambda value: bench(SPEC, "out", engine=value),

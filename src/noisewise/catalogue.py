@@ -24,7 +24,7 @@ from operator import attrgetter
 from types import FunctionType
 from typing import Any
 
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 from noisewise.former_names import present_name
 
 _IDENTIFIER = r"[^\W\d]\w*"
@@ -92,12 +92,12 @@ class Catalogue(Mapping[str, Any]):
         return f"Catalogue of {len(self)} {kinds}: {', '.join(self)}"
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._own:
+        if isinstance(name, str) and name in self._own:
             return load(self._own[name])
         return self._from_elsewhere(name, "")
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._added
+        return isinstance(name, str) and (name in self._own or name in self._added)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._own
@@ -116,7 +116,7 @@ class Catalogue(Mapping[str, Any]):
         Raises:
             BadInput: the name is unknown (the message suggests the nearest one), or what it names is not of this kind.
         """
-        if name not in self._own:
+        if not isinstance(name, str) or name not in self._own:
             self._from_elsewhere(name, where)
         return name
 
@@ -137,7 +137,7 @@ class Catalogue(Mapping[str, Any]):
 
     def _from_elsewhere(self, name: str, where: str) -> Any:
         """The object of a name that is not noisewise's own."""
-        if name in self._added:
+        if isinstance(name, str) and name in self._added:
             point = self._added[name]
             try:
                 found = attrgetter(point.attr)(importlib.import_module(point.module))
@@ -148,7 +148,7 @@ class Catalogue(Mapping[str, Any]):
             found = self._placed(name, where)
         else:
             hint = nearest(name, self) or f"; known: {', '.join(sorted(self))}"
-            raise BadInput(f"unknown {self.kind} {name!r}{where}{hint}")
+            raise BadInput(f"unknown {self.kind} {shown(name)}{where}{hint}")
         must = None if self._refusal is None else load(self._refusal)(found)
         if must is not None:
             raise BadInput(f"{name!r} is not a {self.kind}: it must be {must}, not {_shown(found)}")
