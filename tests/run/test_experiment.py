@@ -158,7 +158,7 @@ def test_observers_by_name_and_by_object(capsys):
     assert last.row["epoch"] == 2
     assert {"clean_given", "clean_fit"} <= set(run.history)
     assert capsys.readouterr().err.count("digits: epoch") == 2
-    assert {"truth", "progress", "fisher"} <= set(OBSERVERS)
+    assert {"truth", "progress", "fisher", "tensorboard"} <= set(OBSERVERS)
 
 
 def test_values_say_what_they_are():

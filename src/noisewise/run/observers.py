@@ -20,6 +20,9 @@ OBSERVERS = Catalogue(
     {
         "truth": "noisewise.run.truth:TruthObserver",
         "progress": "noisewise.run.observers:ProgressObserver",
+        "tensorboard": "noisewise.run.trackers:TensorBoard",
+        "mlflow": "noisewise.run.trackers:MLflow",
+        "wandb": "noisewise.run.trackers:WeightsAndBiases",
         **PROBES.own,
     },
     groups=("noisewise.observers", "noisewise.probes"),

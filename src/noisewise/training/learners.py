@@ -53,7 +53,7 @@ class Learners(Splits):
         normalise: Normalise | None = None,
     ) -> None:
         super().__init__(data, config, noise_rate, normalise or normalise_of(model, data, config.normalise))
-        self.model = model
+        self.model, self.method, self.folder = model, method, folder
         self._learners: dict[str, Learner] = {}
         self._methods: list[tuple[Method, torch.optim.Optimizer | None]] = []
         self._checkpoints = Checkpoints(folder, "" if folder is None else self._identity(method), resume)

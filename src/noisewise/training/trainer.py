@@ -74,6 +74,13 @@ class Observer:
             row: of the history.
         """
 
+    def after(self, training: Training) -> None:
+        """Called once, when the training has finished; not where it fails or is interrupted.
+
+        Args:
+            training: finished.
+        """
+
 
 class Training(Learners):
     """Data on the device, learners, methods, history and checkpoints of one run.
@@ -258,8 +265,10 @@ class Training(Learners):
         self._examples += other._examples
 
     def finish(self) -> None:
-        """Write the last checkpoint."""
+        """Write the last checkpoint, and tell the observers."""
         self._checkpoints.finish(self._state())
+        for observer in self.observers:
+            observer.after(self)
 
     @property
     def seconds(self) -> float:

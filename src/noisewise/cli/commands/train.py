@@ -59,6 +59,12 @@ _COLUMNS = {
     metavar="NAMES",
     help="Probes to measure after each epoch: names of `noisewise probes`, such as fisher,curvature:top=3.",
 )
+@click.option(
+    "--track",
+    metavar="NAME",
+    help="Also send every epoch's numbers to tensorboard, mlflow or wandb (offline), with options such as "
+    "mlflow:experiment=noise (needs the extra trackers).",
+)
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in the folder, if there is one.")
 @options.together(options.out_folder("run.json, history, samples, model, report and checkpoint"), options.as_json)
@@ -75,6 +81,7 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
     from noisewise.run.experiment import Experiment
     from noisewise.training import Callbacks
 
+    fields["observe"] = fields.pop("track")
     said = {name: value for name, value in fields.items() if value is not None}
     experiment = Experiment.of(source, **said, **read_settings(settings))
     with progress("epoch 1", tenths=False) as meter:
