@@ -70,5 +70,5 @@ def test_the_pages_of_methods_are_up_to_date():
 def test_catalogues_show_their_names():
     from noisewise.studies import STUDIES
 
-    assert repr(noisewise.SOURCES).startswith("Catalogue of 11 sources: digits, mnist, ")
+    assert repr(noisewise.SOURCES).startswith("Catalogue of 19 sources: digits, mnist, ")
     assert repr(STUDIES).startswith(f"Catalogue of {len(STUDIES)} studies: ")

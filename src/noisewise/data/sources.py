@@ -10,10 +10,11 @@ import pandas as pd
 
 from noisewise.bounds import PATH, bounded
 from noisewise.catalogue import is_place
-from noisewise.data.catalogue import SOURCES
+from noisewise.data.catalogue import PHOTOGRAPHS, SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.images.files import at_size, located
 from noisewise.data.named.finder import Finder
+from noisewise.data.named.published import published, read_published
 from noisewise.data.readers import folders, frames, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
@@ -105,6 +106,9 @@ def _loaded(source: str | Path | Dataset, reading: Reading, data_dir: str | Path
         return source if reading.size is None else _resized(source, reading.size, source.name)
     if not PATH.allows(source):
         raise BadInput(f"source={shown(source)} must be a name, a path, 'hf:NAME' or a Dataset")
+    if isinstance(source, str) and source in PHOTOGRAPHS:
+        reading.refuse(source, but=("size", "skip_broken"))
+        return SOURCES[source](Finder.standard(data_dir, download), reading)
     if isinstance(source, str) and source in SOURCES.own:
         reading.refuse(source)
         return SOURCES[source](Finder.standard(data_dir, download))
@@ -147,6 +151,8 @@ def _read(path: Path, reading: Reading) -> Dataset:
             reading.refuse(path)
             return idx.read_folder(path)
         reading.refuse(path, but=("size", "skip_broken"))
+        if (name := published(path)) is not None:
+            return read_published(name, path, reading)
         return folders.read_folder(path, reading)
     if idx.is_idx(path):
         reading.refuse(path)

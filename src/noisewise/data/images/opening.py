@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from noisewise.data.dataset import Dataset
+from noisewise.data.dataset import Dataset, Inputs
 from noisewise.data.images.decode import LEVELS, Head
 from noisewise.data.images.files import LARGEST, RESIDENT, ImageFiles, Pictures, in_threads, shown
 from noisewise.data.reading import DEFAULT, Reading
@@ -27,7 +27,7 @@ class Labelled:
 
     Attributes:
         pictures: n pictures.
-        given: (n,) class numbers.
+        given: (n,) class numbers; -1 throughout where there are no labels.
         first: index of the first row.
     """
 
@@ -36,68 +36,107 @@ class Labelled:
     first: int = 0
 
 
-def picture_data(
-    name: str,
-    main: Labelled,
-    classes: tuple[str, ...],
-    splits: dict[str, Labelled] | None = None,
-    *,
-    record: dict[str, Any],
-    reading: Reading = DEFAULT,
-    resident: int = RESIDENT,
-) -> Dataset:
-    """A data set of pictures.
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """Pictures as inputs.
 
-    Images are grey if a sample of 64 pictures is, and colour otherwise. All are brought to one shape: resized with
-    their aspect kept, and their middle cut out. If the sample has one size of at most 64 pixels on the shorter side,
-    that is the shape. Otherwise the shorter side is the median one, at most 64 pixels, and the shape is square unless
-    the sample has one aspect. The pictures remain known: embeddings read them at their own size.
+    Attributes:
+        inputs: of m rows.
+        kept: (m,) positions of the pictures that are used, in order.
+    """
+
+    inputs: Inputs
+    kept: np.ndarray
+
+
+def open_pictures(
+    name: str, parts: Mapping[str, Pictures], reading: Reading = DEFAULT, resident: int = RESIDENT
+) -> tuple[dict[str, Opened], dict[str, Any]]:
+    """The inputs of every split, and what is to be recorded about them.
+
+    Images are grey if a sample of 64 pictures of the first split is, and colour otherwise. All are brought to one
+    shape: resized with their aspect kept, and their middle cut out. If the sample has one size of at most 64 pixels on
+    the shorter side, that is the shape. Otherwise the shorter side is the median one, at most 64 pixels, and the shape
+    is square unless the sample has one aspect. The pictures remain known: embeddings read them at their own size.
 
     Args:
         name: of the data set.
-        main: the training rows.
-        classes: K class names.
-        splits: other splits by name: "test", "validation", "trusted".
-        record: of the provenance, to which sizes and notes are added.
+        parts: pictures by split, the training split first.
         reading: `size`, and `skip_broken`: whether pictures that cannot be read are left out, rather than refused.
         resident: largest total size of images to keep in memory, in bytes.
 
     Raises:
         BadInput: a picture cannot be read, or all are broken.
     """
-    notes: list[str] = list(record.get("notes", ()))
-    parts = {"": main, **(splits or {})}
-    kept = {split: np.arange(len(part.pictures)) for split, part in parts.items()}
+    kept = {split: np.arange(len(part)) for split, part in parts.items()}
     skipped: list[dict[str, str]] = []
     if reading.skip_broken:
         for split, part in parts.items():
-            broken = part.pictures.broken()
+            broken = part.broken()
             kept[split] = np.setdiff1d(kept[split], list(broken))
-            skipped += [{"file": shown(part.pictures.files[at]), "why": why} for at, why in broken.items()]
-        notes += [_skipped(skipped)] if skipped else []
-    read = {split: replace(part, pictures=part.pictures.take(kept[split])) for split, part in parts.items()}
-    if not len(read[""].pictures):
+            skipped += [{"file": shown(part.files[at]), "why": why} for at, why in broken.items()]
+    read = {split: part.take(kept[split]) if skipped else part for split, part in parts.items()}
+    first = next(iter(read.values()))
+    if not len(first):
         raise BadInput(f"{name} has no image that can be read")
-    shape, own, white, said = _understood(read[""].pictures, reading.size)
-    record = {**record, "size": list(shape), "own_size": list(own)}
-    record |= {"skipped": skipped} if skipped else {}
-    record |= {"white": white} if white is not None else {}
-    record |= {"notes": [*notes, *said]} if notes or said else {}
-    total = sum(len(part.pictures) for part in read.values()) * int(np.prod(shape))
+    shape, own, white, notes = _understood(first, reading.size)
+    record: dict[str, Any] = {"size": list(shape), "own_size": list(own)}
+    if skipped:
+        record["skipped"], notes = skipped, [_skipped(skipped), *notes]
+    if white is not None:
+        record["white"] = white
+    if notes:
+        record["notes"] = notes
+    total = sum(map(len, read.values())) * int(np.prod(shape))
+    opened = {}
+    for split, pictures in read.items():
+        inputs = ImageFiles(replace(pictures, white=white), shape, own, stated=reading.size is not None)
+        opened[split] = Opened(inputs if total > resident else _loaded(inputs), kept[split])
+    return opened, record
+
+
+def picture_data(
+    name: str,
+    main: Labelled,
+    classes: tuple[str, ...],
+    splits: Mapping[str, Labelled] | None = None,
+    *,
+    record: Mapping[str, Any],
+    reading: Reading = DEFAULT,
+    resident: int = RESIDENT,
+) -> Dataset:
+    """A data set of pictures in files.
+
+    Args:
+        name: of the data set.
+        main: the training rows.
+        classes: K class names.
+        splits: other splits by name: "test", "validation", "trusted", "unlabelled".
+        record: of the provenance, to which sizes and notes are added.
+        reading: as for `open_pictures`.
+        resident: as for `open_pictures`.
+
+    Raises:
+        BadInput: as for `open_pictures`.
+    """
+    parts = {"": main, **(splits or {})}
+    opened, more = open_pictures(name, {split: part.pictures for split, part in parts.items()}, reading, resident)
+    notes = [*record.get("notes", ()), *more.pop("notes", ())]
     made: dict[str, Any] = {}
-    for split, part in read.items():
-        pictures = replace(part.pictures, white=white)
-        inputs = ImageFiles(pictures, shape, own, stated=reading.size is not None)
+    for split, part in parts.items():
+        kept = opened[split].kept
+        files = [shown(part.pictures.files[at]) for at in kept]
         made[split] = Dataset(
-            inputs if total > resident else _loaded(inputs),
-            part.given[kept[split]],
+            opened[split].inputs,
+            part.given[kept],
             classes,
             "image",
-            index=part.first + kept[split],
+            index=part.first + kept,
             name=name,
-            described=pd.DataFrame({"file": [shown(file) for file in pictures.files]}),
+            described=pd.DataFrame({"file": files}),
         )
-    return replace(made.pop(""), provenance=(record,), **made)
+    provenance = ({**record, **more, **({"notes": notes} if notes else {})},)
+    return replace(made.pop(""), provenance=provenance, **{split: data for split, data in made.items() if len(data)})
 
 
 def _skipped(skipped: Sequence[dict[str, str]]) -> str:
@@ -106,7 +145,7 @@ def _skipped(skipped: Sequence[dict[str, str]]) -> str:
     return f"left out because they cannot be read: {len(skipped)} images: {named}{more}"
 
 
-def _loaded(inputs: ImageFiles) -> Any:
+def _loaded(inputs: ImageFiles) -> Inputs:
     if inputs.own == inputs.shape[1:3]:  # an array loses nothing; of images that are cut the files must remain known
         return inputs[:]
     return inputs.at(inputs.shape[1:3], stated=inputs.stated)
