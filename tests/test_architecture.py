@@ -17,11 +17,13 @@ SHARED = {
     "_version",
     "bounds",
     "catalogue",
+    "doors",
     "errors",
     "figures",
     "files",
     "former_names",
     "formatting",
+    "memory",
     "spec",
 }
 TRAINING = {"training", "data", "models"}

@@ -131,7 +131,7 @@ def test_a_damaged_file_of_ours(tmp_path, images):
     with np.load(path) as archive:
         arrays = {key: archive[key] for key in archive.files if key != "given"}
     np.savez(path, **arrays)
-    with pytest.raises(BadInput, match="damaged noisewise file: 'given'"):
+    with pytest.raises(BadInput, match="damaged noisewise file: given is missing"):
         load(path)
 
 

@@ -112,9 +112,9 @@ def test_invalid_transition_matrices_are_rejected(content, reason, vectors, tmp_
 def test_invalid_matrix_files_are_rejected(vectors, tmp_path):
     (tmp_path / "t.npy").write_bytes(b"PK\x03\x04")
     for spec, reason in [
-        (f"matrix:{tmp_path / 't.npy'}", "does not hold a table"),
+        (f"matrix:{tmp_path / 't.npy'}", r"it is not a \.npy file"),
         (f"matrix:{tmp_path / 'gone.npy'}", "cannot read .*No such file"),
-        (f"matrix:{tmp_path}", "must be a .npy or a .csv"),
+        (f"matrix:{tmp_path}", "it is a folder"),
         ("matrix:3", "matrix: file=3 must be the path of a .npy or .csv file"),
     ]:
         with pytest.raises(BadInput, match=reason):

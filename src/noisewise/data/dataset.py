@@ -16,6 +16,8 @@ Kind = Literal["image", "table", "text", "vector"]
 SPLITS = ("test", "validation", "trusted", "unlabelled")
 UNLABELLED = -1
 
+LARGEST_INDEX = (1 << 31) - 1  # a memory per row has as many rows as the largest index
+
 
 class Inputs(Protocol):
     """Inputs of a Dataset: an array, or a lazy reader that reads rows on access."""
@@ -123,14 +125,16 @@ class Dataset:
             put(self, "index", np.arange(n, dtype=np.int64))
         elif len(self.index) != n:
             raise BadInput(f"index has {len(self.index)} rows, inputs have {n}")
-        put(self, "index", np.asarray(self.index, dtype=np.int64))
+        put(self, "index", _index(self.index))
+        if self.described is not None and len(self.described) != n:
+            raise BadInput(f"described has {len(self.described)} rows, inputs have {n}")
         if self.ids is not None:
             put(self, "ids", _names_of_rows(self.ids, n))
         if self.weights is not None:
             put(self, "weights", _weights(self.weights, n))
         if self.unlabelled is not None and self.unlabelled.labelled:
             raise BadInput(f"unlabelled has {len(self.unlabelled)} rows with labels, but its rows must have none")
-        put(self, "classes", tuple(str(name).encode("utf-8", "replace").decode("utf-8") for name in self.classes))
+        put(self, "classes", _classes(self.classes))
 
     def __len__(self) -> int:
         return len(self.given)
@@ -235,6 +239,27 @@ def _weights(values: np.ndarray, n: int) -> np.ndarray:
     if found.shape != (n,) or found.dtype.kind not in "iuf" or not (np.isfinite(found) & (found > 0)).all():
         raise BadInput(f"weights must be {n} finite numbers above 0, one per row")
     return found.astype(np.float32)
+
+
+def _index(values: Any) -> np.ndarray:
+    index = np.asarray(values)
+    if index.ndim != 1 or index.dtype.kind not in "iu":
+        raise BadInput(f"index must be (n,) whole numbers, not {index.dtype} of shape {index.shape}")
+    if len(index) and (index.min() < 0 or index.max() > LARGEST_INDEX):
+        bad = index[(index < 0) | (index > LARGEST_INDEX)][0]
+        raise BadInput(f"index must lie in 0..{LARGEST_INDEX}, but {int(bad)} occurs")
+    index = index.astype(np.int64, copy=False)
+    if len(index) > 1 and not (np.diff(index) > 0).all() and not (known := pd.Index(index)).is_unique:
+        raise BadInput(f"index must name every row once, but {known[known.duplicated()][0]} occurs more than once")
+    return index
+
+
+def _classes(names: Sequence[Any]) -> tuple[str, ...]:
+    found = tuple(str(name).encode("utf-8", "replace").decode("utf-8") for name in names)
+    if len(set(found)) < len(found):
+        again = next(name for at, name in enumerate(found) if name in found[:at])
+        raise BadInput(f"the class {again!r} is named more than once: names of classes must differ")
+    return found
 
 
 def _names_of_rows(values: Any, n: int) -> pd.Series:

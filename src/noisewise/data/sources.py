@@ -18,6 +18,7 @@ from noisewise.data.named.published import published, read_published
 from noisewise.data.readers import folders, frames, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
+from noisewise.doors import place, regular
 from noisewise.errors import BadInput, nearest, shown
 
 HUB = "hf:"
@@ -119,7 +120,7 @@ def _loaded(source: str | Path | Dataset, reading: Reading, data_dir: str | Path
         from noisewise.data.readers.hub import read_hub
 
         return read_hub(source.removeprefix(HUB), reading)
-    return _read(Path(source).expanduser(), reading)
+    return _read(place(source), reading)
 
 
 def _is_function(source: str) -> bool:
@@ -140,6 +141,8 @@ def _called(source: str) -> Dataset:
 
 
 def _read(path: Path, reading: Reading) -> Dataset:
+    if path.exists() and not path.is_dir():
+        regular(path)
     if frames.table_suffix(path) and path.is_file():
         data = tables.read_table(path, replace(reading, size=None))
         return data if reading.size is None else _resized(data, reading.size, str(path))

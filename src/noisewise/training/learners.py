@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from noisewise import models
+from noisewise.data.content import content
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.files import digest
@@ -130,11 +131,10 @@ class Learners(Splits):
         return joint
 
     def _identity(self, method: str) -> str:
-        """Digest of what a checkpoint must agree with: settings, method, model, labels and stated noise rate."""
-        given = self.task.given.cpu().numpy().tobytes()
+        """Digest of what a checkpoint must agree with: settings, method, model, stated noise rate and all data."""
         model = self.model if isinstance(self.model, str) else type(self.model).__name__
         settings = {**self.config.plain(), "device": None}  # a run may be resumed on another device
-        return digest([settings, method, model, self.task.noise_rate, digest(given.hex())])
+        return digest([settings, method, model, self.task.noise_rate, content(self.data)])
 
     def _members(self) -> dict[str, Any]:
         """The state of all learners and methods, for a checkpoint."""

@@ -7,7 +7,7 @@ therefore make the same calls in the same order.
 
 from __future__ import annotations
 
-import pickle
+import hashlib
 import time
 import zipfile
 from collections.abc import Callable
@@ -16,10 +16,12 @@ from typing import Any
 
 import torch
 
+from noisewise.doors import parsing
 from noisewise.errors import BadInput
 from noisewise.files import whole
+from noisewise.memory import need
 
-FILE = "state.pt"
+FILE, SEAL = "state.pt", "fingerprint"
 CHECKPOINT_SECONDS = 10.0
 
 
@@ -98,7 +100,7 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     """
     with whole(folder / FILE) as temporary:
         try:
-            torch.save(state, temporary)
+            torch.save({**state, SEAL: fingerprint(state)}, temporary)
         except RuntimeError as error:  # torch reports a full disk as a failed zip write
             raise BadInput(f"cannot write the checkpoint in {folder}: is the disk full?") from error
 
@@ -114,9 +116,36 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     damaged = f"the checkpoint {path} is damaged and cannot be resumed: remove it to start again"
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        with parsing(path):
+            with zipfile.ZipFile(path) as archive:
+                need(sum(member.file_size for member in archive.infolist()), str(path))
+            state = torch.load(path, weights_only=True, map_location="cpu")
+    except BadInput as error:
         raise BadInput(damaged) from error
-    if not isinstance(state, dict) or "identity" not in state:
+    if not isinstance(state, dict) or "identity" not in state or state.pop(SEAL, None) != fingerprint(state):
         raise BadInput(damaged)
     return state
+
+
+def fingerprint(state: Any) -> str:
+    """A digest of nested dicts and lists of tensors and plain values; the file's own format lets flipped bits pass."""
+    found = hashlib.blake2b(digest_size=16)
+    _digest(state, found.update)
+    return found.hexdigest()
+
+
+def _digest(value: Any, update: Callable[[Any], None]) -> None:
+    if isinstance(value, torch.Tensor):
+        update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
+        update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    elif isinstance(value, dict):
+        update(f"dict {len(value)};".encode())
+        for key, item in value.items():
+            update(f"{key!r};".encode("utf-8", "backslashreplace"))
+            _digest(item, update)
+    elif isinstance(value, (list, tuple)):
+        update(f"list {len(value)};".encode())
+        for item in value:
+            _digest(item, update)
+    else:
+        update(f"{value!r};".encode("utf-8", "backslashreplace"))

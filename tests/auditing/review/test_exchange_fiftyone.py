@@ -18,12 +18,12 @@ from noisewise.errors import BadInput
 
 CLASSES = ("cat", "dog", "fox")
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 1), dtype=np.uint8)
-ISSUES = pd.DataFrame({"index": [7, -3], "given": ["cat", "fox"], "suggested": ["dog", "cat"]})
+ISSUES = pd.DataFrame({"index": [7, 3], "given": ["cat", "fox"], "suggested": ["dog", "cat"]})
 
 
 @pytest.fixture
 def folder(tmp_path):
-    data = Dataset(PIXELS, np.array([0, 1, 2, 0]), CLASSES, kind="image", index=np.array([7, 5, -3, 1]))
+    data = Dataset(PIXELS, np.array([0, 1, 2, 0]), CLASSES, kind="image", index=np.array([7, 5, 3, 1]))
     suggested = np.array([1, 1, 0, 0])
     suspicion = np.array([0.9, 0.1, 0.8, 0.3])
     found = Findings(data, Judgement(suspicion, suggested, data.given != suggested, 0.5, (0.4, 0.6), np.eye(3)))
@@ -34,13 +34,13 @@ def test_the_folder_is_an_image_classification_dataset_in_the_order_of_the_queue
     export_review(folder, "fiftyone", tmp_path / "queue", limit=3)
     written = json.loads((tmp_path / "queue" / "labels.json").read_text())
     assert written["classes"] == list(CLASSES)
-    assert list(written["labels"]) == ["0_7", "1_-3", "2_1"]
+    assert list(written["labels"]) == ["0_7", "1_3", "2_1"]
     assert written["labels"]["0_7"] == {
         "label": 1,
         "attributes": {"given": "cat", "suspicion": 0.9, "expected_gain": 0.9},
     }
-    assert sorted(file.name for file in (tmp_path / "queue" / "data").iterdir()) == ["0_7.png", "1_-3.png", "2_1.png"]
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "queue" / "data" / "1_-3.png")), PIXELS[2, ..., 0])
+    assert sorted(file.name for file in (tmp_path / "queue" / "data").iterdir()) == ["0_7.png", "1_3.png", "2_1.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "queue" / "data" / "1_3.png")), PIXELS[2, ..., 0])
 
 
 def test_names_sort_in_the_order_of_the_queue(folder, tmp_path):
@@ -57,7 +57,7 @@ def test_corrected_labels_come_back(folder, tmp_path):
     export_review(folder, "fiftyone", tmp_path / "queue", limit=3)
     path = tmp_path / "queue" / "labels.json"
     written = json.loads(path.read_text())
-    written["labels"] |= {"1_-3": 2, "2_1": 1}
+    written["labels"] |= {"1_3": 2, "2_1": 1}
     path.write_text(json.dumps(written))
     decided, summary = decide(original_data(folder), path, findings_folder=folder)
     assert decided.given.tolist() == [1, 1, 2, 1]
@@ -72,7 +72,7 @@ def sample(name, *, label="fox", tags=(), **fields):
 def test_tagged_samples_come_back(folder, tmp_path):
     samples = [
         sample("0_7.png", tags=["accept"]),
-        sample("1_-3.png", tags=["kept", "other"]),
+        sample("1_3.png", tags=["kept", "other"]),
         sample("2_1.png", label="dog", reviewed=True),
         sample("3_5.png"),
     ]
@@ -119,7 +119,7 @@ def test_a_label_that_is_no_class_is_refused(label):
 
 
 def test_labels_may_be_class_names():
-    assert fiftyone.labels({"classes": None, "labels": {"0_7": "fox", "1_-3": {"label": "cat"}}}) == [
+    assert fiftyone.labels({"classes": None, "labels": {"0_7": "fox", "1_3": {"label": "cat"}}}) == [
         (7, "fox"),
-        (-3, "cat"),
+        (3, "cat"),
     ]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,8 @@ def test_a_workbook_needs_an_extra(tmp_path, monkeypatch):
         raise ImportError
 
     monkeypatch.setattr(pd, "read_excel", missing)
-    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04")
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
     with pytest.raises(BadInput, match=r"needs the extra excel: pip install noisewise\[excel\]"):
         load(tmp_path / "t.xlsx")
 

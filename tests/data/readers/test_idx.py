@@ -49,7 +49,7 @@ def test_more_labels_than_images(tmp_path, write_idx):
     [
         (b"", "not an idx file"),
         (b"\x89PNG\r\n", "not an idx file"),
-        (b"\0\0\x08\x01\0\0\0\x05abc", "should have 13 bytes .* but has 11"),
+        (b"\0\0\x08\x01\0\0\0\x05abc", "should have 5 bytes for shape .* but has 3"),
         (b"\0\0\x08\x03\0\0", "damaged"),
     ],
 )

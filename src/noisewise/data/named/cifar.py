@@ -10,9 +10,9 @@ import numpy as np
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.finder import Finder, Remote
 from noisewise.data.named.mnist import check_published
+from noisewise.data.named.pickles import read_pickles
 from noisewise.data.readers import npz, packed
 from noisewise.data.readers.arrays import from_arrays
-from noisewise.data.readers.pickles import read_pickles
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ROWS, SHAPE = (50_000, 10_000), (32, 32, 3)
@@ -40,7 +40,7 @@ def cifar10(finder: Finder) -> Dataset:
     if path.name == "cifar10.npz":
         data = npz.read_npz(path)
     elif path.suffix == ".npz":
-        arrays = finder.decoded(path, lambda: packed.unpack(path, npz.read_archive(path)))
+        arrays = finder.decoded(path, lambda: packed.unpack(path, npz.Archive(path)))
         data = _dataset(path, arrays, JPEG)
     else:
         data = _dataset(path, _read_pickled(finder, path, _cifar10), "python")

@@ -7,7 +7,6 @@ licensed CC BY-NC 4.0 and are not downloaded: they are read from `cifar10n.npz` 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from noisewise.data.named import cifar
 from noisewise.data.named.finder import Finder
 from noisewise.data.readers import npz
 from noisewise.data.readers.labels import number_labels
+from noisewise.doors import parsing
 from noisewise.errors import BadInput
 
 PUBLISHED = {
@@ -73,7 +73,7 @@ def _cifar10n(finder: Finder, variant: str) -> Dataset:
 
 
 def _labels(path: Path, name: str, variant: str) -> dict[str, np.ndarray]:
-    labels = npz.read_archive(path) if path.suffix == ".npz" else _published(path)
+    labels = dict(npz.Archive(path)) if path.suffix == ".npz" else _published(path)
     for key in ("clean", variant):
         if key not in labels:
             raise BadInput(f"{name} needs the labels {key!r}, but {path} has only {', '.join(labels)}")
@@ -94,11 +94,10 @@ def _published(path: Path) -> dict[str, np.ndarray]:
 
     allowed: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in ("u1", "i4", "i8"))]
     named = [(_reconstruct(), f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
-    try:
-        with safe_globals([*allowed, *named]):
-            found = torch.load(path, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BadInput(f"cannot read {path}: {str(error).partition(chr(10))[0]}") from error
+    with parsing(path), safe_globals([*allowed, *named]):
+        found = torch.load(path, weights_only=True)
+    if not isinstance(found, dict):
+        raise BadInput(f"cannot read {path}: it holds {type(found).__name__}, not labels by name")
     return {PUBLISHED[key]: np.asarray(values) for key, values in found.items() if key in PUBLISHED}
 
 

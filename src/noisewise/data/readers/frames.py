@@ -8,24 +8,25 @@ import gzip
 import json
 import lzma
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from pyarrow import parquet
 
 from noisewise.data.readers.delimited import read_delimited
+from noisewise.data.readers.saved import read_table_head
 from noisewise.data.reading import Reading
+from noisewise.doors import parsing
 from noisewise.errors import BadInput
+from noisewise.memory import free, in_words, need
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".parquet", ".xlsx")
 PACKED = (".gz", ".bz2", ".xz")
 HEAD = b"noisewise"
 LINE = "__label__"
-MOST = 1 << 32  # bytes of unpacked text
+MOST, COPIES = 1 << 32, 4  # bytes of unpacked text; times that it is in memory, as bytes, text and cells
 _UNPACK: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -108,41 +109,38 @@ def _unmarked(start: bytes) -> str | None:
 
 
 def _content(path: Path) -> bytes:
-    try:
+    with parsing(path):
         with path.open("rb") as file:
             start = file.read(6)
         opened = next((unpack for mark, unpack in _UNPACK.items() if start.startswith(mark)), None)
         if opened is None:
+            need(COPIES * path.stat().st_size, str(path))
             return path.read_bytes()
+        most = min(MOST, free() // COPIES)
         with opened(path, "rb") as packed:
-            found: bytes = packed.read(MOST + 1)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise BadInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    if len(found) > MOST:
-        raise BadInput(f"cannot read {path}: it unpacks to more than {MOST >> 30} GiB of text")
+            found: bytes = packed.read(most + 1)
+    if len(found) > most:
+        raise BadInput(f"cannot read {path}: it unpacks to more than {in_words(most)} of text")
     return found
 
 
 def _json_lines(text: str, path: Path) -> pd.DataFrame:
-    try:
+    with parsing(f"{path} as JSON, one object a line"):
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"cannot read {path} as JSON, one object a line: {error}") from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise BadInput(f"cannot read {path} as JSON, one object a line: a line is not an object")
-    return pd.DataFrame(rows)
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError("a line is not an object")
+        return pd.DataFrame(rows)
 
 
 def _json(text: str, path: Path) -> pd.DataFrame:
     """A list of objects, an object of columns, or either inside an object; several objects are read line by line."""
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
+    with parsing(f"{path} as JSON"):
+        try:
+            found = json.loads(text)
+        except json.JSONDecodeError as error:
+            if error.msg != "Extra data":
+                raise
             return _json_lines(text, path)
-        raise BadInput(f"cannot read {path} as JSON: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"cannot read {path} as JSON: {error}") from error
     if isinstance(found, dict) and {"columns", "data"} <= set(found):
         rows, names = found["data"], found["columns"]
         if isinstance(rows, list) and isinstance(names, list) and all(_row(row, names) for row in rows):
@@ -180,24 +178,23 @@ def _labelled_lines(text: str, path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
-    try:
+    with parsing(f"{path} as Parquet"):
         with parquet.ParquetFile(path) as file:
+            need(8 * file.metadata.num_rows * file.metadata.num_columns, str(path))
             table = file.read()
         head = (table.schema.metadata or {}).get(HEAD)
         frame = table.to_pandas()
-    except (OSError, pa.ArrowException, ValueError, TypeError, KeyError) as error:
-        said = str(getattr(error, "strerror", None) or error) or type(error).__name__
-        raise BadInput(f"cannot read {path} as Parquet: {said.splitlines()[0]}") from error
-    return frame, json.loads(head) if head else None
+    return frame, read_table_head(head, frame, str(path)) if head else None
 
 
 def _excel(path: Path) -> pd.DataFrame:
-    try:
-        sheets = pd.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False, na_values=[""])
-    except ImportError as error:
-        raise BadInput(f"reading {path} needs the extra excel: pip install noisewise[excel]") from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(f"cannot read {path} as a workbook: {' '.join(str(error).split())}") from error
+    with parsing(f"{path} as a workbook"):
+        with zipfile.ZipFile(path) as archive:
+            need(COPIES * sum(member.file_size for member in archive.infolist()), str(path))
+        try:
+            sheets = pd.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False, na_values=[""])
+        except ImportError as error:
+            raise BadInput(f"reading {path} needs the extra excel: pip install noisewise[excel]") from error
     filled = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
     if len(filled) > 1:
         raise BadInput(f"{path} has {len(filled)} sheets with rows, {', '.join(filled)}: leave one")

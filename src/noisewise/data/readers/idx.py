@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import zlib
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from noisewise.data.dataset import Dataset
 from noisewise.data.readers.arrays import from_arrays
+from noisewise.doors import parsing, regular
 from noisewise.errors import BadInput
+from noisewise.memory import need
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 TEST = ("t10k", "test")
+MOST_AXES = 4
 
 
 def is_idx(path: Path) -> bool:
@@ -27,20 +31,16 @@ def read_idx(path: str | Path) -> np.ndarray:
     Raises:
         BadInput: the file cannot be read, is not an idx file, or its size does not match its header.
     """
-    path = Path(path)
-    content = _content(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
-        raise BadInput(f"{path} is not an idx file: it does not start with an idx magic number")
-    axes, kind = content[3], np.dtype(TYPES[content[2]])
-    start = 4 + 4 * axes
-    if len(content) < start:
-        raise BadInput(f"{path} is damaged: it ends within the sizes of its {axes} axes")
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    expected = start + int(np.prod(shape)) * kind.itemsize
-    if len(content) != expected:
-        raise BadInput(f"{path} is damaged: it should have {expected} bytes for shape {shape}, but has {len(content)}")
-    numbers = np.frombuffer(content, dtype=kind, offset=start).reshape(shape)
-    return numbers.astype(kind.newbyteorder("="))
+    path = regular(path)
+    with parsing(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        shape, kind = _header(path, file)
+        size = math.prod(shape) * kind.itemsize
+        need(2 * size, str(path))  # as bytes and as numbers
+        content = file.read(size + 1)
+    if len(content) != size:
+        held = f"{len(content):,}" if len(content) < size else "more"
+        raise BadInput(f"{path} is damaged: it should have {size:,} bytes for shape {shape}, but has {held}")
+    return np.frombuffer(content, dtype=kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
 def read_folder(folder: Path) -> Dataset:
@@ -88,11 +88,14 @@ def labels_of(images: Path) -> Path:
     return found[0]
 
 
-def _content(path: Path) -> bytes:
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                return file.read()
-        return path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"cannot read {path}: {error}") from error
+def _header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape, and the type of the numbers that follow."""
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
+        raise BadInput(f"{path} is not an idx file: it does not start with an idx magic number")
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise BadInput(f"{path} is damaged: it ends within the sizes of its {magic[3]} axes")
+    if not 1 <= magic[3] <= MOST_AXES:
+        raise BadInput(f"{path} has {magic[3]} axes, but images and labels have 1 to {MOST_AXES}")
+    return tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4")), np.dtype(TYPES[magic[2]])

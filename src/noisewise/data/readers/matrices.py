@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from noisewise.data.readers.npy import read_npy
+from noisewise.doors import parsing, regular
 from noisewise.errors import BadInput
 
 HELD = 2**26  # 67 million numbers: 512 MiB of float64
@@ -37,15 +39,38 @@ def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:
     return _from_parquet(path, what) if path.suffix == ".parquet" else _from_npy(path, what)
 
 
+def read_numbers(path: str | Path, what: str) -> np.ndarray:
+    """The float64 numbers in a `.npy` file, or in a `.csv` file without a line of names.
+
+    Args:
+        path: the file.
+        what: name of the matrix in error messages.
+
+    Raises:
+        BadInput: the file does not exist, is of another kind, or contains something other than numbers.
+    """
+    path = regular(path, what)
+    if path.suffix == ".npy":
+        found = read_npy(path, what)
+        if found.dtype.kind not in "biuf":
+            raise BadInput(f"{what} {str(path)!r} does not hold a table of numbers, but {found.dtype}")
+        return found.astype(np.float64)
+    if path.suffix == ".csv":
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            return np.array([line.split(",") for line in lines if line.strip()], dtype=np.float64)
+        except ValueError as error:
+            raise BadInput(f"{what} {str(path)!r} does not hold a table of numbers") from error
+    raise BadInput(f"{what} {str(path)!r} must be a .npy or a .csv file")
+
+
 def column_names(path: str | Path) -> tuple[str, ...] | None:
     """The names of the columns of a Parquet file with a number per column; None of any other file."""
     path = Path(path)
     if path.suffix != ".parquet":
         return None
-    try:
-        schema = parquet.read_schema(path, memory_map=True)
-    except (OSError, pa.ArrowInvalid):
-        return None  # `read_matrix` says why
+    with parsing(path):
+        schema = parquet.read_schema(regular(path), memory_map=True)
     return tuple(schema.names) if len(schema) > 1 else None
 
 
@@ -63,25 +88,16 @@ def in_class_order(table: np.ndarray, names: Sequence[str] | None, classes: Sequ
 
 
 def _from_npy(path: Path, what: str) -> np.ndarray:
-    try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r")
-    except OSError as error:
-        raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        raise BadInput(f"cannot read {what} {path}: it is not a .npy file of numbers") from error
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
+    found = read_npy(path, what, mapped=True)
+    if found.dtype.kind not in "fiu":
         raise BadInput(f"cannot read {what} {path}: it must hold one array of numbers (save it with numpy.save)")
     return found
 
 
 def _from_parquet(path: Path, what: str) -> np.ndarray:
-    try:
-        with parquet.ParquetFile(path, memory_map=True) as file:
-            return _unpack(file, f"{what} {path}")
-    except OSError as error:
-        raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from error
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"cannot read {what} {path}: it is not a Parquet file ({str(error).splitlines()[0]})") from error
+    where = f"{what} {regular(path, what)}"
+    with parsing(where), parquet.ParquetFile(path, memory_map=True) as file:
+        return _unpack(file, where)
 
 
 def _unpack(file: parquet.ParquetFile, where: str) -> np.ndarray:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,10 @@ from noisewise.data.columns.column import Column
 from noisewise.data.dataset import SPLITS, Dataset
 from noisewise.data.readers import packed
 from noisewise.data.readers.arrays import from_arrays
+from noisewise.data.readers.npy import from_stream
+from noisewise.data.readers.saved import checked_inputs, read_head
 from noisewise.data.reading import DEFAULT, Reading
+from noisewise.doors import parsing, regular
 from noisewise.errors import BadInput, nearest
 
 LAYOUTS = (
@@ -34,6 +35,7 @@ LAYOUTS = (
 FURTHER = (("x_{}", "y_{}"), ("X_{}", "y_{}"), ("{}_images", "{}_labels"), ("{}_data", "{}_labels"))
 TRUSTED, VALIDATION = ("trusted",), ("validation", "val", "valid")
 HEAD = "noisewise"
+SUFFIX = ".npy"
 
 
 def read_npz(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
@@ -50,7 +52,7 @@ def read_npz(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
         BadInput: the archive cannot be read, contains pickled Python objects, or has an unknown layout.
     """
     path = Path(path)
-    archive = read_archive(path)
+    archive = Archive(path)
     if HEAD in archive:
         return _read_saved(path, archive)
     if packed.KEYS.issubset(archive):
@@ -62,26 +64,52 @@ def read_npz(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     return from_arrays(str(path), path.name, {role: archive[key] for role, key in keys.items()}, record)
 
 
-def read_archive(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an `.npz` archive, by key.
+class Archive(Mapping[str, np.ndarray]):
+    """The arrays of an `.npz` archive by key. Each is read when it is first asked for; others may be anything.
+
+    Args:
+        path: the archive.
 
     Raises:
-        BadInput: the file cannot be read, is not an archive, or contains pickled Python objects.
+        BadInput: the file cannot be read, or is not an archive.
     """
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise BadInput(f"{path} holds a single array, but inputs and labels are needed: use numpy.savez")
-            return {key: archive[key] for key in archive.files}
-    except BadInput:
-        raise
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
-        if "allow_pickle" in str(error):
-            raise BadInput(
-                f"{path} holds Python objects, which are not read because they can run code: save plain arrays"
-            ) from error
-        raise BadInput(f"cannot read {path} as an npz archive: {error}") from error
+
+    def __init__(self, path: Path) -> None:
+        self._path = regular(path)
+        if _start(self._path) == np.lib.format.MAGIC_PREFIX:
+            raise BadInput(f"{path} holds a single array, but inputs and labels are needed: use numpy.savez")
+        with parsing(f"{path} as an npz archive"), zipfile.ZipFile(self._path) as archive:
+            self._members = {name.removesuffix(SUFFIX): name for name in archive.namelist() if name.endswith(SUFFIX)}
+        self._read: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, key: str, /) -> np.ndarray:
+        """An array.
+
+        Raises:
+            BadInput: it is damaged, or holds Python objects.
+        """
+        if key not in self._read:
+            self._read[key] = self._array(self._members[key])
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def _array(self, member: str) -> np.ndarray:
+        where = f"{member} in {self._path}"
+        with parsing(where), zipfile.ZipFile(self._path) as archive, archive.open(member) as file:
+            return from_stream(file, archive.getinfo(member).file_size, where)
+
+
+def _start(path: Path) -> bytes:
+    with parsing(path), path.open("rb") as file:
+        return file.read(len(np.lib.format.MAGIC_PREFIX))
 
 
 def _roles(path: Path, archive: Mapping[str, Any], labels: str | None) -> dict[str, str]:
@@ -119,22 +147,24 @@ def _further(path: Path, archive: Mapping[str, Any], split: str, names: Sequence
     return {}
 
 
-def _read_saved(path: Path, archive: Mapping[str, Any]) -> Dataset:
-    try:
-        head = json.loads(str(archive[HEAD]))
-        parts = {split: _split(head, archive, f"{split}_") for split in SPLITS if f"{split}_given" in archive}
-        return _split(head, archive, "", **parts)
-    except (KeyError, json.JSONDecodeError) as error:
-        raise BadInput(f"{path} is a damaged noisewise file: {error} is missing or broken") from error
+def _read_saved(path: Path, archive: Archive) -> Dataset:
+    parts = {split: f"{split}_" for split in SPLITS if f"{split}_given" in archive}
+    head = read_head(str(archive[HEAD]), str(path), ["", *parts.values()], ())
+    found = {split: _split(path, head, archive, prefix) for split, prefix in parts.items()}
+    return _split(path, head, archive, "", **found)
 
 
-def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **parts: Dataset) -> Dataset:
-    described, ids = (_table(archive.get(f"{prefix}{name}")) for name in ("described", "ids"))
+def _split(path: Path, head: Mapping[str, Any], archive: Archive, prefix: str, **parts: Dataset) -> Dataset:
+    for name in (f"{prefix}inputs", f"{prefix}given", f"{prefix}index", "classes"):
+        if name not in archive:
+            raise BadInput(f"{path} is a damaged noisewise file: {name} is missing")
+    described, ids = (_table(path, archive.get(f"{prefix}{name}")) for name in ("described", "ids"))
+    kind = head["kind"]
     return Dataset(
-        archive[f"{prefix}inputs"],
+        checked_inputs(archive[f"{prefix}inputs"], kind, str(path)),
         archive[f"{prefix}given"],
-        tuple(archive["classes"].tolist()),
-        head["kind"],
+        tuple(archive["classes"].reshape(-1).tolist()),
+        kind,
         index=archive[f"{prefix}index"],
         truth=archive.get(f"{prefix}truth"),
         weights=archive.get(f"{prefix}weights"),
@@ -142,10 +172,13 @@ def _split(head: Mapping[str, Any], archive: Mapping[str, Any], prefix: str, **p
         provenance=tuple(head["provenance"][prefix]),
         described=described,
         columns=tuple(Column(**column) for column in head.get("columns", ())),
-        ids=None if ids is None else ids.iloc[:, 0],
+        ids=None if ids is None or not ids.shape[1] else ids.iloc[:, 0],
         **parts,
     )
 
 
-def _table(written: np.ndarray | None) -> pd.DataFrame | None:
-    return None if written is None else pd.read_parquet(io.BytesIO(written.tobytes()))
+def _table(path: Path, written: np.ndarray | None) -> pd.DataFrame | None:
+    if written is None:
+        return None
+    with parsing(f"the columns of {path}"):
+        return pd.read_parquet(io.BytesIO(written.tobytes()))

@@ -20,6 +20,8 @@ from noisewise.data.features import encode_features
 from noisewise.data.images.files import ImageFiles, Pictures
 from noisewise.data.readers import frames
 from noisewise.data.readers.labels import clean_labels, encode, like_missing, number_labels, similar_classes
+from noisewise.data.readers.npy import read_npy
+from noisewise.data.readers.saved import ROLES_IN_FILE
 from noisewise.data.readers.trusted import set_aside
 from noisewise.data.reading import DEFAULT, Reading
 from noisewise.data.texts import Texts, text_column
@@ -27,8 +29,6 @@ from noisewise.errors import BadInput, nearest
 
 LABELS = ("label", "labels", "target", "class", "y")
 TRUTH, FILE = "truth", "file"
-ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id", "weights": "_weight"}
-"""Columns that `save` adds, by what they hold, unless the data have columns of these names."""
 _READ = ("labels", "text", "columns", "ignore", "id", "na", "trusted")
 _REMEMBERED = ("text", "columns", "ignore", "na")  # which a saved table is read by again
 
@@ -78,10 +78,7 @@ def read_naming(path: Path) -> pd.DataFrame:
     """
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        try:
-            return pd.DataFrame({"": np.load(path, allow_pickle=False).reshape(-1)})
-        except (OSError, ValueError, EOFError) as error:
-            raise BadInput(f"cannot read {path} as an array of indices: {error}") from error
+        return pd.DataFrame({"": read_npy(path).reshape(-1)})
     if suffix == ".txt":
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from noisewise.data.readers.matrices import read_numbers
 from noisewise.errors import BadInput
 from noisewise.training.batch import distributions
 
@@ -81,16 +80,9 @@ def read_transition(path: str, classes: int) -> Tensor:
     Raises:
         BadInput: no such file, not (K, K), negative entries, or rows that do not sum to one.
     """
-    try:
-        values = (
-            np.load(path, allow_pickle=False)
-            if Path(path).suffix == ".npy"
-            else np.loadtxt(path, delimiter=",", ndmin=2)
-        )
-    except (OSError, ValueError) as error:
-        raise BadInput(f"cannot read the transition matrix {path!r}: {error}") from error
+    values = read_numbers(path, "the transition matrix")
     if values.shape != (classes, classes):
         raise BadInput(f"the transition matrix {path!r} has shape {values.shape}, but there are {classes} classes")
-    if (values < 0).any() or not np.allclose(values.sum(axis=1), 1, atol=1e-3):
+    if not (values >= 0).all() or not np.allclose(values.sum(axis=1), 1, atol=1e-3):
         raise BadInput(f"the rows of the transition matrix {path!r} must be probabilities that sum to 1")
     return torch.as_tensor(values, dtype=torch.float32)

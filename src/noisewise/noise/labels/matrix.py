@@ -14,6 +14,7 @@ import numpy as np
 
 from noisewise.bounds import Bound
 from noisewise.data.dataset import Dataset
+from noisewise.data.readers.matrices import read_numbers
 from noisewise.errors import BadInput
 from noisewise.noise.checks import Checked
 from noisewise.noise.corruption import CorruptionCard, relabel
@@ -21,27 +22,6 @@ from noisewise.noise.labels.transition import draw
 
 TOLERANCE = 1e-6
 PATH = Bound("be the path of a .npy or .csv file", lambda value: isinstance(value, str | Path))
-
-
-def read_matrix(path: str | Path) -> np.ndarray:
-    """The numbers in a `.npy` file or in a `.csv` file without a header.
-
-    Raises:
-        BadInput: the file does not exist, is of another kind, or contains something other than numbers.
-    """
-    path = Path(path)
-    try:
-        if path.suffix == ".npy":
-            with path.open("rb") as file:
-                return np.lib.format.read_array(file, allow_pickle=False).astype(float)
-        if path.suffix == ".csv":
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-            return np.array([line.split(",") for line in lines if line.strip()], dtype=float)
-    except OSError as error:
-        raise BadInput(f"cannot read the transition matrix {str(path)!r}: {error.strerror or error}") from error
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"the transition matrix {str(path)!r} does not hold a table of numbers") from error
-    raise BadInput(f"the transition matrix {str(path)!r} must be a .npy or a .csv file")
 
 
 def check_transition(matrix: np.ndarray, k: int, origin: str) -> np.ndarray:
@@ -83,5 +63,7 @@ class Matrix(Checked):
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with given labels drawn from this transition matrix."""
-        transition = check_transition(read_matrix(self.file), len(data.classes), str(self.file))
+        transition = check_transition(
+            read_numbers(self.file, "the transition matrix"), len(data.classes), str(self.file)
+        )
         return relabel(data, draw(data.given, transition, rng, self.exact))
