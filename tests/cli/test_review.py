@@ -116,3 +116,39 @@ def test_two_reviewers_on_the_command_line(run, folder, tmp_path):
     ended = run("review", folder, *known, "--limit", 2, "--out", tmp_path / "next.csv")
     assert ended.code == 0, ended.err
     assert [line.split(",")[0] for line in (tmp_path / "next.csv").read_text().splitlines()[1:]] == ["1", "3"]
+
+
+def test_a_table_and_a_folder_come_back_as_they_were(run, tmp_path):
+    lines = [f"P{at:02};{at % 2 + at / 100:.2f};{'yes' if at % 2 else 'no'}".replace(".", ",") for at in range(40)]
+    source = tmp_path / "clinic.csv"
+    source.write_text("\r\n".join(["patient;dose;ill", *lines, ""]), encoding="utf-16", newline="")
+    asked = ("--labels", "ill", "--id", "patient", "--budget", "quick", "--no-conditions", "--out", tmp_path / "audit")
+    assert run("audit", source, *asked).code == 0
+    (tmp_path / "d.csv").write_text("Patient;Decision;Label\n P03 ;relabel;no\nP05;remove;\nP07;unsure;\n")
+    outs = ("--out", tmp_path / "new.csv", "--out", tmp_path / "new.npz")
+    ended = run("decide", tmp_path / "audit", tmp_path / "d.csv", *outs)
+    assert ended.code == 0, ended.err
+    assert "3 rows: 0 accept, 0 keep, 1 relabel, 1 unsure, 1 remove" in ended.out
+    assert "39 rows, as" in ended.out
+    assert "does not hold what was reviewed" in ended.out
+    new = (tmp_path / "new.csv").read_bytes().decode("utf-16").split("\r\n")
+    assert new == ["patient;dose;ill", *lines[:3], lines[3].replace("yes", "no"), lines[4], *lines[6:], ""]
+    ended = run(
+        "decide", source, tmp_path / "d.csv", "--labels", "ill", "--id", "patient", "--out", tmp_path / "again.csv"
+    )
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "new.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "more,message",
+    [
+        (("--out", "new"), "cannot write the folder new: data is no folder of images per class"),
+        (("--labels", "x", "--out", "new.npz"), "--labels says how data are read, and"),
+        (("--source", "nowhere", "--out", "new.npz"), "there is no source nowhere"),
+    ],
+)
+def test_what_cannot_be_given_back_is_said_before_anything_is_written(run, folder, tmp_path, more, message):
+    (tmp_path / "none.csv").write_text("index,decision,label\n")
+    ended = run("decide", folder, tmp_path / "none.csv", *more)
+    assert (ended.code, message in ended.err) == (2, True), ended.err

@@ -19,7 +19,7 @@ from noisewise.data.readers import npz, tables
 from noisewise.data.readers.frames import HEAD
 from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
-from noisewise.files import to_json, whole
+from noisewise.files import to_json, whole, write_csv
 
 SUFFIXES = (".npz", ".parquet", ".csv")
 
@@ -49,7 +49,7 @@ def save(data: Dataset, path: str | Path) -> Path:
         elif path.suffix == ".parquet":
             _write_parquet(data, temporary)
         else:
-            _csv(data).to_csv(temporary, index=False)
+            write_csv(temporary, _csv(data))
     return path
 
 

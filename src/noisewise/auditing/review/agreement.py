@@ -99,6 +99,13 @@ def _known(name: str, data: Dataset) -> str:
 def _label(index: int, word: str, label: str, given: str, suggested: str) -> str:
     if word == "keep":
         return given
+    if word == "accept" and suggested == "":
+        if not label:
+            raise BadInput(
+                f"decisions accept a suggestion for the row with index {index} that they do not name: give the folder "
+                "of the audit, not the data"
+            )
+        return label
     if word == "accept" and label not in ("", suggested) and label.strip() not in ("", suggested):
         raise BadInput(
             f"decisions accept {label!r} for the row with index {index}, but this audit suggested {suggested!r}: "

@@ -14,17 +14,18 @@ from noisewise.auditing.review.agreement import REMOVED, Decisions, Review, agre
 from noisewise.auditing.review.certify.certificate import certified, draw_weights
 from noisewise.auditing.review.certify.sample import FILE, read_sample
 from noisewise.auditing.review.exchange.decisions import WORDS
-from noisewise.auditing.review.folder import numbers, positions, read_issues
+from noisewise.auditing.review.folder import numbers, positions, read_issues, unaudited
 from noisewise.auditing.review.queue import check_base, per_hundred, review_queue, simulated_gain
 from noisewise.auditing.reviewed import record as reviewed_record
 from noisewise.data.dataset import Dataset
+from noisewise.errors import BadInput
 
 
 def decide(
     data: Dataset,
     decisions: Decisions | Sequence[Decisions],
     *,
-    findings_folder: str | Path,
+    findings_folder: str | Path | None = None,
     base: str = "given",
 ) -> tuple[Dataset, dict[str, Any]]:
     """Apply a person's review decisions to a data set.
@@ -41,7 +42,8 @@ def decide(
             format is recognised from its content: the CSV exported from the report or by `noisewise review`, the JSON
             or JSON-MIN export of Label Studio, or FiftyOne's JSON. Several tables or files, or a column `reviewer`, are
             the decisions of several reviewers: the majority decides, and a row with a tie counts as not reviewed.
-        findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions.
+        findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions. Without it every
+            decision must name its label, as those from the report do, and nothing is certified or remembered.
         base: the labels of rows that were not reviewed: "given" leaves them as they were, "cleaned" gives those with
             the action "relabel" their suggestion.
 
@@ -60,7 +62,9 @@ def decide(
         BadInput: decisions that cannot be read, lack a column, refer to an unknown row, class or kind of decision, or
             contradict each other or the audit; or an unknown base.
     """
-    issues = read_issues(findings_folder)
+    issues = unaudited(data) if findings_folder is None else read_issues(findings_folder)
+    if findings_folder is None and check_base(base) != "given":
+        raise BadInput(f"base={base!r} needs the folder of an audit")
     reviews = read_reviews(decisions, data, issues)
     review = majority(reviews)
     reviewed = review.table
@@ -73,7 +77,7 @@ def decide(
     left = positions(pd.Series(review.unsure, dtype=np.int64), data.index, "the data set")
     labels[left] = data.given[left]
     former = data.given[rows]
-    proven, weights = _certified(Path(findings_folder), reviewed["index"], review.labels != former, len(data))
+    proven, weights = _certified(findings_folder, reviewed["index"], review.labels != former, len(data))
     agreed = {"agreement": agreement(reviews, data.classes)} if len(reviews) > 1 else {}
     record = _record(review, data, labels, issues, base)
     at = positions(reviewed["index"], issues["index"].to_numpy(), "issues.parquet")
@@ -85,7 +89,7 @@ def decide(
         suspicion=issues["suspicion"].to_numpy(float)[at],
         weights=weights,
     )
-    step = {"step": "decide", **record, **proven, "reviewed_rows": lines}
+    step = {"step": "decide", **record, **proven, **({} if findings_folder is None else {"reviewed_rows": lines})}
     decided = replace(data, given=labels, provenance=(*data.provenance, step))
     changed = {"changed_per_100": per_hundred((removed[rows] | (labels[rows] != before[rows])).astype(np.int64))}
     gained = _gain(data, before, labels, removed, rows, issues, base)
@@ -93,11 +97,13 @@ def decide(
     return decided, record | proven | agreed | changed | gained
 
 
-def _certified(folder: Path, index: pd.Series, wrong: np.ndarray, rows: int) -> tuple[dict[str, Any], dict[int, float]]:
+def _certified(
+    folder: str | Path | None, index: pd.Series, wrong: np.ndarray, rows: int
+) -> tuple[dict[str, Any], dict[int, float]]:
     """What the decisions prove, and the weights of the rows that were drawn."""
-    if not (folder / FILE).is_file():
+    if folder is None or not (Path(folder) / FILE).is_file():
         return {}, {}
-    sample = read_sample(folder)
+    sample = read_sample(Path(folder))
     known = dict(zip(index.tolist(), wrong.tolist(), strict=True))
     found = certified(sample, known, rows)
     return ({"certified": found}, draw_weights(sample, known)) if found else ({}, {})

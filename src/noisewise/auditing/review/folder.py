@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.data.dataset import Dataset
+from noisewise.data.row_names import named
 from noisewise.data.sources import load
 from noisewise.errors import BadInput, nearest
 
@@ -45,6 +46,16 @@ def original_data(folder: str | Path) -> Dataset:
     return replace(cleaned, given=given, classes=classes, truth=truth, provenance=steps)
 
 
+def is_audit(folder: str | Path) -> bool:
+    """Whether a path is a folder that holds the summary or the rows of an audit, or nothing that could be data."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return not folder.is_file()
+    return any((folder / name).is_file() for name in ("issues.parquet", "summary.json")) or not any(
+        entry.is_dir() for entry in folder.iterdir()
+    )
+
+
 def read_issues(folder: str | Path) -> pd.DataFrame:
     """The table in `issues.parquet`, its class names as text.
 
@@ -60,6 +71,13 @@ def read_issues(folder: str | Path) -> pd.DataFrame:
     if missing:
         raise BadInput(f"{path} was not written by an audit: it has no column {missing[0]}")
     return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
+
+
+def unaudited(data: Dataset) -> pd.DataFrame:
+    """The table of all rows of data that were not audited: no suggestion and no issue."""
+    given = np.asarray(data.classes, dtype=object)[data.given]
+    table = {"index": data.index, "given": given, "suggested": "", "suspicion": 0.0, "is_issue": False}
+    return named(pd.DataFrame(table), data)
 
 
 def positions(wanted: pd.Series, index: np.ndarray, where: str) -> np.ndarray:

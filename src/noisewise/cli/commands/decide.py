@@ -11,6 +11,7 @@ import click
 import noisewise
 from noisewise.cli import options
 from noisewise.cli.command import Command
+from noisewise.errors import BadInput
 from noisewise.formatting import count, percent
 
 _BLOCKS = 10
@@ -18,36 +19,78 @@ _BLOCKS = 10
 
 @click.command(
     cls=Command,
-    example="noisewise decide audit/ decisions.csv --out reviewed.npz\n"
+    example="noisewise decide audit/ decisions.csv --out cleaned.csv\n"
+    "noisewise decide audit/ decisions.csv --out cleaned/ --out reviewed.parquet\n"
+    "noisewise decide photos/ decisions.csv --out cleaned/ --copy\n"
+    "noisewise decide photos/ decisions.csv --out moves.csv\n"
     "noisewise decide audit/ ada.csv ben.csv --out reviewed.npz\n"
     "noisewise decide audit/ label-studio-export.json --base cleaned --out reviewed.npz",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("decisions", metavar="DECISIONS...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.review_base
-@options.together(options.out_file("the reviewed data set"), options.as_json)
-def decide(folder: Path, decisions: tuple[Path, ...], base: str, out: Path, as_json: bool) -> None:
+@click.option(
+    "--source",
+    metavar="PATH",
+    help="The audited folder or table, if it is no longer where it was audited.",
+)
+@click.option(
+    "--copy", is_flag=True, help="Copy images into the new folder (default: links to the files of the source)."
+)
+@options.reading
+@click.option(
+    "--out",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="What to write; may be repeated. DIR: a folder of images per class. The suffix of the audited table: this "
+    "table, with other labels. .csv for a folder of images: the list of moves. .npz, .parquet: a data "
+    "set that remembers what was reviewed.",
+)
+@options.as_json
+def decide(
+    folder: Path,
+    decisions: tuple[Path, ...],
+    base: str,
+    source: str | None,
+    copy: bool,
+    out: tuple[Path, ...],
+    as_json: bool,
+    **reading: Any,
+) -> None:
     """Apply the decisions of a review.
 
-    DIR is the folder of the audit. DECISIONS is the CSV of its report or of `noisewise review`, an export of Label
-    Studio (JSON or JSON-MIN), or FiftyOne's JSON; the format is recognised from the content. Several files, or a column
-    `reviewer`, are several reviewers: the majority decides, and rows with a tie count as not reviewed.
+    DIR is the folder of the audit, or the audited data themselves where the decisions name their labels. DECISIONS is
+    the CSV of its report or of `noisewise review`, an export of Label Studio (JSON or JSON-MIN), or FiftyOne's JSON;
+    the format is recognised from the content. Several files, or a column `reviewer`, are several reviewers: the
+    majority decides, and rows with a tie count as not reviewed.
     """
-    from noisewise.auditing.review.folder import original_data
+    from noisewise.auditing.review.folder import is_audit, original_data
+    from noisewise.auditing.review.giving.give import check_out, give_back
     from noisewise.cli.output import print_json
-    from noisewise.data.save import check_suffix
 
-    data = original_data(folder)
-    check_suffix(data, out)
-    reviewed, summary = noisewise.decide(data, list(decisions), findings_folder=folder, base=base)
-    noisewise.save(reviewed, out)
-    if as_json:
-        print_json({**summary, "out": out.resolve()})
+    audit = folder if is_audit(folder) else None
+    if audit is None:
+        data, source = noisewise.load(folder, **reading), source or str(folder)
     else:
-        _show(summary, len(data), out)
+        stated = [name for name, value in reading.items() if value]
+        if stated:
+            raise BadInput(f"--{stated[0].replace('_', '-')} says how data are read, and {folder} is an audit of them")
+        data = original_data(folder)
+    for path in out:
+        check_out(data, path, audit=audit, source=source)
+    reviewed, summary = noisewise.decide(data, list(decisions), findings_folder=audit, base=base)
+    written = [give_back(data, reviewed, path, audit=audit, source=source, copies=copy) for path in out]
+    if as_json:
+        said = [{**one, "out": Path(one["out"]).resolve()} for one in written]
+        print_json({**summary, "out": said[0]["out"], "written": said})
+    else:
+        _show(summary, len(data), written)
 
 
-def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
+def _show(summary: dict[str, Any], rows: int, written: Sequence[dict[str, Any]]) -> None:
+    from noisewise.auditing.review.giving.give import in_words
     from noisewise.cli.output import print_pairs
 
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary["decisions"].items())
@@ -75,7 +118,7 @@ def _show(summary: dict[str, Any], rows: int, out: Path) -> None:
             ("", f"{_blocks(whole['random'], '+.1f')} in random order"),
         ]
     lines += _certified(summary.get("certified"), rows)
-    print_pairs([*lines, ("written to", str(out.resolve()))])
+    print_pairs([*lines, *in_words(written)])
 
 
 def _agreement(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -15,10 +15,11 @@ from pandas.api import types
 
 from noisewise.data.columns.tidy import distinct
 from noisewise.errors import BadInput
+from noisewise.files import read_cell
 
 SEPARATORS = ",;\t|"
 MISSING = ("", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
-_SPACES = r"\s+"
+SPACES = r"\s+"
 _SAMPLE, _RECORDS = 100_000, 50
 _ZEROS = re.compile(r"(^|[\s,;|\"])[-+]?0\d", re.MULTILINE)
 _LINE = re.compile(r"\r\n|\r|\n")
@@ -26,7 +27,7 @@ _CODE = r"\s*[-+]?0\d+\s*"
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """How a file is laid out: its separator, the names of its columns and the lines above these."""
 
     separator: str
@@ -45,7 +46,8 @@ def read_delimited(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Read delimited text with a line of names.
 
-    Numbers with leading zeros are codes and stay as they are written. Lines of comment (`#`) and a line `sep=;` above
+    Numbers with leading zeros are codes and stay as they are written. An apostrophe that `files.write_csv` put in front
+    of a formula is no part of the text. Lines of comment (`#`) and a line `sep=;` above
     the names are skipped.
 
     Args:
@@ -65,7 +67,7 @@ def read_delimited(
     if "\0" in text[:_SAMPLE]:
         raise BadInput(f"cannot read {where} as CSV: it is not text")
     try:
-        layout = _layout(text, separator)
+        layout = layout_of(text, separator)
         if repeated := [name for name in layout.repeated if written(name)]:
             raise BadInput(f"{where} has {layout.repeated.count(repeated[0]) + 1} columns called {repeated[0]!r}")
         held = [name for name in layout.names if written(name)]
@@ -81,7 +83,7 @@ def read_delimited(
         frame = pd.read_csv(io.StringIO(text), low_memory=False, dtype=dict.fromkeys(held, str), **options)
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError(f"rows have more cells than the {len(layout.names)} names above them")
-        return _with_codes(text, frame, options), layout.notes
+        return _without_apostrophes(_with_codes(text, frame, options)), layout.notes
     except pd.errors.EmptyDataError as error:
         raise BadInput(f"{where} is empty") from error
     except BadInput:
@@ -89,6 +91,14 @@ def read_delimited(
     except (ValueError, csv.Error) as error:
         said = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
         raise BadInput(f"cannot read {where} as CSV: {said}") from error
+
+
+def _without_apostrophes(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with texts as they were before `files.write_csv` put an apostrophe in front of formulas."""
+    for name in frame.columns:
+        if types.is_string_dtype(frame[name]) and frame[name].str.startswith("'").any():
+            frame[name] = [read_cell(cell) if isinstance(cell, str) else cell for cell in frame[name]]
+    return frame.rename(columns={name: read_cell(name) for name in frame.columns})
 
 
 def _with_codes(text: str, frame: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
@@ -103,7 +113,8 @@ def _with_codes(text: str, frame: pd.DataFrame, options: dict[str, Any]) -> pd.D
     return frame
 
 
-def _layout(text: str, separator: str | None) -> _Layout:
+def layout_of(text: str, separator: str | None) -> Layout:
+    """How a text is laid out; the separator is guessed unless it is given."""
     lines = _LINE.split(text[:_SAMPLE])
     lines = lines[:-1] if len(text) > _SAMPLE else lines  # the last one may be cut
     notes: list[str] = []
@@ -131,7 +142,7 @@ def _layout(text: str, separator: str | None) -> _Layout:
     stripped = [name.strip() for name in records[0]]
     names, renamed = distinct(stripped)
     repeated = [name for at, name in enumerate(stripped) if name in stripped[:at]]
-    return _Layout(sign, _with_row_names(names, records[1:]), skipped + marked, notes + renamed, repeated)
+    return Layout(sign, _with_row_names(names, records[1:]), skipped + marked, notes + renamed, repeated)
 
 
 def _with_row_names(names: list[str], rows: list[list[str]]) -> list[str]:
@@ -155,12 +166,12 @@ def _separator(lines: list[str]) -> str:
     if scored == (0.0, 1) and lines:
         counts = {len(line.split()) for line in lines[:_RECORDS] if line.strip()}
         if len(counts) == 1 and counts != {1} and len(lines) > 1:
-            return _SPACES
+            return SPACES
     return best
 
 
 def _records(lines: list[str], sign: str) -> list[list[str]]:
-    if sign == _SPACES:
+    if sign == SPACES:
         return [line.split() for line in lines[:_RECORDS] if line.strip()]
     rows = csv.reader((f"{line}\n" for line in lines), delimiter=sign, skipinitialspace=True)
     return [row for row in itertools.islice(rows, _RECORDS) if row]

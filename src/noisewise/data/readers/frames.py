@@ -29,11 +29,11 @@ LINE = "__label__"
 MOST, COPIES = 1 << 32, 4  # bytes of unpacked text; times that it is in memory, as bytes, text and cells
 _UNPACK: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _OTHER = {b"PAR1": "Parquet", b"PK\x03\x04": "a zip archive or a workbook", b"%PDF": "PDF", b"\x89HDF": "HDF5"}
 
@@ -79,7 +79,23 @@ def read_frame(
 
 
 def _text(path: Path, suffix: str) -> tuple[str, list[str]]:
-    """The text of a file, unpacked and decoded: UTF-8, -16 or -32, or else Windows-1252."""
+    """The text of a file, unpacked and decoded: UTF-8, -16 or -32, or else Windows-1252; and notes on that."""
+    text, codec, mark = decoded(path, suffix)
+    if codec == "cp1252":
+        return text, ["the text is read as Windows-1252, since it is not UTF-8"]
+    return text, [] if mark or codec == "utf-8" else [f"the text is read as {codec.upper()}"]
+
+
+def decoded(path: Path, suffix: str) -> tuple[str, str, bytes]:
+    """The text of a file, the codec by which it can be written again, and the mark of its encoding in front.
+
+    Args:
+        path: the file.
+        suffix: of its format, for messages.
+
+    Raises:
+        BadInput: it cannot be read or is no text.
+    """
     raw = _content(path)
     kind = next((kind for mark, kind in _OTHER.items() if raw.startswith(mark)), None)
     if kind:
@@ -87,15 +103,15 @@ def _text(path: Path, suffix: str) -> tuple[str, list[str]]:
     try:
         for mark, name in _MARKS.items():
             if raw.startswith(mark):
-                return raw.decode(name), []
+                return raw[len(mark) :].decode(name), name, mark
         if guess := _unmarked(raw[:2000]):
-            return raw.decode(guess), [f"the text is read as {guess.upper()}"]
-        return raw.decode("utf-8"), []
+            return raw.decode(guess), guess, b""
+        return raw.decode("utf-8"), "utf-8", b""
     except UnicodeDecodeError as error:
         if error.encoding != "utf-8":
             raise BadInput(f"cannot read {path}: it is damaged {error.encoding.upper()}") from error
         try:
-            return raw.decode("cp1252"), ["the text is read as Windows-1252, since it is not UTF-8"]
+            return raw.decode("cp1252"), "cp1252", b""
         except UnicodeDecodeError as other:
             raise BadInput(f"cannot read {path}: it is neither UTF-8 nor Windows-1252") from other
 

@@ -1,0 +1,1 @@
+"""Giving the decided labels back in the form in which the data came."""

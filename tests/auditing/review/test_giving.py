@@ -1,0 +1,213 @@
+"""Giving back: folders of images, lists of moves, and tables in their own format with their own columns."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from noisewise.auditing.findings import Findings
+from noisewise.auditing.judgement.judgement import Judgement
+from noisewise.auditing.plan import AuditPlan
+from noisewise.auditing.review.decide import decide
+from noisewise.auditing.review.folder import original_data
+from noisewise.auditing.review.giving.give import give_back
+from noisewise.data.sources import load
+from noisewise.errors import BadInput
+
+NAMES = ["ash", "birch", "ash", "birch", "ash", "birch"]
+
+
+def audited(source, folder, **reading):
+    """A folder of an audit that suggests the other class for the row with index 0."""
+    data = load(source, **reading)
+    suggested = data.given.copy()
+    suggested[0] = 1 - suggested[0]
+    issue = suggested != data.given
+    plan = AuditPlan(str(source), **reading)
+    judgement = Judgement(issue * 0.9, suggested, issue, 0.5, (0.4, 0.6), np.eye(len(data.classes)))
+    Findings(data, judgement, plan=plan).save(folder)
+    return folder
+
+
+def given_back(folder, out, *lines, **more):
+    before = original_data(folder)
+    decided, _ = decide(before, pd.DataFrame(lines, columns=["index", "decision", "label"]), findings_folder=folder)
+    return give_back(before, decided, out, audit=folder, **more)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for number, name in enumerate(NAMES):
+        file = tmp_path / "photos" / name / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((9, 9, 3), 40 * number, np.uint8)).save(file)
+    (tmp_path / "photos" / "birch" / "0.png").write_bytes((tmp_path / "photos" / "birch" / "1.png").read_bytes())
+    (tmp_path / "photos" / "README.txt").write_text("about")
+    return tmp_path / "photos", audited(tmp_path / "photos", tmp_path / "audit")
+
+
+def tree(folder):
+    return sorted(os.path.relpath(os.path.join(at, name), folder) for at, _, names in os.walk(folder) for name in names)
+
+
+@pytest.mark.parametrize("copies", [False, True], ids=["links", "copies"])
+def test_a_folder_of_images_comes_back_as_one(photos, tmp_path, copies):
+    source, audit = photos
+    before = tree(source)
+    # in the order of the files: ash/0, ash/2, ash/4, birch/0, birch/1, birch/3, birch/5
+    written = given_back(
+        audit, tmp_path / "new", (0, "accept", ""), (1, "remove", ""), (6, "unsure", ""), copies=copies
+    )
+    assert tree(tmp_path / "new") == [
+        "README.txt", "ash/4.png", "birch/0-2.png", "birch/0.png", "birch/1.png", "birch/3.png", "birch/5.png",
+    ]  # fmt: skip
+    assert (tmp_path / "new" / "birch" / "0-2.png").read_bytes() == (source / "ash" / "0.png").read_bytes()
+    assert (tmp_path / "new" / "birch" / "0-2.png").is_symlink() is not copies
+    assert {key: written[key] for key in ("form", "files", "moved", "removed", "renamed")} == {
+        "form": "folder", "files": 7, "moved": 1, "removed": 1, "renamed": 1,
+    }  # fmt: skip
+    assert tree(source) == before
+    assert load(tmp_path / "new").given.tolist() == [0, 1, 1, 1, 1, 1]
+
+
+def test_a_list_of_moves(photos, tmp_path):
+    _, audit = photos
+    given_back(audit, tmp_path / "moves.csv", (0, "accept", ""), (1, "remove", ""))
+    lines = pd.read_csv(tmp_path / "moves.csv", keep_default_na=False)
+    assert lines.to_dict("list") == {
+        "file": ["ash/0.png", "ash/2.png"],
+        "to": ["birch/0-2.png", ""],
+        "given": ["ash", "ash"],
+        "label": ["birch", ""],
+    }
+
+
+def test_folders_that_hold_something_are_never_written_to(photos, tmp_path):
+    source, audit = photos
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    for out, message in ((tmp_path / "full", "is there already"), (source / "new", "lies in"), (source, "is there")):
+        with pytest.raises(BadInput, match=message):
+            given_back(audit, out, (0, "accept", ""))
+    assert tree(tmp_path / "full") == ["thesis.txt"]
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_a_folder_that_moved_is_found_by_its_source(photos, tmp_path):
+    source, audit = photos
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(BadInput, match="is not found; say where it is by --source"):
+        given_back(audit, tmp_path / "new", (0, "accept", ""))
+    given_back(audit, tmp_path / "new", (0, "accept", ""), source=tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "ash" / "4.png").unlink()
+    with pytest.raises(BadInput, match=r"has no file 'ash/4\.png'"):
+        given_back(audit, tmp_path / "newer", (0, "accept", ""), source=tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "separator,decimal,encoding,end",
+    [
+        (",", ".", "utf-8", "\n"),
+        (";", ",", "utf-16", "\r\n"),
+        ("\t", ".", "utf-8-sig", "\n"),
+        ("|", ",", "cp1252", "\r\n"),
+    ],
+)
+def test_delimited_text_keeps_its_dialect_and_every_other_cell(tmp_path, separator, decimal, encoding, end):
+    rows = [
+        f'P0{at}{separator}{at}{decimal}50{separator}"a{separator}\u00e4"{separator}{n}' for at, n in enumerate(NAMES)
+    ]
+    lines = [separator.join(["patient", "height", "note", "kind"]), *rows]
+    source = tmp_path / "clinic.csv"
+    source.write_bytes((end.join(lines) + end).encode(encoding))
+    audit = audited(source, tmp_path / "audit", labels="kind")
+    written = given_back(audit, tmp_path / "new.csv", (0, "accept", ""), (3, "remove", ""))
+    expected = [*lines[:1], lines[1].removesuffix("ash") + "birch", *lines[2:4], *lines[5:]]
+    assert (tmp_path / "new.csv").read_bytes().decode(encoding) == end.join(expected) + end
+    assert (written["form"], written["rows"], written["neutralised"]) == ("table", 5, 0)
+    assert "reviewed" in written["note"]
+
+
+def test_formulas_of_a_table_become_text_and_come_back(tmp_path):
+    source = tmp_path / "t.csv"
+    lines = [f"=1+{at},{at},{'=cmd|x' if name == 'ash' else name}" for at, name in enumerate(NAMES)]
+    source.write_text("note,height,kind\n" + "\n".join(lines) + "\n")
+    audit = audited(source, tmp_path / "audit", labels="kind")
+    written = given_back(audit, tmp_path / "new.csv", (1, "accept", "birch"), (3, "relabel", "=cmd|x"))
+    assert written["neutralised"] == 6
+    text = (tmp_path / "new.csv").read_text()
+    assert text.startswith("note,height,kind\n'=1+0,0,'=cmd|x\n'=1+1,1,birch\n'=1+2,2,'=cmd|x\n'=1+3,3,'=cmd|x\n")
+    again = load(tmp_path / "new.csv", labels="kind")
+    assert [again.classes[label] for label in again.given] == ["=cmd|x", "birch", "=cmd|x", "=cmd|x", "=cmd|x", "birch"]
+
+
+@pytest.mark.parametrize("labels", [[1, 2] * 3, [1.0, 2.0] * 3, ["007", "07"] * 3, [True, False] * 3], ids=str)
+def test_parquet_keeps_its_columns_and_types(tmp_path, labels):
+    table = pa.table({"id": list("abcdef"), "y": labels, "when": pd.date_range("2020", periods=6), "x": range(6)})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    audit = audited(tmp_path / "t.parquet", tmp_path / "audit", labels="y")
+    given_back(audit, tmp_path / "new.parquet", (0, "accept", ""), (3, "remove", ""))
+    new = parquet.read_table(tmp_path / "new.parquet")
+    assert new.schema == table.schema
+    kept = table.take([0, 1, 2, 4, 5])
+    assert new.drop_columns("y") == kept.drop_columns("y")
+    assert new["y"].to_pylist() == [labels[1], *kept["y"].to_pylist()[1:]]
+
+
+def test_json_lines_and_labelled_lines(tmp_path):
+    lines = [{"x": at, "more": [at], "kind": name} for at, name in enumerate(NAMES)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    given_back(audited(tmp_path / "t.jsonl", tmp_path / "a", labels="kind"), tmp_path / "new.jsonl", (0, "accept", ""))
+    new = [json.loads(line) for line in (tmp_path / "new.jsonl").read_text().splitlines()]
+    assert new == [lines[0] | {"kind": "birch"}, *lines[1:]]
+    (tmp_path / "t.txt").write_text("".join(f"__label__{name} some text {at}\n" for at, name in enumerate(NAMES)))
+    audit = audited(tmp_path / "t.txt", tmp_path / "b")
+    given_back(audit, tmp_path / "new.txt", (0, "accept", ""), (1, "remove", ""))
+    assert (tmp_path / "new.txt").read_text().startswith("__label__birch some text 0\n__label__ash some text 2\n")
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.csv.gz", "t.xlsx"])
+def test_other_files_of_tables(tmp_path, name):
+    frame = pd.DataFrame({"code": ["007", "07", "1", "2", "3", "4"], "x": range(6), "kind": NAMES})
+    if name.endswith("xlsx"):
+        pytest.importorskip("openpyxl")
+        frame.to_excel(tmp_path / name, index=False)
+    elif name.endswith("json"):
+        frame.to_json(tmp_path / name, orient="records")
+    else:
+        frame.to_csv(tmp_path / name, index=False)
+    audit = audited(tmp_path / name, tmp_path / "audit", labels="kind")
+    out = tmp_path / f"new-{name}"
+    written = given_back(audit, out, (0, "accept", ""), (3, "remove", ""))
+    read = pd.read_excel if name.endswith("xlsx") else pd.read_json if name.endswith("json") else pd.read_csv
+    expected = frame.assign(kind=["birch", *NAMES[1:]]).drop(index=3).reset_index(drop=True)
+    pd.testing.assert_frame_equal(read(out, dtype={"code": "str"}), expected, check_dtype=False)
+    assert (written["form"], written["rows"]) == ("table", 5)
+
+
+def test_comments_quotes_and_rows_without_a_label_stay_as_they_are(tmp_path):
+    lines = ["# by hand", "x,kind,note", '1,ash,"two\nlines"', "2,,none", "", "3,birch,b", "4, ash ,c", "5,birch,d"]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    audit = audited(tmp_path / "t.csv", tmp_path / "audit", labels="kind", na=[""])
+    before = original_data(audit)
+    assert before.index.tolist() == [0, 2, 3, 4]
+    given_back(audit, tmp_path / "new.csv", (4, "relabel", "ash"))
+    lines[7] = "5,ash,d"
+    assert (tmp_path / "new.csv").read_text() == "\n".join(line for line in lines if line) + "\n"
+
+
+def test_a_table_that_changed_since_the_audit_is_refused(tmp_path):
+    frame = pd.DataFrame({"x": range(6), "kind": NAMES})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    audit = audited(tmp_path / "t.csv", tmp_path / "audit", labels="kind")
+    frame.iloc[::-1].to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(BadInput, match="has changed since the audit: the row with index 0 has the label 'birch'"):
+        given_back(audit, tmp_path / "new.csv", (0, "accept", ""))
+    with pytest.raises(BadInput, match="is never overwritten"):
+        given_back(audit, tmp_path / "t.csv", (0, "accept", ""))
+    assert not (tmp_path / "new.csv").exists()
