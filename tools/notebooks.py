@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -29,5 +30,6 @@ def rerun(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # a bar that no notebook here shows
     for name in sys.argv[1:]:
         rerun(Path(name))

@@ -48,7 +48,7 @@ def stand_ins(monkeypatch):
 
     def fewer(finder):
         data = digits(finder)
-        return replace(data.take(range(400)), test=data.test.take(range(100)))
+        return replace(data.take(range(500)), test=data.test.take(range(100)))
 
     loaders = {"digits": fewer} | {
         name: lambda finder, n=name, a=args: pictures(*a, name=n) for name, args in made.items()
