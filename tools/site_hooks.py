@@ -27,7 +27,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
 }
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
-SHOWN = {".py": "python", ".toml": "toml", ".cff": "yaml", "": "text", ".yml": "yaml"}
+SHOWN = {".py": "python", ".toml": "toml", ".md": "markdown", ".cff": "yaml", ".yml": "yaml"}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -74,7 +74,7 @@ def link_on_site(link: str, page: str) -> str:
         there = ELSEWHERE[target]
     elif target.startswith("docs/"):
         there = target.removeprefix("docs/")
-    elif (ROOT / target).is_file():
+    elif _shown(target):
         there = _page_of(target)
     else:
         return link
@@ -101,7 +101,12 @@ def linked_sources(pages: dict[str, str]) -> list[str]:
     """
     found = {in_repository(link, page) for page, text in pages.items() for link in LINK.findall(text)}
     outside = (path for path in found if not path.startswith(("docs/", "..")) and path not in ELSEWHERE)
-    return sorted(path for path in outside if (ROOT / path).is_file())
+    return sorted(filter(_shown, outside))
+
+
+def _shown(path: str) -> bool:
+    """Whether a page shows what lies at a path of the repository."""
+    return path != "." and (ROOT / path).exists()
 
 
 def _page_of(source: str) -> str:
@@ -109,13 +114,20 @@ def _page_of(source: str) -> str:
 
 
 def source_page(path: str) -> str:
-    """A page that shows a file of the repository.
+    """A page that shows a file of the repository, or all files of a folder.
 
     Args:
         path: in the repository.
     """
+    if (ROOT / path).is_file():
+        return f"# {path}\n\n{_code(path)}"
+    names = (one.relative_to(ROOT).as_posix() for one in sorted((ROOT / path).rglob("*")) if one.suffix in SHOWN)
+    return f"# {path}\n\n" + "\n".join(f"## {name}\n\n{_code(name)}" for name in names if (ROOT / name).is_file())
+
+
+def _code(path: str) -> str:
     text = (ROOT / path).read_text(encoding="utf-8")
-    return f"# {path}\n\n````{SHOWN.get(PurePosixPath(path).suffix, 'text')}\n{text}````\n"
+    return f"````{SHOWN.get(PurePosixPath(path).suffix, 'text')}\n{text.rstrip()}\n````\n"
 
 
 def command_line_page() -> str:

@@ -16,6 +16,19 @@ from noisewise.data.named.cifar import CIFAR10
 from noisewise.data.named.mnist import CLOTHES, DIGITS
 from noisewise.run.experiment import Experiment
 
+# What the page on plug-ins calls a file of one's own.
+MY_FILE = """
+from torch import nn
+
+from noisewise.auditing.detectors.predictions.self_confidence import SELF_CONFIDENCE as MY_SCORE
+from noisewise.methods import ELR as MyMethod
+from noisewise.methods import FocalWeighting as MyWeights
+from noisewise.noise.labels.symmetric import Symmetric as MyNoise
+
+
+def net(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+"""
 WORDS = {"good": "lovely warm bright happy fine", "bad": "cold broken awful late wrong"}
 
 
@@ -102,6 +115,7 @@ def workplace(tmp_path, monkeypatch, stand_ins, short_trainings):
     sure[:3] = sure[:3, ::-1]
     np.save("probabilities.npy", sure)
     np.save("embeddings.npy", draw.normal(size=(48, 5)) + 3 * (np.arange(48) % 2)[:, None])
+    (tmp_path / "my_file.py").write_text(MY_FILE)
     (tmp_path / "decisions.csv").write_text("index,decision,label\n0,keep,\n1,keep,\n")
     for person in ("ada", "ben"):
         shutil.copy("decisions.csv", f"{person}.csv")
