@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import noisewise as nw
 from noisewise.data.catalogue import SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.named.cifar import CIFAR10
@@ -86,8 +87,24 @@ def short_trainings(monkeypatch):
     monkeypatch.setattr(Experiment, "run", run)
 
 
+def flowers():
+    """A table of three species."""
+    species = np.array(["setosa", "versicolor", "virginica"])[np.arange(90) % 3]
+    values = np.random.default_rng(1).normal(size=(90, 4)) + 3 * (np.arange(90) % 3)[:, None]
+    return pd.DataFrame(values, columns=["length", "width", "height", "weight"]).assign(species=species)
+
+
+@pytest.fixture(scope="session")
+def earlier_audit(tmp_path_factory):
+    """The folder of an audit of that table, for pages that begin with its review."""
+    folder = tmp_path_factory.mktemp("earlier")
+    flowers().to_csv(folder / "table.csv", index=False)
+    nw.audit(nw.load(folder / "table.csv", labels="species"), model="linear").save(folder / "audit")
+    return folder / "audit"
+
+
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, stand_ins, short_trainings):
+def workplace(tmp_path, monkeypatch, stand_ins, short_trainings, earlier_audit):
     """A folder with photographs, tables, texts and arrays, which is the present folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -99,13 +116,11 @@ def workplace(tmp_path, monkeypatch, stand_ins, short_trainings):
         image = draw.integers(0, 90, (24, 24, 3), dtype=np.uint8)
         image[..., i % 2] += 120
         Image.fromarray(image).save(folder / f"{i}.png")
-    species = np.array(["setosa", "versicolor", "virginica"])[np.arange(90) % 3]
-    values = draw.normal(size=(90, 4)) + 3 * (np.arange(90) % 3)[:, None]
-    table = pd.DataFrame(values, columns=["length", "width", "height", "weight"]).assign(species=species)
+    table = flowers()
     table.to_csv("table.csv", index=False)
     (tmp_path / "data").mkdir()
     table.to_csv("data/table.csv", index=False)
-    np.savez("arrays.npz", X=values, y=species)
+    np.savez("arrays.npz", X=table.iloc[:, :4].to_numpy(), y=table["species"].to_numpy(dtype=str))
     texts = [(mood, " ".join(draw.permutation(WORDS[mood].split()))) for mood in ("good", "bad") * 40]
     pd.DataFrame(texts, columns=["mood", "review"]).to_csv("reviews.csv", index=False)
     lines = [json.dumps({"team": mood, "body": body}) for mood, body in texts]
@@ -116,7 +131,9 @@ def workplace(tmp_path, monkeypatch, stand_ins, short_trainings):
     np.save("probabilities.npy", sure)
     np.save("embeddings.npy", draw.normal(size=(48, 5)) + 3 * (np.arange(48) % 2)[:, None])
     (tmp_path / "my_file.py").write_text(MY_FILE)
-    (tmp_path / "decisions.csv").write_text("index,decision,label\n0,keep,\n1,keep,\n")
+    shutil.copytree(earlier_audit, "audit")
+    kept = "".join(f"{index},keep,\n" for index in range(12))
+    (tmp_path / "decisions.csv").write_text(f"index,decision,label\n{kept}")
     for person in ("ada", "ben"):
         shutil.copy("decisions.csv", f"{person}.csv")
     shutil.copytree("photos", "SOURCE")
