@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from doc_blocks import PROGRAMS, Block, blocks
+from noisewise.bench.grid import expand
 from noisewise.cli import main
 from noisewise.cli.main import group
 
@@ -54,7 +55,8 @@ def run_blocks(page: str, chosen: list[Block], folder: Path) -> None:
         elif block.language == "python":
             exec(compile("\n" * block.line + block.text, where, "exec"), names)
         elif block.language == "toml":
-            tomllib.loads(block.text)
+            if "method" in (spec := tomllib.loads(block.text)):
+                expand(spec)
         elif block.language in ("yaml", "yml"):
             yaml.safe_load(block.text)
         elif block.language == "shell":

@@ -7,8 +7,6 @@ from types import ModuleType
 
 import pytest
 
-from noisewise.bench.grid import KEYS
-
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SHOWN = sorted(
     name
@@ -50,8 +48,3 @@ def test_an_entry_is_what_it_seems(name):
 
 def test_no_name_has_two_entries():
     assert len(set(map(id, map(named, SHOWN)))) == len(SHOWN)
-
-
-def test_every_key_of_a_grid_is_on_its_page():
-    text = (REFERENCE / "bench.md").read_text(encoding="utf-8")
-    assert {key for key in KEYS if f"`{key}`" not in text} == set()
