@@ -32,6 +32,7 @@ from noisewise.compute import Engine
 from noisewise.compute.engine import ENGINE
 from noisewise.data import Dataset, subset
 from noisewise.data.images.files import at_size
+from noisewise.data.objects.memory import in_memory, name_of
 from noisewise.data.readers.matrices import in_class_order
 from noisewise.data.sources import read
 from noisewise.errors import BadInput, shown
@@ -51,7 +52,7 @@ from noisewise.noise import corrupt
     },
 )
 def audit(
-    data: Dataset | str | Path | AuditPlan | Mapping[str, Any],
+    data: Any,
     *,
     probs: np.ndarray | Sequence[np.ndarray] | None = None,
     features: np.ndarray | None = None,
@@ -72,8 +73,9 @@ def audit(
         `audit(json.load(file)["plan"])`
 
     Args:
-        data: a Dataset, or a source (a name, a path, "hf:NAME"); or an AuditPlan, or the mapping under `plan` in
-            `summary.json`, which states all that is otherwise under `plan`.
+        data: a Dataset, a source (a name, a path, "hf:NAME"), or data in memory as for `load`: a DataFrame, (X, y), a
+            torch Dataset, ...; or an AuditPlan, or the mapping under `plan` in `summary.json`, which states all that is
+            otherwise under `plan`.
         probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
             stacked, each as a candidate.
         features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
@@ -94,17 +96,19 @@ def audit(
         BadInput: an argument is not legal.
         Diverged: a training became infinite or NaN.
     """
-    if isinstance(data, (AuditPlan, Mapping)):
+    held = data if isinstance(data, Dataset) or in_memory(data) else None
+    if isinstance(data, AuditPlan) or (held is None and isinstance(data, Mapping)):
         if plan:
             name, value = next(iter(plan.items()))
             raise BadInput(f"{name}={value!r} is given along with a plan, which states it already")
         planned = data if isinstance(data, AuditPlan) else AuditPlan.read(data)
     else:
-        planned = AuditPlan.of(data.name if isinstance(data, Dataset) else data, plan)
+        name = data.name if isinstance(data, Dataset) else data if held is None else name_of(data)
+        planned = AuditPlan.of(name, plan)
     where = fold_engine(engine, workers, gpu=planned.config.device != "cpu")
     found = run_audit(
         planned,
-        data if isinstance(data, Dataset) else None,
+        held,
         probs=probs,
         features=features,
         engine=where,
@@ -117,7 +121,7 @@ def audit(
 
 def run_audit(
     plan: AuditPlan,
-    data: Dataset | None = None,
+    data: Any = None,
     *,
     probs: np.ndarray | Sequence[np.ndarray] | None = None,
     named: Sequence[Sequence[str] | None] = (),
@@ -129,7 +133,7 @@ def run_audit(
 
     Args:
         plan: what to do.
-        data: the rows; None loads the plan's source.
+        data: the rows, a Dataset or data in memory as for `load`; None loads the plan's source.
         probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
             stacked, each as a candidate.
         named: names of the columns of each table of `probs`, None where they have none. If these are the names of the
@@ -195,7 +199,7 @@ def _refuse_what_is_not_used(plan: AuditPlan, probs: bool, features: bool) -> No
                 raise BadInput(f"{name}={value!r} is for training, but with probs nothing is trained: leave out one")
 
 
-def _recorded(plan: AuditPlan, data: Dataset | None, probs: bool, features: bool) -> AuditPlan:
+def _recorded(plan: AuditPlan, data: Any, probs: bool, features: bool) -> AuditPlan:
     """The plan with what it was carried out along with.
 
     Raises:
@@ -212,7 +216,7 @@ def _recorded(plan: AuditPlan, data: Dataset | None, probs: bool, features: bool
     return replace(plan, given=given, in_memory=data is not None)
 
 
-def _rows(plan: AuditPlan, data: Dataset | None, probs: Sequence[np.ndarray]) -> Dataset:
+def _rows(plan: AuditPlan, data: Any, probs: Sequence[np.ndarray]) -> Dataset:
     """The rows that are audited: loaded, drawn and corrupted as planned."""
     source = plan.source if data is None else data
     rows = read(source, plan.reading, data_dir=plan.data_dir)

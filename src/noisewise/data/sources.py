@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.images.files import at_size, located
 from noisewise.data.named.finder import Finder
 from noisewise.data.named.published import published, read_published
+from noisewise.data.objects.memory import from_memory
 from noisewise.data.readers import folders, frames, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
@@ -30,7 +32,7 @@ READERS: dict[str, Callable[[Path, Reading], Dataset]] = {
 
 @bounded(None, {"data_dir": PATH | None})
 def load(
-    source: str | Path | Dataset,
+    source: Any,
     *,
     labels: str | None = None,
     text: str | None = None,
@@ -53,8 +55,9 @@ def load(
         source: a name of `SOURCES`; a path: a folder of images per class (perhaps in `train` and `test`), a folder of
             idx files or one idx file of images, an `.npz` file, an `.npy` file of class numbers alone, a table (`.csv`,
             `.tsv`, `.json`, `.jsonl`, each perhaps with `.gz` behind it, `.parquet`, `.xlsx`, or `.txt` with lines
-            `__label__NAME TEXT`); "hf:NAME"; "module:function" of your own, which returns a Dataset; or a Dataset,
-            which is returned as it is, or at another size.
+            `__label__NAME TEXT`); "hf:NAME"; "module:function" of your own, which returns a Dataset; a Dataset,
+            which is returned as it is, or at another size; or data in memory (see `from_memory`): a DataFrame, a pair
+            (X, y) of arrays or tensors, a torch Dataset, a data set of the library `datasets`.
         labels: the column of the labels of a table, or the key of the labels in an archive.
         text: the column of a table whose texts are the only input.
         columns: the columns of a table to learn from; by default all that can be learned from.
@@ -78,7 +81,7 @@ def load(
 
 
 def read(
-    source: str | Path | Dataset,
+    source: Any,
     reading: Reading,
     *,
     data_dir: str | Path | None = None,
@@ -101,12 +104,14 @@ def _naming(path: Path) -> pd.DataFrame | None:
     return None if further else tables.read_naming(path)
 
 
-def _loaded(source: str | Path | Dataset, reading: Reading, data_dir: str | Path | None, download: bool) -> Dataset:
+def _loaded(source: Any, reading: Reading, data_dir: str | Path | None, download: bool) -> Dataset:
     if isinstance(source, Dataset):
         reading.refuse(f"a Dataset such as {source.name}", but=("size",))
         return source if reading.size is None else _resized(source, reading.size, source.name)
     if not PATH.allows(source):
-        raise BadInput(f"source={shown(source)} must be a name, a path, 'hf:NAME' or a Dataset")
+        if isinstance(source, (str, bytes)):
+            raise BadInput(f"source={shown(source)} must be a name, a path, 'hf:NAME' or a Dataset")
+        return from_memory(source, reading)
     if isinstance(source, str) and source in PHOTOGRAPHS:
         reading.refuse(source, but=("size", "skip_broken"))
         return SOURCES[source](Finder.standard(data_dir, download), reading)

@@ -8,7 +8,6 @@ the same spec and seed applied to a selection of the rows changes these rows dif
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -59,7 +58,7 @@ def refusal(entry: Any) -> str | None:
     return "a class with a CorruptionCard as `card` and a method `apply(data, rng)`"
 
 
-def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0, **reading: Any) -> Dataset:
+def corrupt(data: Any, spec: str, seed: int = 0, **reading: Any) -> Dataset:
     """Add known noise to the training split of `data`.
 
     The other splits do not change, except under `shuffled-pixels`, which reorders the pixels of all
@@ -76,7 +75,8 @@ def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0, **reading: Any
         `corrupt("digits", "symmetric:0.4", seed=0)`, `corrupt(data, "blur:8+longtail:100")`
 
     Args:
-        data: n rows of K >= 2 classes, or a source (a name, a path, "hf:NAME").
+        data: n rows of K >= 2 classes: a Dataset, a source (a name, a path, "hf:NAME"), or data in memory as for
+            `load`.
         spec: terms `name:value,key=value` joined by `+`, names from `CORRUPTIONS`.
         seed: a whole number from 0.
         **reading: how a source is read, as for `load`: `labels`, `text`, `columns`, ...
@@ -86,7 +86,7 @@ def corrupt(data: Dataset | str | Path, spec: str, seed: int = 0, **reading: Any
             or fewer than 2 classes, or the seed is not a whole number from 0.
     """
     terms = corruptions(spec)
-    if not isinstance(data, (Dataset, str, Path)) or data == "":
+    if isinstance(data, str) and not data:
         raise BadInput(f"data={data!r} must be a name, a path or a Dataset")
     data = load(data, **reading)
     _check(data, seed)

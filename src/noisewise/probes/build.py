@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noisewise.bounds import SEED, a, bounded
-from noisewise.data import Dataset
+from noisewise.bounds import SEED, bounded
+from noisewise.data import Dataset, load
 from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.probes.catalogue import PROBES
@@ -66,12 +66,12 @@ def positions(given: Tensor, examples: int, seed: int) -> Tensor:
     return order[rank.argsort(stable=True)][:examples]
 
 
-@bounded(None, {"data": a(Dataset), "seed": SEED})
-def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
+@bounded(None, {"seed": SEED})
+def probe(data: Any, names: str, seed: int = 0) -> dict[str, Measured]:
     """Measure a data set, with normalised inputs, by probes that do not need a network.
 
     Args:
-        data: the data set.
+        data: a Dataset, a source (a name, a path, "hf:NAME"), or data in memory as for `load`.
         names: names of the probes with their options, as for `build`.
         seed: random seed of the choice of rows and of the probes.
 
@@ -89,6 +89,7 @@ def probe(data: Dataset, names: str, seed: int = 0) -> dict[str, Measured]:
             f"probe {needing[0]!r} measures networks: attach it to a training (noisewise train --probe {needing[0]}); "
             f"data sets are measured by {', '.join(probes_without_network())}"
         )
+    data = load(data)
     if data.shape == (0,):
         raise BadInput(f"{data.name} has labels alone, but probes measure inputs")
     if len(data) < 2:

@@ -14,9 +14,10 @@ from noisewise import models
 from noisewise.bounds import PATH, TEXT, Bound, a, between, bounded, check, number, whole
 from noisewise.data import Dataset, split, subset
 from noisewise.data.images.files import at_size
+from noisewise.data.objects.memory import KINDS, in_memory, name_of
 from noisewise.data.reading import FIELDS, Reading
 from noisewise.data.sources import read
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 from noisewise.files import digest
 from noisewise.methods import METHODS, build
 from noisewise.methods.presets import preset as named_preset
@@ -58,7 +59,7 @@ class Experiment:
     be run, but has no key and cannot be written.
 
     Attributes:
-        source: the data: a name, a path, "hf:NAME", or a Dataset.
+        source: the data: a name, a path, "hf:NAME", a Dataset, or data in memory as for `load`.
         method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe; "auto" looks at the labels first.
         model: a catalogue name with its options, "module:function", a callable or a module; None is the default for
             the kind of data.
@@ -86,7 +87,7 @@ class Experiment:
         BadInput: a field that is not legal.
     """
 
-    source: str | Dataset
+    source: Any
     method: str | Method | Recipe = "auto"
     model: Model | None = None
     corrupt: str | None = None
@@ -120,7 +121,9 @@ class Experiment:
             put("source", str(self.source))
         if isinstance(self.data_dir, Path):
             put("data_dir", str(self.data_dir))
-        if not isinstance(self.source, (str, Dataset)) or self.source == "":
+        if not isinstance(self.source, (str, Dataset)) and not in_memory(self.source):
+            raise BadInput(f"source={shown(self.source)} must be a name, a path or a Dataset; or {KINDS}")
+        if isinstance(self.source, str) and not self.source:
             raise BadInput(f"source={self.source!r} must be a name, a path or a Dataset")
         for name in ("data_dir", "preset", "corrupt"):
             check(None, name, getattr(self, name), TEXT)
@@ -145,7 +148,7 @@ class Experiment:
     @classmethod
     def of(
         cls,
-        source: str | Path | Dataset,
+        source: Any,
         *,
         epochs: int | None = None,
         seed: int = 0,
@@ -183,7 +186,7 @@ class Experiment:
         if probe is not None:
             own["observe"] = ",".join(filter(None, (own.get("observe"), probe)))
         config = configured(Config.epochs if epochs is None else epochs, seed, named)
-        return cls(source, preset=preset, **{"config": config, **own})  # type: ignore[arg-type]
+        return cls(source, preset=preset, **{"config": config, **own})
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Experiment:
@@ -247,7 +250,9 @@ class Experiment:
     @property
     def source_name(self) -> str:
         """The source as text."""
-        return self.source if isinstance(self.source, str) else self.source.name
+        if isinstance(self.source, str):
+            return self.source
+        return self.source.name if isinstance(self.source, Dataset) else name_of(self.source)
 
     @property
     def method_name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from noisewise.bounds import FUNCTION, PATH, bounded
-from noisewise.data import Dataset
+from noisewise.data.objects.memory import in_memory
 from noisewise.errors import BadInput
 from noisewise.run.experiment import Experiment
 from noisewise.run.result import Run
@@ -19,7 +19,7 @@ from noisewise.training.observer import Callbacks, Row
 
 @bounded(None, {"out": PATH | None, "on_epoch": FUNCTION | None, "on_progress": FUNCTION | None})
 def train(
-    data: Dataset | str | Path | Experiment | Mapping[str, Any],
+    data: Any,
     method: str | Method | Callable[..., None] = "auto",
     model: str | nn.Module | Callable[..., nn.Module] | None = None,
     epochs: int | None = None,
@@ -37,8 +37,8 @@ def train(
     The same as `Experiment.of(data, method=method, ...).run(out)`.
 
     Args:
-        data: a Dataset, or a source (a name, a path, "hf:NAME"); or an Experiment, or the mapping under `experiment`
-            in `run.json`, which states everything down to `seed` and all further fields.
+        data: a Dataset, a source (a name, a path, "hf:NAME"), or data in memory as for `load`; or an Experiment, or
+            the mapping under `experiment` in `run.json`, which states everything down to `seed` and all further fields.
         method: a spec such as "elr" or "cdr:tau=0.4+gce", a Method, or a recipe; "auto" judges the labels first and
             trains accordingly.
         model: a catalogue name, "module:function", a callable or a module; by default one that fits the kind of data.
@@ -58,7 +58,7 @@ def train(
         Diverged: the loss became infinite or NaN.
     """
     stated = {"method": method, "model": model, "epochs": epochs, "seed": seed, **fields}
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and not in_memory(data):
         data = Experiment.read(data)
     if isinstance(data, Experiment):
         default = {"method": Experiment.method, "model": None, "epochs": None, "seed": 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,14 +38,25 @@ def read_hub(name: str, reading: Reading = DEFAULT) -> Dataset:
         splits = datasets.load_dataset(name)
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot load 'hf:{name}': {error}") from error
+    return from_splits(splits, f"hf:{name}", reading)
+
+
+def from_splits(splits: Mapping[str, Any], name: str, reading: Reading) -> Dataset:
+    """Make a data set of the splits of one of the library `datasets`.
+
+    Raises:
+        BadInput: there is no split "train", or the data cannot be used.
+    """
+    import datasets
+
     if "train" not in splits:
-        raise BadInput(f"'hf:{name}' has no split 'train', only {', '.join(splits)}")
+        raise BadInput(f"{name!r} has no split 'train', only {', '.join(splits)}")
     features = splits["train"].features
     pictures = [column for column, feature in features.items() if isinstance(feature, datasets.Image)]
     if pictures:
-        reading.refuse(f"the images of hf:{name}", but=("labels",))
-        return _images(splits, pictures[0], f"hf:{name}", reading.labels)
-    return _table(splits["train"], f"hf:{name}", reading)
+        reading.refuse(f"the images of {name}", but=("labels",))
+        return _images(splits, pictures[0], name, reading.labels)
+    return _table(splits["train"], name, reading)
 
 
 def _table(split: Any, name: str, reading: Reading) -> Dataset:
@@ -53,7 +64,9 @@ def _table(split: Any, name: str, reading: Reading) -> Dataset:
     column = label_column(frame, name, reading.labels)
     classes = getattr(split.features[column], "names", None)
     if classes:
-        frame[column] = np.asarray(classes, dtype=object)[frame[column]]
+        # -1 and null mean that a row has no label
+        frame[column] = [None if pd.isna(label) or label < 0 else classes[int(label)] for label in frame[column]]
+        reading = replace(reading, na=reading.na or ("",))
     return from_frame(frame, name, name, replace(reading, labels=column))
 
 

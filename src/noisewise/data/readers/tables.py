@@ -152,7 +152,7 @@ def from_frame(
         name=name,
         described=described,
         columns=(*columns, *_roles(roles)),
-        ids=ids if ids is None or str(ids.name) in described else ids.rename("id"),
+        ids=ids,
     )
     record: dict[str, Any] = {"step": "load", "source": name, "labels": column, **({"notes": said} if said else {})}
     stated = {name: value for name, value in reading.stated().items() if name in _REMEMBERED}
@@ -173,7 +173,8 @@ def _with_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The frame with its index, where it is more than row numbers, as its first columns; and their names."""
     if isinstance(frame.index, pd.RangeIndex):
         return frame.copy(deep=False), []
-    names = [str(name) if name is not None else "index" for name in frame.index.names]
+    free = next(name for name in ("id", "row", "_row") if name not in frame)
+    names = [str(name) if name is not None else free for name in frame.index.names]
     plain = frame.rename_axis(names).reset_index(allow_duplicates=True)
     return plain, names
 
