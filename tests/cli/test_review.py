@@ -130,7 +130,7 @@ def test_a_table_and_a_folder_come_back_as_they_were(run, tmp_path):
     assert ended.code == 0, ended.err
     assert "3 rows: 0 accept, 0 keep, 1 relabel, 1 unsure, 1 remove" in ended.out
     assert "39 rows, as" in ended.out
-    assert "does not hold what was reviewed" in ended.out
+    assert "what was reviewed is in new.csv.reviews.json: keep it with the data" in ended.out
     new = (tmp_path / "new.csv").read_bytes().decode("utf-16").split("\r\n")
     assert new == ["patient;dose;ill", *lines[:3], lines[3].replace("yes", "no"), lines[4], *lines[6:], ""]
     ended = run(

@@ -20,6 +20,7 @@ from noisewise.data.objects.memory import from_memory
 from noisewise.data.readers import folders, frames, idx, label_file, npz, tables
 from noisewise.data.readers.trusted import with_trusted
 from noisewise.data.reading import Reading
+from noisewise.data.reviews.kept import with_reviews
 from noisewise.doors import place, regular
 from noisewise.errors import BadInput, nearest, shown
 
@@ -125,7 +126,7 @@ def _loaded(source: Any, reading: Reading, data_dir: str | Path | None, download
         from noisewise.data.readers.hub import read_hub
 
         return read_hub(source.removeprefix(HUB), reading)
-    return _read(place(source), reading)
+    return with_reviews(_read(place(source), reading), place(source))
 
 
 def _is_function(source: str) -> bool:

@@ -16,6 +16,7 @@ from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.review.decide import decide
 from noisewise.auditing.review.folder import original_data
 from noisewise.auditing.review.giving.give import give_back
+from noisewise.auditing.reviewed import reviewed_before
 from noisewise.data.sources import load
 from noisewise.errors import BadInput
 
@@ -38,6 +39,13 @@ def given_back(folder, out, *lines, **more):
     before = original_data(folder)
     decided, _ = decide(before, pd.DataFrame(lines, columns=["index", "decision", "label"]), findings_folder=folder)
     return give_back(before, decided, out, audit=folder, **more)
+
+
+def reviewed(source, **reading):
+    """The labels of the reviewed rows of what was written."""
+    data = load(source, **reading)
+    known = reviewed_before(data)
+    return [] if known is None else [data.classes[label] for label in data.given[known.rows]]
 
 
 @pytest.fixture
@@ -63,16 +71,19 @@ def test_a_folder_of_images_comes_back_as_one(photos, tmp_path, copies):
     written = given_back(
         audit, tmp_path / "new", (0, "accept", ""), (1, "remove", ""), (6, "unsure", ""), copies=copies
     )
-    assert tree(tmp_path / "new") == [
-        "README.txt", "ash/4.png", "birch/0-2.png", "birch/0.png", "birch/1.png", "birch/3.png", "birch/5.png",
-    ]  # fmt: skip
+    birch = [f"birch/{name}.png" for name in ("0-2", "0", "1", "3", "5")]
+    assert tree(tmp_path / "new") == [".noisewise-reviews.json", "README.txt", "ash/4.png", *birch]
     assert (tmp_path / "new" / "birch" / "0-2.png").read_bytes() == (source / "ash" / "0.png").read_bytes()
     assert (tmp_path / "new" / "birch" / "0-2.png").is_symlink() is not copies
     assert {key: written[key] for key in ("form", "files", "moved", "removed", "renamed")} == {
         "form": "folder", "files": 7, "moved": 1, "removed": 1, "renamed": 1,
     }  # fmt: skip
     assert tree(source) == before
-    assert load(tmp_path / "new").given.tolist() == [0, 1, 1, 1, 1, 1]
+    again = load(tmp_path / "new")
+    assert again.given.tolist() == [0, 1, 1, 1, 1, 1]
+    known = reviewed_before(again)
+    assert again.described["file"].iloc[known.rows].tolist() == ["birch/0-2.png"]
+    assert (known.wrong.tolist(), known.accepted.tolist()) == ([True], [True])
 
 
 def test_a_list_of_moves(photos, tmp_path):
@@ -130,7 +141,8 @@ def test_delimited_text_keeps_its_dialect_and_every_other_cell(tmp_path, separat
     expected = [*lines[:1], lines[1].removesuffix("ash") + "birch", *lines[2:4], *lines[5:]]
     assert (tmp_path / "new.csv").read_bytes().decode(encoding) == end.join(expected) + end
     assert (written["form"], written["rows"], written["neutralised"]) == ("table", 5, 0)
-    assert "reviewed" in written["note"]
+    assert "note" not in written
+    assert reviewed(tmp_path / "new.csv", labels="kind") == ["birch"]
 
 
 def test_formulas_of_a_table_become_text_and_come_back(tmp_path):
@@ -151,9 +163,11 @@ def test_parquet_keeps_its_columns_and_types(tmp_path, labels):
     table = pa.table({"id": list("abcdef"), "y": labels, "when": pd.date_range("2020", periods=6), "x": range(6)})
     parquet.write_table(table, tmp_path / "t.parquet")
     audit = audited(tmp_path / "t.parquet", tmp_path / "audit", labels="y")
-    given_back(audit, tmp_path / "new.parquet", (0, "accept", ""), (3, "remove", ""))
+    given_back(audit, tmp_path / "new.parquet", (0, "accept", ""), (3, "remove", ""), (5, "keep", ""))
     new = parquet.read_table(tmp_path / "new.parquet")
-    assert new.schema == table.schema
+    assert new.schema.equals(table.schema)
+    data = load(tmp_path / "new.parquet", labels="y")
+    assert data.index[reviewed_before(data).rows].tolist() == [0, 4]
     kept = table.take([0, 1, 2, 4, 5])
     assert new.drop_columns("y") == kept.drop_columns("y")
     assert new["y"].to_pylist() == [labels[1], *kept["y"].to_pylist()[1:]]
@@ -211,3 +225,19 @@ def test_a_table_that_changed_since_the_audit_is_refused(tmp_path):
     with pytest.raises(BadInput, match="is never overwritten"):
         given_back(audit, tmp_path / "t.csv", (0, "accept", ""))
     assert not (tmp_path / "new.csv").exists()
+
+
+def test_reviews_of_another_version_of_a_table_are_not_used_and_broken_ones_refused(tmp_path):
+    pd.DataFrame({"x": range(6), "kind": NAMES}).to_csv(tmp_path / "t.csv", index=False)
+    audit = audited(tmp_path / "t.csv", tmp_path / "audit", labels="kind")
+    given_back(audit, tmp_path / "new.csv", (0, "accept", ""))
+    assert reviewed(tmp_path / "new.csv", labels="kind") == ["birch"]
+    lines = (tmp_path / "new.csv").read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    data = load(tmp_path / "new.csv", labels="kind")
+    assert reviewed_before(data) is None
+    assert "new.csv.reviews.json holds reviews of another version of new.csv, and is not used" in data.notes
+    for content in ("", "[]", "{}", '{"steps": [1]}', '{"steps": [{"reviewed_rows": {"index": [0], "label": []}}]}'):
+        (tmp_path / "new.csv.reviews.json").write_text(content)
+        with pytest.raises(BadInput, match="is no file of reviews by noisewise"):
+            load(tmp_path / "new.csv", labels="kind")

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from noisewise.auditing.review.giving.changes import Changes
+from noisewise.data.reviews.kept import beside, reviews, written_beside
 from noisewise.errors import BadInput
 from noisewise.files import write_csv
 
@@ -33,7 +34,8 @@ def write_folder(
         copies: copy the files; otherwise they are symbolic links to those of the source.
 
     Returns:
-        `files` written, `moved`, `removed`, `renamed` (moved files whose name was taken) and `as`, "links" or "copies".
+        `files` written, `moved`, `removed`, `renamed` (moved files whose name was taken), `as`, "links" or "copies",
+        and `reviews`, the hidden file that holds what was reviewed.
 
     Raises:
         BadInput: `out` holds something, or lies in the source; a file is missing; or a class has no folder.
@@ -52,6 +54,9 @@ def write_folder(
                 shutil.copy2(source / name, path)
             else:
                 path.symlink_to(source / name)
+        new_name = {index: target.get(name) for index, name in files.items()}
+        if reviewed := reviews(changed.reviewed, new_name.get):
+            beside(temporary).write_text(written_beside(temporary, reviewed), encoding="utf-8")
         temporary.chmod(0o777 & ~_umask())
         os.replace(temporary, out)
         temporary = None
@@ -67,6 +72,7 @@ def write_folder(
         "removed": len(changed.removed),
         "renamed": renamed,
         "as": "copies" if copies else "links",
+        **({"reviews": beside(out)} if reviewed else {}),
     }
 
 

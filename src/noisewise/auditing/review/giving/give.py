@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,25 @@ def give_back(
     files = {} if origin is None or not origin.is_dir() else _files(before, audit)
     if origin is not None and files and (out.suffix == "" or out.is_dir()):
         written = write_folder(origin, changed, files, out, copies=copies)
-        return {"out": out, "form": "folder", "source": origin, **written, "note": FORGETS}
+        return {"out": out, "form": "folder", "source": origin, **written, **_note(written)}
     if files and origin is not None and out.suffix.lower() == ".csv":
-        return {"out": out, "form": "moves", "source": origin, **write_moves(origin, changed, files, out)}
+        return {
+            "out": out,
+            "form": "moves",
+            "source": origin,
+            **write_moves(origin, changed, files, out),
+            "note": FORGETS,
+        }
     if origin is not None and _own_format(out, origin, plan):
         written = write_table(origin, changed, _column(before), out)
-        return {"out": out, "form": "table", "source": origin, **written, "note": FORGETS}
+        return {"out": out, "form": "table", "source": origin, **written, **_note(written)}
     save(decided, out)
     forgets = {"note": FORGETS} if out.suffix == ".csv" else {}
     return {"out": out, "form": "data set", **forgets}
+
+
+def _note(written: Mapping[str, Any]) -> dict[str, str]:
+    return {} if "reviews" in written else {"note": FORGETS}
 
 
 def check_out(
@@ -160,6 +170,8 @@ def in_words(written: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
             lines.append(("", f"{count(one['renamed'], 'moved file')} got a number, since the name was taken"))
         if one.get("neutralised"):
             lines.append(("", f"{count(one['neutralised'], 'line')} held formulas, which now are text (an apostrophe)"))
+        if one.get("reviews") and Path(one["reviews"]) != Path(one["out"]):
+            lines.append(("", f"what was reviewed is in {Path(one['reviews']).name}: keep it with the data"))
         if "note" in one:
             lines.append(("note", one["note"]))
     return lines

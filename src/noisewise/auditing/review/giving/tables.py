@@ -19,6 +19,7 @@ from pyarrow import parquet
 from noisewise.auditing.review.giving.changes import Changes
 from noisewise.data.readers.delimited import SPACES, layout_of
 from noisewise.data.readers.frames import LINE, decoded, table_suffix
+from noisewise.data.reviews.kept import beside, in_schema, written_beside
 from noisewise.errors import BadInput
 from noisewise.files import read_cell, safe_cell, whole
 
@@ -39,13 +40,19 @@ def write_table(source: Path, changed: Changes, column: str, out: Path) -> dict[
         out: the file to write, of the same format (see `same_format`).
 
     Returns:
-        `rows` written, and `neutralised`, the number of lines whose formulas became text.
+        `rows` written; `neutralised`, the number of lines whose formulas became text; and `reviews`, the file that
+        holds what was reviewed: Parquet itself, or a file beside the table.
 
     Raises:
         BadInput: the file has changed since the audit, or cannot be read or written.
     """
     try:
-        return WRITERS[table_format(source)](source, changed, column, out)
+        found = WRITERS[table_format(source)](source, changed, column, out)
+        reviewed = changed.reviews()
+        if table_format(source) != ".parquet" and reviewed:
+            with whole(beside(out)) as temporary:
+                temporary.write_text(written_beside(out, reviewed, out.read_bytes()), encoding="utf-8")
+        return found | ({"reviews": out if table_format(source) == ".parquet" else beside(out)} if reviewed else {})
     except (OSError, UnicodeError, csv.Error, json.JSONDecodeError, pa.ArrowException) as error:
         raise BadInput(f"cannot write {source} with the decided labels: {error}") from error
 
@@ -184,6 +191,7 @@ def _parquet(source: Path, changed: Changes, column: str, out: Path) -> dict[str
     table = table.set_column(at, field, pa.chunked_array([pa.array(values, type=field.type)]))
     kept = [index for index in range(len(values)) if index not in changed.removed]
     table = table.take(pa.array(kept)) if changed.removed else table
+    table = in_schema(table, changed.reviews())
     with whole(out) as temporary:
         parquet.write_table(table, temporary)
     return {"rows": len(kept), "neutralised": 0}

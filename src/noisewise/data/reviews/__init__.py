@@ -1,0 +1,1 @@
+"""What people reviewed, kept with the data."""
