@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,8 @@ _NUMBER = re.compile(
     r"\s*[+-]?(\d+([.,\u00a0 ]\d+)*[.,]?|[.,]\d+)(e[+-]?\d+)?\s*%?\s*|\s*[+-](inf|nan)\s*", re.IGNORECASE
 )
 
+_OWNER = 0o600  # read and written by their owner alone
+
 
 @contextlib.contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
@@ -35,65 +38,117 @@ def whole(path: str | Path) -> Iterator[Path]:
         BadInput: the folder is not writable or the disk is full.
     """
     path = Path(path)
-    temporary: Path | None = None
-    try:
+    with _refusing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
-        yield temporary
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        if error.errno is None or isinstance(error, (FileNotFoundError, BlockingIOError)):
-            raise
-        raise BadInput(f"cannot write {path}: {os.strerror(error.errno)}") from error
+        temporary = _temporary(path.parent, path.suffix)
+    try:
+        with _refusing(path, inside=True):
+            yield temporary
+            os.replace(temporary, path)
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def whole_folder(path: str | Path, stale: Iterable[str] = ()) -> Iterator[Path]:
+def whole_folder(path: str | Path, stale: Iterable[str] = (), last: str = "") -> Iterator[Path]:
     """Give an empty temporary folder; when the block ends well its entries replace those of the same name in `path`.
 
-    Entries of `path` that the block did not write stay, but for stale ones.
+    Entries of `path` that the block did not write stay, but for stale ones. Of a folder in it, too, only files that
+    were written are replaced: the others may be somebody's.
 
     Args:
         path: the folder.
         stale: names of files that an earlier block may have written; those that this one did not write are removed.
+        last: the file by which readers know that the folder is complete. It is taken away before other entries are
+            replaced, and comes last: a process that is killed in between leaves no mixture that looks complete.
 
     Raises:
         BadInput: the folder cannot be written or the disk is full.
     """
     path = Path(path)
-    temporary: Path | None = None
-    written: set[str] = set()
-    try:
+    with _refusing(path):
         path.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=path))
-        yield temporary
-        for entry in sorted(temporary.iterdir()):
-            target = path / entry.name
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            os.replace(entry, target)
-            written.add(entry.name)
-        for name in set(stale) - written:
-            (path / name).unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno is None or isinstance(error, FileNotFoundError):
-            raise
-        raise BadInput(f"cannot write {path}: {os.strerror(error.errno)}") from error
+    try:
+        with _refusing(path, inside=True):
+            yield temporary
+            _as_usual(temporary)
+            written = sorted(temporary.iterdir(), key=lambda entry: (entry.name == last, entry.name))
+            if last in [entry.name for entry in written]:
+                (path / last).unlink(missing_ok=True)
+            for name in set(stale) - {entry.name for entry in written}:
+                (path / name).unlink(missing_ok=True)
+            for entry in written:
+                _move(entry, path / entry.name)
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def to_json(value: Any) -> str:
-    """JSON text of plain data; NumPy scalars and arrays become numbers and lists, infinities and NaN become null."""
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def check_writable(path: str | Path) -> None:
+    """Check, before anything is computed, that a folder can be written; what this makes is removed again.
+
+    Raises:
+        BadInput: it cannot.
+    """
+    path = Path(path)
+    missing = [place for place in (path, *path.parents) if not os.path.lexists(place)]
+    with _refusing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        _temporary(path, "").unlink()
+    for place in missing:
+        with contextlib.suppress(OSError):  # somebody else may have put something there
+            place.rmdir()
+
+
+@contextlib.contextmanager
+def _refusing(path: Path, *, inside: bool = False) -> Iterator[None]:
+    """Errors of the system in the block as `BadInput`; those `inside` a writer's block may be about what it reads."""
+    try:
+        yield
+    except OSError as error:
+        if inside and (error.errno is None or isinstance(error, (FileNotFoundError, BlockingIOError))):
+            raise
+        raise BadInput(f"cannot write {path}: {os.strerror(error.errno) if error.errno else error}") from error
+    except ValueError as error:
+        if inside:
+            raise
+        raise BadInput(f"cannot write {str(path)!r}: it cannot be a path ({error})") from error
+
+
+def _temporary(folder: Path, suffix: str) -> Path:
+    """A new empty file, with the rights that the user's files have."""
+    path = folder / f".{secrets.token_hex(8)}{suffix}"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path
+
+
+def _as_usual(folder: Path) -> None:
+    """Files that a library made for their owner alone get the rights that the user's files have."""
+    usual = _temporary(folder, "")
+    mode = usual.stat().st_mode & 0o777
+    usual.unlink()
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink() and file.stat().st_mode & 0o777 == _OWNER:
+            file.chmod(mode)
+
+
+def _move(entry: Path, target: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink() and target.is_dir() and not target.is_symlink():
+        for inside in entry.iterdir():
+            _move(inside, target / inside.name)
+    else:
+        os.replace(entry, target)
+
+
+def to_json(value: Any, *, plain: bool = False) -> str:
+    """JSON text of plain data; NumPy scalars and arrays become numbers and lists, infinities and NaN become null.
+
+    Args:
+        value: the data.
+        plain: whether all other characters than those of ASCII are escaped; those that UTF-8 lacks always are.
+    """
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=plain, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def digest(value: Any) -> str:

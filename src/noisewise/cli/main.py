@@ -18,6 +18,7 @@ from typing import NoReturn
 import click
 
 import noisewise
+from noisewise.cli import streams
 from noisewise.cli.command import SETTINGS, Group
 from noisewise.cli.commands.audit import audit
 from noisewise.cli.commands.bench import bench
@@ -32,6 +33,7 @@ from noisewise.cli.text import printable
 from noisewise.errors import BadInput, Diverged, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
+_NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 COMMANDS = (
     *(audit, train, corrupt, probe, review, decide, study, bench),
     *(methods, corruptions, detectors, probes, models, sources),
@@ -56,24 +58,45 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: without the program's name; by default those of this process.
     """
-    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+    streams.prepare()
+    code = _run(list(sys.argv[1:] if arguments is None else arguments))
+    lost = streams.flush()
+    if lost is not None and not code:
+        code = BROKEN_PIPE if isinstance(lost, BrokenPipeError) else BAD_INPUT
+        with streams.forgiving():
+            click.echo(f"error: {_unwritten(lost)}", err=True)
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
     try:
+        _check_folder()
         return group.main(arguments, prog_name="noisewise", standalone_mode=False) or 0
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        with streams.forgiving():
+            click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.flush()
         return BROKEN_PIPE
     except Exception as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
         code, sentence = _ending(error)
-        click.echo(f"error: {printable(sentence)}", err=True)
+        with streams.forgiving():
+            if "--debug" in arguments:
+                traceback.print_exc()
+            click.echo(f"error: {printable(sentence)}", err=True)
         return code
+
+
+def _check_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise BadInput("the working folder does not exist any more: go to another one") from error
+
+
+def _unwritten(error: OSError) -> str:
+    return f"cannot write to the terminal: {error.strerror}"
 
 
 def _ending(error: Exception) -> tuple[int, str]:
@@ -83,7 +106,22 @@ def _ending(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, error.format_message()
     if isinstance(error, (BadInput, Diverged)):
         return BAD_INPUT, str(error)
+    if streams.is_of_stream(error):
+        return BAD_INPUT, _unwritten(error)
+    if _is_memory(error):
+        return BAD_INPUT, f"there is not enough memory ({_first_line(error)}); fewer rows (--rows N) need less"
     return INTERNAL, f"noisewise failed with {type(error).__name__}: {error} (--debug shows the traceback)"
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out: PyTorch says so in words."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(said in str(error).lower() for said in _NO_MEMORY)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _unknown_option(error: click.NoSuchOption) -> str:

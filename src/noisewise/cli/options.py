@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from noisewise.errors import BadInput
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 source = click.argument("source")
@@ -81,12 +83,50 @@ def epochs(default: str) -> Callable[[Function], Function]:
     return click.option("--epochs", type=click.IntRange(min=1), metavar="N", help=said)
 
 
+class Place(click.Path):
+    """A path to write to, which must not be empty: that would be the present folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path (called by click)."""
+        if isinstance(value, str) and (not value or "\0" in value):
+            self.fail(f"{value!r} is not a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _writable(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Find out before anything is computed whether the result can be written."""
+    from noisewise.files import check_writable
+
+    if value is not None:
+        folder = isinstance(parameter.type, Place) and not parameter.type.file_okay
+        check_writable(value if folder else value.parent)
+    return value
+
+
+def appendable(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Find out before anything is computed whether lines can be added to a file.
+
+    Raises:
+        BadInput: they cannot.
+    """
+    if value is not None:
+        there = value.exists()
+        try:
+            value.open("a").close()
+        except OSError as error:
+            raise BadInput(f"cannot append to --summary {value}: {error.strerror or error}") from error
+        if not there:
+            value.unlink()
+    return value
+
+
 def out_folder(what: str) -> Callable[[Function], Function]:
     """`--out DIR`, required."""
     return click.option(
         "--out",
         required=True,
-        type=click.Path(path_type=Path, file_okay=False),
+        type=Place(path_type=Path, file_okay=False),
+        callback=_writable,
         metavar="DIR",
         help=f"Folder to write to: {what}.",
     )
@@ -97,7 +137,8 @@ def out_file(what: str) -> Callable[[Function], Function]:
     return click.option(
         "--out",
         required=True,
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Place(path_type=Path, dir_okay=False),
+        callback=_writable,
         metavar="FILE",
         help=f"File to write: {what}.",
     )

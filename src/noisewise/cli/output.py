@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from noisewise.cli.streams import shows_all
 from noisewise.cli.text import printable
 from noisewise.files import to_json
 
@@ -22,7 +23,7 @@ _WIDTH_OF_FILES = 120
 
 def print_json(value: Any) -> None:
     """Print plain data as JSON on stdout."""
-    click.echo(to_json(value), nl=False)
+    click.echo(to_json(value, plain=not shows_all()), nl=False)
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:

@@ -11,6 +11,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from noisewise.cli.streams import forgiving
+
 _BAR = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
 
 
@@ -57,11 +59,13 @@ class Lines:
         if self._tenths and share + 1e-9 >= self._next:
             done = int(10 * share + 1e-9)
             self._next = (done + 1) / 10
-            click.echo(f"{self._title}: {10 * done} %", err=True)
+            with forgiving():
+                click.echo(f"{self._title}: {10 * done} %", err=True)
 
     def say(self, line: str, title: str | None = None) -> None:
         """Print the line."""
-        click.echo(line, err=True)
+        with forgiving():
+            click.echo(line, err=True)
 
 
 @contextlib.contextmanager

@@ -89,7 +89,7 @@ class Run:
             BadInput: the folder cannot be written or the disk is full.
         """
         folder = Path(folder)
-        with whole_folder(folder) as temporary:
+        with whole_folder(folder, last="run.json") as temporary:
             (temporary / "run.json").write_text(to_json(self.metrics), encoding="utf-8")
             self.history.to_parquet(temporary / "history.parquet", index=False)
             self.samples.to_parquet(temporary / "samples.parquet", index=False)

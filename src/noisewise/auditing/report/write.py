@@ -33,7 +33,7 @@ def write_report(result: AuditResult, folder: Path) -> Path:
     Raises:
         BadInput: the folder cannot be written or the disk is full.
     """
-    with whole_folder(folder, stale=OPTIONAL) as temporary:
+    with whole_folder(folder, stale=OPTIONAL, last="summary.json") as temporary:
         (temporary / "summary.json").write_text(to_json(result.summary), encoding="utf-8")
         (temporary / "summary.md").write_text(render_markdown(result), encoding="utf-8")
         _write_in_parts(result.issues, temporary / "issues")

@@ -111,7 +111,8 @@ _MEASURED = {
 )
 @click.option(
     "--summary",
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    type=options.Place(path_type=Path, dir_okay=False, writable=True),
+    callback=options.appendable,
     metavar="FILE",
     help="Append the Markdown summary to FILE, such as $GITHUB_STEP_SUMMARY.",
 )
