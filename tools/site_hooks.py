@@ -139,7 +139,7 @@ def command_line_page() -> str:
     parent = click.Context(group, info_name="noisewise")
     for name, command in group.commands.items():
         ctx = click.Context(command, info_name=name, parent=parent, **command.context_settings)
-        ctx.terminal_width = 110
+        ctx.terminal_width = ctx.max_content_width = 88
         parts.append(f"## noisewise {name}\n\n```text\n{command.get_help(ctx)}\n```\n")
     return "\n".join(parts)
 

@@ -133,6 +133,12 @@ def test_commands_of_generated_pages_are_legal(page):
             parse(shlex.split(line)[1:])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", GENERATED)
+def test_commands_of_generated_pages_run(page, workplace):
+    run_blocks(page, blocks_of(page), workplace)
+
+
 @pytest.mark.parametrize("page", CHECKED)
 def test_pages_checked_elsewhere_are(page):
     assert Path(page).name in (ROOT / CHECKED[page]).read_text(encoding="utf-8")
