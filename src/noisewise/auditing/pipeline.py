@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.engines import fold_engine
 from noisewise.auditing.gathering.gather import gather
 from noisewise.auditing.gathering.given import given
+from noisewise.auditing.gathering.matched import of_classes, of_rows, with_notes
 from noisewise.auditing.judgement.estimates import estimated_transition
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
@@ -33,7 +34,7 @@ from noisewise.compute.engine import ENGINE
 from noisewise.data import Dataset, subset
 from noisewise.data.images.files import at_size
 from noisewise.data.objects.memory import in_memory, name_of
-from noisewise.data.readers.matrices import in_class_order
+from noisewise.data.readers.matrices import Matrix
 from noisewise.data.sources import read
 from noisewise.errors import BadInput, shown
 from noisewise.models import side_of
@@ -54,8 +55,8 @@ from noisewise.noise import corrupt
 def audit(
     data: Any,
     *,
-    probs: np.ndarray | Sequence[np.ndarray] | None = None,
-    features: np.ndarray | None = None,
+    probs: Any = None,
+    features: Any = None,
     out: str | Path | None = None,
     on_progress: Callable[[float], None] | None = None,
     engine: str | Engine = "local",
@@ -76,8 +77,9 @@ def audit(
         data: a Dataset, a source (a name, a path, "hf:NAME"), or data in memory as for `load`: a DataFrame, (X, y), a
             torch Dataset, ...; or an AuditPlan, or the mapping under `plan` in `summary.json`, which states all that is
             otherwise under `plan`.
-        probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
-            stacked, each as a candidate.
+        probs: (n, K) out-of-sample probabilities by any other tool, an array, a tensor or a frame; nothing is trained.
+            Columns of a frame are matched by the names of classes, rows by its index or a column of ids (see
+            `gathering.matched`). Several tables in a list are stacked, each as a candidate.
         features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
         out: a folder to save the findings in.
         on_progress: called with the share of the work that is done.
@@ -123,9 +125,8 @@ def run_audit(
     plan: AuditPlan,
     data: Any = None,
     *,
-    probs: np.ndarray | Sequence[np.ndarray] | None = None,
-    named: Sequence[Sequence[str] | None] = (),
-    features: np.ndarray | None = None,
+    probs: Any = None,
+    features: Any = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Findings:
@@ -134,10 +135,9 @@ def run_audit(
     Args:
         plan: what to do.
         data: the rows, a Dataset or data in memory as for `load`; None loads the plan's source.
-        probs: (n, K) out-of-sample probabilities by any other tool; nothing is trained. Several tables in a list are
-            stacked, each as a candidate.
-        named: names of the columns of each table of `probs`, None where they have none. If these are the names of the
-            classes, columns may be in any order.
+        probs: (n, K) out-of-sample probabilities by any other tool, an array, a tensor or a frame; nothing is trained.
+            Columns of a frame are matched by the names of classes, rows by its index or a column of ids (see
+            `gathering.matched`). Several tables in a list are stacked, each as a candidate.
         features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
         engine: where networks are trained; None is this process.
         progress: reports how much is done; None reports nothing.
@@ -150,11 +150,9 @@ def run_audit(
     _refuse_what_is_not_used(plan, probs is not None, features is not None)
     plan = _recorded(plan, data, probs is not None, features is not None)
     tables = _tables(probs)
-    rows = _rows(plan, data, tables)
-    if named:
-        tables = [in_class_order(one, names, rows.classes) for one, names in zip(tables, named, strict=True)]
-    if tables:
-        evidence = given(tables, rows.given, len(rows.classes)).with_features(features)
+    rows, arrays, features = _matched(_rows(plan, data), tables, features)
+    if arrays:
+        evidence = given(arrays, rows.given, len(rows.classes)).with_features(features)
     else:
         evidence = gather(rows.blind(), plan, engine, progress or Progress(), features)
     # Features that only detectors use must not change the judgement. `replace` rather than `with_features`, because
@@ -171,16 +169,16 @@ def run_audit(
     return replace(found, estimates=estimates, seconds=time.perf_counter() - began)
 
 
-def _tables(probs: Any) -> list[np.ndarray]:
+def _tables(probs: Any) -> list[Matrix]:
     """The tables of probabilities that were given, as a list.
 
     Raises:
         BadInput: something other than arrays with rows and columns.
     """
     tables = list(probs) if isinstance(probs, list | tuple) else [] if probs is None else [probs]
-    if (probs is not None and not tables) or any(not hasattr(one, "shape") or np.ndim(one) != 2 for one in tables):
+    if (probs is not None and not tables) or not all(Matrix.fits(one) for one in tables):
         raise BadInput(f"probs={shown(probs)} must be an (n, K) array of probabilities, or a list of such arrays")
-    return tables
+    return [Matrix.of(one) for one in tables]
 
 
 def _refuse_what_is_not_used(plan: AuditPlan, probs: bool, features: bool) -> None:
@@ -216,7 +214,20 @@ def _recorded(plan: AuditPlan, data: Any, probs: bool, features: bool) -> AuditP
     return replace(plan, given=given, in_memory=data is not None)
 
 
-def _rows(plan: AuditPlan, data: Any, probs: Sequence[np.ndarray]) -> Dataset:
+def _matched(rows: Dataset, tables: list[Matrix], features: Any) -> tuple[Dataset, list[np.ndarray], np.ndarray | None]:
+    """The rows, the probabilities and the features, matched by the names of rows and classes."""
+    notes: list[str] = []
+    for at, table in enumerate(tables):
+        tables[at], said = of_rows(table, rows, "probs" if len(tables) == 1 else f"probs {at + 1}")
+        notes += said
+    if features is not None:
+        found, said = of_rows(Matrix.of(features), rows, "features")
+        features, notes = found.values, notes + said
+    rows = with_notes(rows, notes)
+    return (*of_classes(rows, tables), features) if tables else (rows, [], features)
+
+
+def _rows(plan: AuditPlan, data: Any) -> Dataset:
     """The rows that are audited: loaded, drawn and corrupted as planned."""
     source = plan.source if data is None else data
     rows = read(source, plan.reading, data_dir=plan.data_dir)
@@ -227,10 +238,6 @@ def _rows(plan: AuditPlan, data: Any, probs: Sequence[np.ndarray]) -> Dataset:
         rows = subset(rows, plan.rows, plan.seed)
     if plan.corrupt:
         rows = corrupt(rows, plan.corrupt, seed=plan.seed)
-    if probs and np.ndim(probs[0]) == 2 and rows.shape == (0,):
-        # labels alone show only the classes that occur; the probabilities may have more
-        classes = max(len(rows.classes), np.shape(probs[0])[1])
-        rows = replace(rows, classes=tuple(map(str, range(classes))))
     return rows
 
 

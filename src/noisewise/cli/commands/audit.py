@@ -59,11 +59,12 @@ _MEASURED = {
     "--probs",
     metavar="FILE",
     multiple=True,
-    help="(n, K) out-of-sample probabilities of another tool, .npy or .parquet; nothing is trained. Several, each with "
-    "this option, are stacked by how well they predict the labels.",
+    help="(n, K) out-of-sample probabilities of another tool, .npy, .parquet or .csv; nothing is trained. Columns are "
+    "matched by the names of classes, rows by a column of ids. Several, each with this option, are stacked by how well "
+    "they predict the labels.",
 )
 @click.option(
-    "--features", metavar="FILE", help="(n, d) embeddings, .npy or .parquet, from which the labels are predicted."
+    "--features", metavar="FILE", help="(n, d) embeddings, .npy, .parquet or .csv, from which the labels are predicted."
 )
 @click.option(
     "--embed",
@@ -151,12 +152,11 @@ def audit(
     from noisewise.auditing.progress import Progress
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
-    from noisewise.data.readers.matrices import column_names, read_matrix
+    from noisewise.data.readers.matrices import read_given
 
     arrays: dict[str, Any] = {
-        "probs": [read_matrix(file, "--probs") for file in probs] or None,
-        "named": [column_names(file) for file in probs],
-        "features": None if features is None else read_matrix(features, "--features"),
+        "probs": [read_given(file, "--probs") for file in probs] or None,
+        "features": None if features is None else read_given(features, "--features"),
     }
     plan = AuditPlan(source=source, settings={"device": device, **read_settings(settings)}, **arguments)
     with progress("audit") as meter:

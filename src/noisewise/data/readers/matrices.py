@@ -5,14 +5,20 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+from pandas.api import types
 from pyarrow import parquet
 
+from noisewise.data.readers.frames import read_frame, table_suffix
 from noisewise.data.readers.npy import read_npy
+from noisewise.data.reading import DEFAULT
 from noisewise.doors import parsing, regular
 from noisewise.errors import BadInput
 
@@ -36,7 +42,7 @@ def read_matrix(path: str | Path, what: str = "matrix") -> np.ndarray:
             of different lengths.
     """
     path = Path(path)
-    return _from_parquet(path, what) if path.suffix == ".parquet" else _from_npy(path, what)
+    return _from_parquet(path, what) if path.suffix.lower() == ".parquet" else _from_npy(path, what)
 
 
 def read_numbers(path: str | Path, what: str) -> np.ndarray:
@@ -64,27 +70,78 @@ def read_numbers(path: str | Path, what: str) -> np.ndarray:
     raise BadInput(f"{what} {str(path)!r} must be a .npy or a .csv file")
 
 
-def column_names(path: str | Path) -> tuple[str, ...] | None:
-    """The names of the columns of a Parquet file with a number per column; None of any other file."""
-    path = Path(path)
-    if path.suffix != ".parquet":
-        return None
-    with parsing(path):
-        schema = parquet.read_schema(regular(path), memory_map=True)
-    return tuple(schema.names) if len(schema) > 1 else None
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A matrix of another tool, with the names of its columns and rows where it has them.
+
+    Attributes:
+        values: (n, d) numbers.
+        columns: d names of the columns; None where they have none.
+        texts: (n,) columns of text, by name, which may say which row is which.
+    """
+
+    values: np.ndarray
+    columns: tuple[str, ...] | None = None
+    texts: Mapping[str, pd.Series] = field(default_factory=dict)
+
+    @classmethod
+    def fits(cls, value: Any) -> bool:
+        """Whether `of` makes a matrix of a value: it has two axes."""
+        return isinstance(value, cls) or (hasattr(value, "shape") and len(value.shape) == 2)
+
+    @classmethod
+    def of(cls, value: Any) -> Matrix:
+        """A matrix of an array, a tensor or a frame, whose index may name its rows.
+
+        Args:
+            value: the matrix.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, pd.DataFrame):
+            return _of_frame(value)
+        return cls(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
 
 
-def in_class_order(table: np.ndarray, names: Sequence[str] | None, classes: Sequence[str]) -> np.ndarray:
-    """(n, K) columns in the order of the classes, if they are called as the classes are; else the table as it is.
+def read_given(path: str | Path, what: str = "matrix") -> Matrix:
+    """Read a matrix from `.npy` (see `read_matrix`), or from a table, whose columns may be named and name rows.
 
     Args:
-        table: (n, K).
-        names: of its columns; None if they have none.
-        classes: K class names.
+        path: the file: `.npy`, `.parquet`, or another file of a table, such as `.csv`.
+        what: name of the matrix in error messages.
+
+    Raises:
+        BadInput: the file cannot be read, or misses a number.
     """
-    if names is None or sorted(names) != sorted(classes) or tuple(names) == tuple(classes):
-        return table
-    return table[:, [list(names).index(name) for name in classes]]
+    path = regular(Path(path), what)
+    suffix = table_suffix(path)
+    if suffix is None:
+        return Matrix(read_matrix(path, what))
+    if suffix == ".parquet":
+        with parsing(path):
+            schema = parquet.read_schema(path, memory_map=True)
+        if all(_is_number(part.type) or _is_list(part.type) for part in schema):
+            return Matrix(read_matrix(path, what), tuple(schema.names) if len(schema) > 1 else None)
+    found = _of_frame(read_frame(path, DEFAULT, lambda name: False)[0])
+    missing = ~np.isfinite(found.values).all(axis=0)
+    if missing.any():
+        name = (found.columns or ())[int(missing.argmax())]
+        raise BadInput(f"cannot read {what} {path}: the column {name!r} misses a number")
+    return found
+
+
+def _of_frame(frame: pd.DataFrame) -> Matrix:
+    """The matrix of a frame; an index without a name is called `index`, unless a column is."""
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    texts: dict[str, pd.Series] = {}
+    if not isinstance(frame.index, pd.RangeIndex):
+        unnamed = frame.index.nlevels == 1 and frame.index.name is None
+        if unnamed and "index" not in frame:
+            texts["index"] = pd.Series(frame.index)
+        frame = frame.reset_index(drop=unnamed)
+    numbers = [name for name in frame.columns if types.is_numeric_dtype(frame[name])]
+    texts |= {str(name): frame[name] for name in frame.columns if name not in numbers}
+    return Matrix(frame[numbers].to_numpy(dtype=np.float64), tuple(numbers), texts)
 
 
 def _from_npy(path: Path, what: str) -> np.ndarray:
@@ -104,11 +161,11 @@ def _unpack(file: parquet.ParquetFile, where: str) -> np.ndarray:
     schema, rows = file.schema_arrow, file.metadata.num_rows
     if not rows or not len(schema):
         raise BadInput(f"cannot read {where}: it holds no rows")
-    for field in schema:
-        inner = field.type.value_type if _is_list(field.type) else field.type
-        if (_is_list(field.type) and len(schema) > 1) or not _is_number(inner):
+    for part in schema:
+        inner = part.type.value_type if _is_list(part.type) else part.type
+        if (_is_list(part.type) and len(schema) > 1) or not _is_number(inner):
             raise BadInput(
-                f"cannot read {where}: the column {field.name!r} holds {field.type}, "
+                f"cannot read {where}: the column {part.name!r} holds {part.type}, "
                 "but every column must hold numbers, or the only one lists of numbers"
             )
     found, start = None, 0
@@ -150,7 +207,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _dtype(schema: pa.Schema) -> type:
-    kinds = {field.type.value_type if _is_list(field.type) else field.type for field in schema}
+    kinds = {part.type.value_type if _is_list(part.type) else part.type for part in schema}
     small = all(pa.types.is_float32(kind) or pa.types.is_float16(kind) for kind in kinds)
     return np.float32 if small else np.float64
 
