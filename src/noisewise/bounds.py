@@ -67,6 +67,11 @@ def between(low: float, high: float) -> Bound:
     return Bound(f"lie between {_shown(low)} and {_shown(high)}", lambda value: _number(value) and low <= value <= high)
 
 
+def below(high: float) -> Bound:
+    """A number in [0, high)."""
+    return Bound(f"be at least 0 and below {_shown(high)}", lambda value: _number(value) and 0 <= value < high)
+
+
 def at_least(low: float) -> Bound:
     """A finite number of at least `low`."""
     return Bound(f"be at least {_shown(low)} and finite", lambda value: _number(value) and low <= value <= LARGEST)
@@ -133,7 +138,8 @@ def check(owner: str | None, option: str, value: Any, bound: Bound) -> Any:
     if not (bound.optional and plain is None) and not bound.allows(plain):
         hint = nearest(plain, bound.words) if isinstance(plain, str) else ""
         raise BadInput(f"{'' if owner is None else owner + ': '}{option}={shown(plain)} must {bound.says}{hint}")
-    return plain
+    beyond = isinstance(plain, int) and abs(plain) >= 2**64  # a large number, as 1e30 is; tensors hold no such integers
+    return float(plain) if beyond and bound is not SEED else plain
 
 
 def check_options(owner: str | None, options: Mapping[str, Any], bounds: Mapping[str, Bound]) -> dict[str, Any]:

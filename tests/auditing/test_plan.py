@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
 import noisewise as nw
@@ -194,3 +195,18 @@ def test_cross_fitting_reports_up_to_the_end():
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert any(0 < share < 0.5 for share in shares)
+
+
+@pytest.mark.parametrize("also", [{"probs": np.full((12, 2), 0.5)}, {"model": "linear"}])
+def test_a_device_without_a_network_is_refused(also, monkeypatch):
+    monkeypatch.setattr(Config, "torch_device", torch.device("cpu"))  # as if there were a GPU
+    data = nw.Dataset(np.arange(24.0).reshape(12, 2), np.arange(12) % 2, classes=("a", "b"))
+    with pytest.raises(BadInput, match="device='cuda' is for"):
+        nw.audit(data, device="cuda", **also)
+    assert nw.audit(data, device="cpu", **also).plan.settings == {"device": "cpu"}
+
+
+def test_a_device_that_is_not_here_is_refused_before_anything_is_computed():
+    data = nw.Dataset(np.arange(24.0).reshape(12, 2), np.arange(12) % 2, classes=("a", "b"))
+    with pytest.raises(BadInput, match="device='cuda:97' is not available here"):
+        nw.audit(data, device="cuda:97")

@@ -93,9 +93,9 @@ class Two(nn.Module):
 @pytest.mark.parametrize(
     "spec, words",
     [
-        ("cnn9:dropout=zz", "cnn9: dropout='zz' must be a number from 0 to below 1"),
-        ("mlp:widths=-1", "mlp: widths=-1 must be whole numbers from 1 joined by 'x'"),
-        ("fast:width=nan", "fast: width=nan must be a whole number of at least 1"),
+        ("cnn9:dropout=zz", "cnn9: dropout='zz' must be at least 0 and below 1"),
+        ("mlp:widths=-1", "mlp: widths=-1 must be at most 100 whole numbers from 1 to 999999 joined by 'x'"),
+        ("fast:width=nan", "fast: width=nan must be a whole number between 1 and 10000"),
         ("mlp:width=3", r"mlp has no option 'width'"),
     ],
 )

@@ -194,7 +194,7 @@ def large_filters(name):
 @pytest.mark.parametrize("name", ["cnn9", "wide-resnet"])
 def test_dropout_acts_in_training_only_and_must_be_a_share(name):
     for bad in ("1", "-0.1", "true", "much"):
-        with pytest.raises(BadInput, match=r"dropout=.* must be a number from 0 to below 1"):
+        with pytest.raises(BadInput, match=r"dropout=.* must be at least 0 and below 1"):
             build(f"{name}:dropout={bad}", DIGITS, 10)
 
 

@@ -148,6 +148,7 @@ def run_audit(
     """
     began = time.perf_counter()
     _refuse_what_is_not_used(plan, probs is not None, features is not None)
+    _ = plan.config.torch_device  # refuses one that is not here, before anything is computed
     plan = _recorded(plan, data, probs is not None, features is not None)
     tables = _tables(probs)
     rows, arrays, features = _matched(_rows(plan, data), tables, features)
@@ -191,7 +192,7 @@ def _refuse_what_is_not_used(plan: AuditPlan, probs: bool, features: bool) -> No
         raise BadInput(f"embed={plan.embed!r} computes features: leave out either it, or probs and features")
     if probs:
         budget = None if plan.budget == BUDGET else plan.budget
-        trained = {"model": plan.model, **plan.for_networks, "folds": plan.folds, "budget": budget}
+        trained = {"model": plan.model, **plan.for_no_classifier, "folds": plan.folds, "budget": budget}
         for name, value in trained.items():
             if value is not None:
                 raise BadInput(f"{name}={value!r} is for training, but with probs nothing is trained: leave out one")

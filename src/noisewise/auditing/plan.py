@@ -201,6 +201,12 @@ class AuditPlan:
         return {name: value for name, value in asked_for.items() if value is not None and name != "device"}
 
     @property
+    def for_no_classifier(self) -> dict[str, Any]:
+        """`for_networks`, and the device unless it is the one that everything runs on."""
+        device = {} if self.config.device in ("auto", "cpu") else {"device": self.config.device}
+        return {**self.for_networks, **device}
+
+    @property
     def last_layer(self) -> frozenset[str]:
         """What the named detectors need to know of a network's last layer (see `gathering.last_layer`)."""
         names = requested(self.detectors)

@@ -122,7 +122,12 @@ def _names_a_function(model: str) -> bool:
 
 def _from_catalogue(model: str, shape: tuple[int, ...], classes: int) -> nn.Module:
     function, options = _catalogued(model)
-    net: nn.Module = function(shape, classes, **options)
+    try:
+        net: nn.Module = function(shape, classes, **options)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # what torch raises instead
+            raise BadInput(f"model={model!r} needs more memory than there is for inputs of shape {shape}") from error
+        raise
     return net
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from noisewise.bounds import Bound, between
+from noisewise.bounds import below
 from noisewise.errors import BadInput
 
-DROPOUT = Bound("be a number from 0 to below 1", lambda value: between(0, 1).allows(value) and value < 1)
+DROPOUT = below(1)
 
 
 def image(model: str, shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -33,7 +33,7 @@ class Complexity(Probe):
         permutations: number of random permutations of the labels over which their difficulty is averaged.
     """
 
-    bounds = {"permutations": whole(1)}
+    bounds = {"permutations": whole(1, 10_000)}
 
     card = ProbeCard(
         "complexity",

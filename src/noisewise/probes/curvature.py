@@ -183,7 +183,7 @@ class Curvature(Probe):
         radius: norm of the perturbations, relative to the norm of a filter.
     """
 
-    bounds = {"top": whole(1), "draws": whole(2), "radius": at_least(0)}
+    bounds = {"top": whole(1, 1000), "draws": whole(2, 100_000), "radius": at_least(0)}
 
     card = ProbeCard(
         "curvature",

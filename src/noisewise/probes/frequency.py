@@ -7,12 +7,12 @@ import math
 import numpy as np
 import torch
 
-from noisewise.bounds import Bound, at_least
+from noisewise.bounds import between
 from noisewise.probes.features import BLOCK
 from noisewise.probes.probe import Measured, Probe, ProbeCard, Subject
 from noisewise.theory.spectrum import high_share, part_errors, smoother
 
-WIDTH = Bound("be a number above 0", lambda value: at_least(0).allows(value) and value > 0)
+WIDTH = between(1e-6, 1e6)
 
 
 class Frequency(Probe):

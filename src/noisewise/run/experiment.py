@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from noisewise import models
-from noisewise.bounds import PATH, TEXT, Bound, a, between, bounded, check, number, whole
+from noisewise.bounds import PATH, TEXT, Bound, a, below, bounded, check, number, whole
 from noisewise.data import Dataset, split, subset
 from noisewise.data.images.files import at_size
 from noisewise.data.objects.memory import KINDS, in_memory, name_of
@@ -45,7 +45,7 @@ BOUNDS: dict[str, Bound] = {
     "tested": whole(1) | None,
     "trusted": Bound("be a whole number of at least 0, a file or a column", _is_trusted),
     "size": whole(1) | None,
-    "noise_rate": Bound("be at least 0 and below 1", lambda rate: between(0, 1).allows(rate) and rate < 1) | None,
+    "noise_rate": below(1) | None,
 }
 
 
@@ -176,7 +176,7 @@ class Experiment:
             if stated := [name for name, value in also.items() if value is not None]:
                 raise BadInput(f"config is given along with {', '.join(stated)}: give either a Config or its fields")
         check(None, "preset", preset, TEXT)
-        check(None, "probe", probe, TEXT)
+        check(None, "probe", probe, Bound("name a probe", lambda text: isinstance(text, str) and text != "") | None)
         if preset is not None:
             found = named_preset(_name(named.get("method", cls.method)), preset)
             named = {**found.settings, **named, "method": found.method}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from noisewise.bounds import SEED, Bound, at_least, between, check, check_options, number, one_of, whole
+from noisewise.bounds import SEED, Bound, at_least, below, between, check, check_options, number, one_of, whole
 from noisewise.data.augment.spec import check_setting
 from noisewise.errors import BadInput, nearest, shown
 from noisewise.training.history import RULES
@@ -24,8 +24,8 @@ BOUNDS: dict[str, Bound] = {
     "lr": at_least(0) | None,
     "least_lr": at_least(0),
     "cycles": whole(1),
-    "momentum": between(0, 1),
-    "late_momentum": between(0, 1) | None,
+    "momentum": below(1),
+    "late_momentum": below(1) | None,
     "weight_decay": at_least(0),
     "schedule": one_of(*SCHEDULES),
     "gamma": at_least(0),

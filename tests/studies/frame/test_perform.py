@@ -117,7 +117,7 @@ def test_figures_have_the_common_look(example, tmp_path):
     "choice, words",
     [
         ({"source": "nowhere"}, "no source and no file 'nowhere'"),
-        ({"model": "mpl"}, "unknown model 'mpl' .did you mean 'mlp'"),
+        ({"model": "mpl"}, "unknown model 'mpl' .*did you mean 'mlp'"),
         ({"model": "no_module:net"}, "no module 'no_module'"),
         ({"source": "digits", "model": "mlp:width=3"}, "width"),
     ],

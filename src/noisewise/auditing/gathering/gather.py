@@ -114,8 +114,8 @@ def _no_cost(shape: tuple[int, int], classes: int, folds: int) -> float:
 
 def _refuse_what_networks_have(model: Any, plan: AuditPlan, last_layer: Collection[str]) -> None:
     name = model if isinstance(model, str) else type(model).__name__
-    if plan.for_networks:
-        key, value = next(iter(plan.for_networks.items()))
+    if plan.for_no_classifier:
+        key, value = next(iter(plan.for_no_classifier.items()))
         raise BadInput(f"{key}={value!r} is for networks, but model={name!r} is a classifier: leave out one of the two")
     if last_layer:
         raise BadInput(

@@ -111,7 +111,7 @@ class ShorterSide(nn.Module):
         mean=MEAN,
         std=STD,
     ),
-    {"side": whole(32), "dropout": checks.DROPOUT},
+    {"side": whole(32, 10_000), "dropout": checks.DROPOUT},
 )
 def efficientnet_lite0(
     shape: tuple[int, ...], classes: int, pretrained: bool = True, side: int = TRAINED, dropout: float = 0.2

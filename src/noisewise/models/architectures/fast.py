@@ -38,7 +38,7 @@ class Residual(nn.Module):
         example="fast:width=32",
         smallest=SMALLEST,
     ),
-    {"width": whole(1)},
+    {"width": whole(1, 10_000)},
 )
 def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential:
     """Six 3x3 convolutions behind a strided stem, a maximum over positions, and one linear layer.

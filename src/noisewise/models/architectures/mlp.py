@@ -7,6 +7,7 @@ random labels with widths 512 (`mlp:512`) and 512, 512, 512 (`mlp:512x512x512`).
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 
 from torch import nn
@@ -14,12 +15,11 @@ from torch import nn
 from noisewise.bounds import Bound
 from noisewise.models.card import ModelCard, with_card
 
-
-def _are_widths(value: object) -> bool:
-    return all(piece.isdecimal() and int(piece) > 0 for piece in str(value).split("x"))
-
-
-WIDTHS = Bound("be whole numbers from 1 joined by 'x', such as 256x256", _are_widths)
+_LAYERS = re.compile("[1-9][0-9]{0,5}(x[1-9][0-9]{0,5}){0,99}", re.ASCII)
+WIDTHS = Bound(
+    "be at most 100 whole numbers from 1 to 999999 joined by 'x', such as 256x256",
+    lambda value: isinstance(value, str | int) and _LAYERS.fullmatch(str(value)) is not None,
+)
 
 
 @with_card(

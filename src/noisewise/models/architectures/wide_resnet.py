@@ -13,7 +13,9 @@ from noisewise.models.architectures.preact_resnet import stages
 from noisewise.models.card import ModelCard, with_card
 from noisewise.models.layers import MeanPool, conv3x3, he_initialise
 
-DEPTH = Bound("be 4 more than a multiple of 6, from 10", lambda value: whole(10).allows(value) and value % 6 == 4)
+DEPTH = Bound(
+    "be 4 more than a multiple of 6, from 10 to 1000", lambda value: whole(10, 1000).allows(value) and value % 6 == 4
+)
 
 
 @with_card(
@@ -24,7 +26,7 @@ DEPTH = Bound("be 4 more than a multiple of 6, from 10", lambda value: whole(10)
         parameters="36,479,194 with depth=28,width=10 on 32x32x3 images and 10 classes; the paper says 36.5M",
         example="wide-resnet:depth=40,width=2,dropout=0.3",
     ),
-    {"depth": DEPTH, "width": whole(1), "dropout": checks.DROPOUT},
+    {"depth": DEPTH, "width": whole(1, 1000), "dropout": checks.DROPOUT},
 )
 def wide_resnet(
     shape: tuple[int, ...], classes: int, depth: int = 28, width: int = 10, dropout: float = 0.0

@@ -54,7 +54,7 @@ class PGD(Checked):
         example="pgd:0.1,steps=3,batches=50",
         changes="inputs",
     )
-    bounds = {"eps": SCALE, "steps": whole(1), "batches": whole(1)}
+    bounds = {"eps": SCALE, "steps": whole(1, 10_000), "batches": whole(1, 1_000_000)}
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with adversarial inputs.

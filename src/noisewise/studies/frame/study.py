@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisewise import models
 from noisewise.compute import Task
 from noisewise.errors import BadInput
 from noisewise.formatting import count
@@ -214,6 +215,8 @@ def chosen(card: StudyCard, scale: str, *, source: str | None, model: str | None
     for name, value in found.items():
         if name not in card.takes:
             raise BadInput(f"{name}={value!r} cannot be chosen: study {card.name!r} has its own {name}")
+    if model is not None:
+        models.check(model)
     return found
 
 
