@@ -21,6 +21,7 @@ from noisewise.errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
+_WRITING = ".writing."
 # what a spreadsheet may run: a sign that starts a formula and something after it (full-width signs count in some)
 _FORMULA = re.compile(r"'*\s*[=+\-@\uff1d\uff0b\uff0d\uff20].|'*[\t\r\n]", re.DOTALL)
 _NUMBER = re.compile(
@@ -68,7 +69,7 @@ def whole_folder(path: str | Path, stale: Iterable[str] = (), last: str = "") ->
     path = Path(path)
     with _refusing(path):
         path.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=path))
+        temporary = Path(tempfile.mkdtemp(prefix=_WRITING, dir=path))
     try:
         with _refusing(path, inside=True):
             yield temporary
@@ -149,6 +150,11 @@ def to_json(value: Any, *, plain: bool = False) -> str:
     """
     text = json.dumps(_plain(value), indent=2, ensure_ascii=plain, allow_nan=False) + "\n"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def final(path: Path) -> Path:
+    """Where a file will be that is written to a folder which `whole_folder` gives; of other files their own path."""
+    return path.parents[1] / path.name if path.parent.name.startswith(_WRITING) else path
 
 
 def digest(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from pyarrow import parquet
 
 from noisewise.bounds import PATH, a, bounded
 from noisewise.data.dataset import Dataset, Inputs, Selection
-from noisewise.data.images.files import image_files, own_size
+from noisewise.data.images.columns import FILE, IMAGE
+from noisewise.data.images.files import Pictures, located, own_size, shown
 from noisewise.data.readers import npz, tables
 from noisewise.data.readers.frames import HEAD
 from noisewise.data.texts import Texts
 from noisewise.errors import BadInput
-from noisewise.files import to_json, whole, write_csv
+from noisewise.files import final, to_json, whole, write_csv
 
 SUFFIXES = (".npz", ".parquet", ".csv")
 
@@ -28,11 +30,12 @@ SUFFIXES = (".npz", ".parquet", ".csv")
 def save(data: Dataset, path: str | Path) -> Path:
     """Write a data set with all its splits, completely or not at all.
 
-    `.npz` stores any data set that fits into memory. `.parquet` stores the columns of a table, or the file names of
-    lazily read images, with class names in the label column and a column `truth` if the truth is known (labels that are
-    in a column `truth` themselves move to `label`). `.csv` stores
-    the same columns of a table, and neither index nor provenance; rows without a label have an empty cell there, and
-    other splits cannot be stored.
+    `.npz` stores any data set that fits into memory. `.parquet` stores the columns of a table, and images that
+    are read from files, with class names in the label column and a column `truth` if the truth is known (labels in
+    a column `truth` move to `label`). Of such images the column `file` holds the path below their folder,
+    which is found again where it was, or where it was as seen from the `.parquet` file; of images in the bytes of a
+    table the column `image` holds bytes and path. `.csv` stores the columns of a table, and neither index nor
+    provenance; rows without a label have an empty cell there, and other splits cannot be stored.
 
     Args:
         data: the data set.
@@ -78,7 +81,7 @@ def check_suffix(data: Dataset, path: str | Path) -> None:
 
 
 def _has_columns(part: Dataset) -> bool:
-    return (part.kind in ("table", "text") and part.described is not None) or image_files(part.inputs) is not None
+    return (part.kind in ("table", "text") and part.described is not None) or located(part.inputs) is not None
 
 
 def _write_npz(data: Dataset, path: Path) -> None:
@@ -118,6 +121,7 @@ def _written(frame: pd.DataFrame) -> np.ndarray:
 def _write_parquet(data: Dataset, path: Path) -> None:
     label, parts = _label(data), {"": data, **data.parts}
     frames = [_frame(part, label) for part in parts.values()]
+    found = located(data.inputs)
     roles = {role: _free(name, frames[0]) for role, name in tables.ROLES_IN_FILE.items()}
     head = {
         "kind": data.kind,
@@ -126,6 +130,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "classes": list(data.classes),
         "shape": list(data.shape),
         "own_size": list(own_size(data.inputs)) if data.kind == "image" else None,
+        "pictures": None if found is None else _place(found[0], path),
         "text": _text(data.inputs),
         "weighted": data.weights is not None,
         "ids": None if data.ids is None else str(data.ids.name),
@@ -144,11 +149,30 @@ def _write_parquet(data: Dataset, path: Path) -> None:
 
 
 def _frame(data: Dataset, label: str) -> pd.DataFrame:
-    files, names = image_files(data.inputs), np.asarray(data.classes, dtype=object)
-    frame = pd.DataFrame({tables.FILE: files}) if files is not None else data.described
+    names, frame = np.asarray(data.classes, dtype=object), data.described
+    if (found := located(data.inputs)) is not None:
+        frame = _with_pictures(frame, *found)
     assert frame is not None  # what `check_suffix` lets through has one of the two
     frame = frame.assign(**{label: names[data.given] if data.labelled else None})
     return frame if data.truth is None else frame.assign(**{tables.TRUTH: names[data.truth]})
+
+
+def _with_pictures(described: pd.DataFrame | None, pictures: Pictures, positions: np.ndarray) -> pd.DataFrame:
+    """The columns of images, with their files below the folder, or with their bytes."""
+    frame = pd.DataFrame(index=range(len(positions))) if described is None else described
+    if pictures.contents is None:
+        return frame.assign(**{FILE: [shown(pictures.files[at]) for at in positions]})
+    contents, files = pictures.contents, pictures.files
+    structs = [{"bytes": contents[at], "path": files[at]} for at in positions]
+    return frame.assign(**{IMAGE: pd.Series(structs, dtype=object)})
+
+
+def _place(pictures: Pictures, path: Path) -> dict[str, Any]:
+    """Where pictures are: their folder, and how it is seen from the file that is written."""
+    if pictures.contents is not None:
+        return {"white": pictures.white}
+    beside = os.path.relpath(pictures.root or os.sep, final(path).absolute().parent)
+    return {"white": pictures.white, "root": shown(pictures.root), "beside": shown(beside)}
 
 
 def _csv(data: Dataset) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from noisewise.bounds import PATH, bounded
 from noisewise.catalogue import is_place
 from noisewise.data.catalogue import PHOTOGRAPHS, SOURCES
 from noisewise.data.dataset import Dataset
-from noisewise.data.images.files import at_size, located
+from noisewise.data.images.files import resized
 from noisewise.data.named.finder import Finder
 from noisewise.data.named.published import published, read_published
 from noisewise.data.objects.memory import from_memory
@@ -108,7 +107,7 @@ def _naming(path: Path) -> pd.DataFrame | None:
 def _loaded(source: Any, reading: Reading, data_dir: str | Path | None, download: bool) -> Dataset:
     if isinstance(source, Dataset):
         reading.refuse(f"a Dataset such as {source.name}", but=("size",))
-        return source if reading.size is None else _resized(source, reading.size, source.name)
+        return source if reading.size is None else resized(source, reading.size, source.name)
     if not PATH.allows(source):
         if isinstance(source, (str, bytes)):
             raise BadInput(f"source={shown(source)} must be a name, a path, 'hf:NAME' or a Dataset")
@@ -150,8 +149,7 @@ def _read(path: Path, reading: Reading) -> Dataset:
     if path.exists() and not path.is_dir():
         regular(path)
     if frames.table_suffix(path) and path.is_file():
-        data = tables.read_table(path, replace(reading, size=None))
-        return data if reading.size is None else _resized(data, reading.size, str(path))
+        return tables.read_table(path, reading)
     if path.suffix.lower() in READERS and path.is_file():
         reading.refuse(path, but=("labels",))
         return READERS[path.suffix.lower()](path, reading)
@@ -171,9 +169,3 @@ def _read(path: Path, reading: Reading) -> Dataset:
         raise BadInput(f"cannot read {path}: expected {kinds}")
     hint = nearest(str(path), SOURCES) or f"; names: {', '.join(SOURCES)}"
     raise BadInput(f"there is no source and no file {str(path)!r}{hint}")
-
-
-def _resized(data: Dataset, size: int | tuple[int, int], name: str) -> Dataset:
-    if located(data.inputs) is None:
-        Reading(size=size).refuse(name)
-    return at_size(data, size)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ColumnKind = Literal["number", "category", "text", "date", "identifier", "constant"]
-KINDS = {"number": "numbers", "category": "categories", "text": "texts", "date": "dates"}
+ColumnKind = Literal["number", "category", "text", "date", "image", "identifier", "constant"]
+KINDS = {"number": "numbers", "category": "categories", "text": "texts", "date": "dates", "image": "images"}
 ROLES = ("the labels", "the correct labels, never an input")
 NAMED, LONGEST = 6, 40
 

@@ -26,6 +26,8 @@ def tidy(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     for name in frame.columns:
         column = frame[name]
         if types.is_object_dtype(column) and types.infer_dtype(column, skipna=True).startswith("mixed"):
+            if _images(column):
+                continue
             alike = {type(value) for value in column.dropna()} if not _nested(column) else set()
             if len(alike) != 1:
                 frame[name] = [
@@ -98,6 +100,11 @@ def _keys(column: pd.Series) -> list[str]:
         return []
     keys = list(dict.fromkeys(str(key) for value in known for key in value))
     return [] if len(keys) > KEYS or set(keys) == IMAGE else keys
+
+
+def _images(column: pd.Series) -> bool:
+    known = column.dropna()
+    return len(known) > 0 and all(isinstance(value, dict) and set(value) == IMAGE for value in known)
 
 
 def _nested(column: pd.Series) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from noisewise.data.images.files import Pictures, shown
+from noisewise.data.dataset import Inputs
+from noisewise.data.images.files import ImageFiles, Pictures, shown
+from noisewise.data.images.opening import open_pictures
 from noisewise.data.images.tree import SUFFIXES
+from noisewise.data.readers.saved import FILE, IMAGE
+from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
 
 _STARTS = (
@@ -30,6 +36,106 @@ _STARTS = (
     b"P6",
 )
 _SAMPLE = 50
+
+
+@dataclass(frozen=True, eq=False)
+class PictureRows:
+    """The rows of a table whose inputs are the pictures of one column.
+
+    Attributes:
+        column: its name.
+        inputs: of m rows.
+        kept: (m,) positions of these rows; the pictures of the others cannot be read.
+        described: (m rows) the columns, with names in place of the pictures.
+        record: of the provenance: sizes, notes, what is left out.
+    """
+
+    column: str
+    inputs: Inputs
+    kept: np.ndarray
+    described: pd.DataFrame
+    record: dict[str, Any]
+
+
+def picture_rows(
+    described: pd.DataFrame, left_out: Collection[str], where: str, folder: Path | None, reading: Reading
+) -> PictureRows | None:
+    """The rows of a table with a column of pictures, which are then the only input; None if there is none.
+
+    Args:
+        described: (n rows) the columns apart from labels.
+        left_out: names of columns that are not to be used.
+        where: origin of the table, for error messages.
+        folder: see `picture_column`.
+        reading: see `open_pictures`.
+
+    Raises:
+        BadInput: as for `picture_column` and `open_pictures`.
+    """
+    if reading.text is not None:
+        return None
+    found = picture_column(described.drop(columns=list(left_out)), where, folder)
+    if found is None:
+        return None
+    column, pictures = found
+    opened, record = open_pictures(where, {"": pictures}, reading)
+    kept = opened[""].kept
+    plain = described.drop(columns=column) if described[column].map(_in_memory).any() else described
+    if FILE not in plain and not (pictures.contents is not None and pictures.files[0].startswith(f"{column} of row ")):
+        plain = plain.copy(deep=False)
+        plain.insert(0, FILE, [shown(file) for file in pictures.files])
+    return PictureRows(column, opened[""].inputs, kept, plain.iloc[kept].reset_index(drop=True), record)
+
+
+def saved_pictures(described: pd.DataFrame, head: Mapping[str, Any], path: Path) -> ImageFiles:
+    """The images of a data set that `save` wrote to `path`.
+
+    Args:
+        described: (n rows) its columns: `file` holds paths below a folder, or `image` bytes and paths.
+        head: `shape`, `own_size` and `pictures`: their `white`, and of files the folder as `root` and, as seen from the
+            saved file, `beside`.
+        path: the saved file.
+
+    Raises:
+        BadInput: the images are in neither place.
+    """
+    height, width, channels = head["shape"]
+    own = tuple(head.get("own_size") or (height, width))
+    place = head.get("pictures") or {}
+    if place and "root" not in place:
+        structs = described[IMAGE].tolist()
+        pictures = Pictures([one["path"] for one in structs], contents=[one["bytes"] for one in structs])
+    else:
+        files = [_unshown(file) for file in described[FILE]]
+        pictures = Pictures(files, _folder_of(files, place, path) if place else "")
+    pictures = replace(pictures, white=place.get("white"))
+    return ImageFiles(pictures, (height, width, channels), (int(own[0]), int(own[1])))
+
+
+def _folder_of(files: Sequence[str], place: Mapping[str, Any], path: Path) -> str:
+    beside = os.path.normpath(path.absolute().parent / _unshown(place.get("beside", "")))
+    folders = [beside, _unshown(place["root"])]
+    sample = [files[at] for at in np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))]
+    counts = [sum(os.path.isfile(os.path.join(folder, file)) for file in sample) for folder in folders]
+    if not max(counts):
+        raise BadInput(
+            f"the images of {path} are neither in {shown(folders[1])}, where they were, nor in {shown(folders[0])}: "
+            "move them back, or the file along with them"
+        )
+    return folders[int(np.argmax(counts))]
+
+
+def _unshown(file: str) -> str:
+    """The path that `shown` made text of."""
+    return file if "\\x" not in file else os.fsdecode(re.sub(rb"\\x([0-9a-f]{2})", _byte, os.fsencode(file)))
+
+
+def _byte(escaped: re.Match[bytes]) -> bytes:
+    return bytes([int(escaped[1], 16)])
+
+
+def _in_memory(value: Any) -> bool:
+    return isinstance(value, (bytes, dict))
 
 
 def picture_column(frame: pd.DataFrame, where: str, folder: Path | None) -> tuple[str, Pictures] | None:
@@ -64,7 +170,7 @@ def _pictures(column: pd.Series, folder: Path | None) -> Pictures | None:
     if not sample:
         return None
     if all(isinstance(value, bytes) for value in sample):
-        return _of_bytes(column, values) if all(_looks(value) for value in sample) else None
+        return _of_bytes(column, values) if _mostly(sample) else None
     if all(isinstance(value, dict) and value.keys() == {"bytes", "path"} for value in sample):
         return _of_structs(column, values, sample, folder)
     paths = _paths(column)
@@ -81,7 +187,7 @@ def _of_structs(column: pd.Series, values: Sequence[Any], sample: list[Any], fol
     structs = [value if isinstance(value, dict) else {"bytes": None, "path": None} for value in values]
     names = [one["path"] or f"{column.name} of row {row}" for row, one in enumerate(structs)]
     if any(one["bytes"] is not None for one in sample):
-        if not all(one["bytes"] is None or _looks(one["bytes"]) for one in sample):
+        if not _mostly([one["bytes"] for one in sample]):
             return None  # sounds, for instance
         return Pictures(names, contents=[_content(one, folder) for one in structs])
     root = _root([one["path"] or "" for one in structs], folder)
@@ -119,5 +225,7 @@ def _root(paths: Sequence[str], folder: Path | None) -> str | None:
     return roots[int(np.argmax(counts))] if max(counts, default=0) else None
 
 
-def _looks(content: bytes) -> bool:
-    return content.startswith(_STARTS)
+def _mostly(contents: Sequence[bytes | None]) -> bool:
+    """Whether most contents that are not empty start like a picture: some may be broken."""
+    known = [content for content in contents if content]
+    return 2 * sum(content.startswith(_STARTS) for content in known) > len(known)

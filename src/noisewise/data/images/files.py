@@ -15,6 +15,7 @@ from PIL import Image
 
 from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.images.decode import Head, read_head, read_image, read_level, read_whole
+from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
 
 Item = TypeVar("Item")
@@ -242,6 +243,17 @@ def at_size(data: Dataset, size: int | tuple[int, int], *, stated: bool = True) 
         other = Selection(other, inputs.positions)
     record = {"step": "size", "size": [height, width, base.shape[3]]}
     return replace(data, inputs=other, provenance=(*data.provenance, record), **parts)
+
+
+def resized(data: Dataset, size: int | tuple[int, int], name: str) -> Dataset:
+    """The same as `at_size`, for data sets that must have pictures.
+
+    Raises:
+        BadInput: `data`, which messages call by its name, has no images that are read from files.
+    """
+    if located(data.inputs) is None:
+        Reading(size=size).refuse(name)
+    return at_size(data, size)
 
 
 def image_of(inputs: Inputs, position: int, edge: int) -> Image.Image:

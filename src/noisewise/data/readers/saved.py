@@ -17,12 +17,19 @@ from noisewise.doors import parsing
 from noisewise.errors import BadInput
 
 Test = Callable[[Any], bool]
-FILE = "file"
+FILE, IMAGE = "file", "image"
 ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id", "weights": "_weight"}
 """Columns that `save` adds to a table, by what they hold, unless the data have columns of these names."""
 _ANNOUNCED = {"ids": "ids", "weights": "weighted"}  # of these, what says in the head that they are there
 _DEEP = 4  # axes of images
 _CHANNELS = 4
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("bytes"), bytes) and isinstance(value.get("path"), str)
+
+
+_PICTURE = {FILE: lambda value: isinstance(value, str), IMAGE: _is_picture}
 
 
 def read_head(raw: str | bytes, where: str, parts: Collection[str], needed: Collection[str]) -> dict[str, Any]:
@@ -70,7 +77,11 @@ def read_table_head(raw: bytes, frame: pd.DataFrame, where: str) -> dict[str, An
     head = read_head(raw, where, [""], ("labels", "classes"))
     roles = {**ROLES_IN_FILE, **head.get("roles", {})}
     columns = [head["labels"], *(roles[name] for name, said in _ANNOUNCED.items() if head.get(said))]
-    columns += {"text": [head.get("text") or ""], "image": [FILE]}.get(head["kind"], [])
+    place = head.get("pictures") or {}
+    if not isinstance(place, dict) or not all(isinstance(place.get(name, ""), str) for name in ("root", "beside")):
+        raise BadInput(f"{where} is a damaged noisewise file: its head does not say where its pictures are")
+    pictures = IMAGE if place and "root" not in place else FILE
+    columns += {"text": [head.get("text") or ""], "image": [pictures]}.get(head["kind"], [])
     wrong = None
     if head["kind"] not in ("table", "text", "image"):
         wrong = f"kind={head['kind']!r} is not kept in tables"
@@ -78,8 +89,8 @@ def read_table_head(raw: bytes, frame: pd.DataFrame, where: str) -> dict[str, An
         wrong = f"it has no column {missing[0]!r}"
     elif head["kind"] == "image" and (len(head.get("shape", ())) != 3 or head["shape"][2] not in (1, 3)):
         wrong = "its images have no shape (H, W, C)"
-    elif head["kind"] == "image" and not all(isinstance(file, str) for file in frame[FILE]):
-        wrong = f"its column {FILE!r} must hold paths"
+    elif head["kind"] == "image" and not all(map(_PICTURE[pictures], frame[pictures])):
+        wrong = f"its column {pictures!r} must hold {'paths' if pictures == FILE else 'pictures'}"
     elif roles["split"] in frame:
         parts = set(map(str, frame[roles["split"]]))
         if unknown := sorted(parts - {"", *SPLITS} | parts - set(head["names"])):

@@ -15,9 +15,10 @@ from noisewise.data.columns.column import ROLES, Column
 from noisewise.data.columns.numbers import parse_numbers
 from noisewise.data.columns.recognise import recognise
 from noisewise.data.columns.tidy import tidy, without
-from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, select
+from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, Kind, select
 from noisewise.data.features import encode_features
-from noisewise.data.images.files import ImageFiles, Pictures
+from noisewise.data.images.columns import IMAGE, picture_rows, saved_pictures
+from noisewise.data.images.files import resized
 from noisewise.data.readers import frames
 from noisewise.data.readers.labels import clean_labels, encode, like_missing, number_labels, similar_classes
 from noisewise.data.readers.npy import read_npy
@@ -28,7 +29,8 @@ from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
 
 LABELS = ("label", "labels", "target", "class", "y")
-TRUTH, FILE = "truth", "file"
+TRUTH = "truth"
+_PICTURES = ("size", "skip_broken")
 _READ = ("labels", "text", "columns", "ignore", "id", "na", "trusted")
 _REMEMBERED = ("text", "columns", "ignore", "na")  # which a saved table is read by again
 
@@ -60,12 +62,14 @@ def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
         raise BadInput(f"{path} has no rows or no columns")
     if head:
         reading.refuse(f"files that noisewise wrote, such as {path}", but=("size",))
-        return _read_saved(frame, head, path)
+        data = _read_saved(frame, head, path)
+        return data if reading.size is None else resized(data, reading.size, str(path))
     further = _further(frame, path, reading)
     if further is None:
-        return from_frame(frame, str(path), path.name, reading, notes)
+        return from_frame(frame, str(path), path.name, reading, notes, path.parent)
     # one encoding for both: as two tables, equal cells would become different numbers
-    data = from_frame(pd.concat([frame, further], ignore_index=True), str(path), path.name, reading, notes)
+    both = pd.concat([frame, further], ignore_index=True)
+    data = from_frame(both, str(path), path.name, reading, notes, path.parent)
     aside = set_aside(data, data.index >= len(frame), None, f"of {Path(str(reading.trusted)).name}")
     return replace(aside, provenance=(*aside.provenance[:-1], {**aside.provenance[-1], "further": reading.trusted}))
 
@@ -111,11 +115,17 @@ def _further(frame: pd.DataFrame, path: Path, reading: Reading) -> pd.DataFrame 
 
 
 def from_frame(
-    frame: pd.DataFrame, where: str, name: str, reading: Reading = DEFAULT, notes: Sequence[str] = ()
+    frame: pd.DataFrame,
+    where: str,
+    name: str,
+    reading: Reading = DEFAULT,
+    notes: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> Dataset:
     """Make a data set from a frame of n rows; see `read_table`.
 
-    An index that names the rows is a column too, and gives the `ids` unless another column does.
+    An index that names the rows is a column too, and gives the `ids` unless another column does. A column of pictures
+    is the only input; see `picture_column`.
 
     Args:
         frame: n rows.
@@ -123,8 +133,9 @@ def from_frame(
         name: of the data set.
         reading: how.
         notes: what is known already about how the frame was read.
+        folder: in which paths of pictures are looked for first.
     """
-    reading.refuse(where, but=_READ)
+    reading.refuse(where, but=(*_READ, *_PICTURES))
     if reading.labels is not None and list(map(str, frame.columns)).count(reading.labels) > 1:
         raise BadInput(f"{where} has several columns called {reading.labels!r}")
     frame, indexed = _with_index(frame)
@@ -140,21 +151,41 @@ def from_frame(
     left_out = chosen(list(described.columns), where, reading, roles, None if ids is None else str(ids.name))
     if reading.trusted is not None and reading.trusted in described:
         left_out[reading.trusted] = "says which rows are trusted"
-    inputs, columns, words = _inputs(described, where, reading, left_out)
+    codes = [np.full(len(frame), UNLABELLED) for _ in encoded]
+    for every, some in zip(codes, encoded, strict=True):
+        every[known] = some
     said = [*notes, *renamed, *similar_classes(classes), *like_missing(classes)]
+    record: dict[str, Any] = {"step": "load", "source": name, "labels": column}
+    inputs: Inputs
+    kind: Kind
+    if (rows := picture_rows(described, left_out, where, folder, reading)) is None:
+        reading.refuse(where, but=_READ)
+        inputs, columns, words = _inputs(described, where, reading, left_out)
+        kept, kind = np.arange(len(frame)), "table" if words is None else "text"
+    else:
+        columns, kind = _beside_pictures(described, rows.column, left_out), "image"
+        inputs, kept, described = rows.inputs, rows.kept, rows.described
+        codes, known = [every[kept] for every in codes], known[kept]
+        said += rows.record.pop("notes", [])
+        record |= rows.record
     if not known.all():
         said.append(f"{int((~known).sum()):,} rows have no label: they are predicted, not judged")
+    if ids is not None:
+        ids = ids.iloc[kept].reset_index(drop=True)
+        ids = ids if str(ids.name) in described else ids.rename("id")
     data = Dataset(
         inputs,
-        np.full(len(frame), UNLABELLED),
+        np.full(len(kept), UNLABELLED),
         classes,
-        "table" if words is None else "text",
+        kind,
+        index=kept,
         name=name,
         described=described,
         columns=(*columns, *_roles(roles)),
         ids=ids,
     )
-    record: dict[str, Any] = {"step": "load", "source": name, "labels": column, **({"notes": said} if said else {})}
+    if said:
+        record["notes"] = said
     stated = {name: value for name, value in reading.stated().items() if name in _REMEMBERED}
     if reading.trusted in described:
         stated["ignore"] = [*reading.ignore, reading.trusted]
@@ -162,8 +193,8 @@ def from_frame(
         record["reading"] = stated
     return replace(
         data if known.all() else data.take(known),
-        given=encoded[0],
-        truth=encoded[1] if len(encoded) > 1 else None,
+        given=codes[0][known],
+        truth=codes[1][known] if len(codes) > 1 else None,
         unlabelled=None if known.all() else data.take(~known),
         provenance=(record,),
     )
@@ -227,6 +258,12 @@ def _inputs(
     return Texts(described[words].tolist(), words), _in_order(described, found, left_out), words
 
 
+def _beside_pictures(described: pd.DataFrame, column: str, left_out: Mapping[str, str]) -> tuple[Column, ...]:
+    """What became of each column where pictures are the only input."""
+    rest = {name: f"only the images of {column} are used" for name in described.columns if name != column}
+    return _in_order(described, [Column(column, "image", True)], {**rest, **left_out})
+
+
 def _in_order(described: pd.DataFrame, found: Sequence[Column], left_out: Mapping[str, str]) -> tuple[Column, ...]:
     by_name = {column.name: column for column in found}
     return tuple(
@@ -280,9 +317,8 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
     if head["kind"] == "text":
         inputs = Texts(described[head["text"]].tolist(), head["text"])
     elif head["kind"] == "image":
-        height, width, channels = head["shape"]
-        own = tuple(head.get("own_size") or (height, width))
-        inputs = ImageFiles(Pictures(described[FILE].tolist()), (height, width, channels), (int(own[0]), int(own[1])))
+        inputs = saved_pictures(described, head, path)
+        described = described.drop(columns=IMAGE, errors="ignore")
     else:
         inputs, columns = _encoded_again(described, head, path)
         columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))
