@@ -41,7 +41,7 @@ BELOW = {
     "methods": {"theory", "judgement", *TRAINING},
     "probes": {"theory", *TRAINING},
     "auditing": AUDITING - {"auditing"},
-    "reports": {"probes", "auditing"},
+    "reports": {"probes", "auditing", "data"},
     "run": RUN,
     "losses": {"methods", "training"},
     "estimators": {"run", *AUDITING},

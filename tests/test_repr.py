@@ -84,3 +84,22 @@ def test_studies_tasks_and_results(tmp_path):
 def test_catalogues_and_their_entries():
     assert short(nw.DETECTORS["aum"]) == "Detector(aum: needs ledger)"
     assert short(METHODS, 1000).startswith(f"Catalogue of {len(METHODS)} methods: auto, ce, ")
+
+
+def test_a_notebook_shows_findings_runs_and_catalogues(tmp_path):
+    names = ("</td><script>alert(1)</script>", "b")
+    data = nw.corrupt(nw.subset(load("digits"), 200, seed=0), "symmetric:0.3", seed=0)
+    data = nw.Dataset(data.inputs, data.given % 2, names, kind=data.kind, name="digits")
+    found = nw.audit(data, model="linear", conditions=False)
+    page = found._repr_html_()
+    assert f"{found.is_issue.sum()} issue" in page
+    assert "<script" not in page
+    assert page.count("<tr>") == min(10, found.is_issue.sum()) + 1
+    run = EXPERIMENT.run()
+    page = run._repr_html_()
+    assert f"{run.metrics['suspects']['rows']} rows are suspect" in page
+    assert page.count("<tr>") == 3
+    page = METHODS._repr_html_()
+    assert page.count("<tr>") == len(METHODS) + 1
+    assert all(f"<td>{name}</td>" in page for name in METHODS)
+    assert "<td></td>" not in page

@@ -13,6 +13,7 @@ affect users of others. Three kinds of names are known:
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -25,6 +26,7 @@ from types import FunctionType
 from typing import Any
 
 from noisewise.errors import BadInput, nearest, shown
+from noisewise.formatting import html_table
 from noisewise.former_names import present_name
 
 _IDENTIFIER = r"[^\W\d]\w*"
@@ -90,6 +92,19 @@ class Catalogue(Mapping[str, Any]):
     def __repr__(self) -> str:
         kinds = f"{self.kind[:-1]}ies" if self.kind.endswith("y") else f"{self.kind}s"
         return f"Catalogue of {len(self)} {kinds}: {', '.join(self)}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: every name with what it is, and the package that it is from."""
+        return html_table(f"{self!r}".partition(":")[0], ("name", "what it is", "package"), map(self._row, self))
+
+    def _row(self, name: str) -> tuple[str, str, str]:
+        try:
+            entry = self[name]
+        except BadInput as error:
+            return name, str(error), self.package(name)
+        card = getattr(entry, "card", None)
+        said = next((getattr(card, key) for key in ("does", "measures", "title", "paper") if hasattr(card, key)), None)
+        return name, str(said or (inspect.getdoc(entry) or "").partition("\n")[0]), self.package(name)
 
     def __getitem__(self, name: str) -> Any:
         if isinstance(name, str) and name in self._own:

@@ -30,6 +30,29 @@ def test_it_shows_the_run_its_probes_and_suspects(page):
     assert page.count("<tr><td class=number>") == 20
 
 
+def test_suspects_follow_the_rule_that_is_stated(tmp_path):
+    data = nw.corrupt(nw.subset(nw.load("digits"), 300, seed=0), "symmetric:0.3", seed=0)
+    run = nw.train(data, "ce", model="fast", epochs=3, out=tmp_path)
+    suspects = run.metrics["suspects"]
+    assert suspects["rows"] == run.samples["is_issue"].sum()
+    assert ((run.samples["suspicion"] > suspects["threshold"]) == run.samples["is_issue"]).all()
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    shown = [int(index) for index in re.findall(r"<tr><td class=number>(\d+)</td>", page)]
+    assert len(shown) == min(20, suspects["rows"])
+    assert run.samples.set_index("index").loc[shown, "is_issue"].all()
+    rule = "even if the noise rate" if suspects["weak"] else f"suspicion is above {suspects['threshold']:.2f}"
+    assert (rule in page, suspects["weak"][:40] in page) == (True, True)
+
+
+def test_notes_of_the_reader_and_columns_are_on_the_page(tmp_path):
+    rows = [{"id": f"r{at}", "x": at % 2 + at / 99, "label": "Cat" if at % 2 else "dog"} for at in range(60)]
+    pd.DataFrame(rows).replace({"label": {"dog": "cat"}}).to_csv(tmp_path / "t.csv", index=False)
+    nw.train(tmp_path / "t.csv", "ce", epochs=1, out=tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Left out as identifier: id" in page
+    assert "are probably the same, written differently" in page
+
+
 def test_data_is_escaped_and_the_page_is_offline(page):
     assert "<script" not in page
     assert "&lt;script&gt;" in page

@@ -19,10 +19,12 @@ from noisewise.auditing.review.certify.sample import draw
 from noisewise.auditing.reviewed import Reviewed, reviewed_before
 from noisewise.auditing.rows.conditions import counts
 from noisewise.data.dataset import Dataset
-from noisewise.data.row_names import named
+from noisewise.data.row_names import name_columns, named
 from noisewise.errors import BadInput, nearest
+from noisewise.formatting import count, html_table, percent
 
 UNSURE = ("keep", "drop")
+SHOWN = 10  # rows in a notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,6 +63,25 @@ class AuditResult:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.data.name}: {self.judgement.line})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the rate, the warnings, and the most suspect rows."""
+        issues = self.issues[self.issues["is_issue"]]
+        columns = [*name_columns(issues, "given"), "given", "suggested", "suspicion"]
+        shown = [
+            (*names, f"{suspicion:.3f}") for *names, suspicion in issues[columns].head(SHOWN).itertuples(index=False)
+        ]
+        low, high = self.interval
+        rate = f"{percent(self.noise_rate)} wrong labels (90 % interval {percent(low)} to {percent(high)})"
+        title = f"{self.data.name}: {rate}, {count(len(issues), 'issue')} among {count(len(self.data), 'row')}"
+        more = [f"{len(issues) - SHOWN:,} more issues are in .issues."] if len(issues) > SHOWN else []
+        said = [f"Weak evidence: {self.weak}"] if self.weak else []
+        said += [
+            *(f"Note: {note}." for note in self.data.notes),
+            *more,
+            ".save(folder) writes the report for the review.",
+        ]
+        return html_table(title, columns, shown, " ".join(said))
 
     @property
     def suspicion(self) -> np.ndarray:

@@ -9,12 +9,15 @@ from typing import Any
 import pandas as pd
 
 from noisewise.auditing.report.markup import count, escape, name, percent, source_hash, unbroken
+from noisewise.data.columns.column import Column, in_words
+from noisewise.data.row_names import name_columns
 from noisewise.formatting import percent as plain_percent
 from noisewise.probes.catalogue import PROBES
 from noisewise.reports import resource
 from noisewise.reports.curves import progress, traces
 
 SHOWN = 20
+LONGEST = 500  # characters of a note
 
 
 def render(metrics: dict[str, Any], history: pd.DataFrame, samples: pd.DataFrame) -> str:
@@ -38,8 +41,10 @@ def render(metrics: dict[str, Any], history: pd.DataFrame, samples: pd.DataFrame
         cost=escape(_cost(metrics)),
         curves=_image(progress(history)),
         probes=_probes(metrics, history),
-        doubted=_doubted(samples),
-        suspects="".join(_suspect(row) for row in _first(samples).itertuples()),
+        notes=_notes(metrics),
+        weak=_weak(metrics),
+        doubted=_doubted(metrics, samples),
+        suspects=_suspects(samples),
     )
 
 
@@ -91,17 +96,51 @@ def _image(picture: bytes) -> str:
     return base64.b64encode(picture).decode()
 
 
-def _first(samples: pd.DataFrame) -> pd.DataFrame:
-    return samples.sort_values(["suspicion", "index"], ascending=[False, True]).head(SHOWN)
+def _notes(metrics: dict[str, Any]) -> str:
+    """What the reader of the data noted, and which columns were used."""
+    columns = in_words([Column(**column) for column in metrics.get("columns", ())])
+    noted = [note for record in metrics["provenance"] for note in record.get("notes", ())]
+    lines = "".join(
+        f"<li>{escape(line[:1].upper() + line[1:].removesuffix('.'), LONGEST)}.</li>" for line in columns + noted
+    )
+    return f'<ul class="quiet">{lines}</ul>\n' if lines else ""
 
 
-def _doubted(samples: pd.DataFrame) -> str:
-    issues, rows = int(samples["is_issue"].sum()), len(samples)
-    share = unbroken(plain_percent(issues / rows))
-    said = f"{issues:,} of {count(rows, 'row')} ({share}) are suspect by the statistics of the training"
-    return f"{said}; the first {min(SHOWN, rows)} by suspicion. All rows are in samples.parquet."
+def _weak(metrics: dict[str, Any]) -> str:
+    said = metrics["suspects"]["weak"]
+    return f"<p><strong>Weak evidence.</strong> {unbroken(escape(said))}</p>\n" if said else ""
 
 
-def _suspect(row: Any) -> str:
-    cells = f"<td>{name(row.given)}</td><td>{name(row.suggested)}</td><td class=number>{row.suspicion:.3f}</td>"
-    return f"<tr><td class=number>{row.index}</td>{cells}</tr>"
+def _doubted(metrics: dict[str, Any], samples: pd.DataFrame) -> str:
+    suspects, rows = metrics["suspects"], len(samples)
+    number, threshold = suspects["rows"], suspects["threshold"]
+    rule = "these are probably wrong even if the noise rate is at the lower end of its interval"
+    if not suspects["weak"]:
+        rule = f"their suspicion is above {threshold:.2f}, the threshold with the best expected F1"
+    if not number:
+        return f"None of {count(rows, 'row')} is suspect by the statistics of the training. All are in samples.parquet."
+    share = unbroken(plain_percent(number / rows))
+    which = "" if number <= SHOWN else f" The first {SHOWN} by suspicion are shown."
+    said = f"{number:,} of {count(rows, 'row')} ({share}) are suspect by the statistics of the training: {rule}."
+    return f"{said}{which} All rows are in samples.parquet."
+
+
+def _suspects(samples: pd.DataFrame) -> str:
+    """The table of the most suspect rows among those called issues; nothing where there are none."""
+    issues = samples[samples["is_issue"].astype(bool)]
+    first = issues.sort_values(["suspicion", "index"], ascending=[False, True]).head(SHOWN)
+    if first.empty:
+        return ""
+    _, *names = name_columns(samples, "split")
+    heads = ["row", *names, "given", "suggested", "suspicion"]
+    head = "".join(f"<th{_numeric(at, heads)}>{escape(one)}</th>" for at, one in enumerate(heads))
+    lines = []
+    for row in first[["index", *names, "given", "suggested", "suspicion"]].itertuples(index=False):
+        index, *texts, suspicion = row
+        cells = "".join(f"<td>{name(text)}</td>" for text in texts)
+        lines.append(f"<tr><td class=number>{index}</td>{cells}<td class=number>{suspicion:.3f}</td></tr>")
+    return f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
+
+
+def _numeric(at: int, heads: list[str]) -> str:
+    return " class=number" if at in (0, len(heads) - 1) else ""

@@ -15,13 +15,14 @@ from safetensors.torch import save_file
 from noisewise._version import __version__
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judge import judge
+from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.data import Dataset
 from noisewise.data.dataset import Kind
 from noisewise.data.row_names import named
 from noisewise.data.rows import Normalise, Rows
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
-from noisewise.formatting import percent
+from noisewise.formatting import html_table, percent
 from noisewise.probes.observer import SECONDS
 from noisewise.reports.run import render
 from noisewise.training.config import Config
@@ -30,6 +31,9 @@ from noisewise.training.networks import Predictor
 from noisewise.training.observer import Row
 from noisewise.training.streams import predicted
 from noisewise.training.trainer import Training
+
+SHOWN = ("epoch", "train_loss", "train_accuracy", "validation_accuracy", "test_accuracy", "seconds")
+EPOCHS = 5  # in a notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,22 @@ class Run:
         what = f"{found['method']} with {found['model']} on {found['source']}"
         epochs = f"epoch {found['selected_epoch']} of {len(self.history)}"
         return f"Run({what}: {len(self.samples)} rows{noise}, {epochs}{test})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the result, the suspects, and the last epochs."""
+        found, suspects = self.metrics, self.metrics.get("suspects", {})
+        titles = [name for name in SHOWN if name in self.history and self.history[name].notna().any()]
+        rows = [
+            [f"{value:.4g}" if isinstance(value, float) else value for value in line]
+            for line in self.history[titles].tail(EPOCHS).itertuples(index=False)
+        ]
+        said = [f"The saved network is that of epoch {found['selected_epoch']}."]
+        if suspects:
+            said.append(f"{suspects['rows']:,} rows are suspect (.samples, is_issue).")
+        if suspects.get("weak"):
+            said.append(f"Weak evidence: {suspects['weak']}")
+        said.append(".save(folder) writes the report.")
+        return html_table(repr(self), titles, rows, " ".join(said))
 
     def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
         """(n, K) probabilities of raw inputs, of the shape and type the training had."""
@@ -104,8 +124,8 @@ class Run:
         return folder
 
 
-def samples(training: Training, data: Dataset) -> pd.DataFrame:
-    """One row per training and validation row, by index.
+def samples(training: Training, data: Dataset) -> tuple[pd.DataFrame, Judgement]:
+    """One row per training and validation row, by index; and the judgement that says which labels are suspect.
 
     Columns: `index`; the id and the `file` of the row, where it has them (see `named`); `split`, `given`, `suggested`,
     `suspicion`, `is_issue`, and the ledger's statistics. Rows are judged by the predictions of networks that have not
@@ -131,7 +151,18 @@ def samples(training: Training, data: Dataset) -> pd.DataFrame:
             **{name: values for name, values in statistics.items() if values.ndim == 1},
         }
     )
-    return named(frame.sort_values("index", ignore_index=True), *(part for _, part in present))
+    return named(frame.sort_values("index", ignore_index=True), *(part for _, part in present)), found
+
+
+def _suspects(found: Judgement) -> dict[str, Any]:
+    """How many rows are suspect and by which rule, for `run.json`."""
+    return {
+        "rows": int(found.is_issue.sum()),
+        "threshold": float(found.threshold),
+        "noise_rate": float(found.noise_rate),
+        "noise_rate_interval": list(found.interval),
+        "weak": found.weak,
+    }
 
 
 def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
@@ -187,7 +218,8 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
     for name in ("train_accuracy", "clean_fit", "noisy_fit", "label_precision", "label_recall"):
         if name in history:
             metrics[name] = history[name].iloc[last]
-    frame = samples(training, data)
+    frame, judgement = samples(training, data)
+    metrics["suspects"] = _suspects(judgement)
     return Run(metrics, history, frame, predictor, data.classes, training.rows.normalise, config, data.kind)
 
 

@@ -125,7 +125,10 @@ def _show(run: Run, out: Path) -> None:
     elif "validation_accuracy" in run.history:
         best = percent(run.history["validation_accuracy"].max())
         lines.append(("validation", f"{best} on labels as they are, in epoch {found['selected_epoch']}"))
-    lines.append(("suspects", f"{int(run.samples['is_issue'].sum()):,} rows"))
+    suspects = found["suspects"]
+    lines.append(("suspects", f"{suspects['rows']:,} rows with suspicion above {suspects['threshold']:.2f}"))
+    if suspects["weak"]:
+        lines.append(("weak evidence", suspects["weak"]))
     lines.append(("cost", f"{found['seconds']:.1f} s, {found['examples_per_second']:,.0f} rows/s on {found['device']}"))
     notes = [note for record in found["provenance"] for note in record.get("notes", ())]
     lines += about_columns([Column(**column) for column in found.get("columns", ())], notes)
