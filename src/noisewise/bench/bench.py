@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from noisewise.bench.grid import expand, read_spec
-from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown
+from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown, tuned_table
 from noisewise.bench.rehearsal import rehearse
+from noisewise.bench.tune import read_cases, tune
 from noisewise.bounds import FUNCTION, PATH, Bound, bounded
 from noisewise.compute import Done, Engine, RayEngine, run
 from noisewise.compute.engine import ENGINE
@@ -30,7 +31,8 @@ def bench(
 ) -> pd.DataFrame:
     """Run a grid and write `results.parquet`, `leaderboard.md` and `leaderboard.html`.
 
-    Runs that are finished are not repeated.
+    Runs that are finished are not repeated. With a table `[tune]` the methods are also tuned (see `bench.tune`), and
+    `tuning.parquet` has one row per trial.
 
     Args:
         spec: a TOML file, or its content as plain data (see `bench.grid`).
@@ -47,25 +49,47 @@ def bench(
     """
     plain = spec if isinstance(spec, Mapping) else read_spec(spec)
     trials, folder, name = expand(plain), Path(out), plain.get("name", "bench")
+    cases = read_cases(plain, trials)
     rehearse([trial for trial in trials if not trial.finished(folder / "runs" / trial.key)], engine)
     if isinstance(engine, RayEngine) and all(trial.experiment.config.device == "cpu" for trial in trials):
         engine = replace(engine, gpu=False)
-    for done in run(trials, folder / "runs", engine):
+
+    def ended(done: Done) -> None:
         if on_done:
             on_done(done)
         if not done.cached:
             report(name, collect(trials, folder / "runs"), folder)
+
+    for done in run(trials, folder / "runs", engine):
+        ended(done)
+    tried: list[pd.DataFrame] = []
+    for case in cases:
+        if (tuned := tune(case, folder / "runs", engine, on_done)) is not None:
+            trials, tried = [*trials, *tuned.trials], [*tried, tuned.tried]
+            for done in run(tuned.trials, folder / "runs", engine):
+                ended(done)
     results = collect(trials, folder / "runs")
-    report(name, results, folder)
+    report(name, results, folder, tried)
     return results
 
 
-def report(name: str, results: pd.DataFrame, folder: Path) -> None:
-    """Write the three result files from the finished runs, if there are any."""
+def report(name: str, results: pd.DataFrame, folder: Path, tried: Sequence[pd.DataFrame] = ()) -> None:
+    """Write the result files from the finished runs, if there are any.
+
+    Args:
+        name: title.
+        results: one row per run.
+        folder: where to.
+        tried: per tuned case one row per trial.
+    """
     if results.empty:
         return
     found = tables(results)
+    if tried:
+        found.append(("Tuned on held-out given labels", tuned_table(tried)))
     with whole_folder(folder) as temporary:
         results.to_parquet(temporary / "results.parquet", index=False)
+        if tried:
+            pd.concat(tried, ignore_index=True).to_parquet(temporary / "tuning.parquet", index=False)
         (temporary / "leaderboard.md").write_text(to_markdown(name, found), encoding="utf-8")
         (temporary / "leaderboard.html").write_text(to_html(name, found), encoding="utf-8")

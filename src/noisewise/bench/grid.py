@@ -46,6 +46,7 @@ KEYS = (
 LISTS = ("milestones", "columns", "ignore", "na")
 MATCHED = ("method", "corrupt", "model", "source")
 MOST_RUNS = 10_000
+_OWN = ("name", "for", "tune")  # keys of the bench itself; for [tune] see `bench.tune`
 _NAME = a(str, "be text")
 _TABLES = Bound(
     "be tables, each under a line [[for]]",
@@ -60,10 +61,12 @@ class Trial:
     Attributes:
         experiment: what is trained.
         stated: what the spec states of it, by key.
+        shown: the method's name on the leaderboard; empty is the method as stated.
     """
 
     experiment: Experiment
     stated: dict[str, Any]
+    shown: str = ""
 
     @property
     def key(self) -> str:
@@ -127,7 +130,7 @@ def expand(spec: Mapping[str, Any]) -> list[Trial]:
     exceptions = check(None, "for", spec.get("for", []), _TABLES)
     for table in (spec, *exceptions):
         for key in table:
-            if key not in (*KEYS, "name", "for") or (table is not spec and key in ("name", "for")):
+            if key not in (*KEYS, *_OWN) or (table is not spec and key in _OWN):
                 raise BadInput(f"the bench spec has an unknown key {shown(key)}{nearest(key, KEYS)}")
     check(None, "name", spec.get("name", "bench"), _NAME)
     for key in ("source", "method"):
@@ -183,4 +186,17 @@ def _trial(stated: dict[str, Any], exceptions: Sequence[Mapping[str, Any]], used
         trusted = check(None, "trusted", stated.get("trusted", 0), BOUNDS["trusted"])
         if not isinstance(trusted, str):  # a column or file of the source has to be known to the reader
             stated = {k: v for k, v in stated.items() if k != "trusted"}
-    return Trial(Experiment.of(**stated), dict(sorted(stated.items())))
+    return pointed(stated)
+
+
+def pointed(stated: dict[str, Any], shown: str = "") -> Trial:
+    """The trial of values by key.
+
+    Args:
+        stated: one value per key.
+        shown: the method's name on the leaderboard; empty is the method as stated.
+
+    Raises:
+        BadInput: a value that is not legal.
+    """
+    return Trial(Experiment.of(**stated), dict(sorted(stated.items())), shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ def collect(trials: list[Trial], folder: Path) -> pd.DataFrame:
             chosen = metrics.get("selection") or {}
             by_rule = {f"test_accuracy_by_{rule}": value["test_accuracy"] for rule, value in chosen.items()}
             rows.append({"key": trial.key, **trial.stated, **plain, **by_rule})
+            if trial.shown:
+                rows[-1]["method"] = trial.shown
     return pd.DataFrame(rows)
 
 
@@ -48,6 +51,29 @@ def tables(results: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         table = pd.DataFrame(lines).sort_values("order", ascending=False, ignore_index=True).drop(columns="order")
         found.append((" · ".join(str(part) for part in key), table))
     return found
+
+
+def tuned_table(tried: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row per tuned method: the chosen settings, and what the search took.
+
+    Args:
+        tried: per case one row per trial (see `bench.tune.Tuned`).
+    """
+    return pd.DataFrame([_tuned(case) for case in tried])
+
+
+def _tuned(case: pd.DataFrame) -> dict[str, object]:
+    best = case[case["chosen"]].iloc[0]
+    about = ("validation_accuracy", "seconds", "chosen", "source", "corrupt", "model", "method")
+    settings = {name: best[name] for name in case.columns if name not in about}
+    return {
+        "case": " · ".join(str(best[name]) for name in ("source", "corrupt", "model") if best[name] is not None),
+        "method": best["method"],
+        "settings": ", ".join(f"{n}={v:.4g}" if isinstance(v, float) else f"{n}={v}" for n, v in settings.items()),
+        "validation accuracy": f"{100 * best['validation_accuracy']:.2f}",
+        "trials": len(case),
+        "seconds": f"{case['seconds'].sum():.0f}",
+    }
 
 
 def _line(method: str, part: pd.DataFrame, base: float) -> dict[str, object]:
