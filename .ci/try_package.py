@@ -50,7 +50,8 @@ def try_all(root: Path) -> None:
 
 def extras() -> list[str]:
     """The names of the extras, in alphabetical order."""
-    return sorted(metadata.metadata("noisewise").get_all("Provides-Extra") or [])
+    found = metadata.metadata("noisewise").get_all("Provides-Extra") or []
+    return sorted(set(found) - {"test", "lint"})  # `make test` and `make lint` install these
 
 
 def needed(extra: str) -> list[str]:

@@ -96,7 +96,10 @@ def _first(known: Measured, studies: Mapping[str, Study]) -> list[str]:
         for name, why in there.items()
     )
     rows = "".join(f"| {picture} | {title}<br>{why} |\n" for picture, title, why in cells)
-    return [f"## Start with these {_COUNTED[len(there)]}\n\n| | |\n|---|---|\n{rows}", "## All studies\n"]
+    return [
+        f"## Start with these {_COUNTED[len(there)]}\n\n| figure | what it shows |\n|---|---|\n{rows}",
+        "## All studies\n",
+    ]
 
 
 def _thumbnail(study: Study, scales: Mapping[str, dict[str, Any]], width: int) -> str:
@@ -118,7 +121,7 @@ def _anchor(study: Study) -> str:
 
 def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
     """A table of all studies, and their total computing time at scale cpu."""
-    head = "| | study | claims that hold | scale | time |\n|---|---|---|---|---|\n"
+    head = "| figure | study | claims that hold | scale | time |\n|---|---|---|---|---|\n"
     lines = []
     for name, study in studies.items():
         scale = last(known.get(name, {}))

@@ -18,7 +18,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from noisewise.catalogue import Catalogue
 from noisewise.cli.main import group
+from noisewise.methods import METHODS
+from noisewise.models import MODELS
+from noisewise.noise import CORRUPTIONS
 
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = {
@@ -26,6 +30,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
+_ENTRY = "    options: {heading_level: 3, members: false, show_root_toc_entry: false}\n"
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
 SHOWN = {".py": "python", ".toml": "toml", ".md": "markdown", ".cff": "yaml", ".yml": "yaml"}
 
@@ -39,6 +44,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """
     made = {target: (ROOT / source).read_text(encoding="utf-8") for source, target in ELSEWHERE.items()}
     made["reference/command-line.md"] = command_line_page()
+    made["reference/method-classes.md"] = catalogue_page("Method classes", METHODS, "../methods/{name}.md")
+    made["reference/corruptions.md"] = catalogue_page("Corruptions", CORRUPTIONS)
+    made["reference/models.md"] = catalogue_page("Models", MODELS)
     for path in sorted((ROOT / "examples" / "notebooks").glob("*.ipynb")):
         made[f"notebooks/{path.stem}.md"] = notebook_page(path)
     for source in linked_sources(made | {f.src_uri: f.content_string for f in files.documentation_pages()}):
@@ -128,6 +136,22 @@ def source_page(path: str) -> str:
 def _code(path: str) -> str:
     text = (ROOT / path).read_text(encoding="utf-8")
     return f"````{SHOWN.get(PurePosixPath(path).suffix, 'text')}\n{text.rstrip()}\n````\n"
+
+
+def catalogue_page(title: str, catalogue: Catalogue, page: str = "") -> str:
+    """The classes and functions of noisewise's own entries in a catalogue.
+
+    Args:
+        title: of the page.
+        catalogue: the catalogue.
+        page: a link to the page of an entry, with its {name}, if there is one.
+    """
+    parts = [f"# {title}\n\nWhat `noisewise {catalogue.kind}s` lists, as Python objects.\n"]
+    for name, target in catalogue.entries.items():
+        if target.startswith("noisewise."):
+            link = f"The method [`{name}`]({page.format(name=name)}).\n\n" if page else ""
+            parts.append(f"## {name}\n\n{link}::: {target.replace(':', '.')}\n{_ENTRY}")
+    return "\n".join(parts)
 
 
 def command_line_page() -> str:
