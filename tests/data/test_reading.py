@@ -73,6 +73,8 @@ def test_lists_and_one_text_are_equal():
         ({"size": (1, 2, 3)}, r"size=\(1, 2, 3\) must be a whole number"),
         ({"skip_broken": 1}, "skip_broken=1 must be true or false"),
         ({"trusted": 20}, "trusted=20 must be text"),
+        ({"columns": ["a", "b"], "text": "a"}, "text='a' is the only input"),
+        ({"ignore": ["a"], "text": "a"}, "text='a' is the only input"),
         ({"columns": ["a", "b"], "ignore": ["b"]}, "columns='b' is also in ignore"),
     ],
 )

@@ -17,6 +17,7 @@ from noisewise.files import to_json
 
 if TYPE_CHECKING:
     from noisewise.data.columns.column import Column
+    from noisewise.data.dataset import Dataset
 
 _WIDTH_OF_FILES = 120
 
@@ -36,10 +37,17 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
 
 def about_columns(columns: Sequence[Column], notes: Sequence[str] = ()) -> list[tuple[str, str]]:
     """What became of the columns of a table, and what its reader noted, as pairs to print."""
-    from noisewise.data.columns.column import in_words
+    from noisewise.data.columns.column import ROLES, in_words
 
-    said = [("columns" if at == 0 else "", line) for at, line in enumerate(in_words(columns))]
+    labels = [("labels", f"column {column.name}") for column in columns if column.why == ROLES[0]]
+    said = labels + [("columns" if at == 0 else "", line) for at, line in enumerate(in_words(columns))]
     return said + [("note", note) for note in notes]
+
+
+def read_as(data: Dataset) -> dict[str, Any]:
+    """What became of the columns of a table, and what its reader noted, as plain data; empty where there is neither."""
+    columns, notes = [column.plain for column in data.columns], list(data.notes)
+    return {**({"columns": columns} if columns else {}), **({"notes": notes} if notes else {})}
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: str = "") -> None:

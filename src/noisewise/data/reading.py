@@ -60,6 +60,9 @@ class Reading:
             check(None, name, getattr(self, name), _NAME)
         check(None, "skip_broken", self.skip_broken, flag())
         self._check_size()
+        if self.text is not None and (self.columns or self.text in self.ignore):
+            other = f"columns={list(self.columns)!r}" if self.columns else f"ignore={list(self.ignore)!r}"
+            raise BadInput(f"text={self.text!r} is the only input: leave out either it or {other}")
         if both := [name for name in self.columns if name in self.ignore]:
             raise BadInput(f"columns={both[0]!r} is also in ignore={list(self.ignore)!r}: name it in one of them")
 

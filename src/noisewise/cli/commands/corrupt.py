@@ -36,7 +36,7 @@ def corrupt(
 
     SPEC is a corruption of `noisewise corruptions` or several joined by +, such as symmetric:0.4+longtail:100.
     """
-    from noisewise.cli.output import print_json, print_pairs
+    from noisewise.cli.output import about_columns, print_json, print_pairs, read_as
     from noisewise.data.save import check_suffix
 
     data = noisewise.load(source, **reading, data_dir=data_dir)
@@ -54,9 +54,11 @@ def corrupt(
                 "seed": seed,
                 "rows": len(noisy),
                 "noise_rate": rate,
+                **read_as(data),
                 "out": out.resolve(),
             }
         )
     else:
         wrong = "unknown" if rate is None else percent(rate)
-        print_pairs([("rows", f"{len(noisy):,}"), ("wrong labels", wrong), ("written to", str(out.resolve()))])
+        lines = [("rows", f"{len(noisy):,}"), ("wrong labels", wrong), *about_columns(data.columns, data.notes)]
+        print_pairs([*lines, ("written to", str(out.resolve()))])

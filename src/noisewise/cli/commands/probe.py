@@ -34,7 +34,7 @@ def probe(
     NAMES are names of `noisewise probes` that need no network, separated by commas, with options such as
     complexity:examples=1000. Probes that need a network run during training: `noisewise train --probe`.
     """
-    from noisewise.cli.output import print_json, print_pairs
+    from noisewise.cli.output import about_columns, print_json, print_pairs
 
     data = noisewise.load(source, **reading, data_dir=data_dir)
     if rows is not None:
@@ -45,6 +45,8 @@ def probe(
     if as_json:
         print_json(found)
         return
+    if said := about_columns(data.columns, data.notes):
+        print_pairs(said)
     for name, measured in found.items():
         columns = noisewise.PROBES[name].card.columns
         rows_seen = f"{int(measured['rows']):,} of {len(data):,} rows"

@@ -78,14 +78,14 @@ def _number(text: str) -> float | None:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     for _ in range(DEPTH):
+        if not any(_keys(frame[name]) for name in frame.columns):
+            return frame
         parts: list[pd.DataFrame | pd.Series[Any]] = []
         for name in frame.columns:
             keys = _keys(frame[name])
             rows = [value if isinstance(value, dict) else {} for value in frame[name]] if keys else []
             parts += [pd.Series([row.get(key) for row in rows], frame.index, name=f"{name}.{key}") for key in keys]
             parts += [] if keys else [frame[name]]
-        if len(parts) == frame.shape[1]:
-            return frame
         frame = pd.concat(parts, axis=1)
         frame = frame.set_axis(distinct(list(frame.columns))[0], axis=1)
     return frame

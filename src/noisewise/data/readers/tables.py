@@ -61,8 +61,7 @@ def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     if frame.empty:
         raise BadInput(f"{path} has no rows or no columns")
     if head:
-        reading.refuse(f"files that noisewise wrote, such as {path}", but=("size",))
-        data = _read_saved(frame, head, path)
+        data = _read_saved(frame, head, path, reading)
         return data if reading.size is None else resized(data, reading.size, str(path))
     further = _further(frame, path, reading)
     if further is None:
@@ -307,7 +306,23 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dataset:
+def _check_saved(head: Mapping[str, Any], path: Path, reading: Reading) -> None:
+    """Refuse what cannot be changed in a file that `save` wrote: labels, ids and texts are as they were.
+
+    Raises:
+        BadInput: something else is stated.
+    """
+    held = {name: head.get(key) for name, key in (("labels", "labels"), ("text", "text"), ("id", "ids"))}
+    stated = reading.stated()
+    for name, value in held.items():
+        if name in stated and stated[name] != value:
+            raise BadInput(f"{name}={stated[name]!r}: noisewise wrote {path} with {name}={value!r}, which stays")
+    free = ("columns", "ignore") if head["kind"] == "table" else ()
+    reading.refuse(f"files that noisewise wrote, such as {path}", but=("size", "trusted", *held, *free))
+
+
+def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path, reading: Reading) -> Dataset:
+    _check_saved(head, path, reading)
     roles = {**ROLES_IN_FILE, **head.get("roles", {})}
     added = [roles["index"], roles["split"], *([roles["ids"]] if head.get("ids") else [])]
     added += [roles["weights"]] if head.get("weighted") else []
@@ -320,7 +335,7 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
         inputs = saved_pictures(described, head, path)
         described = described.drop(columns=IMAGE, errors="ignore")
     else:
-        inputs, columns = _encoded_again(described, head, path)
+        inputs, columns = _encoded_again(described, head, path, reading)
         columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))
     names = frame[roles["split"]] if roles["split"] in frame else pd.Series("", index=frame.index)
     parts = {
@@ -332,13 +347,15 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path) -> Dat
 
 
 def _encoded_again(
-    described: pd.DataFrame, head: Mapping[str, Any], path: Path
+    described: pd.DataFrame, head: Mapping[str, Any], path: Path, reading: Reading
 ) -> tuple[np.ndarray, tuple[Column, ...]]:
-    """The features and columns of a saved table, of which the same columns are left out as before."""
+    """The features and columns of a saved table, of which the same columns are left out as before, and those asked."""
     stated: dict[str, Any] = next((one["reading"] for one in head["provenance"][""] if "reading" in one), {})
-    reading, frame = Reading(**{**stated, "na": ()}), tidy(described)[0]
-    left_out = chosen(list(frame.columns), str(path), reading, [], head.get("ids"))
-    found, columns = encode_features(frame.drop(columns=list(left_out)), str(path), asked=bool(reading.columns))
+    ignored = {name for name in (*stated.get("ignore", ()), *reading.ignore) if name not in reading.columns}
+    wanted = reading.columns or tuple(name for name in stated.get("columns", ()) if name not in ignored)
+    how, frame = Reading(columns=wanted, ignore=tuple(sorted(ignored))), tidy(described)[0]
+    left_out = chosen(list(frame.columns), str(path), how, [head["labels"]], head.get("ids"))
+    found, columns = encode_features(frame.drop(columns=list(left_out)), str(path), asked=bool(how.columns))
     return found, _in_order(frame, columns, left_out)
 
 
