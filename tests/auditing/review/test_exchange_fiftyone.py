@@ -82,6 +82,18 @@ def test_tagged_samples_come_back(folder, tmp_path):
     assert (summary["reviewed"], summary["decisions"]) == (3, {"accept": 1, "keep": 1, "relabel": 1})
 
 
+def test_samples_tagged_unsure_or_remove(folder, tmp_path):
+    samples = [sample("0_7.png", tags=["unsure"]), sample("1_3.png", tags=["remove"]), sample("2_1.png", tags=["keep"])]
+    (tmp_path / "samples.json").write_text(json.dumps({"name": "queue", "samples": samples}))
+    decided, summary = decide(original_data(folder), tmp_path / "samples.json", findings_folder=folder)
+    assert 3 not in decided.index
+    assert summary["decisions"] == {"accept": 0, "keep": 1, "relabel": 0, "unsure": 1, "remove": 1}
+    samples[0]["tags"].append("remove")
+    (tmp_path / "samples.json").write_text(json.dumps({"name": "queue", "samples": samples}))
+    with pytest.raises(BadInput, match="contradict each other on the row with index 7"):
+        decide(original_data(folder), tmp_path / "samples.json", findings_folder=folder)
+
+
 def test_the_only_classification_is_the_label_whatever_its_name():
     made = sample("0_7.png", tags=["reviewed"])
     made["mine"] = made.pop("ground_truth")

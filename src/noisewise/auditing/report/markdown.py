@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from noisewise.auditing.report.matrix import confused_pairs
 from noisewise.auditing.report.models import NOTE, model_lines
-from noisewise.auditing.report.summary_text import inputs_text, summary_text, verdict, weak_text
+from noisewise.auditing.report.summary_text import conditions_text, inputs_text, summary_text, verdict, weak_text
 from noisewise.auditing.result import AuditResult
 from noisewise.data.row_names import name_columns
 from noisewise.formatting import percent
@@ -38,6 +38,7 @@ def render_markdown(result: AuditResult) -> str:
         _measured(result),
         _pairs(result),
         _suspects(result),
+        _conditions(result),
         _models(result),
         _inputs(result),
         _reproduced(result.command),
@@ -115,6 +116,11 @@ def _suspects(result: AuditResult) -> str:
     texts = [[escape(str(value)) for value in issues[name]] for name in columns[:-1]]
     rows = list(zip(*texts, [f"{suspicion:.3f}" for suspicion in issues["suspicion"]], strict=True))
     return _table("Most suspect", [escape(name) for name in columns], rows, numbers=2)
+
+
+def _conditions(result: AuditResult) -> str:
+    said = conditions_text(result)
+    return said and f"Besides the issues: {said}. `conditions.csv` lists them."
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> str:

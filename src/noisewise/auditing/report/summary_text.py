@@ -6,9 +6,17 @@ from collections.abc import Callable
 
 from noisewise.auditing.gate import Gate
 from noisewise.auditing.result import AuditResult
+from noisewise.auditing.rows.conditions import counts
 from noisewise.data.columns.column import in_words
 from noisewise.data.images.files import size_note
 from noisewise.formatting import count, percent
+
+NAMES = {
+    "conflicting-duplicate": ("duplicate with another label", "duplicates with different labels"),
+    "duplicate": ("duplicate", "duplicates"),
+    "outlier": ("outlier", "outliers"),
+    "ambiguous": ("ambiguous row", "ambiguous rows"),
+}
 
 
 def summary_text(result: AuditResult, strong: Callable[[str], str]) -> str:
@@ -45,6 +53,12 @@ def actions_text(result: AuditResult) -> str:
         )
         said += f"; {unsure:,} {keeps} not expected to be right more often"
     return f"{said}."
+
+
+def conditions_text(result: AuditResult) -> str:
+    """How many duplicates, outliers and ambiguous rows there are; empty where there are none."""
+    numbers = {} if result.conditions is None else counts(result.conditions)
+    return ", ".join(count(number, *said) for name, said in NAMES.items() if (number := numbers.get(name, 0)))
 
 
 def weak_text(result: AuditResult, strong: Callable[[str], str]) -> str:

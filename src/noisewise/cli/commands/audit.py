@@ -208,6 +208,8 @@ def _show(found: Findings, out: Path) -> None:
         ("issues", f"{int(found.is_issue.sum()):,} rows with suspicion above {found.threshold:.2f}"),
         ("cleaned copy", f"{actions['relabel']:,} relabelled, {actions['unsure']:,} unsure (given label kept)"),
         ("models", models_in_short(found.candidates)),
+        *_not_run(found),
+        *_conditions(found),
     ]
     if found.metrics:
         lines.append(("true noise rate", percent(found.metrics["true_noise_rate"])))
@@ -220,6 +222,19 @@ def _show(found: Findings, out: Path) -> None:
         columns = [*name_columns(issues, "given"), "given", "suggested", "suspicion"]
         print_table(columns, _suspects(issues[columns]), title="Most suspect", right="index suspicion")
     click.echo(f"\nreport: {(out / 'report.html').resolve()}")
+
+
+def _not_run(found: Findings) -> list[tuple[str, str]]:
+    skipped = [f"{one.name} ({one.note})" for one in found.candidates if one.loss is None]
+    return [("not run", "; ".join(skipped))] if skipped else []
+
+
+def _conditions(found: Findings) -> list[tuple[str, str]]:
+    """How many duplicates, outliers and ambiguous rows there are, where they were looked for and found."""
+    from noisewise.auditing.report.summary_text import conditions_text
+
+    said = conditions_text(found)
+    return [("besides", said)] if said else []
 
 
 def _confused(issues: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -56,7 +56,9 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     if "labels" in content:
         return from_labels(fiftyone.labels(content), issues)
     if "samples" in content:
-        return from_labels(fiftyone.sample_labels(content, issues), issues)
+        labelled = from_labels(fiftyone.sample_labels(content, issues), issues)
+        left = pd.DataFrame(fiftyone.left_open(content), columns=list(COLUMNS), dtype=object)
+        return pd.concat([labelled, left], ignore_index=True)
     raise BadInput(
         f"the JSON in {path} has no decisions: neither a list of Label Studio tasks nor 'labels' or 'samples' of "
         "FiftyOne"

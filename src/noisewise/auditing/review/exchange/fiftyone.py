@@ -15,19 +15,22 @@ import pandas as pd
 
 from noisewise.auditing.review.exchange.content import picture
 from noisewise.auditing.review.exchange.queue import Queue
+from noisewise.data.row_names import name_columns
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
 
 EDGE = 2048
 NAME = re.compile(r"\d+_(-?\d{1,18})")
 ACCEPTED, KEPT, REVIEWED = {"accept", "accepted"}, {"keep", "kept"}, "reviewed"
+LEFT = {"unsure": "unsure", "remove": "remove", "removed": "remove"}  # decisions without a label, by their tag
 FIELD = "ground_truth"
 
 
 def export(queue: Queue, out: Path) -> list[Path]:
     """Write the queue as a folder that FiftyOne imports as a FiftyOneImageClassificationDataset.
 
-    Every image has the suggested label, with the attributes `given`, `suspicion` and `expected_gain`. A file's name
+    Every image has the suggested label, with the attributes `given`, `suspicion`, `expected_gain`, and the names of the
+    row, such as `file`. A file's name
     starts with its place in the queue, followed by the row's index, so that FiftyOne, which sorts by name, keeps the
     order.
 
@@ -41,6 +44,7 @@ def export(queue: Queue, out: Path) -> list[Path]:
     if data.kind != "image":
         raise BadInput(f"to=fiftyone needs images, but these data are of kind {data.kind!r}: use label-studio or csv")
     numbers = {name: number for number, name in enumerate(data.classes)}
+    names = name_columns(queue.rows, "given")[1:]
     width = len(str(len(queue)))
     labels: dict[str, Any] = {}
     with whole_folder(out) as temporary:
@@ -50,6 +54,7 @@ def export(queue: Queue, out: Path) -> list[Path]:
             content, suffix = picture(data, int(position), EDGE)
             (temporary / "data" / (name + suffix)).write_bytes(content)
             attributes = {"given": row["given"], "suspicion": row["suspicion"], "expected_gain": row["gain"]}
+            attributes |= {name: row[name] for name in names}
             labels[name] = {"label": numbers[row["suggested"]], "attributes": attributes}
         text = to_json({"classes": list(data.classes), "labels": labels})
         (temporary / "labels.json").write_text(text, encoding="utf-8")
@@ -90,6 +95,15 @@ def sample_labels(content: Mapping[str, Any], issues: pd.DataFrame) -> list[tupl
     chosen = ((sample, _index(str(sample.get("filepath", "")))) for sample in samples)
     found = [(index, _decided(sample, index, known)) for sample, index in chosen]
     return [(index, label) for index, label in found if label is not None]
+
+
+def left_open(content: Mapping[str, Any]) -> list[tuple[int, str, str]]:
+    """(index, decision, "") of every sample with the tag `unsure` or `remove`."""
+    found = []
+    for sample in content["samples"]:
+        tags = set(map(str, sample.get("tags") or []))
+        found += [(_index(str(sample.get("filepath", ""))), word, "") for tag, word in LEFT.items() if tag in tags]
+    return found
 
 
 def _decided(sample: dict[str, Any], index: int, known: Mapping[int, tuple[str, str]]) -> str | None:

@@ -122,7 +122,8 @@ def _tasks(queue: Queue, pictures: Path, served: str | None) -> list[dict[str, A
 
 
 def _task(row: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    known = {name: row[name] for name in ("index", "given", "suggested", "suspicion")}
+    names = list(row)[: list(row).index("given")]  # the index, and what else the row is called
+    known = {name: row[name] for name in (*names, "given", "suggested", "suspicion")}
     note = f"Given: {row['given']}. Suggested: {row['suggested']}. Suspicion: {row['suspicion']:.2f}."
     chosen = {
         "from_name": CONTROL,
