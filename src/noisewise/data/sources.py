@@ -10,6 +10,14 @@ import pandas as pd
 
 from noisewise.bounds import PATH, bounded
 from noisewise.catalogue import is_place
+from noisewise.data.arrow.folders import (
+    is_hub_file,
+    is_saved_set,
+    parquet_splits,
+    read_hub_file,
+    read_parquet_splits,
+    read_saved_set,
+)
 from noisewise.data.catalogue import PHOTOGRAPHS, SOURCES
 from noisewise.data.dataset import Dataset
 from noisewise.data.images.files import resized
@@ -148,6 +156,8 @@ def _called(source: str) -> Dataset:
 def _read(path: Path, reading: Reading) -> Dataset:
     if path.exists() and not path.is_dir():
         regular(path)
+    if frames.table_suffix(path) == ".parquet" and reading.trusted is None and is_hub_file(path):
+        return read_hub_file(path, reading)
     if frames.table_suffix(path) and path.is_file():
         return tables.read_table(path, reading)
     if path.suffix.lower() in READERS and path.is_file():
@@ -157,6 +167,10 @@ def _read(path: Path, reading: Reading) -> Dataset:
         if any(idx.is_idx(entry) for entry in path.iterdir()):
             reading.refuse(path)
             return idx.read_folder(path)
+        if is_saved_set(path):
+            return read_saved_set(path, reading)
+        if parquet_splits(path):
+            return read_parquet_splits(path, reading)
         reading.refuse(path, but=("size", "skip_broken"))
         if (name := published(path)) is not None:
             return read_published(name, path, reading)
