@@ -24,7 +24,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -37,7 +36,7 @@ import numpy as np
 from noisewise.errors import BadInput, nearest, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-LARGEST = sys.float_info.max  # whole numbers above it have no float
+LARGEST = float(np.finfo(np.float32).max)  # what networks and their optimisers can hold
 MOST = 10**9  # of anything that is counted
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -73,8 +72,8 @@ def below(high: float) -> Bound:
 
 
 def at_least(low: float) -> Bound:
-    """A finite number of at least `low`."""
-    return Bound(f"be at least {_shown(low)} and finite", lambda value: _number(value) and low <= value <= LARGEST)
+    """A number of at least `low` that is finite in 32 bits."""
+    return Bound(f"be at least {_shown(low)} and finite (in 32 bits)", lambda value: _number(value) and low <= value <= LARGEST)
 
 
 def whole(low: int, high: int | None = None) -> Bound:

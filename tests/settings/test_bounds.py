@@ -23,7 +23,7 @@ from noisewise.training.method import Chain
     "bound, legal, illegal",
     [
         (between(0, 1), [0, 1, 0.5, np.float32(0.5), np.int64(1)], [-0.1, 2, math.inf, np.float64(1.5)]),
-        (at_least(2), [2, 1e300], [1.999, math.inf]),
+        (at_least(2), [2, 1e38], [1.999, 1e39, math.inf]),
         (whole(1), [1, np.int32(7)], [0, 1.5, 2.0]),
         (whole(1, 5), [1, 5], [6]),
         (between(0, 1) | None, [None, 0.5], [2]),

@@ -60,3 +60,20 @@ def test_inputs_may_stay_as_they_are():
         scale = 255.0 if data.inputs.dtype == np.uint8 else 1.0
         expected = torch.as_tensor(data.inputs[: len(x)], dtype=torch.float32).movedim(-1, 1) / scale
         assert torch.allclose(x, expected, atol=1e-6) is raw
+
+
+def test_nesterov_needs_momentum():
+    with pytest.raises(BadInput, match="needs a momentum above 0"):
+        Config(optimizer="nesterov", momentum=0)
+    assert Config(optimizer="sgd", momentum=0).momentum == 0.0
+
+
+@pytest.mark.parametrize("name", ["momentum", "late_momentum"])
+def test_momentum_is_below_one(name):
+    with pytest.raises(BadInput, match=f"{name}=1 must be at least 0 and below 1"):
+        Config(**{name: 1})
+
+
+def test_a_device_without_numbers_is_no_device():
+    with pytest.raises(BadInput, match="device='meta' must be"):
+        Config(device="meta")

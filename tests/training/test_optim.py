@@ -1,5 +1,7 @@
 """Learning-rate schedules."""
 
+import math
+
 import pytest
 import torch
 
@@ -51,3 +53,8 @@ def test_momentum_falls_at_the_first_milestone(name, key):
         assert optimizer.param_groups[0]["lr"] == lr
         seen.append(optimizer.param_groups[0][key])
     assert seen == ([(0.9, 0.999)] * 2 + [(0.1, 0.999)] * 2 if name == "adam" else [0.9, 0.9, 0.1, 0.1])
+
+
+def test_a_rate_beyond_the_range_of_floats_is_infinite():
+    config = Config(schedule="exponential", gamma=1e38, lr=1.0)
+    assert learning_rate(config, 0.5, 10_000) == math.inf

@@ -112,6 +112,8 @@ class Config:
         checked |= {name: check_setting(name, getattr(self, name)) for name in ("augment", "strong")}
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.optimizer == "nesterov" and self.momentum == 0:
+            raise BadInput("optimizer='nesterov' needs a momentum above 0, not momentum=0.0; 'sgd' does without")
 
     def __repr__(self) -> str:
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.stated().items())})"

@@ -60,10 +60,18 @@ def learning_rate(config: Config, progress: float, epochs: int) -> float:
         start = config.milestones[0] if config.milestones else 0.0
         factor = min(1.0, (1 - progress) / max(1 - start, 1e-12))
     elif config.schedule == "step":
-        factor = config.gamma ** sum(progress >= milestone for milestone in config.milestones)
+        factor = _power(config.gamma, sum(progress >= milestone for milestone in config.milestones))
     else:  # exponential; 1e-9 keeps whole numbers of epochs from being rounded down
-        factor = config.gamma ** math.floor(progress * epochs + 1e-9)
+        factor = _power(config.gamma, math.floor(progress * epochs + 1e-9))
     return config.peak_lr * factor * rising
+
+
+def _power(factor: float, times: int) -> float:
+    """The factor to a power; infinite beyond the range of floats, at which the training diverges."""
+    try:
+        return factor**times
+    except OverflowError:
+        return math.inf
 
 
 def momentum(config: Config, progress: float) -> float:
