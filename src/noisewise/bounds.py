@@ -73,7 +73,9 @@ def below(high: float) -> Bound:
 
 def at_least(low: float) -> Bound:
     """A number of at least `low` that is finite in 32 bits."""
-    return Bound(f"be at least {_shown(low)} and finite (in 32 bits)", lambda value: _number(value) and low <= value <= LARGEST)
+    return Bound(
+        f"be at least {_shown(low)} and finite (in 32 bits)", lambda value: _number(value) and low <= value <= LARGEST
+    )
 
 
 def whole(low: int, high: int | None = None) -> Bound:

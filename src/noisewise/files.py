@@ -163,6 +163,14 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file holds a JSON object: one that is missing, empty, cut or something else counts as not written."""
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write `to_json(value)` atomically."""
     text = to_json(value)

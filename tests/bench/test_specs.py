@@ -110,3 +110,16 @@ def test_the_page_lists_every_key():
         name for line in table.splitlines() if line[:3] == "| `" for name in re.findall("`(\\w+)`", line.split("|")[1])
     ]
     assert sorted(named) == sorted([*KEYS, "name"])
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", "null", "\x00", "[" * 100_000])
+def test_a_run_whose_record_is_damaged_counts_as_not_done(damaged, tmp_path):
+    (trial,) = expand(SPEC)
+    folder = tmp_path / "runs" / trial.key
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(damaged, encoding="utf-8")
+    assert not trial.finished(folder)
+    with pytest.raises(AssertionError, match="a run was started"):
+        bench(SPEC, tmp_path, engine=Never())
+    (folder / "run.json").write_text('{"seconds": 1.0}', encoding="utf-8")
+    assert len(bench(SPEC, tmp_path, engine=Never())) == 1

@@ -98,3 +98,14 @@ def test_an_unknown_function_is_refused(work):
     for name, words in (("work_functions:none", "no attribute 'none'"), ("no_module:f", "no module 'no_module'")):
         with pytest.raises(BadInput, match=words):
             Task(name).compute(work.folder / "x")
+
+
+@pytest.mark.parametrize("damaged", ["", '{"values": ', "[]"])
+def test_a_damaged_result_counts_as_not_computed(damaged, tmp_path):
+    task = Task.of(function, a=1)
+    task.compute(tmp_path / task.key)
+    assert task.finished(tmp_path / task.key)
+    (tmp_path / task.key / "result.json").write_text(damaged, encoding="utf-8")
+    assert not task.finished(tmp_path / task.key)
+    task.compute(tmp_path / task.key)
+    assert read(task, tmp_path / task.key)["a"] == 1

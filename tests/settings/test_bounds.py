@@ -58,7 +58,7 @@ def test_true_and_none_are_no_numbers(bound):
         (lambda: METHODS["glc"](None, first=2), "glc: first=2 must lie between 0.01 and 1"),
         (lambda: Focal(detach=1), "focal: detach=1 must be true or false"),
         (lambda: METHODS["taylor-ce"](1.5), "taylor-ce: order=1.5 must be a whole number between 1 and 1000"),
-        (lambda: Config(lr=math.inf), "lr=inf must be at least 0 and finite"),
+        (lambda: Config(lr=math.inf), "lr=inf must be at least 0 and finite (in 32 bits)"),
         (
             lambda: Config(augment="non"),
             "augment='non' must be auto, none or steps such as crop:4+flip: unknown augmentation 'non' at character 1 "

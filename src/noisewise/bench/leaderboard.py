@@ -27,9 +27,8 @@ def collect(trials: list[Trial], folder: Path) -> pd.DataFrame:
     """One row per finished experiment: what the spec states and what `run.json` says."""
     rows = []
     for trial in trials:
-        path = folder / trial.key / "run.json"
-        if path.exists():
-            metrics = json.loads(path.read_text(encoding="utf-8"))
+        if trial.finished(folder / trial.key):
+            metrics = json.loads((folder / trial.key / "run.json").read_text(encoding="utf-8"))
             plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in trial.stated}
             chosen = metrics.get("selection") or {}
             by_rule = {f"test_accuracy_by_{rule}": value["test_accuracy"] for rule, value in chosen.items()}

@@ -20,7 +20,7 @@ import pandas as pd
 from noisewise.catalogue import load
 from noisewise.compute.computation import WORK, emptied, publish
 from noisewise.errors import BadInput
-from noisewise.files import digest, to_json
+from noisewise.files import digest, is_whole, to_json
 from noisewise.former_names import stable_name
 
 RESULT, ARRAYS = "result.json", "arrays.npz"
@@ -88,7 +88,7 @@ class Task:
 
     def finished(self, folder: Path) -> bool:
         """See `Computation`."""
-        return (folder / RESULT).exists()
+        return is_whole(folder / RESULT)
 
     def compute(self, folder: Path) -> None:
         """Call the function and publish its result with one rename; see `Computation`.
