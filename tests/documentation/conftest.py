@@ -56,7 +56,7 @@ def stand_ins(monkeypatch):
     made = {
         "fashion-mnist": (28, 1, CLOTHES),
         "mnist": (28, 1, DIGITS),
-        "cifar10": (32, 3, CIFAR10),
+        "cifar10": (32, 3, CIFAR10, 160),  # its networks are large
     }
     digits = SOURCES["digits"]
 
