@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from scipy import sparse
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 import noisewise as nw
@@ -140,6 +141,25 @@ def test_a_filtered_frame_keeps_the_names_of_its_rows():
     assert data.ids.name == "id"
     assert data.ids.tolist() == part.index.tolist()
     assert data.index.tolist() == list(range(len(part)))
+
+
+def test_sparse_inputs_half_precision_and_records():
+    np.testing.assert_allclose(nw.load((sparse.csr_matrix(X), KIND)).inputs, X)
+    np.testing.assert_allclose(nw.load((torch.tensor(X).bfloat16(), KIND)).inputs, X, rtol=0.01)
+    np.testing.assert_array_equal(nw.load(FRAME.to_dict("records")).inputs, nw.load(FRAME).inputs)
+
+
+@pytest.mark.parametrize("gap, na", [(-1, "-1"), (-1, ["-1", "-2"]), (np.nan, "")])
+def test_rows_of_arrays_without_a_label_stay_if_that_is_asked_for(gap, na):
+    labels = np.where(np.arange(ROWS) % 5 == 0, gap, KIND)
+    for source in ((X, labels), (torch.tensor(X), torch.tensor(labels)), Pairs(X, labels)):
+        if isinstance(source, Pairs) and np.isnan(gap):
+            continue
+        data = nw.load(source, na=na)
+        assert data.unlabelled.index.tolist() == list(range(0, ROWS, 5))
+        np.testing.assert_array_equal(data.given, KIND[data.index])
+        np.testing.assert_allclose(data.inputs, X[data.index])
+        assert data.notes == ("12 rows have no label: they are predicted, not judged",)
 
 
 @pytest.mark.parametrize(

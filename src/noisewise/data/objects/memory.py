@@ -15,7 +15,7 @@ from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, shown
 
 KINDS = (
-    "a DataFrame (of pandas, polars or pyarrow), a pair (X, y) of arrays, tensors, frames or lists, "
+    "a DataFrame (of pandas, polars or pyarrow), a list of dicts, a pair (X, y) of arrays, tensors, frames or lists, "
     "a torch Dataset of such pairs, or a data set of the library datasets"
 )
 
@@ -29,6 +29,8 @@ def in_memory(source: object) -> bool:
 
 def name_of(source: object) -> str:
     """How data in memory are called."""
+    if _are_records(source):
+        return "rows"
     return "(X, y)" if isinstance(source, (tuple, list)) else type(source).__name__
 
 
@@ -42,7 +44,7 @@ def from_memory(source: Any, reading: Reading) -> Dataset:
 
     Args:
         source: the data.
-        reading: how; frames take all that tables take, the others only `labels` where they name a column.
+        reading: how; frames take all that tables take, the others `na`, which says which rows have no label.
 
     Raises:
         BadInput: these are no such data, or they cannot be used.
@@ -57,14 +59,21 @@ def from_memory(source: Any, reading: Reading) -> Dataset:
     if _is_pair(source):
         return of_pair(source[0], source[1], name, reading)
     if _is_torch(source):
-        reading.refuse(f"a torch Dataset such as {name}")
         inputs, labels = items_of(source, name)
-        return of_arrays(inputs, labels, name, getattr(source, "classes", None))
+        return of_arrays(inputs, labels, name, reading, getattr(source, "classes", None))
     raise BadInput(f"source={shown(source)} is no data: give a name, a path, a Dataset, or {KINDS}")
 
 
 def _is_frame(source: object) -> bool:
-    return isinstance(source, pd.DataFrame) or (hasattr(source, "to_pandas") and not _is_hub(source))
+    return (
+        isinstance(source, pd.DataFrame)
+        or _are_records(source)
+        or (hasattr(source, "to_pandas") and not _is_hub(source))
+    )
+
+
+def _are_records(source: object) -> bool:
+    return isinstance(source, list) and bool(source) and all(isinstance(row, dict) for row in source)
 
 
 def _is_hub(source: object) -> bool:
@@ -83,6 +92,8 @@ def _is_torch(source: object) -> bool:
 
 
 def _as_frame(source: Any) -> pd.DataFrame:
+    if _are_records(source):
+        return pd.DataFrame(source)
     found = source if isinstance(source, pd.DataFrame) else source.to_pandas()
     if not isinstance(found, pd.DataFrame):
         raise BadInput(f"source is a {type(source).__name__}, which is one column: give {KINDS}")

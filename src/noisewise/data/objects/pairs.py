@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from noisewise.data.dataset import Dataset
-from noisewise.data.readers.arrays import from_arrays
-from noisewise.data.readers.tables import from_frame
+from noisewise.data.dataset import UNLABELLED, Dataset
+from noisewise.data.readers.arrays import as_inputs, from_arrays
+from noisewise.data.readers.tables import from_frame, unlabelled_rows
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
 
 _SEVERAL = "{0} gives pairs with {1} parts, but each must be an input and its label"
 _BYTE = 255
+_DENSE = 1 << 28  # numbers
 
 
 def of_pair(inputs: Any, labels: Any, name: str, reading: Reading) -> Dataset:
@@ -24,6 +27,7 @@ def of_pair(inputs: Any, labels: Any, name: str, reading: Reading) -> Dataset:
     Raises:
         BadInput: they cannot be used, or differ in their number.
     """
+    inputs = _dense(inputs, name)
     if len(inputs) != len(labels):
         raise BadInput(f"{name} has {len(inputs)} inputs but {len(labels)} labels")
     if not isinstance(inputs, pd.DataFrame) and hasattr(inputs, "to_pandas"):
@@ -31,8 +35,7 @@ def of_pair(inputs: Any, labels: Any, name: str, reading: Reading) -> Dataset:
     if isinstance(inputs, pd.Series) or _are_texts(inputs):
         inputs = pd.Series(inputs, dtype=object, name="text").to_frame()
     if not isinstance(inputs, pd.DataFrame):
-        reading.refuse(f"arrays such as {name}")
-        return of_arrays(_as_array(inputs, name), labels, name, None)
+        return of_arrays(_as_array(inputs, name), labels, name, reading)
     column = str(getattr(labels, "name", None) or "label")
     if reading.labels is not None or column in map(str, inputs.columns):
         said = f"labels={reading.labels!r}" if reading.labels is not None else f"the column {column!r} of X"
@@ -60,26 +63,61 @@ def _beside(inputs: pd.DataFrame, labels: Any, name: str) -> tuple[Any, list[str
     raise BadInput(f"X and y of {name} have different indices: reset one of them, or give y as an array")
 
 
-def of_arrays(inputs: np.ndarray, labels: Any, name: str, classes: Any) -> Dataset:
+def of_arrays(inputs: np.ndarray, labels: Any, name: str, reading: Reading, classes: Any = None) -> Dataset:
     """The data set of n vectors or images and their n labels.
 
     Args:
         inputs: (n, d), (n, H, W), (n, H, W, C) or (n, C, H, W).
         labels: n labels of any kind.
         name: of the data set.
+        reading: how; only `na` is of use, which says which rows have no label.
         classes: names of numbered classes, or None.
 
     Raises:
         BadInput: they cannot be used, or differ in their number.
     """
-    given = _as_labels(labels)
+    reading.refuse(f"arrays such as {name}", but=("na", "trusted"))
+    every = _as_labels(labels)
+    known = _known(every, reading)
+    given = every if known.all() else pd.Series(list(every[known])).infer_objects().to_numpy()
     record: dict[str, Any] = {"step": "load", "source": name, "format": "memory"}
     pixels, notes = _as_pixels(inputs)
-    arrays = {"inputs": pixels, "given": given}
+    if not known.all():
+        notes = [*notes, unlabelled_rows(int((~known).sum()))]
+    arrays = {"inputs": pixels[known], "given": given}
     numbers = given.dtype.kind in "iu" and given.size and given.min() >= 0
     if classes is not None and numbers and given.max() < len(classes):
         arrays["classes"] = np.asarray([str(one) for one in classes])
-    return from_arrays(name, name, arrays, {**record, **({"notes": notes} if notes else {})})
+    data = from_arrays(name, name, arrays, {**record, **({"notes": notes} if notes else {})})
+    if known.all():
+        return data
+    rest, kind = as_inputs(name, pixels[~known])
+    gaps = np.full(len(rest), UNLABELLED)
+    unlabelled = Dataset(rest, gaps, data.classes, kind, index=np.flatnonzero(~known), name=name)
+    return replace(data, index=np.flatnonzero(known), unlabelled=unlabelled)
+
+
+def _known(labels: np.ndarray, reading: Reading) -> np.ndarray:
+    """(n,) whether a row has a label; all have one unless `na` says what a missing one is."""
+    if not reading.na or labels.ndim != 1:
+        return np.ones(len(labels), dtype=bool)
+    texts = {text.strip() for text in reading.na}
+    return np.array([not (pd.isna(label) or str(label).strip() in texts) for label in labels], dtype=bool)
+
+
+def _dense(inputs: Any, name: str) -> Any:
+    """A sparse matrix as an array.
+
+    Raises:
+        BadInput: it is too large for that.
+    """
+    if not sparse.issparse(inputs):
+        return inputs
+    if int(np.prod(inputs.shape)) > _DENSE:
+        raise BadInput(
+            f"{name} has a sparse X of shape {inputs.shape}, which is too large for an array: reduce it first"
+        )
+    return inputs.toarray()
 
 
 def _as_pixels(inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -125,7 +163,9 @@ def items_of(source: Any, name: str) -> tuple[np.ndarray, Any]:
 
 
 def _as_array(values: Any, name: str) -> np.ndarray:
-    values = values.detach().cpu() if hasattr(values, "detach") else values
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values  # which NumPy does not know
     try:
         found = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:

@@ -168,7 +168,7 @@ def from_frame(
         said += rows.record.pop("notes", [])
         record |= rows.record
     if not known.all():
-        said.append(f"{int((~known).sum()):,} rows have no label: they are predicted, not judged")
+        said.append(unlabelled_rows(int((~known).sum())))
     if ids is not None:
         ids = ids.iloc[kept].reset_index(drop=True)
         ids = ids if str(ids.name) in described else ids.rename("id")
@@ -207,6 +207,11 @@ def _with_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     names = [str(name) if name is not None else free for name in frame.index.names]
     plain = frame.rename_axis(names).reset_index(allow_duplicates=True)
     return plain, names
+
+
+def unlabelled_rows(count: int) -> str:
+    """The note on rows without a label."""
+    return f"{count:,} rows have no label: they are predicted, not judged"
 
 
 def _labelled(where: str, given: np.ndarray, reading: Reading) -> np.ndarray:
