@@ -18,6 +18,7 @@ from pathlib import Path
 MODULES = {
     "faiss-cpu": "faiss",
     "imbalanced-learn": "imblearn",
+    "mlflow-skinny": "mlflow",
     "mkdocs-material": "material",
     "pytest-xdist": "xdist",
     "markdown-it-py": "markdown_it",

@@ -88,8 +88,8 @@ _MEASURED = {
 @click.option(
     "--detectors",
     metavar="all|NAME,NAME",
-    help="Also report the scores of these detectors, names of `noisewise detectors` (default: those that cost nothing "
-    "extra).",
+    help="Also report the scores of these detectors, names of `noisewise detectors` or module:attribute of your own "
+    "(default: those that cost nothing extra).",
 )
 @click.option(
     "--no-conditions",

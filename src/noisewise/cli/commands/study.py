@@ -13,6 +13,7 @@ import click
 
 from noisewise.cli import options
 from noisewise.cli.command import Command
+from noisewise.cli.commands.catalogues import usable
 from noisewise.cli.text import printable
 from noisewise.errors import BadInput
 
@@ -102,7 +103,8 @@ def _chosen(names: tuple[str, ...], scale: str) -> list[Study]:
     if not STUDIES:
         click.echo(_NONE, err=True)
     chosen = []
-    for found in STUDIES.values():
+    for name in usable(STUDIES):
+        found = STUDIES[name]
         if scale in found.card.scales:
             chosen.append(found)
         else:
@@ -194,7 +196,9 @@ def _list(as_json: bool) -> None:
     from noisewise.studies.frame.measured import measured
 
     known = measured()
-    entries = [{**asdict(one.card), "measured": known.get(name, {})} for name, one in STUDIES.items()]
+    entries = [
+        {**asdict(one.card), "measured": known.get(name, {})} for name in usable(STUDIES) for one in [STUDIES[name]]
+    ]
     if as_json:
         print_json(entries)
     elif not entries:

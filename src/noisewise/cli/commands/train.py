@@ -38,8 +38,8 @@ _COLUMNS = {
     "--method",
     default="auto",
     metavar="M",
-    help="Method: a name of `noisewise methods`, or a spec such as cdr:tau=0.4+gce (default: auto, which judges the "
-    "labels first and trains accordingly).",
+    help="Method: a name of `noisewise methods`, a spec such as cdr:tau=0.4+gce, or module:attribute of your own "
+    "(default: auto, which judges the labels first and trains accordingly).",
 )
 @options.model
 @options.epochs("the preset's, else 20")
