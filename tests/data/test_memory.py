@@ -159,7 +159,7 @@ def test_rows_of_arrays_without_a_label_stay_if_that_is_asked_for(gap, na):
         assert data.unlabelled.index.tolist() == list(range(0, ROWS, 5))
         np.testing.assert_array_equal(data.given, KIND[data.index])
         np.testing.assert_allclose(data.inputs, X[data.index])
-        assert data.notes == ("12 rows have no label: they are predicted, not judged",)
+        assert data.notes == ("12 rows have no label, and are not learned from",)
 
 
 @pytest.mark.parametrize(

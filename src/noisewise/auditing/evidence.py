@@ -51,6 +51,7 @@ class Evidence:
             mean over all classes, `probability_mean` (n, K); and, where the last layer was observed (see
             `gathering.last_layer`), `gradient_norm`, `tracin`, `self_influence`.
         candidates: the models that were compared for the probabilities, and their weights.
+        further: (m, K) probabilities of m further rows, which have no label; None for none.
 
     Raises:
         BadInput: no rows, fewer than two classes, labels out of range, a shape that does not fit, values that are not
@@ -63,6 +64,7 @@ class Evidence:
     features: np.ndarray | None = None
     ledger: Mapping[str, np.ndarray] | None = None
     candidates: tuple[Candidate, ...] = ()
+    further: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -102,6 +104,10 @@ class Evidence:
     def with_candidates(self, candidates: tuple[Candidate, ...]) -> Evidence:
         """The same evidence with other candidates; all else stays as it is, to the bit."""
         return self._with("candidates", candidates)
+
+    def with_further(self, further: np.ndarray | None) -> Evidence:
+        """The same evidence with other predictions of rows without labels; all else stays as it is, to the bit."""
+        return self._with("further", further)
 
     def _with(self, name: str, value: Any) -> Evidence:
         # `dataclasses.replace` would scale the probabilities to sum to one once more, which changes their last bits

@@ -16,6 +16,7 @@ from noisewise.auditing.findings import Findings
 from noisewise.auditing.gate import gate
 from noisewise.auditing.gathering.classifiers import is_named_or_classifier
 from noisewise.auditing.gathering.engines import fold_engine
+from noisewise.auditing.gathering.further import in_two
 from noisewise.auditing.gathering.gather import gather
 from noisewise.auditing.gathering.given import given
 from noisewise.auditing.gathering.matched import of_classes, of_rows, with_notes
@@ -137,7 +138,8 @@ def run_audit(
         data: the rows, a Dataset or data in memory as for `load`; None loads the plan's source.
         probs: (n, K) out-of-sample probabilities by any other tool, an array, a tensor or a frame; nothing is trained.
             Columns of a frame are matched by the names of classes, rows by its index or a column of ids (see
-            `gathering.matched`). Several tables in a list are stacked, each as a candidate.
+            `gathering.matched`). Several tables in a list are stacked, each as a candidate. With m unlabelled rows an
+            array may have n + m rows, in the order of the source.
         features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
         engine: where networks are trained; None is this process.
         progress: reports how much is done; None reports nothing.
@@ -153,15 +155,18 @@ def run_audit(
     tables = _tables(probs)
     rows, arrays, features = _matched(_rows(plan, data), tables, features)
     if arrays:
-        evidence = given(arrays, rows.given, len(rows.classes)).with_features(features)
+        pairs = [in_two(one, rows) for one in arrays]
+        known = [own for own, _ in pairs]
+        features = None if features is None else in_two(features, rows)[0]
+        evidence = given(known, rows.given, len(rows.classes), [more for _, more in pairs]).with_features(features)
     else:
         evidence = gather(rows.blind(), plan, engine, progress or Progress(), features)
     # Features that only detectors use must not change the judgement. `replace` rather than `with_features`, because
     # results of given seeds depend on the last bits of probabilities that are scaled twice.
     judged = evidence if features is not None else replace(evidence, features=None)
     judgement = judge(judged, plan.seed)
-    if known := reviewed_before(rows):
-        judgement = recalibrated(judgement, judged, known)
+    if before := reviewed_before(rows):
+        judgement = recalibrated(judgement, judged, before)
     # features of a network's last layer, which detectors ask for, hold what it learned from the labels
     embedded = features is not None or plan.embed is not None or not plan.last_layer
     space = evidence.features if embedded else None
@@ -272,4 +277,5 @@ def _findings(
         gate=gate(judgement.noise_rate, judgement.interval, plan.fail_above, plan.fail_when_sure),
         conditions=conditions,
         plan=plan,
+        further=evidence.further,
     )

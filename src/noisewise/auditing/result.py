@@ -19,12 +19,13 @@ from noisewise.auditing.review.certify.sample import draw
 from noisewise.auditing.reviewed import Reviewed, reviewed_before
 from noisewise.auditing.rows.conditions import counts
 from noisewise.data.dataset import Dataset
-from noisewise.data.row_names import name_columns, named
+from noisewise.data.row_names import name_columns, named, predicted_rows
 from noisewise.errors import BadInput, nearest
 from noisewise.formatting import count, html_table, percent
 
 UNSURE = ("keep", "drop")
 SHOWN = 10  # rows in a notebook
+NAMED = 5  # classes that are named in a sentence
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +47,7 @@ class AuditResult:
         seconds: wall time of the audit.
         plan: the plan of the audit; None where there was no audit.
         command: the command line that reproduces these findings; empty where there is none.
+        further: (m, K) predictions of the unlabelled rows; None where there are none.
     """
 
     data: Dataset
@@ -60,6 +62,7 @@ class AuditResult:
     seconds: float = 0.0
     plan: AuditPlan | None = None
     command: str = ""
+    further: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.data.name}: {self.judgement.line})"
@@ -161,6 +164,16 @@ class AuditResult:
         return named(table, self.data)
 
     @cached_property
+    def unlabelled(self) -> pd.DataFrame | None:
+        """The rows without a label, in their order; None where there are none, or they were not predicted.
+
+        Columns: `index`; the id and the `file` of the row, where it has them; `predicted`, the most probable class, and
+        `confidence`, its probability. Rows without a label are not judged, and no number of the audit counts them.
+        """
+        rest = self.data.unlabelled
+        return None if rest is None or self.further is None else predicted_rows(rest, self.further, self.data.classes)
+
+    @cached_property
     def expected_gain(self) -> np.ndarray:
         """(n,) how many correct labels a review of each row is expected to add to the cleaned data (see `review`)."""
         return self.judgement.expected_gain
@@ -184,6 +197,7 @@ class AuditResult:
             "weak": self.weak,  # first, since it qualifies all that follows
             "source": self.data.name,
             "rows": len(self.data),
+            **({} if self.data.unlabelled is None else {"unlabelled": self._unlabelled}),
             "classes": list(self.data.classes),
             "noise_rate": self.noise_rate,
             "noise_rate_interval": list(self.interval),
@@ -204,6 +218,26 @@ class AuditResult:
             **({} if self.conditions is None else {"conditions": counts(self.conditions)}),
             **({} if self.plan is None else {"plan": self.plan.plain()}),
         }
+
+    @property
+    def about_unlabelled(self) -> str:
+        """What became of the rows without a label, in words; empty where there are none."""
+        rest, table = self.data.unlabelled, self.unlabelled
+        if rest is None:
+            return ""
+        rows = count(len(rest), "row")
+        if table is None:
+            return f"{rows} without a label, not judged; nothing here predicts them"
+        counts = table["predicted"].value_counts()
+        first = ", ".join(f"{name} {number:,}" for name, number in counts.head(NAMED).items())
+        more = f" and {count(len(counts) - NAMED, 'further class', 'further classes')}" if len(counts) > NAMED else ""
+        return f"{rows} without a label, predicted and not judged (unlabelled.csv): {first}{more}"
+
+    @property
+    def _unlabelled(self) -> dict[str, Any]:
+        rest, table = self.data.unlabelled, self.unlabelled
+        counts = None if table is None else {str(k): int(v) for k, v in table["predicted"].value_counts().items()}
+        return {"rows": 0 if rest is None else len(rest), "predicted": counts}
 
     def cleaned(self, unsure: str = "keep") -> Dataset:
         """The data set with the suggestion where that is expected to be right more often than the given label.

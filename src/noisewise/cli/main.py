@@ -25,6 +25,7 @@ from noisewise.cli.commands.bench import bench
 from noisewise.cli.commands.catalogues import corruptions, detectors, methods, models, probes, sources
 from noisewise.cli.commands.corrupt import corrupt
 from noisewise.cli.commands.decide import decide
+from noisewise.cli.commands.predict import predict
 from noisewise.cli.commands.probe import probe
 from noisewise.cli.commands.review import review
 from noisewise.cli.commands.study import study
@@ -35,7 +36,7 @@ from noisewise.errors import BadInput, Diverged, nearest
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
 _NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 COMMANDS = (
-    *(audit, train, corrupt, probe, review, decide, study, bench),
+    *(audit, train, predict, corrupt, probe, review, decide, study, bench),
     *(methods, corruptions, detectors, probes, models, sources),
 )
 

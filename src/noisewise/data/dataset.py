@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from noisewise.data.columns.column import Column
 from noisewise.errors import BadInput
+
+if TYPE_CHECKING:
+    from noisewise.data.columns.encoding import Encoding
 
 Kind = Literal["image", "table", "text", "vector"]
 SPLITS = ("test", "validation", "trusted", "unlabelled")
@@ -95,6 +98,8 @@ class Dataset:
         columns: what became of every column of a table; empty for other sources.
         ids: (n,) what people call each row, such as a patient or an order number; its name is that of its column. None
             where rows have only their position.
+        encoding: how the columns of a table became features, to encode further rows in the same way; None of other
+            sources, and in `blind()` data.
         weights: (n,) how much each row counts in a training, relative to the others, above 0; None for all alike.
     """
 
@@ -114,6 +119,7 @@ class Dataset:
     columns: tuple[Column, ...] = ()
     ids: pd.Series | None = None
     weights: np.ndarray | None = None
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.inputs), len(self.classes)
@@ -217,7 +223,7 @@ class Dataset:
     def blind(self) -> Dataset:
         """The same data set without the truth, in all splits, as methods and detectors receive it."""
         hidden: dict[str, Any] = {name: part.blind() for name, part in self.parts.items()}
-        return replace(self, truth=None, **hidden)
+        return replace(self, truth=None, encoding=None, **hidden)
 
 
 def _labels(name: str, values: np.ndarray, n: int, k: int) -> np.ndarray:

@@ -32,6 +32,24 @@ def named(table: pd.DataFrame, *parts: Dataset) -> pd.DataFrame:
     return found
 
 
+def predicted_rows(data: Dataset, probabilities: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+    """What is predicted of rows: `index`, their names, `predicted`, `confidence`, and `given` if they have labels.
+
+    Args:
+        data: n rows.
+        probabilities: (n, K) of them.
+        classes: K class names.
+    """
+    names, best = np.asarray(classes, dtype=object), probabilities.argmax(axis=1)
+    columns = {
+        "index": data.index,
+        "predicted": names[best],
+        "confidence": np.round(probabilities.max(axis=1), 6) if len(best) else np.empty(0),
+        **({"given": names[data.given]} if data.labelled and len(best) else {}),
+    }
+    return named(pd.DataFrame(columns), data)
+
+
 def name_columns(table: pd.DataFrame, before: str) -> list[str]:
     """The columns that say which row it is: `index`, and those that `named` put before the column `before`."""
     return [str(name) for name in table.columns[: list(table.columns).index(before)]]

@@ -14,12 +14,12 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from noisewise.bounds import PATH, a, bounded
-from noisewise.data.dataset import Dataset, Inputs, Selection
+from noisewise.data.dataset import Dataset
 from noisewise.data.images.columns import FILE, IMAGE
 from noisewise.data.images.files import Pictures, located, own_size, shown
 from noisewise.data.readers import npz, tables
 from noisewise.data.readers.frames import HEAD
-from noisewise.data.texts import Texts
+from noisewise.data.texts import column_of
 from noisewise.errors import BadInput
 from noisewise.files import final, to_json, whole, write_csv
 
@@ -131,7 +131,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "shape": list(data.shape),
         "own_size": list(own_size(data.inputs)) if data.kind == "image" else None,
         "pictures": None if found is None else _place(found[0], path),
-        "text": _text(data.inputs),
+        "text": column_of(data.inputs),
         "weighted": data.weights is not None,
         "ids": None if data.ids is None else str(data.ids.name),
         "roles": roles,
@@ -197,8 +197,3 @@ def _free(name: str, frame: pd.DataFrame | None) -> str:
     while frame is not None and name in frame:
         name += "_"
     return name
-
-
-def _text(inputs: Inputs) -> str | None:
-    base = inputs.base if isinstance(inputs, Selection) else inputs
-    return base.column if isinstance(base, Texts) else None

@@ -103,7 +103,13 @@ def read(
     data = _loaded(source, reading, data_dir, download)
     if reading.trusted is None or any(record.get("further") == reading.trusted for record in data.provenance):
         return data
-    return with_trusted(data, reading.trusted, _naming, lambda path: _read(path, Reading()))
+    pixels = (data.shape[0], data.shape[1]) if data.kind == "image" else None
+    return with_trusted(data, reading.trusted, _naming, lambda path: _read(path, Reading(size=_size_for(path, pixels))))
+
+
+def _size_for(path: Path, pixels: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The size at which further pictures are read to have that of the others; None of arrays."""
+    return pixels if path.is_dir() and not any(idx.is_idx(entry) for entry in path.iterdir()) else None
 
 
 def _naming(path: Path) -> pd.DataFrame | None:

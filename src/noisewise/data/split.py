@@ -109,6 +109,8 @@ def subset(data: Dataset, rows: int, seed: int = 0) -> Dataset:
 
 def _check(data: Dataset, validation: float, trusted: int, seed: int) -> int:
     n = len(data)
+    if not data.labelled:
+        raise BadInput(f"{data.name} has no labels to learn from")
     if not between(0, 1).allows(validation) or validation == 1:
         raise BadInput(f"validation={validation!r} must be a share of the rows from 0 to below 1")
     if not whole(0, n).allows(trusted):

@@ -66,6 +66,12 @@ def documents(inputs: Inputs) -> list[str]:
     raise BadInput("these rows hold no texts: name the column of texts when the table is loaded (text=COLUMN)")
 
 
+def column_of(inputs: Inputs) -> str | None:
+    """The name of the column that held the texts of inputs that are `Texts` or a selection of them; None of others."""
+    base = inputs.base if isinstance(inputs, Selection) else inputs
+    return base.column if isinstance(base, Texts) else None
+
+
 def text_column(frame: pd.DataFrame, where: str, text: str | None) -> str | None:
     """The column of texts: the named one, else the only column if its rows have at least 3 words on average.
 

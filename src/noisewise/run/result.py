@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +11,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 
 from noisewise._version import __version__
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.data import Dataset
-from noisewise.data.dataset import Kind
-from noisewise.data.row_names import named
+from noisewise.data.dataset import UNLABELLED
+from noisewise.data.reading import Reading
+from noisewise.data.row_names import named, predicted_rows
 from noisewise.data.rows import Normalise, Rows
 from noisewise.errors import BadInput
 from noisewise.files import to_json, whole_folder
 from noisewise.formatting import html_table, percent
 from noisewise.probes.observer import SECONDS
 from noisewise.reports.run import render
-from noisewise.training.config import Config
+from noisewise.run.inputs import RunInputs, Source
+from noisewise.run.saved import read_model, write_model
+from noisewise.training.config import Config, configured
 from noisewise.training.history import RULES
 from noisewise.training.networks import Predictor
 from noisewise.training.observer import Row
@@ -48,7 +51,7 @@ class Run:
         classes: class names.
         normalise: how inputs are prepared.
         config: the settings.
-        kind: of the data.
+        inputs: how further rows become inputs of the networks.
     """
 
     metrics: dict[str, Any]
@@ -58,7 +61,7 @@ class Run:
     classes: tuple[str, ...]
     normalise: Normalise
     config: Config
-    kind: Kind = "vector"
+    inputs: RunInputs
 
     def __repr__(self) -> str:
         found = self.metrics
@@ -85,21 +88,76 @@ class Run:
         said.append(".save(folder) writes the report.")
         return html_table(repr(self), titles, rows, " ".join(said))
 
-    def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
-        """(n, K) probabilities of raw inputs, of the shape and type the training had."""
-        if not len(inputs):
-            return np.empty((0, len(self.classes)))
-        nobody = np.zeros(len(inputs), dtype=np.int64)
-        data = Dataset(inputs, nobody, self.classes, kind=self.kind)
+    @classmethod
+    def load(cls, folder: str | Path, *, model: Any = None, method: Any = None, device: str | None = None) -> Run:
+        """The run that `save` wrote.
+
+        Args:
+            folder: of the run.
+            model: the module or function that was trained, if it was an object rather than a name.
+            method: likewise the Method, where its way to predict is its own.
+            device: where the networks predict; None is that of the training, if this machine has it.
+
+        Raises:
+            BadInput: the folder holds no run, its files are damaged, or the networks cannot be built again.
+        """
+        folder = Path(folder)
+        metrics = read_metrics(folder)
+        predictor, inputs, normalise = read_model(folder, metrics, model, method)
+        try:
+            history = pd.read_parquet(folder / "history.parquet")
+            samples = pd.read_parquet(folder / "samples.parquet")
+            epochs, seed = metrics["config"]["epochs"], metrics["config"]["seed"]
+            settings = {name: v for name, v in metrics["config"].items() if name not in ("epochs", "seed", "device")}
+            config = configured(epochs, seed, {**settings, "device": device or "auto"})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"the run in {folder} is damaged: {error}") from error
+        predictor.to(config.torch_device)
+        classes = tuple(map(str, metrics["classes"]))
+        return cls(metrics, history, samples, predictor, classes, normalise, config, inputs)
+
+    def rows(self, source: Source, **reading: Any) -> Dataset:
+        """Further rows as inputs of this run: read, scaled and encoded as those that it trained on.
+
+        Args:
+            source: a table (its file or a DataFrame), a folder of pictures at any depth or one picture, an array or its
+                file, any other source of `noisewise.load`, or a Dataset. Labels are not needed.
+            **reading: how the source is read, as for `noisewise.load`: `labels`, `id`, `na`, ...
+
+        Raises:
+            BadInput: the source cannot be read, or has rows of another kind or shape.
+        """
+        return self.inputs.rows(source, self.classes, Reading(**reading))
+
+    def predict_proba(self, source: Source, **reading: Any) -> np.ndarray:
+        """(n, K) probabilities of further rows; see `rows`. Arrays have the shape and type that the training had."""
+        if isinstance(source, np.ndarray):
+            if not len(source):
+                return np.empty((0, len(self.classes)))
+            data = Dataset(source, np.full(len(source), UNLABELLED), self.classes, kind=self.inputs.kind)
+        else:
+            data = self.rows(source, **reading)
         rows = Rows(data, self.config.torch_device, normalise=self.normalise)
         return predicted(self.predictor, rows).double().cpu().numpy()
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """(n,) predicted class numbers."""
-        return self.predict_proba(inputs).argmax(axis=1)
+    def predict(self, source: Source, **reading: Any) -> np.ndarray:
+        """(n,) predicted class numbers of further rows; see `rows`."""
+        return self.predict_proba(source, **reading).argmax(axis=1)
+
+    def predictions(self, source: Source, **reading: Any) -> pd.DataFrame:
+        """A table of further rows, in their order; see `rows`.
+
+        Columns: `index`; the id and the `file` of the row, where it has them; `predicted`, the most probable class, and
+        its probability, `confidence`; and `given`, the label in the source, if every row has one.
+        """
+        data = source if isinstance(source, Dataset) else self.rows(source, **reading)
+        return predicted_rows(data, self.predict_proba(data), self.classes)
 
     def save(self, folder: str | Path, *, report: bool = True) -> Path:
-        """Write `run.json`, `history.parquet`, `samples.parquet`, `model.safetensors`, `report.html`, all or none.
+        """Write all files of the run, or none.
+
+        `run.json`, `history.parquet`, `samples.parquet`, `model.safetensors`, `inputs.safetensors` (how further rows
+        become inputs, for `load`) and `report.html`.
 
         Args:
             folder: where; other files there stay.
@@ -113,15 +171,28 @@ class Run:
             (temporary / "run.json").write_text(to_json(self.metrics), encoding="utf-8")
             self.history.to_parquet(temporary / "history.parquet", index=False)
             self.samples.to_parquet(temporary / "samples.parquet", index=False)
-            weights = {
-                name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-                for name, value in self.predictor.nets.state_dict().items()
-            }
-            save_file(weights, str(temporary / "model.safetensors"))
+            write_model(temporary, self.predictor, self.inputs, self.normalise, len(self.classes))
             if report:
                 page = render(self.metrics, self.history, self.samples)
                 (temporary / "report.html").write_text(page, encoding="utf-8")
         return folder
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The content of `run.json`.
+
+    Raises:
+        BadInput: there is none, or it was not written by a training.
+    """
+    path = folder / "run.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{folder} is not the folder of a run: cannot read {path.name} ({error})") from error
+    missing = [name for name in ("classes", "model", "method", "config", "precision") if name not in dict(found or {})]
+    if missing:
+        raise BadInput(f"{path} was not written by a training: it has no {missing[0]}")
+    return dict(found)
 
 
 def samples(training: Training, data: Dataset) -> tuple[pd.DataFrame, Judgement]:
@@ -220,7 +291,7 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
             metrics[name] = history[name].iloc[last]
     frame, judgement = samples(training, data)
     metrics["suspects"] = _suspects(judgement)
-    return Run(metrics, history, frame, predictor, data.classes, training.rows.normalise, config, data.kind)
+    return Run(metrics, history, frame, predictor, data.classes, training.rows.normalise, config, RunInputs.of(data))
 
 
 def _selection(history: list[Row]) -> dict[str, dict[str, Any]]:

@@ -137,7 +137,8 @@ def fingerprint(state: Any) -> str:
 def _digest(value: Any, update: Callable[[Any], None]) -> None:
     if isinstance(value, torch.Tensor):
         update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
-        update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        if value.numel():  # an empty tensor may have strides that no view accepts
+            update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     elif isinstance(value, dict):
         update(f"dict {len(value)};".encode())
         for key, item in value.items():

@@ -90,6 +90,8 @@ class Splits:
     ) -> None:
         if len(data) < 2:
             raise BadInput(f"{data.name} has {len(data)} training row(s); at least 2 are needed")
+        if not data.labelled:
+            raise BadInput(f"{data.name} has no labels to learn from")
         if data.shape == (0,):
             raise BadInput(f"{data.name} has labels alone, and nothing to learn from")
         self.data = data.blind()

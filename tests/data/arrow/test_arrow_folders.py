@@ -61,7 +61,7 @@ def test_one_split_in_several_files(tmp_path):
     assert data.index.tolist() == [0, 1, 3]
     assert data.inputs[:, 0, 0, 0].tolist() == [10, 20, 40]
     assert data.unlabelled.inputs[:, 0, 0, 0].tolist() == [30]
-    assert "1 rows have no label: they are predicted, not judged" in data.notes
+    assert "1 rows have no label, and are not learned from" in data.notes
 
 
 def test_several_splits(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from noisewise.auditing.candidate import Candidate, accuracy, guessing
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.candidates.catalogue import PREDICTORS
 from noisewise.auditing.gathering.candidates.predictor import Predicted, Predictor, Task, Trial
-from noisewise.auditing.gathering.candidates.views import EMBEDDINGS, FEATURES, View, views_of
+from noisewise.auditing.gathering.candidates.views import EMBEDDINGS, FEATURES, ROWS, View, views_of
+from noisewise.auditing.gathering.further import joined, mixed, without_labels
 from noisewise.auditing.gathering.stack import stacked
 from noisewise.auditing.progress import SILENT, Progress
+from noisewise.data import Dataset
 from noisewise.errors import BadInput
 
 # Counted seconds on one core that all candidates together may take, and those that are added per row.
@@ -170,7 +172,8 @@ def _run(
 def _merged(
     task: Task, done: Sequence[_Done], skipped: Sequence[Candidate], views: dict[str, tuple[Any, float]]
 ) -> Evidence:
-    stack = stacked([one.predicted.probabilities for one in done], task.labels)
+    known = [one.predicted.probabilities for one in done]
+    stack = stacked(known, task.labels)
     run = [
         Candidate(
             one.entry.name,
@@ -197,4 +200,22 @@ def _merged(
         if name in views:
             features = np.asarray(views[name][0])
     found = Evidence(task.labels, task.classes, stack.probabilities, features, ledger)
+    if (rest := without_labels(task.data)) is not None:
+        pairs = zip(done, stack.weights, strict=True)
+        further = [_further(task, rest, one, views) if weight else None for one, weight in pairs]
+        found = found.with_further(mixed(stack, known, task.labels, further))
     return found.with_candidates((guessing(task.labels, task.classes), *run, *skipped))
+
+
+def _further(task: Task, rest: Dataset, one: _Done, views: dict[str, tuple[Any, float]]) -> np.ndarray | None:
+    """(m, K) what a candidate predicts of the rows without labels; None where it predicts none."""
+    view, predict = one.entry.view, one.predicted.further
+    if predict is None or (task.features is not None and task.further_features is None):
+        return None
+    if view.name == ROWS.name:
+        return predict(None)
+    if view.by_row:
+        alone = replace(task, data=rest, features=task.further_features, further_features=None)
+        return predict(np.concatenate([views[view.name][0], view.make(alone, SILENT)]))
+    # made of all rows at once, for one scale, and again: the labelled rows are judged as without the others
+    return predict(view.make(replace(task, data=joined(task.data.alone(), rest)), SILENT))

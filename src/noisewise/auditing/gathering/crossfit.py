@@ -14,6 +14,7 @@ from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.copies import copies
 from noisewise.auditing.gathering.engines import run_folds
 from noisewise.auditing.gathering.fold import Fold, gathered
+from noisewise.auditing.gathering.further import without_labels
 from noisewise.auditing.gathering.last_layer import FEATURES, LastLayerObserver, check_last_layer, features_of_all
 from noisewise.auditing.gathering.recipe import augmentation
 from noisewise.auditing.progress import SILENT, Progress
@@ -162,4 +163,8 @@ class FoldWork:
             began = time.perf_counter()
             features = features_of_all(training, out)
             seconds[FEATURES] = time.perf_counter() - began
-        return Fold(out, probabilities, statistics, features, seconds)
+        further = None
+        if (rest := without_labels(data)) is not None:
+            training.add("unlabelled", rest)
+            further = training.probabilities(training.predictor, "unlabelled").double().cpu().numpy()
+        return Fold(out, probabilities, statistics, features, further, seconds)

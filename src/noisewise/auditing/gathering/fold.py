@@ -19,6 +19,7 @@ class Fold:
         probabilities: (held rows, K) its predictions for them.
         statistics: per name, (other rows, ...) what its training saw of the rows it trained on.
         features: (n, d) last-layer features of all rows; None where they were not requested.
+        further: (m, K) its predictions for the rows without labels; None where there are none.
         seconds: wall time of the training without observations of the last layer as "training", and of each of these
             observations by its name.
     """
@@ -27,6 +28,7 @@ class Fold:
     probabilities: np.ndarray
     statistics: dict[str, np.ndarray]
     features: np.ndarray | None = None
+    further: np.ndarray | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -53,4 +55,6 @@ def gathered(data: Dataset, found: list[Fold]) -> Evidence:
     trained = len(found) - out
     statistics = {name: total / trained.reshape(-1, *[1] * (total.ndim - 1)) for name, total in totals.items()}
     features = next((part.features for part in found if part.features is not None), None)
-    return Evidence(data.given, len(data.classes), probabilities / out[:, None], features, statistics)
+    others = [part.further for part in found if part.further is not None]
+    evidence = Evidence(data.given, len(data.classes), probabilities / out[:, None], features, statistics)
+    return evidence.with_further(np.mean(others, axis=0)) if others else evidence

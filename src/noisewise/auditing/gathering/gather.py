@@ -18,6 +18,7 @@ from noisewise.auditing.gathering.candidates.predictor import Predictor, Task
 from noisewise.auditing.gathering.candidates.views import ROWS, embeddings, view_of_named, views_of
 from noisewise.auditing.gathering.classifiers import BLEND, is_candidate, is_named_or_classifier
 from noisewise.auditing.gathering.compare import Entry, allowed, compare, entries
+from noisewise.auditing.gathering.further import in_two, without_labels
 from noisewise.auditing.gathering.last_layer import FEATURES
 from noisewise.auditing.plan import AuditPlan
 from noisewise.auditing.progress import SILENT, Progress
@@ -47,18 +48,22 @@ def gather(
         plan: which model, how it is trained, and in how many folds.
         engine: where networks are trained; classifiers are fitted in this process.
         progress: reports how much is done.
-        features: (n, d) features that take the place of the inputs.
+        features: (n, d) features that take the place of the inputs; or (n + m, d), with those of m unlabelled rows, in
+            the order of the source.
 
     Raises:
         BadInput: whatever cannot be done as planned.
     """
+    if not data.labelled:
+        raise BadInput(f"{data.name} has no labels to judge; `noisewise predict` predicts such rows")
     if data.shape == (0,) and features is None:
         raise BadInput(f"{data.name} has labels alone, and nothing to learn from: give probs or features")
     if len(data) < 2:
         raise BadInput(f"{data.name} has one row, but a model that predicts it needs others to learn from")
     if features is not None:
-        checked = Evidence(data.given, len(data.classes), features=features).features
-        task = Task(data, plan, engine, checked)
+        own, further = in_two(features, data)
+        checked = Evidence(data.given, len(data.classes), features=own).features
+        task = Task(data, plan, engine, checked, further)
     else:
         task = Task(data, plan, engine)
     embedded = features is not None or plan.embed is not None
@@ -78,10 +83,18 @@ def _by_networks(task: Task, last_layer: Collection[str], progress: Progress) ->
         features = embeddings(task, progress.part(0, SHARE_OF_EMBEDDING))
         progress = progress.part(SHARE_OF_EMBEDDING, 1 - SHARE_OF_EMBEDDING)
     if features is not None:
-        task = replace(task, data=replace(task.data, inputs=features, kind="vector", described=None))
+        rest, further = without_labels(task.data), task.further_features
+        if rest is not None and task.plan.embed is not None:
+            further = embeddings(replace(task, data=rest), SILENT)
+        known = None if rest is None or further is None else _as_vectors(rest, np.asarray(further, dtype=np.float32))
+        task = replace(task, data=replace(_as_vectors(task.data, features), unlabelled=known))
     predictor = Predictor((ROWS.name,), networks_cost, partial(cross_fitted_networks, last_layer=last_layer))
     found = compare(task, [Entry("networks", predictor, ROWS)], np.inf, progress)
     return found if features is None else found.with_features(features)
+
+
+def _as_vectors(data: Dataset, features: np.ndarray) -> Dataset:
+    return replace(data, inputs=features, kind="vector", described=None)
 
 
 def _named(task: Task) -> list[Entry]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from noisewise.auditing.candidate import Candidate, accuracy, guessing
 from noisewise.auditing.evidence import BLOCK, Evidence, read_rows
+from noisewise.auditing.gathering.further import mixed
 from noisewise.auditing.gathering.stack import stacked
 from noisewise.errors import BadInput
 
@@ -16,13 +17,19 @@ SCORED = 2**20  # probabilities on which those in a large file are scored
 ROUNDING = 1e-2  # by which a row of probabilities may miss a sum of one
 
 
-def given(probabilities: Sequence[np.ndarray], labels: np.ndarray, classes: int) -> Evidence:
+def given(
+    probabilities: Sequence[np.ndarray],
+    labels: np.ndarray,
+    classes: int,
+    further: Sequence[np.ndarray | None] = (),
+) -> Evidence:
     """The evidence of given probabilities; several are stacked.
 
     Args:
         probabilities: M times (n, K); a single one may be larger than memory.
         labels: (n,) given labels.
         classes: K.
+        further: M times (m, K), of m rows without labels; or nothing.
 
     Raises:
         BadInput: a table that does not fit, or whose rows do not sum to one.
@@ -45,6 +52,8 @@ def given(probabilities: Sequence[np.ndarray], labels: np.ndarray, classes: int)
         Candidate(name, loss, accuracy(table, part.labels), weight=weight)
         for name, table, weight, loss in zip(names, tables, stack.weights, stack.losses, strict=True)
     ]
+    if further and all(one is not None for one in further):
+        whole = whole.with_further(mixed(stack, tables, part.labels, further))
     return whole.with_candidates((guessing(labels, classes), *found))
 
 

@@ -69,7 +69,9 @@ def weak_text(result: AuditResult, strong: Callable[[str], str]) -> str:
 def inputs_text(result: AuditResult) -> list[str]:
     """What the models learned from, in sentences: the columns that are used and left out, or the size of images."""
     size = size_note(result.data)
-    lines = [*in_words(result.data.columns), *result.data.notes, *([] if size is None else [f"images have {size}"])]
+    rest = [result.about_unlabelled] if result.about_unlabelled else []
+    images = [] if size is None else [f"images have {size}"]
+    lines = [*in_words(result.data.columns), *result.data.notes, *rest, *images]
     return [f"{line[:1].upper()}{line[1:].removesuffix('.')}." for line in lines]
 
 

@@ -17,7 +17,14 @@ from noisewise.files import to_json, whole_folder, write_csv
 
 PART = 2**18  # rows written at a time
 # What not every audit writes: those of an earlier audit in the same folder must not be taken for this one's.
-OPTIONAL = ("cleaned.npz", "cleaned.parquet", "conditions.csv", "conditions.parquet")
+OPTIONAL = (
+    "unlabelled.csv",
+    "unlabelled.parquet",
+    "cleaned.npz",
+    "cleaned.parquet",
+    "conditions.csv",
+    "conditions.parquet",
+)
 
 
 def write_report(result: AuditResult, folder: Path) -> Path:
@@ -41,6 +48,8 @@ def write_report(result: AuditResult, folder: Path) -> Path:
         if result.conditions is not None:
             result.conditions.to_parquet(temporary / "conditions.parquet", index=False)
             write_csv(temporary / "conditions.csv", result.conditions)
+        if result.unlabelled is not None:
+            _write_in_parts(result.unlabelled, temporary / "unlabelled")
         (temporary / "report.html").write_text(render(result), encoding="utf-8")
         save(result.cleaned(), temporary / f"cleaned{suffix_for(result.data)}")
     return folder

@@ -204,6 +204,7 @@ def _show(found: Findings, out: Path) -> None:
     lines = [
         ("source", f"{found.data.name}: {len(found.data):,} rows, {len(found.data.classes)} classes"),
         *([] if note is None else [("images", note)]),
+        *([("unlabelled", found.about_unlabelled)] if found.about_unlabelled else []),
         ("noise rate", f"{percent(found.noise_rate)} (90 % interval {percent(low)} to {percent(high)})"),
         ("issues", f"{int(found.is_issue.sum()):,} rows with suspicion above {found.threshold:.2f}"),
         ("cleaned copy", f"{actions['relabel']:,} relabelled, {actions['unsure']:,} unsure (given label kept)"),

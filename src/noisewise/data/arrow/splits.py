@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from noisewise.data.dataset import Dataset
 from noisewise.data.images.layout import TRAIN, split_name
-from noisewise.data.readers.tables import LABELS, from_frame, label_column
+from noisewise.data.readers.labels import LABELS, label_column
+from noisewise.data.readers.tables import from_frame
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
 

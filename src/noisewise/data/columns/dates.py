@@ -69,7 +69,7 @@ def from_whole_numbers(values: np.ndarray) -> np.ndarray | None:
     return found.to_numpy() if found.notna().sum() == len(known) else None
 
 
-def as_numbers(dates: np.ndarray) -> tuple[np.ndarray, str]:
+def as_numbers(dates: np.ndarray, wanted: str | None = None) -> tuple[np.ndarray, str]:
     """(n, d) float64 of dates, NaN where missing, and which numbers these are.
 
     The first number is the time in days. The positions in the year, the week and the day follow, as sine and cosine, if
@@ -77,6 +77,7 @@ def as_numbers(dates: np.ndarray) -> tuple[np.ndarray, str]:
 
     Args:
         dates: (n,) datetime64, NaT where missing.
+        wanted: which numbers; None chooses as above.
     """
     days = dates.astype("datetime64[s]").astype(np.float64) / 86400
     days[np.isnat(dates)] = np.nan
@@ -84,7 +85,8 @@ def as_numbers(dates: np.ndarray) -> tuple[np.ndarray, str]:
     parts, names = [days], ["days"]
     for name, period, offset in (("season", _YEAR, 0.0), ("weekday", _WEEK, 3.0), ("time of day", _DAY, 0.0)):
         place = np.floor(days + offset) % period if period > _DAY else days % period
-        if len(known) and np.ptp(known) >= 2 * period and np.nanmax(place) - np.nanmin(place) > 1e-9:
+        varies = len(known) and np.ptp(known) >= 2 * period and np.nanmax(place) - np.nanmin(place) > 1e-9
+        if varies if wanted is None else name in wanted.split(", "):
             angle = 2 * np.pi * place / period
             parts += [np.sin(angle), np.cos(angle)]
             names.append(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -91,26 +92,59 @@ def scaled(values: np.ndarray) -> np.ndarray:
     """
     found = np.empty(values.shape, dtype=np.float32)
     for at in range(values.shape[1]):
-        found[:, at] = _scaled(np.asarray(values[:, at], dtype=np.float64))
+        column = np.asarray(values[:, at], dtype=np.float64)
+        found[:, at] = scale_of(column)(column)
     return found
 
 
-def _scaled(column: np.ndarray) -> np.ndarray:
-    known = np.isfinite(column)
-    found = np.zeros(len(column))
-    if not known.any():
+@dataclass(frozen=True)
+class Scale:
+    """How one column of numbers is scaled; called with others, it scales these in the same way.
+
+    Attributes:
+        largest: absolute number, by which all are divided first.
+        middle: median after that.
+        spread: interquartile range, or what takes its place; 0 for a constant column, whose numbers become 0.
+        mean: after clipping.
+        deviation: after clipping.
+    """
+
+    largest: float = 1.0
+    middle: float = 0.0
+    spread: float = 0.0
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    def __call__(self, column: np.ndarray) -> np.ndarray:
+        """(n,) float64; 0 where a number is missing."""
+        known = np.isfinite(column)
+        found = np.zeros(len(column))
+        if self.spread:
+            found[known] = (self._clipped(column[known]) - self.mean) / self.deviation
         return found
-    values = column[known] / max(float(np.abs(column[known]).max()), np.finfo(float).tiny)
+
+    def _clipped(self, values: np.ndarray) -> np.ndarray:
+        values = (values / self.largest - self.middle) / self.spread
+        values /= np.sqrt(1 + (values / CLIP) ** 2)
+        return values
+
+
+def scale_of(column: np.ndarray) -> Scale:
+    """The scale of (n,) numbers, NaN where missing; see `scaled`."""
+    known = column[np.isfinite(column)]
+    if not len(known):
+        return Scale()
+    largest = max(float(np.abs(known).max()), np.finfo(float).tiny)
+    values = known / largest
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     away = np.abs(values - middle)
     spread = high - low
     if spread <= np.finfo(float).eps:
         away = away[away > np.finfo(float).eps]
         if not len(away):
-            return found
+            return Scale()
         spread = np.median(away)
-    values = (values - middle) / spread
-    values /= np.sqrt(1 + (values / CLIP) ** 2)
-    deviation = values.std()
-    found[known] = (values - values.mean()) / (deviation if deviation > np.finfo(float).eps else 1.0)
-    return found
+    scale = Scale(largest, float(middle), float(spread))
+    clipped = scale._clipped(known)
+    deviation = float(clipped.std())
+    return replace(scale, mean=float(clipped.mean()), deviation=deviation if deviation > np.finfo(float).eps else 1.0)

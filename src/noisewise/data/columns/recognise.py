@@ -47,6 +47,7 @@ class Recognised:
         why: why it is left out, or how it was read.
         used: whether it can be learned from.
         many: whether a category has too many levels for a feature each.
+        codes: numbers that stand for a missing value.
     """
 
     kind: ColumnKind
@@ -54,6 +55,7 @@ class Recognised:
     why: str = ""
     used: bool = True
     many: bool = False
+    codes: tuple[float, ...] = ()
 
 
 def recognise(column: pd.Series, name: str, *, asked: bool = False) -> Recognised:
@@ -131,10 +133,11 @@ def _numbers(values: np.ndarray, name: str, notes: list[str]) -> Recognised:
     why = _why_identifier(values, known, name)
     if why:
         return Recognised("identifier", why=why, used=False)
-    for code in missing_codes(values):
+    codes = tuple(missing_codes(values))
+    for code in codes:
         notes = [*notes, _as_missing(int((values == code).sum()), f"{{}} {code:g}")]
         values = np.where(values == code, np.nan, values)
-    return Recognised("number", values, "; ".join(notes))
+    return Recognised("number", values, "; ".join(notes), codes=codes)
 
 
 def _as_missing(count: int, what: str) -> str:

@@ -109,3 +109,13 @@ def _images(column: pd.Series) -> bool:
 
 def _nested(column: pd.Series) -> bool:
     return any(isinstance(value, (dict, list)) for value in column)
+
+
+def with_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with its index, where it is more than row numbers, as its first columns; and their names."""
+    if isinstance(frame.index, pd.RangeIndex):
+        return frame.copy(deep=False), []
+    free = next(name for name in ("id", "row", "_row") if name not in frame)
+    names = [str(name) if name is not None else free for name in frame.index.names]
+    plain = frame.rename_axis(names).reset_index(allow_duplicates=True)
+    return plain, names

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,16 +31,56 @@ def word_weights(texts: Sequence[str], *, pairs: bool = True, whole: bool = Fals
     Raises:
         ValueError: no word counts.
     """
-    words = TfidfVectorizer(
+    least = 2 if len(texts) >= _ONCE_BELOW else 1
+    return _vectorizer(pairs, whole, min_df=least, max_features=None if pairs else COMMONEST).fit_transform(texts)
+
+
+def _vectorizer(pairs: bool, whole: bool, **more: Any) -> TfidfVectorizer:
+    return TfidfVectorizer(
         sublinear_tf=True,
         ngram_range=(1, 2) if pairs and not whole else (1, 1),
-        min_df=2 if len(texts) >= _ONCE_BELOW else 1,
-        max_features=None if pairs else COMMONEST,
         token_pattern=None if whole else TOKEN,
         analyzer=_whole if whole else "word",
         dtype=np.float32,
+        **more,
     )
-    return words.fit_transform(texts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Words:
+    """The words of some texts; called with others, it weighs their words in the same way (see `word_weights`).
+
+    Attributes:
+        terms: d words.
+        idf: (d,) inverse document frequencies.
+        pairs: whether pairs of adjacent words count as well.
+        whole: whether each text is one word.
+    """
+
+    terms: list[str]
+    idf: np.ndarray
+    pairs: bool
+    whole: bool
+
+    @classmethod
+    def of(cls, texts: Sequence[str], *, pairs: bool = True, whole: bool = False) -> Words:
+        """The words of n texts.
+
+        Raises:
+            ValueError: no word counts.
+        """
+        least = 2 if len(texts) >= _ONCE_BELOW else 1
+        found = _vectorizer(pairs, whole, min_df=least, max_features=None if pairs else COMMONEST).fit(texts)
+        return cls(found.get_feature_names_out().tolist(), np.asarray(found.idf_, dtype=np.float32), pairs, whole)
+
+    def __repr__(self) -> str:
+        return f"Words({len(self.terms):,} words)"
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        """(n, d) sparse float32 weights."""
+        words = _vectorizer(self.pairs, self.whole, vocabulary=self.terms)
+        words.idf_ = self.idf
+        return words.transform(texts)
 
 
 def _whole(text: str) -> list[str]:
@@ -55,14 +96,58 @@ def directions(weights: Any) -> np.ndarray:
     Args:
         weights: (n, d) sparse weights of words.
     """
-    count = min(DIRECTIONS, min(weights.shape) - 1)
-    if count < 1:
-        found = np.asarray(weights.toarray(), dtype=np.float32)
-    else:
-        found = TruncatedSVD(count, random_state=0).fit_transform(weights)
-    found = found - found.mean(axis=0)
-    spread = float(np.sqrt(np.mean(found**2)))
-    return (found / max(spread, np.finfo(np.float32).tiny)).astype(np.float32)
+    return Directions._fit(weights)[1]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Directions:
+    """The directions in which rows of words differ most; called with others, it takes these along them.
+
+    Attributes:
+        axes: (r, d) of words; None where words are too few to have directions, which then are features themselves.
+        mean: (r,) or (d,).
+        spread: by which all features are divided.
+    """
+
+    axes: np.ndarray | None
+    mean: np.ndarray
+    spread: float
+
+    @classmethod
+    def of(cls, weights: Any) -> Directions:
+        """The directions of (n, d) sparse weights; see `directions`."""
+        return cls._fit(weights)[0]
+
+    @classmethod
+    def _fit(cls, weights: Any) -> tuple[Directions, np.ndarray]:
+        count, axes = min(DIRECTIONS, min(weights.shape) - 1), None
+        if count < 1:
+            found = np.asarray(weights.toarray(), dtype=np.float32)
+        else:
+            decomposition = TruncatedSVD(count, random_state=0)
+            found, axes = decomposition.fit_transform(weights), decomposition.components_
+        mean = found.mean(axis=0)
+        found = found - mean
+        spread = max(float(np.sqrt(np.mean(found**2))), float(np.finfo(np.float32).tiny))
+        return cls(axes, mean, spread), (found / spread).astype(np.float32)
+
+    def __repr__(self) -> str:
+        return f"Directions({len(self.mean)})"
+
+    def __call__(self, weights: Any) -> np.ndarray:
+        """(n, r) float32 of (n, d) sparse weights."""
+        found = np.asarray(weights.toarray()) if self.axes is None else weights @ self.axes.T
+        return ((found - self.mean) / self.spread).astype(np.float32)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """This as arrays by name."""
+        found = {"directions.mean": self.mean, "directions.spread": np.array([self.spread])}
+        return found if self.axes is None else {**found, "directions.axes": self.axes}
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, np.ndarray]) -> Directions:
+        """What `arrays` returned, as a value again."""
+        return cls(arrays.get("directions.axes"), arrays["directions.mean"], float(arrays["directions.spread"][0]))
 
 
 def side_by_side(parts: Sequence[Any]) -> Any:

@@ -229,11 +229,7 @@ def at_size(data: Dataset, size: int | tuple[int, int], *, stated: bool = True) 
         stated: whether someone asked for the size; otherwise a size that someone asked for earlier stays.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    parts: dict[str, Any] = {
-        name: at_size(part, size, stated=stated)
-        for name in ("test", "validation", "trusted")
-        if (part := getattr(data, name)) is not None
-    }
+    parts: dict[str, Any] = {name: at_size(part, size, stated=stated) for name, part in data.parts.items()}
     inputs = data.inputs
     base = inputs.base if isinstance(inputs, Selection) else inputs
     if not isinstance(base, ImageFiles) or (base.stated and not stated):

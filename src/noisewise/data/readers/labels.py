@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from noisewise.errors import BadInput
+from noisewise.data.columns.numbers import parse_numbers
+from noisewise.errors import BadInput, nearest
 
+LABELS = ("label", "labels", "target", "class", "y")
 _WHOLE = re.compile(r"0|-?[1-9]\d*")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _GAPS = ("nan", "na", "n/a", "none", "null", "<na>", "#n/a", "?", "-", "unknown", "missing")
@@ -166,3 +168,38 @@ def _whole(where: str, labels: np.ndarray) -> np.ndarray:
     if len(broken):
         raise BadInput(f"{where} has the label {broken[0]:g}, but numbers as labels must be whole")
     return labels.astype(np.int64)
+
+
+def label_column(frame: pd.DataFrame, where: str, labels: str | None, index: Sequence[str] = ()) -> str:
+    """The name of the column of labels.
+
+    Args:
+        frame: the table.
+        where: its origin, for error messages.
+        labels: the name, or None for the column that has a usual name.
+        index: names of columns that were the index; these hold the labels only if they are named.
+
+    Raises:
+        BadInput: the column does not exist; or no column was named, and not exactly one has a usual name.
+    """
+    names = [str(name) for name in frame.columns]
+    if labels is not None:
+        if labels not in names:
+            raise BadInput(f"{where} has no column {labels!r}{nearest(labels, names) or '; it has ' + _some(names)}")
+        return labels
+    usual = [name for name in names if name.lower() in LABELS and name not in index]
+    if len(usual) != 1:
+        found = f"{' and '.join(usual)} could each be" if usual else f"none of {_some(names)} is called"
+        hint = " (does the file lack a line of names?)" if not usual and _like_values(names) else ""
+        raise BadInput(
+            f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}{hint}"
+        )
+    return usual[0]
+
+
+def _like_values(names: Sequence[str]) -> bool:
+    return bool(names) and bool(np.isfinite(parse_numbers(names)).any())
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

@@ -154,7 +154,7 @@ def _read_saved(path: Path, archive: Archive) -> Dataset:
     return _split(path, head, archive, "", **found)
 
 
-def _split(path: Path, head: Mapping[str, Any], archive: Archive, prefix: str, **parts: Dataset) -> Dataset:
+def _split(path: Path, head: Mapping[str, Any], archive: Archive, prefix: str, **parts: Any) -> Dataset:
     for name in (f"{prefix}inputs", f"{prefix}given", f"{prefix}index", "classes"):
         if name not in archive:
             raise BadInput(f"{path} is a damaged noisewise file: {name} is missing")

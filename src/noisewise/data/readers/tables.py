@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,23 @@ import pandas as pd
 
 from noisewise.data.columns.choice import chosen
 from noisewise.data.columns.column import ROLES, Column
-from noisewise.data.columns.numbers import parse_numbers
+from noisewise.data.columns.encoding import Encoding
 from noisewise.data.columns.recognise import recognise
-from noisewise.data.columns.tidy import tidy, without
+from noisewise.data.columns.tidy import tidy, with_index, without
 from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, Kind, select
 from noisewise.data.features import encode_features
 from noisewise.data.images.columns import IMAGE, picture_rows, saved_pictures
 from noisewise.data.images.files import resized
 from noisewise.data.readers import frames
-from noisewise.data.readers.labels import clean_labels, encode, like_missing, number_labels, similar_classes
+from noisewise.data.readers.labels import (
+    LABELS,
+    clean_labels,
+    encode,
+    label_column,
+    like_missing,
+    number_labels,
+    similar_classes,
+)
 from noisewise.data.readers.npy import read_npy
 from noisewise.data.readers.saved import ROLES_IN_FILE
 from noisewise.data.readers.trusted import set_aside
@@ -28,7 +36,6 @@ from noisewise.data.reading import DEFAULT, Reading
 from noisewise.data.texts import Texts, text_column
 from noisewise.errors import BadInput, nearest
 
-LABELS = ("label", "labels", "target", "class", "y")
 TRUTH = "truth"
 _PICTURES = ("size", "skip_broken")
 _READ = ("labels", "text", "columns", "ignore", "id", "na", "trusted")
@@ -73,6 +80,30 @@ def read_table(path: str | Path, reading: Reading = DEFAULT) -> Dataset:
     return replace(aside, provenance=(*aside.provenance[:-1], {**aside.provenance[-1], "further": reading.trusted}))
 
 
+def further_rows(
+    source: Path | pd.DataFrame, reading: Reading, names: Collection[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of a table whose labels are not needed, and notes on how it was read.
+
+    Args:
+        source: a file, or a frame.
+        reading: how; `id` and `na` are used.
+        names: of columns of labels and ids, which are kept as they are written.
+
+    Raises:
+        BadInput: the file cannot be read or is empty.
+    """
+    where = "the table" if isinstance(source, pd.DataFrame) else str(source)
+    if isinstance(source, pd.DataFrame):
+        frame, notes = source, list[str]()
+    else:
+        frame, _, notes = frames.read_frame(source, reading, lambda name: name in names)
+    if frame.empty:
+        raise BadInput(f"{where} has no rows or no columns")
+    frame, renamed = tidy(with_index(frame)[0])
+    return without(frame, reading.na), [*notes, *renamed]
+
+
 def read_naming(path: Path) -> pd.DataFrame:
     """A file that names rows: a table, lines of text under the heading "", or an `.npy` file of indices.
 
@@ -88,7 +119,7 @@ def read_naming(path: Path) -> pd.DataFrame:
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"cannot read {path} as text: {error}") from error
         return pd.DataFrame({"": [line.strip() for line in lines if line.strip()]}, dtype=object)
-    return _with_index(frames.read_frame(path, DEFAULT, lambda name: True)[0])[0]
+    return with_index(frames.read_frame(path, DEFAULT, lambda name: True)[0])[0]
 
 
 def _further(frame: pd.DataFrame, path: Path, reading: Reading) -> pd.DataFrame | None:
@@ -137,7 +168,7 @@ def from_frame(
     reading.refuse(where, but=(*_READ, *_PICTURES))
     if reading.labels is not None and list(map(str, frame.columns)).count(reading.labels) > 1:
         raise BadInput(f"{where} has several columns called {reading.labels!r}")
-    frame, indexed = _with_index(frame)
+    frame, indexed = with_index(frame)
     frame, renamed = tidy(frame)
     frame = without(frame, reading.na)
     column = label_column(frame, where, reading.labels, indexed)
@@ -182,6 +213,7 @@ def from_frame(
         described=described,
         columns=(*columns, *_roles(roles)),
         ids=ids,
+        encoding=Encoding(described, columns) if kind == "table" else None,
     )
     if said:
         record["notes"] = said
@@ -199,19 +231,9 @@ def from_frame(
     )
 
 
-def _with_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The frame with its index, where it is more than row numbers, as its first columns; and their names."""
-    if isinstance(frame.index, pd.RangeIndex):
-        return frame.copy(deep=False), []
-    free = next(name for name in ("id", "row", "_row") if name not in frame)
-    names = [str(name) if name is not None else free for name in frame.index.names]
-    plain = frame.rename_axis(names).reset_index(allow_duplicates=True)
-    return plain, names
-
-
 def unlabelled_rows(count: int) -> str:
     """The note on rows without a label."""
-    return f"{count:,} rows have no label: they are predicted, not judged"
+    return f"{count:,} rows have no label, and are not learned from"
 
 
 def _labelled(where: str, given: np.ndarray, reading: Reading) -> np.ndarray:
@@ -276,41 +298,6 @@ def _in_order(described: pd.DataFrame, found: Sequence[Column], left_out: Mappin
     )
 
 
-def label_column(frame: pd.DataFrame, where: str, labels: str | None, index: Sequence[str] = ()) -> str:
-    """The name of the column of labels.
-
-    Args:
-        frame: the table.
-        where: its origin, for error messages.
-        labels: the name, or None for the column that has a usual name.
-        index: names of columns that were the index; these hold the labels only if they are named.
-
-    Raises:
-        BadInput: the column does not exist; or no column was named, and not exactly one has a usual name.
-    """
-    names = [str(name) for name in frame.columns]
-    if labels is not None:
-        if labels not in names:
-            raise BadInput(f"{where} has no column {labels!r}{nearest(labels, names) or '; it has ' + _some(names)}")
-        return labels
-    usual = [name for name in names if name.lower() in LABELS and name not in index]
-    if len(usual) != 1:
-        found = f"{' and '.join(usual)} could each be" if usual else f"none of {_some(names)} is called"
-        hint = " (does the file lack a line of names?)" if not usual and _like_values(names) else ""
-        raise BadInput(
-            f"say which column of {where} holds the labels: {found} {'them' if usual else ', '.join(LABELS)}{hint}"
-        )
-    return usual[0]
-
-
-def _like_values(names: Sequence[str]) -> bool:
-    return bool(names) and bool(np.isfinite(parse_numbers(names)).any())
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-
-
 def _check_saved(head: Mapping[str, Any], path: Path, reading: Reading) -> None:
     """Refuse what cannot be changed in a file that `save` wrote: labels, ids and texts are as they were.
 
@@ -334,6 +321,7 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path, readin
     described = frame.drop(columns=[head["labels"], TRUTH, *added], errors="ignore")
     inputs: Inputs
     columns: tuple[Column, ...] = ()
+    encoding = None
     if head["kind"] == "text":
         inputs = Texts(described[head["text"]].tolist(), head["text"])
     elif head["kind"] == "image":
@@ -341,6 +329,7 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path, readin
         described = described.drop(columns=IMAGE, errors="ignore")
     else:
         inputs, columns = _encoded_again(described, head, path, reading)
+        encoding = Encoding(tidy(described)[0], columns)
         columns += tuple(_roles([head["labels"], *([TRUTH] if TRUTH in frame else [])]))
     names = frame[roles["split"]] if roles["split"] in frame else pd.Series("", index=frame.index)
     parts = {
@@ -348,7 +337,7 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path, readin
         for name in names.unique().tolist()
     }
     main = parts.pop("")
-    return main if not parts else Dataset(**{**vars(main), **parts})
+    return Dataset(**{**vars(main), **parts, "encoding": encoding})
 
 
 def _encoded_again(

@@ -32,9 +32,13 @@ def cross_fitted(model: Any, rows: Any, task: Task, progress: Progress) -> Predi
     found = np.zeros((len(task), task.classes))
     for fold in range(task.folds):
         held = task.fold == fold
-        found[held] = _predicted(model, rows, task.labels, held, task.classes)
+        found[held] = _fitted(model, rows[~held], task.labels[~held], rows[held], task.classes)
         progress((fold + 1) / task.folds)
-    return Predicted(found)
+
+    def further(every: Any) -> np.ndarray:
+        return _fitted(model, every[: len(task)], task.labels, every[len(task) :], task.classes)
+
+    return Predicted(found, further=further)
 
 
 def _usable(model: Any, seed: int) -> Any:
@@ -46,10 +50,10 @@ def _usable(model: Any, seed: int) -> Any:
     return copied.set_params(**states)
 
 
-def _predicted(model: Any, rows: Any, labels: np.ndarray, held: np.ndarray, classes: int) -> np.ndarray:
-    """(held rows, K) probabilities by a clone of `model` fitted to the other rows."""
-    found = np.zeros((int(held.sum()), classes))
-    present = np.unique(labels[~held])
+def _fitted(model: Any, rows: Any, labels: np.ndarray, others: Any, classes: int) -> np.ndarray:
+    """(others, K) probabilities of other rows by a clone of `model` fitted to labelled ones."""
+    found = np.zeros((others.shape[0], classes))
+    present = np.unique(labels)
     if len(present) == 1:
         found[:, present] = 1.0
         return found
@@ -58,8 +62,8 @@ def _predicted(model: Any, rows: Any, labels: np.ndarray, held: np.ndarray, clas
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
             warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted.fit(rows[~held], labels[~held])
-        chances = fitted.predict_proba(rows[held])
+            fitted.fit(rows, labels)
+        chances = fitted.predict_proba(others)
     except (ValueError, TypeError) as error:
         raise BadInput(f"model={type(model).__name__} cannot be fitted: {str(error).splitlines()[0]}") from error
     found[:, np.asarray(fitted.classes_)] = chances

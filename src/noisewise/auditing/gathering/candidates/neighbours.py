@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from noisewise.auditing.candidate import log_loss
 from noisewise.auditing.gathering.candidates.predictor import Predicted, Predictor, Task
@@ -34,22 +35,31 @@ def neighbours(view: np.ndarray, task: Task, progress: Progress) -> Predicted:
     progress(0.8)
     voters = labels[found.positions]
     counted = np.ones(voters.shape) if task.groups is None else task.groups[found.positions] != task.groups[:, None]
-    best = (np.inf, np.empty(0), "")
+    best: tuple[float, np.ndarray, str, int, bool] = (np.inf, np.empty(0), "", 1, False)
     for count in sorted({min(k, voters.shape[1]) for k in COUNTS}):
         near = found.distances[:, :count] / np.maximum(found.distances[:, count - 1 : count], SMALLEST)
         for by, weights in (("", 1.0), (", weighted", np.exp(-SPREAD * near**2))):
             shares = _shares(voters[:, :count], counted[:, :count] * weights, labels, task.classes)
             loss = log_loss(tempered(shares, labels), labels)
             if loss < best[0]:
-                best = (loss, shares, f"k={count}{by}")
+                best = (loss, shares, f"k={count}{by}", count, bool(by))
     progress(1.0)
-    return Predicted(best[1], best[2])
+
+    def further(every: np.ndarray) -> np.ndarray:
+        rows = standardised(every)
+        search = NearestNeighbors(n_neighbors=min(best[3], len(task)), metric=metric).fit(rows[: len(task)])
+        distances, positions = search.kneighbors(rows[len(task) :])
+        near = distances / np.maximum(distances[:, -1:], SMALLEST)
+        weights = np.exp(-SPREAD * near**2) if best[4] else np.ones(near.shape)
+        return _shares(labels[positions], weights, labels, task.classes)
+
+    return Predicted(best[1], best[2], further=further)
 
 
 def _shares(voters: np.ndarray, weights: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """(n, K) shares of the votes (n, k) with weights (n, k), and one more vote that is spread as the labels are."""
-    cast = np.tile(np.bincount(labels, minlength=classes) / len(labels), (len(labels), 1))
-    rows = np.arange(len(labels))
+    cast = np.tile(np.bincount(labels, minlength=classes) / len(labels), (len(voters), 1))
+    rows = np.arange(len(voters))
     for at in range(voters.shape[1]):
         cast[rows, voters[:, at]] += weights[:, at]
     return cast / cast.sum(axis=1, keepdims=True)

@@ -67,7 +67,8 @@ def networks(view: Dataset, task: Task, progress: Progress) -> Trial:
 def _predicted(fit: CrossFit, found: Evidence) -> Predicted:
     assert found.probabilities is not None  # every row is held out
     name = fit.model if isinstance(fit.model, str) else getattr(fit.model, "__qualname__", type(fit.model).__name__)
-    return Predicted(found.probabilities, name, found)
+    further = found.further
+    return Predicted(found.probabilities, name, found, None if further is None else lambda every: further)
 
 
 def cost(shape: tuple[int, int], classes: int, folds: int) -> float:

@@ -30,12 +30,14 @@ class Task:
         plan: of the audit.
         engine: where networks are trained; None is this process.
         features: (n, d) features that take the place of the inputs; None for none.
+        further_features: (m, d) likewise of the m rows without labels.
     """
 
     data: Dataset
     plan: AuditPlan
     engine: Engine | None = None
     features: np.ndarray | None = None
+    further_features: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"Task({self.data.name}: {len(self):,} rows, {self.classes} classes, {self.folds} folds)"
@@ -89,11 +91,14 @@ class Predicted:
         probabilities: (n, K); a row's own label is not used.
         note: the settings that held-out loss chose.
         evidence: what the candidate observed besides, such as the statistics of networks; None for nothing.
+        further: (m, K) probabilities of m rows without labels by a model of all n rows, from the view of n + m rows, of
+            which the labelled ones are the first; None where the candidate predicts none.
     """
 
     probabilities: np.ndarray
     note: str = ""
     evidence: Evidence | None = None
+    further: Callable[[Any], np.ndarray] | None = None
 
     def __repr__(self) -> str:
         n, classes = self.probabilities.shape

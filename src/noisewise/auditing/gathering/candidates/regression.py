@@ -52,7 +52,13 @@ def regression(view: Any, task: Task, progress: Progress) -> Predicted:
         progress(done / len(folds))
     probabilities = np.empty((len(task), task.classes))
     probabilities[np.concatenate(folds)] = np.concatenate(parts)
-    return Predicted(probabilities, f"C={STRENGTHS[at]:g}")
+
+    def further(every: Any) -> np.ndarray:
+        rows = rotated(every if issparse(every) else standardised(every))
+        *_, last = path(rows[: len(task)], task.labels, task.classes, strengths, rows[len(task) :])
+        return last
+
+    return Predicted(probabilities, f"C={STRENGTHS[at]:g}", further=further)
 
 
 def standardised(columns: np.ndarray) -> np.ndarray:

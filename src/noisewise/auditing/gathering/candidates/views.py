@@ -31,6 +31,7 @@ class View:
         width: d, or an estimate where it is not known beforehand, for counting costs.
         cost: of making it, in counted seconds on one core.
         required: whether it is made whatever it costs, outside any budget.
+        by_row: whether a row is seen alike whatever the others are.
     """
 
     name: str
@@ -38,6 +39,7 @@ class View:
     width: Callable[[Task], int]
     cost: Callable[[Task], float] = lambda task: 0.0
     required: Callable[[Task], bool] = lambda task: False
+    by_row: bool = False
 
 
 def columns(task: Task, progress: Progress) -> np.ndarray:
@@ -93,9 +95,9 @@ INPUTS = View("inputs", inputs, _inputs_width)
 WORDS = View("words", words, lambda task: WORDS_WIDTH)
 COLUMNS_AND_WORDS = View("columns and words", words, lambda task: WORDS_WIDTH)
 WORD_DIRECTIONS = View("directions of words", columns, lambda task: DIRECTIONS)
-EMBEDDINGS = View("embeddings", embeddings, lambda task: PACKAGED_WIDTH, _embedding_cost, _embedding_is_required)
+EMBEDDINGS = View("embeddings", embeddings, lambda task: PACKAGED_WIDTH, _embedding_cost, _embedding_is_required, True)
 VISUAL = View("visual features", _visual, lambda task: VISUAL_WIDTH)
-FEATURES = View("features", _given, lambda task: 0 if task.features is None else task.features.shape[1])
+FEATURES = View("features", _given, lambda task: 0 if task.features is None else task.features.shape[1], by_row=True)
 ROWS = View("rows", lambda task, progress: task.data, _inputs_width)
 
 
