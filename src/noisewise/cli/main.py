@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: without the program's name; by default those of this process.
     """
     streams.prepare()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of a picture that cannot be read the error says enough
     code = _run(list(sys.argv[1:] if arguments is None else arguments))
     lost = streams.flush()
     if lost is not None and not code:

@@ -71,6 +71,17 @@ def test_trusted_rows_beside_the_classes(tree):
     assert data.test.given.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("place", ["", "train/"])
+def test_images_without_labels(tree, place):
+    data = load(tree(f"{place}cat", f"{place}dog", "Unlabelled", "Unlabelled/more"))
+    assert data.given.tolist() == [0, 0, 1, 1]
+    assert len(data.unlabelled) == 4
+    assert data.unlabelled.index.tolist() == [4, 5, 6, 7]
+    assert data.unlabelled.inputs[:, 0, 0, 0].tolist() == [40, 40, 60, 60]
+    assert load(tree(), size=3).unlabelled.shape == (3, 3, 1)
+    assert "the 4 images in Unlabelled have no label: they are predicted, not judged" in data.notes
+
+
 @pytest.mark.parametrize("name", ["train", "Test", "valid"])
 def test_one_class_may_be_called_like_a_split(tree, name):
     data = load(tree(name, "bus", "car"))

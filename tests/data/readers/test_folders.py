@@ -121,6 +121,15 @@ def test_images_in_files_at_another_size(tmp_path, write_images):
     assert size_note(small) is None
 
 
+def test_all_splits_get_the_other_size(tmp_path, write_images):
+    for split in ("train", "val", "test", "trusted"):
+        write_images(tmp_path / split, {"a": 2, "b": 1}, size=(120, 90))
+    write_images(tmp_path, {"unlabelled": 2}, size=(120, 90))
+    found = at_size(load(tmp_path), 80, stated=False)
+    assert {part.shape for part in (found, *found.parts.values())} == {(80, 80, 1)}
+    assert set(found.parts) == {"test", "validation", "trusted", "unlabelled"}
+
+
 def test_saved_photographs_are_found_from_anywhere(tmp_path, write_images, monkeypatch):
     write_images(tmp_path / "photos", {"a": 1, "b": 1}, size=(128, 96))
     monkeypatch.chdir(tmp_path)

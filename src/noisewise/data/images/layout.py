@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from noisewise.data.images.files import shown
@@ -17,6 +18,7 @@ NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
     "trusted": "trusted",
 }
+_UNLABELLED = ("unlabelled", "unlabeled")
 _BESIDE = re.compile(r"[\W_]+|\d+")  # what may stand beside the name of a split, as in `training_set` and `val_256`
 _FILLING = {"", "set", "data", "dataset", "images", "imgs", "image", "split", "folder"}
 _TABLE = "or list the images in a table with a column of files and a column of labels"
@@ -26,6 +28,15 @@ def split_name(name: str) -> str | None:
     """The split that a folder is called after, such as `Train`, `valid` or `test_set`; None for other names."""
     words = [word for word in _BESIDE.split(name.lower()) if word not in _FILLING]
     return NAMES.get(words[0]) if len(words) == 1 else None
+
+
+def apart(tree: Tree) -> tuple[Tree, Tree | None]:
+    """The tree without its folder of images that have no labels, and that folder; None where there is none."""
+    name = next((name for name in tree.folders if name.lower() in _UNLABELLED), None)
+    if name is None or len(tree.folders) == 1:
+        return tree, None
+    rest = {other: folder for other, folder in tree.folders.items() if other != name}
+    return replace(tree, folders=rest), tree.folders[name]
 
 
 def splits_of(tree: Tree) -> tuple[dict[str, Tree], list[str]]:

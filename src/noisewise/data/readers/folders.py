@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from noisewise.data.dataset import Dataset
+from noisewise.data.dataset import UNLABELLED, Dataset
 from noisewise.data.images.files import RESIDENT, Pictures, shown
-from noisewise.data.images.layout import TRAIN, class_folders, splits_of
+from noisewise.data.images.layout import TRAIN, apart, class_folders, splits_of
 from noisewise.data.images.opening import Labelled, picture_data
 from noisewise.data.images.tree import Tree, in_short, kinds, walk
 from noisewise.data.readers.labels import similar_classes
@@ -23,8 +23,8 @@ def read_folder(folder: Path, reading: Reading = DEFAULT, resident: int = RESIDE
     """Read a folder with one folder of images per class, or with such folders in folders named as splits.
 
     Splits are called `train` or `training`, `val`, `valid` or `validation`, `test` or `testing`, and `trusted`, in any
-    case; `test`, `val` and `trusted` may also lie beside the folders of the classes. `picture_data` documents the size
-    of images.
+    case; `test`, `val` and `trusted` may also lie beside the folders of the classes. Images in a folder `unlabelled`
+    beside the others have no label. `picture_data` documents the size of images.
 
     Args:
         folder: the folder. Names that start with a dot are ignored; what else is left out is said in the notes.
@@ -36,7 +36,8 @@ def read_folder(folder: Path, reading: Reading = DEFAULT, resident: int = RESIDE
             that the training split does not have; or an image is damaged.
     """
     root = os.fspath(folder.absolute())  # the files are found from other working directories too
-    splits, notes = splits_of(walk(root))
+    labelled, unlabelled = apart(walk(root))
+    splits, notes = splits_of(labelled)
     found = {split: class_folders(tree, split) for split, tree in splits.items()}
     classes = tuple(found[TRAIN])
     if len(classes) < 2:
@@ -53,6 +54,11 @@ def read_folder(folder: Path, reading: Reading = DEFAULT, resident: int = RESIDE
         # rows of the test split are numbered by themselves, since no memory per row holds them
         parts[split] = Labelled(Pictures(files, root), given, 0 if split == "test" else rows)
         rows += 0 if split == "test" else len(files)
+    if unlabelled is not None:
+        files = [os.path.relpath(file, root) for file in unlabelled.every]
+        parts["unlabelled"] = Labelled(Pictures(files, root), np.full(len(files), UNLABELLED), rows)
+        name = os.path.basename(unlabelled.path)
+        notes.append(f"the {len(files):,} images in {shown(name)} have no label: they are predicted, not judged")
     record: dict[str, Any] = {"step": "load", "source": folder.name, "format": "images"}
     record |= {"notes": notes} if notes else {}
     main = parts.pop(TRAIN)
