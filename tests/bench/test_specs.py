@@ -123,3 +123,23 @@ def test_a_run_whose_record_is_damaged_counts_as_not_done(damaged, tmp_path):
         bench(SPEC, tmp_path, engine=Never())
     (folder / "run.json").write_text('{"seconds": 1.0}', encoding="utf-8")
     assert len(bench(SPEC, tmp_path, engine=Never())) == 1
+
+
+def test_runs_on_a_former_content_of_a_file_are_not_taken_for_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"x": np.arange(40) % 7 * 1.0, "label": np.array(["a", "b"])[np.arange(40) % 2]})
+    frame.to_csv("table.csv", index=False)
+    spec = {**SPEC, "source": "table.csv", "labels": "label"}
+    bench(spec, "out", engine=SerialEngine())
+    assert len(bench(spec, "out", engine=Never())) == 1  # nothing changed
+    Path("table.csv").touch()
+    assert len(bench(spec, "out", engine=Never())) == 1
+    frame.iloc[::-1].to_csv("table.csv", index=False)
+    with pytest.raises(
+        BadInput, match=r"table.csv has changed since runs in out/runs were trained on it: give another"
+    ):
+        bench(spec, "out", engine=Never())
+    assert len(bench(spec, "other", engine=SerialEngine())) == 1
+    next(Path("other").glob("runs/*/input.json")).write_text("[")
+    with pytest.raises(BadInput, match="is damaged: remove"):
+        bench(spec, "other", engine=Never())

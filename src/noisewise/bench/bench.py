@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from noisewise.bench.grid import expand, read_spec
+from noisewise.bench.inputs import check_unchanged
 from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown, tuned_table
 from noisewise.bench.rehearsal import rehearse
 from noisewise.bench.tune import read_cases, tune
@@ -44,13 +45,15 @@ def bench(
         One row per finished run.
 
     Raises:
-        BadInput: a spec that cannot be expanded; a run that could not start, such as for lack of its source; an
-            unwritable folder.
+        BadInput: a spec that cannot be expanded; a run that could not start, such as for lack of its source; a source
+            that has changed since finished runs were trained on it; an unwritable folder.
     """
     plain = spec if isinstance(spec, Mapping) else read_spec(spec)
     trials, folder, name = expand(plain), Path(out), plain.get("name", "bench")
     cases = read_cases(plain, trials)
-    rehearse([trial for trial in trials if not trial.finished(folder / "runs" / trial.key)], engine)
+    places = [(trial, folder / "runs" / trial.key) for trial in trials]
+    check_unchanged((trial.experiment.source_name, place) for trial, place in places if trial.finished(place))
+    rehearse([trial for trial, place in places if not trial.finished(place)], engine)
     if isinstance(engine, RayEngine) and all(trial.experiment.config.device == "cpu" for trial in trials):
         engine = replace(engine, gpu=False)
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from noisewise.bench.inputs import note
 from noisewise.bounds import Bound, a, check
 from noisewise.data import Dataset
 from noisewise.data.portable import portable
@@ -102,6 +103,7 @@ class Trial:
 
     def compute_from(self, folder: Path, given: Dataset | None) -> None:
         """`compute`, with the data set of the source if it is given."""
+        note(self.experiment.source_name, folder)
         self.experiment.run(folder, resume=True, report=False, loaded=given)
 
 
