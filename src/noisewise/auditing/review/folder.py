@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from noisewise.auditing.review.stored import read_summary, read_table
 from noisewise.data.dataset import Dataset
 from noisewise.data.row_names import named
 from noisewise.data.sources import load
 from noisewise.errors import BadInput, nearest
 
-ISSUES = ("index", "given", "suggested", "suspicion", "is_issue")
+ISSUES = {
+    "index": "whole numbers",
+    "given": "anything",
+    "suggested": "anything",
+    "suspicion": "numbers",
+    "is_issue": "true or false",
+}
 
 
 def original_data(folder: str | Path) -> Dataset:
@@ -29,7 +34,7 @@ def original_data(folder: str | Path) -> Dataset:
         BadInput: the folder was not written by an audit, or its files do not belong together.
     """
     folder = Path(folder)
-    issues, summary = read_issues(folder), _summary(folder)
+    issues, summary = read_issues(folder), read_summary(_file(folder, "summary.json"))
     cleaned = load(_file(folder, "cleaned.npz", "cleaned.parquet"))
     classes = tuple(summary["classes"])
     if len(issues) != len(cleaned):
@@ -63,13 +68,7 @@ def read_issues(folder: str | Path) -> pd.DataFrame:
         BadInput: there is none, or it was not written by an audit.
     """
     path = _file(Path(folder), "issues.parquet")
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} was not written by an audit: {error}") from error
-    missing = [column for column in ISSUES if column not in frame]
-    if missing:
-        raise BadInput(f"{path} was not written by an audit: it has no column {missing[0]}")
+    frame = read_table(path, ISSUES)
     return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
 
 
@@ -108,16 +107,6 @@ def numbers(names: Iterable[str], classes: Sequence[str]) -> np.ndarray:
             hint = nearest(name, classes) or f"; the {len(classes)} classes start with {', '.join(classes[:5])}"
             raise BadInput(f"this data set has no class {name!r}{hint}")
     return np.array([known[name] for name in wanted], dtype=np.int64)
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads(_file(folder, "summary.json").read_text(encoding="utf-8"))
-        return {**summary, "classes": [str(name) for name in summary["classes"]]}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{folder / 'summary.json'} was not written by an audit: {error!r}") from error
 
 
 def _file(folder: Path, *names: str) -> Path:

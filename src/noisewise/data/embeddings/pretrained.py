@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from logging import CRITICAL
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from torch import Tensor
 from noisewise.data.dataset import Dataset
 from noisewise.data.embeddings.encoders import ImageEncoder, fingerprint
 from noisewise.data.texts import documents
+from noisewise.doors import parsing
 from noisewise.errors import BadInput
 
-LONGEST = 512
+LONGEST, LARGEST = 512, 4096  # tokens of a text; pixels of an image
 BATCH = 32
 
 
@@ -30,16 +32,19 @@ def image_encoder(name: str, device: torch.device | str = "cpu") -> ImageEncoder
         BadInput: `transformers` is missing, or the model does not exist or does not take images.
     """
     model = _load("AutoModel", name).to(device).eval()
-    settings = _settings(name)
-    size = _size(settings, model)
+    with parsing(f"the settings of embed={name!r}"):
+        settings = _settings(name)
+        size = _size(settings, model)
+        mean, std = (list(map(float, settings.get(key, [0.5] * 3))) for key in ("image_mean", "image_std"))
+        share, resample = _share(settings), Image.Resampling(settings.get("resample", Image.Resampling.BICUBIC))
+        if not all(1 <= length <= LARGEST for length in size) or len(mean) != 3 or len(std) != 3 or not all(std):
+            raise ValueError(f"size={size}, image_mean={mean}, image_std={std}")
 
     def network(images: Tensor) -> Tensor:
         return _embedded(model, {"pixel_values": images}, name, "images")
 
     with torch.inference_mode():
         width = network(torch.zeros(1, 3, *size, device=device)).shape[1]
-    mean, std = (settings.get(key, [0.5] * 3) for key in ("image_mean", "image_std"))
-    share, resample = _share(settings), Image.Resampling(settings.get("resample", Image.Resampling.BICUBIC))
     recipe = f"{size} {share} {resample} {mean} {std}"
     return ImageEncoder(network, width, size, share, resample, mean, std, f"{fingerprint(model)} {recipe}", device)
 
@@ -74,8 +79,9 @@ def text_batches(data: Dataset, name: str, device: torch.device | str = "cpu") -
 def _embedded(model: Any, inputs: Mapping[str, Tensor], name: str, kind: str) -> Tensor:
     try:
         return _pool(model, inputs)
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise BadInput(f"embed={name!r} does not fit {kind}: {str(error).splitlines()[0]}") from error
+    except (TypeError, ValueError, RuntimeError, AttributeError, LookupError) as error:
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise BadInput(f"embed={name!r} does not fit {kind}: {said}") from error
 
 
 def _library() -> Any:
@@ -92,12 +98,15 @@ def _load(kind: str, name: str) -> Any:
     transformers = _library()
     shown = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
+    loudness = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity(CRITICAL)  # what it would print is in the error
     try:
         return getattr(transformers, kind).from_pretrained(name)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # of many kinds: files of models are read by several libraries
         said = " ".join(str(error).split())[:200]
         raise BadInput(f"embed={name!r} cannot be loaded, neither as a folder nor from the hub: {said}") from error
     finally:
+        transformers.utils.logging.set_verbosity(loudness)
         if shown:
             transformers.utils.logging.enable_progress_bar()
 

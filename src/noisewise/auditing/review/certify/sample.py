@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 
 from noisewise.auditing.review.certify.design import design
+from noisewise.auditing.review.stored import read_table
 from noisewise.errors import BadInput
 
 FILE = "certify.parquet"
-COLUMNS = ("order", "index", "suspicion", "stratum", "stratum_rows", "stratum_issues", "stratum_suspicion")
+COLUMNS = {
+    **dict.fromkeys(("order", "index", "stratum", "stratum_rows"), "whole numbers"),
+    **dict.fromkeys(("suspicion", "stratum_suspicion"), "finite numbers"),
+    "stratum_issues": "anything",
+}
 
 
 def draw(
@@ -60,11 +65,4 @@ def read_sample(folder: str | Path) -> pd.DataFrame:
     path = Path(folder) / FILE
     if not path.is_file():
         raise BadInput(f"{folder} has no {FILE}, which audits of this version write: audit the data again")
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} was not written by an audit: {error}") from error
-    missing = [column for column in COLUMNS if column not in frame]
-    if missing:
-        raise BadInput(f"{path} was not written by an audit: it has no column {missing[0]}")
-    return frame
+    return read_table(path, COLUMNS)

@@ -14,6 +14,7 @@ import pandas as pd
 from noisewise.auditing.review.exchange import fiftyone, label_studio
 from noisewise.auditing.review.exchange.spreadsheet import decoded, read_csv
 from noisewise.data.row_names import name_columns
+from noisewise.doors import parsing
 from noisewise.errors import BadInput, nearest
 
 WORDS = ("accept", "keep", "relabel", "unsure", "remove")
@@ -47,10 +48,8 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
             empty = (frame["decision"].str.strip() == "") & (frame["label"].str.strip() == "")
             frame = frame[~empty].reset_index(drop=True)
         return frame
-    try:
+    with parsing(f"the decisions in {path}: it is not JSON"):
         content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"cannot read the decisions in {path}: it is not JSON ({error})") from error
     if isinstance(content, list):
         return from_labels(label_studio.labels(content), issues)
     if "labels" in content:
