@@ -7,7 +7,23 @@ import random
 from collections.abc import Iterator, Sequence
 
 NUMBERS = (b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff", b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80")
-WORDS = (b"nan", b"inf", b"-1", b"1e999", b"9" * 30, b"null", b"[", b"{", b'"', b"'", b",", b";", b"\n", b"\r", b"\\ud800")
+WORDS = (
+    b"nan",
+    b"inf",
+    b"-1",
+    b"1e999",
+    b"9" * 30,
+    b"null",
+    b"[",
+    b"{",
+    b'"',
+    b"'",
+    b",",
+    b";",
+    b"\n",
+    b"\r",
+    b"\\ud800",
+)
 SHARE = float(os.environ.get("NOISEWISE_FUZZ", "1"))
 """How many of the cases are tried: 0.1 for a tenth, 10 for ten times as many."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import TypeGuard
 
@@ -14,7 +16,12 @@ _GONE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE, errno.EDQUOT, errno.
 
 
 def prepare() -> None:
-    """Make the standard streams safe to print to: closed ones lead nowhere, others escape what they cannot show."""
+    """Make the standard streams safe to print to: closed ones lead nowhere, others escape what they cannot show.
+
+    What Pillow says about damaged pictures is not printed: they are refused or named by their reader.
+    """
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     for number in (0, 1, 2):
         try:
             os.fstat(number)

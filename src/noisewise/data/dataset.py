@@ -127,11 +127,8 @@ class Dataset:
         put(self, "given", _labels("given", self.given, n, k))
         if self.truth is not None:
             put(self, "truth", _labels("truth", self.truth, n, k))
-        if len(self.index) == 0:
-            put(self, "index", np.arange(n, dtype=np.int64))
-        elif len(self.index) != n:
-            raise BadInput(f"index has {len(self.index)} rows, inputs have {n}")
-        put(self, "index", _index(self.index))
+        index = np.asarray(self.index)
+        put(self, "index", np.arange(n, dtype=np.int64) if index.shape == (0,) else _index(index, n))
         if self.described is not None and len(self.described) != n:
             raise BadInput(f"described has {len(self.described)} rows, inputs have {n}")
         if self.ids is not None:
@@ -247,8 +244,9 @@ def _weights(values: np.ndarray, n: int) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def _index(values: Any) -> np.ndarray:
-    index = np.asarray(values)
+def _index(index: np.ndarray, n: int) -> np.ndarray:
+    if index.ndim == 1 and len(index) != n:
+        raise BadInput(f"index has {len(index)} rows, inputs have {n}")
     if index.ndim != 1 or index.dtype.kind not in "iu":
         raise BadInput(f"index must be (n,) whole numbers, not {index.dtype} of shape {index.shape}")
     if len(index) and (index.min() < 0 or index.max() > LARGEST_INDEX):

@@ -28,6 +28,7 @@ from noisewise.errors import BadInput
 
 MOST_BOOSTED = 20  # classes up to which boosted trees, one per class and round, belong to the blend
 SHARE_OF_EMBEDDING = 0.8  # of the time that embedding and cross-fitting networks take together
+LARGEST = 1e15  # of features: squares and sums of such numbers are still float32
 
 
 def gather(
@@ -63,6 +64,8 @@ def gather(
     if features is not None:
         own, further = in_two(features, data)
         checked = Evidence(data.given, len(data.classes), features=own).features
+        if checked is not None and (largest := float(np.abs(checked).max(initial=0))) > LARGEST:
+            raise BadInput(f"features must lie within ±{LARGEST:g}, but {largest:g} occurs")
         task = Task(data, plan, engine, checked, further)
     else:
         task = Task(data, plan, engine)

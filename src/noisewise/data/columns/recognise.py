@@ -93,7 +93,8 @@ def _recognised(column: pd.Series, name: str) -> Recognised:
     if types.is_complex_dtype(column):
         return Recognised("number", why="complex numbers", used=False)
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
-        return _numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), name, [])
+        with np.errstate(all="ignore"):  # of numbers that are none
+            return _numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), name, [])
     if types.is_object_dtype(column):
         held = _of_objects(column)
         if held is not None:

@@ -66,7 +66,8 @@ def as_inputs(where: str, values: Any) -> tuple[np.ndarray, Kind]:
         legal = "(n, d), (n, H, W) or (n, H, W, C) with at least one row"
         raise BadInput(f"the inputs of {where} have shape {array.shape}, but must be {legal}")
     if array.ndim == 2:
-        return _finite(where, array.astype(np.float32)), "vector"
+        with np.errstate(over="ignore"):  # what is too large is not finite afterwards
+            return _finite(where, array.astype(np.float32)), "vector"
     return _bytes(where, _channels_last(where, array)), "image"
 
 

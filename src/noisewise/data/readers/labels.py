@@ -161,7 +161,7 @@ def _narrow(labels: np.ndarray) -> np.ndarray:
 
 
 def _whole(where: str, labels: np.ndarray) -> np.ndarray:
-    large = labels[np.abs(labels) > _LARGEST]
+    large = labels[np.abs(labels.astype(np.float64)) > _LARGEST]
     if len(large):
         raise BadInput(f"{where} has the label {large[0]:g}, but numbers as labels must be finite and below 2^53")
     broken = labels[labels != np.round(labels)]

@@ -158,6 +158,8 @@ def _split(path: Path, head: Mapping[str, Any], archive: Archive, prefix: str, *
     for name in (f"{prefix}inputs", f"{prefix}given", f"{prefix}index", "classes"):
         if name not in archive:
             raise BadInput(f"{path} is a damaged noisewise file: {name} is missing")
+    if archive[f"{prefix}index"].shape != archive[f"{prefix}given"].shape:
+        raise BadInput(f"{path} is a damaged noisewise file: {prefix}index is not one number per row")
     described, ids = (_table(path, archive.get(f"{prefix}{name}")) for name in ("described", "ids"))
     kind = head["kind"]
     return Dataset(

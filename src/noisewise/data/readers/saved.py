@@ -116,13 +116,15 @@ def checked_inputs(values: np.ndarray, kind: str, where: str) -> np.ndarray:
     if kind == "image":
         fits = values.ndim == _DEEP and values.dtype == np.uint8 and 1 <= values.shape[-1] <= _CHANNELS
     else:
-        fits = values.ndim == 2 and values.dtype.kind in "fiu" and bool(np.isfinite(values).all())
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32, copy=False) if values.dtype.kind in "fiu" else values
+        fits = values.ndim == 2 and values.dtype == np.float32 and bool(np.isfinite(values).all())
     if not fits or not len(values):
         raise BadInput(
             f"{where} is a damaged noisewise file: inputs of {values.dtype} and shape {values.shape} are not those of "
             f"the kind {kind!r}, or are not finite"
         )
-    return values if kind == "image" else values.astype(np.float32, copy=False)
+    return values
 
 
 def _is_text(value: Any) -> bool:
