@@ -109,15 +109,25 @@ def test_folders_that_hold_something_are_never_written_to(photos, tmp_path):
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
-def test_a_folder_that_moved_is_found_by_its_source(photos, tmp_path):
-    source, audit = photos
-    source.rename(tmp_path / "elsewhere")
+def test_a_folder_that_moved_is_found_by_its_source(tmp_path):
+    for number, name in enumerate(NAMES):  # large enough to be read on access
+        file = tmp_path / "photos" / name / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((90, 99, 3), 40 * number, np.uint8)).save(file)
+    audit = audited(tmp_path / "photos", tmp_path / "audit")
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    with pytest.raises(BadInput, match="move them back"):
+        original_data(audit)
+    before = original_data(audit, tmp_path / "elsewhere")
+    lines = pd.DataFrame({"file": ["ash/0.png"], "decision": "accept", "label": ""})
+    decided, _ = decide(before, lines, findings_folder=audit)
     with pytest.raises(BadInput, match="is not found; say where it is by --source"):
-        given_back(audit, tmp_path / "new", (0, "accept", ""))
-    given_back(audit, tmp_path / "new", (0, "accept", ""), source=tmp_path / "elsewhere")
+        give_back(before, decided, tmp_path / "new", audit=audit)
+    give_back(before, decided, tmp_path / "new", audit=audit, source=tmp_path / "elsewhere")
+    assert (tmp_path / "new" / "birch" / "0.png").is_file()
     (tmp_path / "elsewhere" / "ash" / "4.png").unlink()
     with pytest.raises(BadInput, match=r"has no file 'ash/4\.png'"):
-        given_back(audit, tmp_path / "newer", (0, "accept", ""), source=tmp_path / "elsewhere")
+        give_back(before, decided, tmp_path / "newer", audit=audit, source=tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 
 from noisewise.auditing.review.stored import read_summary, read_table
 from noisewise.data.dataset import Dataset
+from noisewise.data.readers.frames import HEAD
 from noisewise.data.row_names import named
 from noisewise.data.sources import load
 from noisewise.errors import BadInput, nearest
@@ -24,18 +28,24 @@ ISSUES = {
 }
 
 
-def original_data(folder: str | Path) -> Dataset:
+def original_data(folder: str | Path, source: str | Path | None = None) -> Dataset:
     """The audited data set with its given labels, restored from the folder that the audit wrote.
 
     The inputs come from the `cleaned` file and the given labels from `issues.parquet`; `summary.json` has the class
     names and states whether the truth was known.
+
+    Args:
+        folder: that the audit wrote.
+        source: the audited folder of images, if it is no longer where it was.
 
     Raises:
         BadInput: the folder was not written by an audit, or its files do not belong together.
     """
     folder = Path(folder)
     issues, summary = read_issues(folder), read_summary(_file(folder, "summary.json"))
-    cleaned = load(_file(folder, "cleaned.npz", "cleaned.parquet"))
+    file = _file(folder, "cleaned.npz", "cleaned.parquet")
+    moved = source is not None and Path(source).is_dir() and file.suffix == ".parquet"
+    cleaned = _with_images_in(file, Path(str(source))) if moved else load(file)
     classes = tuple(summary["classes"])
     if len(issues) != len(cleaned):
         raise BadInput(f"{folder} is damaged: issues.parquet has {len(issues)} rows, the data has {len(cleaned)}")
@@ -49,6 +59,20 @@ def original_data(folder: str | Path) -> Dataset:
     if steps and steps[-1].get("step") == "audit":
         steps = steps[:-1]
     return replace(cleaned, given=given, classes=classes, truth=truth, provenance=steps)
+
+
+def _with_images_in(file: Path, source: Path) -> Dataset:
+    """A saved data set whose images are files, which now are in another folder."""
+    table = parquet.read_table(file)
+    metadata = dict(table.schema.metadata or {})
+    head = json.loads(metadata.get(HEAD, b"{}"))
+    if "root" not in (head.get("pictures") or {}):
+        return load(file)
+    head["pictures"]["root"] = str(source.absolute())
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary) / file.name
+        parquet.write_table(table.replace_schema_metadata({**metadata, HEAD: json.dumps(head).encode()}), copy)
+        return load(copy)
 
 
 def is_audit(folder: str | Path) -> bool:

@@ -77,7 +77,7 @@ def decide(
         stated = [name for name, value in reading.items() if value]
         if stated:
             raise BadInput(f"--{stated[0].replace('_', '-')} says how data are read, and {folder} is an audit of them")
-        data = original_data(folder)
+        data = original_data(folder, source)
     for path in out:
         check_out(data, path, audit=audit, source=source)
     reviewed, summary = noisewise.decide(data, list(decisions), findings_folder=audit, base=base)
