@@ -110,5 +110,5 @@ function cardMaker({ data, decisions, act }) {
       (word ? `decided: ${word} ${label}` : "not reviewed"));
   }
 
-  return { card, paint, make, readable, isolated, picture, cells };
+  return { card, paint, make, readable, isolated, title, picture, cells };
 }

@@ -1,6 +1,6 @@
 "use strict";
 /* The mode "certify": drawn rows one at a time, and what the decisions say so far. */
-function certifyMode({ data, rows, decisions, make, picture, cells, isolated, act }) {
+function certifyMode({ data, rows, decisions, make, picture, cells, isolated, title, act }) {
   const find = (id) => document.getElementById(id);
   const drawn = data.drawn;
   const known = new Map([...rows, ...drawn.others.map((row) => [row.index, row])]);
@@ -27,7 +27,7 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ac
     const verdict = make("span", { class: "verdict" });
     const said = { keep: "right", unsure: "unsure", remove: "removed" };
     if (word) verdict.append(said[word] || isolated("wrong: " + label));
-    node.append(make("div", { class: "top" }, make("span", {}, `${at + 1} of ${sample.length}, row ${row.index}`), verdict));
+    node.append(make("div", { class: "top" }, make("span", {}, `${at + 1} of ${sample.length}: `, title(row)), verdict));
     if (row.image) node.append(picture(row));
     if (row.cells) node.append(cells(row.cells));
     node.append(make("p", { class: "question" }, "Is this ", isolated(data.classes[row.given]), "?"), buttons(row, word));
@@ -97,7 +97,7 @@ function certifyMode({ data, rows, decisions, make, picture, cells, isolated, ac
   }
 
   function note(found) {
-    const passed = found.undecided ? ` ${found.undecided} were passed over and widen the interval.` : "";
+    const passed = found.undecided ? ` Unsure or passed over, which widens the interval: ${found.undecided}.` : "";
     const more = found.more_for_two_points;
     const needed = more === null ? "More than 5,000 further reviews would be" : `About ${more} further reviews are`;
     const close = more === 0 ? "It is within two points." : `${needed} needed for ±2 points.`;

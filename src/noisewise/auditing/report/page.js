@@ -10,7 +10,7 @@
 
   const store = decisionStore(data, say);
   const { decisions } = store;
-  const { card, paint, make, readable, isolated, picture, cells } = cardMaker({ data, decisions, act });
+  const { card, paint, make, readable, isolated, title, picture, cells } = cardMaker({ data, decisions, act });
 
   /* What a person does with a row. */
 
@@ -288,7 +288,7 @@
 
   /* Everything is tied together here. */
 
-  const certifying = certifyMode({ data, rows, decisions, make, picture, cells, isolated, act });
+  const certifying = certifyMode({ data, rows, decisions, make, picture, cells, isolated, title, act });
   choices(find("given"), "given");
   choices(find("suggested"), "suggested");
   find("issues").defaultChecked = issues.length > 0;

@@ -147,7 +147,8 @@ def _certified(found: dict[str, Any] | None, rows: int) -> list[tuple[str, str]]
     lines.append(("recall", f"{_between(found['recall'], percent)}: wrong labels that are issues"))
     lines.append(("remaining", f"{_between(found['remaining'], '{:,.0f}'.format)} wrong labels among the other rows"))
     if found["undecided"]:
-        lines.append(("", f"{found['undecided']:,} rows were passed over: they may be right or wrong"))
+        left = "it may be right or wrong" if found["undecided"] == 1 else "they may be right or wrong"
+        lines.append(("", f"{count(found['undecided'], 'row')} unsure or passed over: {left}"))
     more = found["more_for_two_points"]
     needed = "more than 5,000 reviews" if more is None else f"about {more:,} more reviews"
     lines.append(("to +-2 points", "reached" if more == 0 else needed))
