@@ -110,7 +110,18 @@ def test_kinds(kind, name, values):
 
 def test_what_is_read_is_said():
     assert recognise(pd.Series(DAYS.strftime("%d.%m.%Y")), "a").why == (
-        "written as %d.%m.%Y; read as days, season, weekday"
+        "written as day.month.year; read as days, season, weekday"
+    )
+    gaps = pd.Series(DAYS.strftime("%Y-%m-%d"))
+    gaps[:9], gaps[9:12] = "1900-01-01", "9999-12-31"
+    found = recognise(gaps, "a")
+    assert found.why.startswith(
+        "3 values 9999-12-31 count as missing; 9 values 1900-01-01 count as missing; read as days"
+    )
+    assert np.isnan(found.values[:, 0]).sum() == 12
+    assert (
+        "missing"
+        not in recognise(pd.Series(["1970-01-01"] * 20 + ["1985-05-05", "2001-02-03", "2020-01-01"] * 20), "a").why
     )
     values = pd.Series(RNG.normal(size=N))
     values[:12] = -9999

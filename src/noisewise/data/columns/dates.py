@@ -28,6 +28,24 @@ _DAYS = (
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in _TIMES), "%H:%M", "%H:%M:%S")
+_WORDS = {
+    "%d": "day",
+    "%m": "month",
+    "%b": "month",
+    "%B": "month",
+    "%Y": "year",
+    "%y": "year",
+    "%H": "hours",
+    "%I": "hours",
+    "%M": "minutes",
+    "%S": "seconds",
+    "%p": "AM/PM",
+}
+_CODES = np.array(
+    ["0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31"],
+    dtype="datetime64[D]",
+)
+_FEW = 3
 _LIKE = re.compile(r".*\d.*\d.*")
 _TRIED, _SHARE = 50, 0.99
 _DAY, _WEEK, _YEAR = 1.0, 7.0, 365.2425
@@ -49,6 +67,33 @@ def parse_dates(texts: Sequence[str]) -> tuple[np.ndarray, str] | None:
             if found.notna().mean() >= _SHARE:
                 return found.to_numpy(), form
     return None
+
+
+def in_words(form: str) -> str:
+    """A format as people write it: `day.month.year hours:minutes` of `%d.%m.%Y %H:%M`."""
+    for sign, word in _WORDS.items():
+        form = form.replace(sign, word)
+    return form
+
+
+def missing_dates(values: np.ndarray) -> list[np.datetime64]:
+    """Dates such as 1900-01-01 that stand for a missing one: they repeat, and lie farther away than the others spread.
+
+    Args:
+        values: (n,) datetime64, NaT where missing.
+    """
+    days = values.astype("datetime64[D]")
+    levels, counts = np.unique(days[~np.isnat(days)], return_counts=True)
+    found: list[np.datetime64] = []
+    while len(levels) > _FEW:
+        for at, rest in ((0, levels[1:]), (-1, levels[:-1])):
+            if levels[at] in _CODES and counts[at] > 1 and abs(levels[at] - rest[at]) > rest[-1] - rest[0]:
+                found.append(levels[at])
+                levels, counts = np.delete(levels, at), np.delete(counts, at)
+                break
+        else:
+            break
+    return found
 
 
 def _parsed(texts: Sequence[str], form: str) -> pd.Series:

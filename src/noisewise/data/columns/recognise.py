@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,10 @@ def _dates(values: np.ndarray, why: str) -> Recognised:
         return Recognised("constant", why="no values", used=False)
     if len(known) == len(values) and (known == known[0]).all():
         return Recognised("constant", why=f"always {known[0]}", used=False)
+    for code in dates.missing_dates(values):
+        gone = values == code
+        why = "; ".join(filter(None, (why, _as_missing(int(gone.sum()), f"{{}} {code.astype('datetime64[D]')}"))))
+        values = np.where(gone, np.datetime64("NaT"), values)
     numbers, names = dates.as_numbers(values)
     return Recognised("date", numbers, "; ".join(part for part in (why, f"read as {names}") if part))
 
@@ -185,7 +189,8 @@ def _texts(column: pd.Series, name: str) -> Recognised:
             return read
     if len(levels) <= min(LEVELS, max(2, len(text) // 2)):
         return Recognised("category", text, codes_in)
-    return _of_many_levels(text, levels[filled], counts[filled], name)
+    found = _of_many_levels(text, levels[filled], counts[filled], name)
+    return replace(found, why="; ".join(filter(None, (codes_in, found.why)))) if codes_in else found
 
 
 def _as_text(column: pd.Series) -> np.ndarray:
@@ -226,9 +231,10 @@ def _read_as_dates(levels: np.ndarray, codes: np.ndarray, counts: np.ndarray, fi
     values, form = read
     found = np.full(len(levels), np.datetime64("NaT"), dtype="datetime64[s]")
     found[filled] = values.astype("datetime64[s]")
-    odd = int(counts[np.isnat(found) & filled].sum())
-    notes = [_as_missing(odd, "{}")] if odd else []
-    return _dates(found[codes], "; ".join([*([] if form == "ISO8601" else [f"written as {form}"]), *notes]))
+    odd = np.isnat(found) & filled
+    notes = [_as_missing(int(counts[odd].sum()), "{} " + _shown(levels[odd]))] if odd.any() else []
+    written = [] if form == "ISO8601" else [f"written as {dates.in_words(form)}"]
+    return _dates(found[codes], "; ".join([*written, *notes]))
 
 
 def _of_many_levels(text: np.ndarray, levels: np.ndarray, counts: np.ndarray, name: str) -> Recognised:

@@ -55,6 +55,9 @@ def from_memory(source: Any, reading: Reading) -> Dataset:
     if _is_hub(source):
         from noisewise.data.readers.hub import from_splits
 
+        parts = source.values() if isinstance(source, Mapping) else [source]
+        if not all(hasattr(part, "__len__") for part in parts):
+            raise BadInput(f"the {name} is streamed: load it with streaming=False")
         return from_splits(source if isinstance(source, Mapping) else {"train": source}, name, reading)
     if _is_pair(source):
         return of_pair(source[0], source[1], name, reading)
