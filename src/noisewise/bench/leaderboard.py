@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.bench.grid import Trial
+from noisewise.doors import parsing
 
 GROUP = ["source", "corrupt", "model"]
 ACCURACIES = {
@@ -24,14 +25,20 @@ ACCURACIES = {
 
 
 def collect(trials: list[Trial], folder: Path) -> pd.DataFrame:
-    """One row per finished experiment: what the spec states and what `run.json` says."""
+    """One row per finished experiment: what the spec states and what `run.json` says.
+
+    Raises:
+        BadInput: a `run.json` is damaged.
+    """
     rows = []
     for trial in trials:
         if trial.finished(folder / trial.key):
-            metrics = json.loads((folder / trial.key / "run.json").read_text(encoding="utf-8"))
-            plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in trial.stated}
-            chosen = metrics.get("selection") or {}
-            by_rule = {f"test_accuracy_by_{rule}": value["test_accuracy"] for rule, value in chosen.items()}
+            path = folder / trial.key / "run.json"
+            with parsing(f"{path} (remove its folder to run it again)"):
+                metrics = json.loads(path.read_text(encoding="utf-8"))
+                plain = {k: v for k, v in metrics.items() if not isinstance(v, (dict, list)) and k not in trial.stated}
+                chosen = metrics.get("selection") or {}
+                by_rule = {f"test_accuracy_by_{rule}": value["test_accuracy"] for rule, value in chosen.items()}
             rows.append({"key": trial.key, **trial.stated, **plain, **by_rule})
             if trial.shown:
                 rows[-1]["method"] = trial.shown

@@ -19,6 +19,7 @@ import pandas as pd
 
 from noisewise.catalogue import load
 from noisewise.compute.computation import WORK, emptied, publish
+from noisewise.doors import parsing
 from noisewise.errors import BadInput
 from noisewise.files import digest, is_whole, to_json
 from noisewise.former_names import stable_name
@@ -156,14 +157,19 @@ class Result:
 
 
 def read(task: Task, folder: Path) -> Result:
-    """The result of a finished task from its folder."""
-    about = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    values: dict[str, Any] = about["values"]
-    if (folder / ARRAYS).exists():
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            values |= dict(arrays)
-    values |= {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
-    return Result(task, values, about["seconds"], about["machine"], about.get("cpu_seconds"))
+    """The result of a finished task from its folder.
+
+    Raises:
+        BadInput: a file in it is damaged.
+    """
+    with parsing(f"the result in {folder} (remove the folder to compute it again)"):
+        about = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        values: dict[str, Any] = about["values"]
+        if (folder / ARRAYS).exists():
+            with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+                values |= dict(arrays)
+        values |= {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+        return Result(task, values, about["seconds"], about["machine"], about.get("cpu_seconds"))
 
 
 def _write(folder: Path, about: dict[str, Any], values: dict[str, Any]) -> None:
