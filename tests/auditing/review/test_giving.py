@@ -247,7 +247,34 @@ def test_reviews_of_another_version_of_a_table_are_not_used_and_broken_ones_refu
     data = load(tmp_path / "new.csv", labels="kind")
     assert reviewed_before(data) is None
     assert "new.csv.reviews.json holds reviews of another version of new.csv, and is not used" in data.notes
-    for content in ("", "[]", "{}", '{"steps": [1]}', '{"steps": [{"reviewed_rows": {"index": [0], "label": []}}]}'):
+    good = {"steps": [{"step": "decide", "reviewed": 1, "not_reviewed": 5, "decisions": {"keep": 1}}]}
+    lines = {"index": [0], "decision": ["keep"], "former": ["ash"], "label": ["ash"], "suggested": ["birch"]}
+    good["steps"][0]["reviewed_rows"] = {**lines, "suspicion": [0.5], "weight": [1.0]}
+    broken = [
+        json.dumps(good).replace(*change)
+        for change in (("[0.5]", '["x"]'), ("[0]", "[[0]]"), ('"keep": 1', '"keep": "a"'))
+    ]
+    for content in (
+        *broken,
+        "",
+        "[]",
+        "{}",
+        '{"steps": [1]}',
+        '{"steps": [{"reviewed_rows": {"index": [0], "label": []}}]}',
+    ):
         (tmp_path / "new.csv.reviews.json").write_text(content)
         with pytest.raises(BadInput, match="is no file of reviews by noisewise"):
             load(tmp_path / "new.csv", labels="kind")
+    (tmp_path / "new.csv.reviews.json").write_text(json.dumps(good))
+    assert reviewed(tmp_path / "new.csv", labels="kind") == []  # the label of that row is birch now
+    pd.DataFrame({"x": range(6), "kind": NAMES}).to_csv(tmp_path / "new.csv", index=False)
+    assert reviewed(tmp_path / "new.csv", labels="kind") == ["ash"]
+
+
+def test_a_damaged_source_is_one_sentence(tmp_path):
+    pd.DataFrame({"x": range(6), "kind": NAMES}).to_parquet(tmp_path / "t.parquet")
+    audit = audited(tmp_path / "t.parquet", tmp_path / "audit", labels="kind")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(BadInput, match=r"t\.parquet"):
+        given_back(audit, tmp_path / "new.parquet", (0, "accept", ""))
+    assert not (tmp_path / "new.parquet").exists()

@@ -19,6 +19,15 @@ from noisewise.files import to_json
 
 KEY = b"noisewise-reviews"
 ROWS = "reviewed_rows"
+COLUMNS: dict[str, Any] = {
+    "index": (int, str),
+    "decision": str,
+    "former": str,
+    "label": (str, type(None)),
+    "suggested": str,
+    "suspicion": (int, float),
+    "weight": (int, float),
+}
 LARGEST = 1 << 28  # bytes of a file of reviews
 
 
@@ -76,10 +85,30 @@ def with_reviews(data: Dataset, path: Path) -> Dataset:
         if "sha256" in head and head["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
             note = f"{where.name} holds reviews of another version of {path.name}, and is not used"
             return replace(data, provenance=(*data.provenance, {"step": "reviews", "notes": [note]}))
-        steps = [renamed(step, place.get) for step in head["steps"]]
+        steps = [renamed(_checked(step), place.get) for step in head["steps"]]
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
         raise BadInput(f"{where} is no file of reviews by noisewise: delete it, or make it again by decide") from error
     return replace(data, provenance=(*data.provenance, *steps))
+
+
+def _checked(step: Any) -> dict[str, Any]:
+    """The record of a review as `decide` writes it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    lines = step[ROWS]
+    numbers = [step[name] for name in ("reviewed", "not_reviewed")] + list(step["decisions"].values())
+    if step["step"] != "decide" or not all(type(number) is int for number in numbers):
+        raise ValueError("no record of a review")
+    if not COLUMNS.keys() <= lines.keys() or len({len(lines[name]) for name in COLUMNS}) != 1:
+        raise ValueError("no table of rows")
+    if not all(isinstance(value, kind) for name, kind in COLUMNS.items() for value in lines[name]):
+        raise ValueError("a value of another type")
+    rate = step.get("certified", {"noise_rate": dict.fromkeys(("estimate", "low", "high"))})["noise_rate"]
+    if not all(rate[name] is None or isinstance(rate[name], float) for name in ("estimate", "low", "high")):
+        raise ValueError("no interval")
+    return dict(step)
 
 
 def in_schema(table: pa.Table, found: Sequence[Mapping[str, Any]]) -> pa.Table:

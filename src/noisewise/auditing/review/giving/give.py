@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import parquet
+
 from noisewise.auditing.review.folder import read_issues
 from noisewise.auditing.review.giving.changes import changes
 from noisewise.auditing.review.giving.folders import write_folder, write_moves
@@ -146,11 +149,12 @@ def _ours(origin: Path) -> bool:
     """Whether the source is a file that `save` wrote: `save` writes it again, with its provenance."""
     if origin.suffix.lower() != ".parquet":
         return False
-    from pyarrow import parquet
-
     from noisewise.data.readers.frames import HEAD
 
-    return HEAD in (parquet.read_schema(origin).metadata or {})
+    try:
+        return HEAD in (parquet.read_schema(origin).metadata or {})
+    except (OSError, pa.ArrowException):
+        return False  # whoever reads the file says what is wrong with it
 
 
 def _why_no_folder(before: Dataset, plan: dict[str, Any], origin: Path | None) -> str:
