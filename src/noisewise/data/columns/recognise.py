@@ -23,6 +23,7 @@ _BY_CHANCE = 10.0  # minus the logarithm of the chance that calls for another ex
 _SHOWN = 3
 _BYTES = "bytes"
 _CODE = re.compile(r"[-+]?0\d+")
+_LONG = 18  # digits of a whole number, beyond which it is a code
 _CODES = 0.05  # share of codes among whole numbers that need not be equally long
 _LIMIT = re.compile(r"\s*[<>≤≥]")
 _SPACE = re.compile(r"[\s;,|]+")
@@ -110,11 +111,14 @@ def _of_objects(column: pd.Series) -> Recognised | None:
         return _dates(pd.to_datetime(column, utc=True, errors="coerce").dt.tz_localize(None).to_numpy(), "")
     if inside == "decimal":
         return _numbers(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64), "", [])
-    held = [value for value in column if isinstance(value, (list, np.ndarray))]
-    if len(held) == len(column) and len({np.shape(value) for value in held}) == 1:
-        vectors = np.asarray(held)
+    held = np.array([isinstance(value, (list, np.ndarray)) for value in column])
+    rows = [value for value, one in zip(column, held, strict=True) if one]
+    if rows and column[~held].isna().all() and len({np.shape(value) for value in rows}) == 1:
+        vectors = np.asarray(rows)
         if vectors.dtype.kind in "iufb" and vectors.ndim == 2 and vectors.shape[1]:
-            return Recognised("number", vectors.astype(np.float64), f"{vectors.shape[1]} numbers per row")
+            values = np.full((len(column), vectors.shape[1]), np.nan)
+            values[held] = vectors
+            return Recognised("number", values, f"{vectors.shape[1]} numbers per row")
     return None
 
 
@@ -201,6 +205,8 @@ def _as_text(column: pd.Series) -> np.ndarray:
 def _codes(levels: np.ndarray, counts: np.ndarray) -> str:
     """Why whole numbers are codes: they have leading zeros. Empty where they are not."""
     stripped = [level.strip() for level in levels]
+    if all(level.lstrip("+-").isdecimal() for level in stripped) and max(map(len, stripped), default=0) > _LONG:
+        return "codes, too long for numbers"
     zeros = np.array([bool(_CODE.fullmatch(level)) for level in stripped])
     if not zeros.any() or not all(level.lstrip("+-").isdecimal() for level in stripped):
         return ""

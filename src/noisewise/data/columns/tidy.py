@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 KEYS, DEPTH = 100, 4  # of objects that become columns of their own
+_WIDEST = 2**63
 IMAGE = {"bytes", "path"}
 
 
@@ -24,16 +25,41 @@ def tidy(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     names, notes = distinct(names)
     frame = _flat(frame.set_axis(names, axis=1))
     for name in frame.columns:
-        column = frame[name]
-        if types.is_object_dtype(column) and types.infer_dtype(column, skipna=True).startswith("mixed"):
-            if _images(column):
-                continue
-            alike = {type(value) for value in column.dropna()} if not _nested(column) else set()
-            if len(alike) != 1:
-                frame[name] = [
-                    None if value is None or value is pd.NA or value != value else str(value) for value in column
-                ]
+        plain = _plain(frame[name])
+        if plain is not frame[name]:
+            frame[name] = plain
     return frame, notes
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """The column in a form that files can hold: sparse ones dense, arrays in rows flat, odd or mixed values as text."""
+    kind = column.dtype
+    if isinstance(kind, pd.SparseDtype):
+        return pd.Series(np.asarray(column), index=column.index, name=column.name)
+    odd = isinstance(kind, pd.CategoricalDtype) and not _storable(kind.categories.dtype)
+    if odd or isinstance(kind, pd.IntervalDtype) or kind.kind == "c":
+        return _texts(column)
+    if not types.is_object_dtype(column):
+        return column
+    inside = types.infer_dtype(column, skipna=True)
+    if inside == "integer" and any(isinstance(value, int) and abs(value) >= _WIDEST for value in column):
+        return _texts(column)
+    if inside.startswith("mixed") and not _images(column):
+        if any(isinstance(value, np.ndarray) and value.ndim > 1 for value in column):
+            flat = [value.ravel() if isinstance(value, np.ndarray) else value for value in column]
+            return pd.Series(flat, index=column.index, name=column.name)
+        alike = {type(value) for value in column.dropna()} if not _nested(column) else set()
+        return column if len(alike) == 1 and not alike & {set, frozenset} else _texts(column)
+    return column
+
+
+def _storable(kind: Any) -> bool:
+    return types.is_string_dtype(kind) or types.is_numeric_dtype(kind) or types.is_datetime64_any_dtype(kind)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    texts = [None if value is None or value is pd.NA or value != value else str(value) for value in column]
+    return pd.Series(texts, index=column.index, name=column.name, dtype=object)
 
 
 def distinct(names: Sequence[str]) -> tuple[list[str], list[str]]:

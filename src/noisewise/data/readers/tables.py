@@ -175,9 +175,13 @@ def from_frame(
     roles = [column] + [TRUTH] * (TRUTH in frame and column != TRUTH)
     given, *rest = (clean_labels(f"column {role!r} of {where}", frame[role]) for role in roles)
     known = _labelled(f"column {column!r} of {where}", given, reading)
+    if rest and (gaps := int(pd.isna(rest[0][known]).sum())):
+        raise BadInput(f"column {TRUTH!r} of {where} is empty in {gaps} rows, but must hold all correct labels or none")
     encoded, classes = encode(f"column {column!r} of {where}", *(values[known] for values in (given, *rest)))
     described = frame.drop(columns=roles)
     ids = _ids(described, where, reading, indexed)
+    if ids is not None and (again := int(ids.duplicated(keep=False).sum())):
+        renamed.append(f"{again:,} rows share what the column {str(ids.name)!r} calls them")
     left_out = chosen(list(described.columns), where, reading, roles, None if ids is None else str(ids.name))
     if reading.trusted is not None and reading.trusted in described:
         left_out[reading.trusted] = "says which rows are trusted"
