@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from noisewise.catalogue import Catalogue
+from noisewise.catalogue import Catalogue, is_place
 from noisewise.errors import BadInput, nearest
 
 QUOTE = '"'
@@ -87,6 +87,20 @@ def parse(text: str, catalogue: Catalogue) -> list[Term]:
     if text.count(QUOTE) % 2:
         raise BadInput(f"a quote is not closed{_where(text, text.rindex(QUOTE))}")
     return [_term(piece, position, text, catalogue) for position, piece in _split(text, "+", 0)]
+
+
+def places(text: str, catalogue: Catalogue) -> list[str]:
+    """The names "module:attribute" in a spec; nothing is imported.
+
+    A spec that a file states, rather than the person who runs the command, must have none: code would run that came with
+    the file.
+
+    Args:
+        text: the spec.
+        catalogue: the known names.
+    """
+    names = (catalogue.split(piece)[0] for _, piece in _split(text, "+", 0))
+    return [name for name in names if is_place(name)]
 
 
 def _term(piece: str, position: int, text: str, catalogue: Catalogue) -> Term:

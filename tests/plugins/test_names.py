@@ -14,7 +14,7 @@ from noisewise.cli.commands.catalogues import usable
 from noisewise.errors import BadInput
 from noisewise.models import check
 from noisewise.run.experiment import Experiment
-from noisewise.spec import parse
+from noisewise.spec import parse, places
 from noisewise.studies import STUDIES
 
 OWN = """
@@ -180,6 +180,13 @@ def test_options_behind_a_place_and_their_positions():
     assert (one.name, one.args, one.options, two.name, two.args) == ("os:sep", (1,), {"b": 2}, "json:dumps", ())
     with pytest.raises(BadInput, match="a value is missing at character 10"):
         parse("os:sep:1,,", Catalogue("thing", {}))
+
+
+def test_places_are_named_without_an_import(own):
+    (own / "own_broken.py").write_text("1 / 0\n")
+    assert places("gce:q=0.3+own_broken:X:a=1 + elr", nw.METHODS) == ["own_broken:X"]
+    assert places("gce:q=0.3+elr", nw.METHODS) == []
+    assert str(own) not in sys.path
 
 
 def test_a_known_name_is_never_a_module():
