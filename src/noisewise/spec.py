@@ -92,8 +92,8 @@ def parse(text: str, catalogue: Catalogue) -> list[Term]:
 def places(text: str, catalogue: Catalogue) -> list[str]:
     """The names "module:attribute" in a spec; nothing is imported.
 
-    A spec that a file states, rather than the person who runs the command, must have none: code would run that came with
-    the file.
+    A spec that a file states, rather than the person who runs the command, must have none: code would run that came
+    with the file.
 
     Args:
         text: the spec.

@@ -65,6 +65,24 @@ def test_the_present_folder_is_not_on_the_path_of_a_worker(monkeypatch, tmp_path
     assert found.index(str(tmp_path)) > found.index(os.path.dirname(os.__file__))
 
 
+def test_a_run_that_somebody_sent_runs_no_code_unless_the_person_names_it(folder):
+    (folder / "net.py").write_text(
+        "from torch import nn\ndef net(shape, classes):\n    open('built', 'a').close()\n"
+        "    return nn.Linear(shape[0], classes)\n"
+    )
+    (folder / "run").mkdir()
+    train = ("train", "t.csv", "--method", "own:Plain", "--model", "net:net", "--epochs", "1", "--out", "run")
+    assert noisewise(folder, *train).returncode == 0
+    (folder / "built").unlink()
+    ended = noisewise(folder, "predict", "run", "t.csv", "--out", "p.csv")
+    assert ended.returncode == 2
+    assert "trained with net:net, which is not noisewise's" in ended.stderr
+    assert not (folder / "built").exists()
+    assert noisewise(folder, "predict", "run", "t.csv", "--model", "net:net", "--out", "p.csv").returncode == 0
+    assert (folder / "built").exists()
+    assert not (folder / "ran").exists()
+
+
 def test_a_cluster_is_joined_from_elsewhere_unless_the_folder_is_trusted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", str(tmp_path))])

@@ -94,7 +94,8 @@ class Run:
 
         Args:
             folder: of the run.
-            model: the module or function that was trained, if it was an object rather than a name.
+            model: the module or function that was trained, if it was an object or "module:attribute" rather than a
+                name of `noisewise models`. What a file names as code of its own is never imported.
             method: likewise the Method, where its way to predict is its own.
             device: where the networks predict; None is that of the training, if this machine has it.
 

@@ -15,12 +15,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from noisewise import models
+from noisewise.catalogue import Catalogue
 from noisewise.data.normalise import Normalise
 from noisewise.errors import BadInput
-from noisewise.methods import build
+from noisewise.methods import METHODS, build
 from noisewise.methods.semi_supervised.promix import TwoHeads
+from noisewise.models import MODELS
 from noisewise.models.trees import BoostedTrees
 from noisewise.run.inputs import RunInputs
+from noisewise.spec import places
 from noisewise.training.method import Method
 from noisewise.training.networks import Networks, Predictor, first_network, mean_of_logits
 
@@ -72,7 +75,8 @@ def read_model(
     Args:
         folder: of the run.
         metrics: the content of its `run.json`.
-        model: the network as it was given to the training; None is the name in `run.json`.
+        model: the network as it was given to the training; None is the name in `run.json`, which may not be
+            "module:attribute".
         method: likewise.
 
     Raises:
@@ -87,9 +91,11 @@ def read_model(
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             head = json.loads((file.metadata() or {})[HEAD])
         inputs = RunInputs.read(head["inputs"], arrays)
-        nets = _networks(head, inputs.shape, weights, metrics, model)
+        nets = _networks(head, inputs.shape, weights, metrics, _stated(folder, "model", metrics, model, MODELS))
         nets.load_state_dict(weights)
-        combine = RULES.get(head["rule"]) or _predicting(method or metrics["method"], arrays)
+        combine = RULES.get(head["rule"])
+        if combine is None:
+            combine = _predicting(_stated(folder, "method", metrics, method, METHODS), arrays)
         normalise = Normalise(*(torch.tensor(arrays[f"normalise.{name}"]) for name in ("mean", "std")))
     except BadInput:
         raise
@@ -107,6 +113,23 @@ def read_model(
     return predictor, inputs, normalise
 
 
+def _stated(folder: Path, key: str, metrics: Mapping[str, Any], given: Any, catalogue: Catalogue) -> Any:
+    """What was trained: what is given, else the name in `run.json`, unless it names code that came with the file.
+
+    Raises:
+        BadInput: it names such code.
+    """
+    if given is not None:
+        return given
+    name = str(metrics[key])
+    if own := places(name, catalogue):
+        raise BadInput(
+            f"the run in {folder} was trained with {own[0]}, which is not noisewise's, and code that a file names is "
+            f"not run: if you trust it, name it yourself by {key}={name!r}, or --{key} {name}"
+        )
+    return name
+
+
 def _networks(
     head: Mapping[str, Any],
     shape: tuple[int, ...],
@@ -122,11 +145,10 @@ def _networks(
             names = ("feature", "threshold", "following", "votes", "alphas")
             found.append(BoostedTrees(**{name: parts[name] for name in names}, depth=int(depth)))
         return Networks(found, precision)
-    wanted = metrics["model"] if model is None else model
     try:
-        built = [models.build(wanted, shape, len(metrics["classes"])) for _ in range(int(head["networks"]))]
+        built = [models.build(model, shape, len(metrics["classes"])) for _ in range(int(head["networks"]))]
     except BadInput as error:
-        raise BadInput(f"the run was trained with an object, {wanted}: give it as model= to load the run") from error
+        raise BadInput(f"the run was trained with an object, {model}: give it as model= to load the run") from error
     return Networks([TwoHeads(net) for net in built] if head["two_heads"] else built, precision)
 
 

@@ -28,13 +28,31 @@ _SUFFIXES = (".csv", ".parquet")
 @click.argument("run", type=click.Path(path_type=Path))
 @options.together(options.source, options.reading, options.device)
 @click.option(
+    "--model", metavar="M", help="The model that was trained, if it was module:attribute of your own; see --method."
+)
+@click.option(
+    "--method",
+    metavar="M",
+    help="The method likewise. Code of your own is imported only if you name it: that the run names it is not enough.",
+)
+@click.option(
     "--probs",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Also write the probabilities of all classes, to .parquet or .npy, as `noisewise audit --probs` reads them.",
 )
 @options.together(options.out_file("the predictions, .csv or .parquet"), options.as_json)
-def predict(run: Path, source: str, device: str, probs: Path | None, out: Path, as_json: bool, **reading: Any) -> None:
+def predict(
+    run: Path,
+    source: str,
+    device: str,
+    model: str | None,
+    method: str | None,
+    probs: Path | None,
+    out: Path,
+    as_json: bool,
+    **reading: Any,
+) -> None:
     """Predict the rows of SOURCE by the network that `noisewise train` wrote into the folder RUN.
 
     SOURCE needs no labels: a table with the columns that the network learned from, in any order; a folder of pictures,
@@ -50,7 +68,7 @@ def predict(run: Path, source: str, device: str, probs: Path | None, out: Path, 
         raise BadInput(f"cannot write {out}: the suffix must be one of {', '.join(_SUFFIXES)}")
     if probs is not None and probs.suffix.lower() not in (".parquet", ".npy"):
         raise BadInput(f"cannot write --probs {probs}: the suffix must be .parquet or .npy")
-    found = Run.load(run, device=device)
+    found = Run.load(run, model=model, method=method, device=device)
     data = found.rows(source, **reading)
     probabilities = found.predict_proba(data)
     table = predicted_rows(data, probabilities, found.classes)
