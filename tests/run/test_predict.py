@@ -10,6 +10,7 @@ from PIL import Image
 
 import noisewise as nw
 from noisewise.data.dataset import Dataset
+from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS, card
 
@@ -109,6 +110,35 @@ def test_pictures(tmp_path):
     assert other["predicted"].tolist() == ["cat", "dog"]
     assert "given" not in other
     assert load.predictions(photos / "dog" / "2.png")["predicted"].tolist() == ["dog"]
+
+
+def test_broken_pictures_and_tables_of_pictures(tmp_path):
+    photos = pictures(tmp_path / "photos")
+    trained(photos, tmp_path / "run", epochs=1)
+    run = nw.Run.load(tmp_path / "run")
+    expected = run.predict_proba(photos)
+    names = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(6)]
+    contents = [(photos / name).read_bytes() for name in names]
+    (photos / names[3]).write_bytes(b"nope")
+    with pytest.raises(BadInput, match=r"cannot read the image .*cat/3\.png"):
+        run.predict_proba(photos)
+    found = run.predictions(photos, skip_broken=True)
+    assert found["file"].tolist() == names[:3] + names[4:]
+    assert found["index"].tolist() == [0, 1, 2, *range(4, 12)]
+    pd.DataFrame({"scan": contents, "label": [name[:3] for name in names]}).to_parquet(tmp_path / "table.parquet")
+    assert nw.load(tmp_path / "table.parquet").shape == nw.load(photos, skip_broken=True).shape
+    np.testing.assert_array_equal(run.predict_proba(tmp_path / "table.parquet"), expected)
+
+
+def test_pictures_of_16_bits_get_the_scale_of_the_training(tmp_path):
+    for name, level in (("dark", 500), ("light", 4000)):
+        for folder, top in (("photos", level), ("later", 300)):
+            (tmp_path / folder / name).mkdir(parents=True)
+            for i in range(4):
+                Image.fromarray(np.full((9, 9), top - i, np.uint16)).save(tmp_path / folder / name / f"{i}.png")
+    trained(tmp_path / "photos", tmp_path / "run", epochs=20, lr=0.05)
+    run = nw.Run.load(tmp_path / "run")
+    assert run.inputs.rows(tmp_path / "later", ("dark", "light"), Reading()).inputs[:].max() == round(300 * 255 / 4095)
 
 
 def test_arrays(tmp_path):

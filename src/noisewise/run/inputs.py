@@ -13,7 +13,8 @@ import pandas as pd
 
 from noisewise.data.columns.encoding import Encoding, Fitted
 from noisewise.data.dataset import UNLABELLED, Dataset, Kind
-from noisewise.data.images.files import ImageFiles, Pictures, own_size
+from noisewise.data.images.files import ImageFiles, Pictures, located, own_size, shown
+from noisewise.data.images.opening import skipped_note
 from noisewise.data.images.tree import walk
 from noisewise.data.readers import npz
 from noisewise.data.readers.arrays import as_inputs
@@ -40,6 +41,7 @@ class RunInputs:
         text: the column of texts, where these are the only input.
         id: the column that names rows.
         encoding: of the columns of a table; None of other data.
+        white: the value that becomes 255 in pictures of more than 8 bits per channel; None where there were none.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class RunInputs:
     text: str | None = None
     id: str | None = None
     encoding: Encoding | Fitted | None = None
+    white: float | None = None
 
     @classmethod
     def of(cls, data: Dataset) -> RunInputs:
@@ -62,6 +65,7 @@ class RunInputs:
             column_of(data.inputs),
             None if data.ids is None else str(data.ids.name),
             data.encoding,
+            next((record["white"] for record in data.provenance if "white" in record), None),
         )
 
     def __repr__(self) -> str:
@@ -71,7 +75,8 @@ class RunInputs:
         """This as data for JSON, and arrays by name."""
         written, arrays = (None, {}) if self.encoding is None else self.encoding.fitted.plain()
         names = ("kind", "shape", "own", "labels", "text", "id")
-        return {**{name: getattr(self, name) for name in names}, "encoding": written}, arrays
+        found = {**{name: getattr(self, name) for name in names}, "encoding": written}
+        return found if self.white is None else {**found, "white": self.white}, arrays
 
     @classmethod
     def read(cls, written: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> RunInputs:
@@ -101,13 +106,13 @@ class RunInputs:
             inputs, kind = as_inputs("the array", source)
             data = _unlabelled(inputs, kind, classes, "array")
         elif isinstance(source, Path) and self.kind == "image" and (folder := _pictures(source)) is not None:
-            reading.refuse(source, but=())
-            data = self._pictures(folder, source.name, classes)
+            reading.refuse(source, but=("skip_broken",))
+            data = self._pictures(folder, source.name, classes, skip=reading.skip_broken)
         elif isinstance(source, Path) and (array := _bare_inputs(source)) is not None:
             inputs, kind = as_inputs(str(source), array)
             data = _unlabelled(inputs, kind, classes, source.name)
         else:
-            data = read(source, reading)
+            data = self._at_shape(read(source, reading))
             known = np.array([data.classes[k] if k >= 0 else "" for k in data.given.tolist()], dtype=object)
             left = [f"{name} {len(part):,}" for name, part in data.parts.items()]
             notes = {"notes": [f"rows of other splits that are not predicted: {', '.join(left)}"]} if left else {}
@@ -144,14 +149,27 @@ class RunInputs:
         data = _unlabelled(inputs, kind, classes, name, notes, described=frame, ids=ids)
         return data if labels is None else replace(data, given=_numbers(_texts(labels), classes))
 
-    def _pictures(self, pictures: Pictures, name: str, classes: tuple[str, ...]) -> Dataset:
-        height, width, channels = self.shape
-        inputs = ImageFiles(pictures, (height, width, channels), self.own, stated=True)
+    def _pictures(self, pictures: Pictures, name: str, classes: tuple[str, ...], *, skip: bool) -> Dataset:
+        broken = pictures.broken() if skip else {}
+        kept = np.setdiff1d(np.arange(len(pictures)), list(broken))
+        if not len(kept):
+            raise BadInput(f"{name} has no image that can be read")
+        skipped = [{"file": shown(pictures.files[at]), "why": why} for at, why in broken.items()]
+        pictures = pictures.take(kept.tolist()) if broken else pictures
         folders = np.array([Path(file).parent.name for file in pictures.files], dtype=object)
-        described = pd.DataFrame({"file": list(pictures.files)})
-        return replace(
-            _unlabelled(inputs, "image", classes, name, described=described), given=_numbers(folders, classes)
-        )
+        described = pd.DataFrame({"file": [shown(file) for file in pictures.files]})
+        notes = [skipped_note(skipped)] if skipped else []
+        data = _unlabelled(self._inputs(pictures), "image", classes, name, notes, described=described, index=kept)
+        return replace(data, given=_numbers(folders, classes))
+
+    def _inputs(self, pictures: Pictures) -> ImageFiles:
+        height, width, channels = self.shape
+        return ImageFiles(replace(pictures, white=self.white), (height, width, channels), self.own, stated=True)
+
+    def _at_shape(self, data: Dataset) -> Dataset:
+        """Images that are read from files or bytes as those of the training were; other data as they are."""
+        found = located(data.inputs) if self.kind == "image" else None
+        return data if found is None else replace(data, inputs=self._inputs(found[0].take(found[1].tolist())))
 
 
 def agreement(data: Dataset, predicted: np.ndarray) -> float | None:

@@ -14,6 +14,7 @@ from noisewise.data.images.decode import LEVELS, Head
 from noisewise.data.images.files import LARGEST, RESIDENT, ImageFiles, Pictures, in_threads, shown
 from noisewise.data.reading import DEFAULT, Reading
 from noisewise.errors import BadInput
+from noisewise.formatting import count
 
 Size = int | tuple[int, int]
 _ONE_ASPECT = 1.02  # ratio of aspects up to which they count as equal
@@ -82,7 +83,7 @@ def open_pictures(
     shape, own, white, notes = _understood(first, reading.size)
     record: dict[str, Any] = {"size": list(shape), "own_size": list(own)}
     if skipped:
-        record["skipped"], notes = skipped, [_skipped(skipped), *notes]
+        record["skipped"], notes = skipped, [skipped_note(skipped), *notes]
     if white is not None:
         record["white"] = white
     if notes:
@@ -139,10 +140,11 @@ def picture_data(
     return replace(made.pop(""), provenance=provenance, **{split: data for split, data in made.items() if len(data)})
 
 
-def _skipped(skipped: Sequence[dict[str, str]]) -> str:
+def skipped_note(skipped: Sequence[dict[str, str]]) -> str:
+    """A sentence about the pictures that were left out, each as its `file` and `why`."""
     named = "; ".join(f"{one['file']} ({one['why']})" for one in skipped[:_NAMED])
     more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    return f"left out because they cannot be read: {len(skipped)} images: {named}{more}"
+    return f"left out because they cannot be read: {count(len(skipped), 'image')}: {named}{more}"
 
 
 def _loaded(inputs: ImageFiles) -> Inputs:
