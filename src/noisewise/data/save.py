@@ -23,6 +23,7 @@ from noisewise.data.texts import column_of
 from noisewise.errors import BadInput
 from noisewise.files import final, to_json, whole, write_csv
 
+_WHOLE = 1 << 63
 SUFFIXES = (".npz", ".parquet", ".csv")
 
 
@@ -112,9 +113,23 @@ def _arrays(part: Dataset) -> dict[str, np.ndarray]:
     return arrays
 
 
+def storable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with whole numbers beyond 64 bits as text, since no file format has room for them."""
+    large = [
+        name
+        for name, column in frame.items()
+        if column.dtype == object and any(type(value) is int and not -_WHOLE <= value < _WHOLE for value in column)
+    ]
+    return frame.assign(**{str(name): frame[name].map(_text_of_whole) for name in large})
+
+
+def _text_of_whole(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
 def _written(frame: pd.DataFrame) -> np.ndarray:
     buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
+    storable(frame).to_parquet(buffer, index=False)
     return np.frombuffer(buffer.getvalue(), dtype=np.uint8)
 
 
@@ -143,7 +158,7 @@ def _write_parquet(data: Dataset, path: Path) -> None:
             frame[roles["weights"]] = part.weights
         if data.ids is not None:
             frame[roles["ids"]] = None if part.ids is None else part.ids
-    table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
+    table = pa.Table.from_pandas(storable(pd.concat(frames, ignore_index=True)), preserve_index=False)
     metadata = {**(table.schema.metadata or {}), HEAD: to_json(head).encode()}
     parquet.write_table(table.replace_schema_metadata(metadata), path)
 

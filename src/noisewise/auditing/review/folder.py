@@ -21,8 +21,8 @@ from noisewise.errors import BadInput, nearest
 
 ISSUES = {
     "index": "whole numbers",
-    "given": "anything",
-    "suggested": "anything",
+    "given": "names",
+    "suggested": "names",
     "suspicion": "numbers",
     "is_issue": "true or false",
 }

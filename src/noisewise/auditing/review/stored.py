@@ -18,6 +18,7 @@ KINDS: dict[str, Callable[[pd.Series], bool]] = {
     "whole numbers": types.is_integer_dtype,
     "numbers": lambda column: types.is_numeric_dtype(column) and not types.is_bool_dtype(column),
     "finite numbers": lambda column: types.is_float_dtype(column) and bool(np.isfinite(column).all()),
+    "names": lambda column: not column.isna().any(),
     "anything": lambda column: True,
     "true or false": types.is_bool_dtype,
 }

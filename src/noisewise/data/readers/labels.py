@@ -13,11 +13,12 @@ from noisewise.data.columns.numbers import parse_numbers
 from noisewise.errors import BadInput, nearest
 
 LABELS = ("label", "labels", "target", "class", "y")
-_WHOLE = re.compile(r"0|-?[1-9]\d*")
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,999}")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _GAPS = ("nan", "na", "n/a", "none", "null", "<na>", "#n/a", "?", "-", "unknown", "missing")
 _MOST_UNREPEATED = 64  # classes, above which half of the rows must share theirs with another row
 _LARGEST = 2.0**53
+_LONGEST = 1000  # characters of a class, which stands in every row of every list
 
 
 def clean_labels(where: str, column: pd.Series) -> np.ndarray:
@@ -36,6 +37,12 @@ def clean_labels(where: str, column: pd.Series) -> np.ndarray:
         raise BadInput(f"{where} has the label {str(odd)[:40]}, but each row must have one label")
     if not any(isinstance(value, str) for value in values):
         return column.to_numpy()
+    longest = max((value for value in values if isinstance(value, str)), key=len)
+    if len(longest) > _LONGEST:
+        raise BadInput(
+            f"{where} has a label of {len(longest):,} characters, {longest[:20]!r}...: a class has a name of at most "
+            f"{_LONGEST:,}"
+        )
     gaps = pd.isna(values)
     return np.array(
         [None if gap else str(v).strip() or None for v, gap in zip(values, gaps, strict=True)], dtype=object

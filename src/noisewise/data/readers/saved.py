@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from typing import Any, get_args
@@ -23,6 +24,7 @@ ROLES_IN_FILE = {"index": "_index", "split": "_split", "ids": "_id", "weights": 
 _ANNOUNCED = {"ids": "ids", "weights": "weighted"}  # of these, what says in the head that they are there
 _DEEP = 4  # axes of images
 _CHANNELS = 4
+_LARGEST_IMAGE = 1 << 30  # bytes
 
 
 def _is_picture(value: Any) -> bool:
@@ -89,6 +91,8 @@ def read_table_head(raw: bytes, frame: pd.DataFrame, where: str) -> dict[str, An
         wrong = f"it has no column {missing[0]!r}"
     elif head["kind"] == "image" and (len(head.get("shape", ())) != 3 or head["shape"][2] not in (1, 3)):
         wrong = "its images have no shape (H, W, C)"
+    elif head["kind"] == "image" and math.prod(head["shape"]) > _LARGEST_IMAGE:
+        wrong = f"images of shape {tuple(head['shape'])} are too large"
     elif head["kind"] == "image" and not all(map(_PICTURE[pictures], frame[pictures])):
         wrong = f"its column {pictures!r} must hold {'paths' if pictures == FILE else 'pictures'}"
     elif roles["split"] in frame:
