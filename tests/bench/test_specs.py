@@ -143,3 +143,8 @@ def test_runs_on_a_former_content_of_a_file_are_not_taken_for_others(tmp_path, m
     next(Path("other").glob("runs/*/input.json")).write_text("[")
     with pytest.raises(BadInput, match="is damaged: remove"):
         bench(spec, "other", engine=Never())
+
+
+def test_lists_of_columns_are_one_value_and_not_an_axis():
+    (trial,) = expand({**SPEC, "source": "t.csv", "columns": ["a", "b"], "na": ["?"]})
+    assert (trial.experiment.columns, trial.experiment.na) == (("a", "b"), ("?",))

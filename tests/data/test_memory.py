@@ -162,6 +162,24 @@ def test_rows_of_arrays_without_a_label_stay_if_that_is_asked_for(gap, na):
         assert data.notes == ("12 rows have no label, and are not learned from",)
 
 
+def test_data_sets_of_the_library_datasets():
+    datasets = pytest.importorskip("datasets")
+    kinds = {"a": datasets.Value("float32"), "label": datasets.ClassLabel(names=NAMES.tolist())}
+    labels = [-1 if i % 10 == 0 else int(k) for i, k in enumerate(KIND)]
+    held = datasets.Dataset.from_dict({"a": X[:, 0], "label": labels}, features=datasets.Features(kinds))
+    for source in (held, datasets.DatasetDict(train=held)):
+        data = nw.load(source)
+        assert (len(data), data.classes, data.kind) == (54, tuple(NAMES), "table")
+        assert data.unlabelled.index.tolist() == [0, 10, 20, 30, 40, 50]
+    with pytest.raises(BadInput, match="is streamed: load it with streaming=False"):
+        nw.load(held.to_iterable_dataset())
+
+
+def test_a_corruption_takes_the_options_of_reading():
+    frame = FRAME.rename(columns={"label": "kind"})
+    assert nw.corrupt(frame, "symmetric:0.2", labels="kind", ignore="b").shape == (1,)
+
+
 @pytest.mark.parametrize(
     "source, said",
     [

@@ -143,8 +143,8 @@ def audit(
 ) -> int:
     """Find the wrong labels of SOURCE.
 
-    SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz, .csv, .tsv, .jsonl or .parquet file,
-    a .txt file of lines "__label__NAME TEXT", or hf:NAME.
+    SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz file, a table (.csv, .tsv, .json or
+    .jsonl, each also with .gz, .parquet or .xlsx), a .txt file of lines "__label__NAME TEXT", or hf:NAME.
     """
     from noisewise.auditing.gathering.engines import fold_engine
     from noisewise.auditing.pipeline import run_audit
