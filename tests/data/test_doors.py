@@ -90,3 +90,13 @@ def test_one_label_per_row_of_a_dataset():
             Dataset(inputs, np.array([0, 1, 0]), ("a", "b"), index=np.array(index))
     with pytest.raises(BadInput, match="'a' is named more than once"):
         Dataset(inputs, np.array([0, 1, 0]), ("a", "a"))
+
+
+def test_folders_that_cannot_be(odd):
+    from noisewise.auditing.review.folder import is_audit, original_data
+    from noisewise.data.named.finder import Finder
+
+    for name in ("nobody's", "too long", "far too long", "a null byte", "empty"):
+        for read in (is_audit, original_data, Finder.standard):
+            with pytest.raises(BadInput):
+                read(odd[name])

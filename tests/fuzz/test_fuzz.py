@@ -1,6 +1,6 @@
 """Damaged files, texts and checkpoints by the thousand: each is read, or refused in one sentence.
 
-Ten minutes of one processor. `NOISEWISE_FUZZ=0.1 pytest -m slow tests/fuzz` tries a tenth.
+Minutes of one processor. `NOISEWISE_FUZZ=0.1 pytest -m slow tests/fuzz` tries a tenth.
 """
 
 import contextlib

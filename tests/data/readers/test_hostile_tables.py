@@ -41,3 +41,15 @@ def test_saved_images_of_an_impossible_size(tmp_path):
     parquet.write_table(content.replace_schema_metadata({"noisewise": json.dumps(head)}), tmp_path / "x.parquet")
     with pytest.raises(BadInput, match="are too large"):
         nw.load(tmp_path / "x.parquet")
+
+
+def test_text_that_is_no_utf8(tmp_path):
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    ends = pa.py_buffer(np.arange(5, dtype=np.int32))
+    broken = pa.Array.from_buffers(pa.string(), 4, [None, ends, pa.py_buffer(b"\xff" * 4)])
+    parquet.write_table(pa.table({"a": broken, "b": [1.5, 2, 0, 7], "label": list("abab")}), tmp_path / "t.parquet")
+    with pytest.raises(BadInput, match=r"cannot read .*t\.parquet as Parquet"):
+        nw.load(tmp_path / "t.parquet")

@@ -17,6 +17,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.readers.frames import HEAD
 from noisewise.data.row_names import named
 from noisewise.data.sources import load
+from noisewise.doors import place
 from noisewise.errors import BadInput, nearest
 
 ISSUES = {
@@ -41,7 +42,7 @@ def original_data(folder: str | Path, source: str | Path | None = None) -> Datas
     Raises:
         BadInput: the folder was not written by an audit, or its files do not belong together.
     """
-    folder = Path(folder)
+    folder = place(folder)
     issues, summary = read_issues(folder), read_summary(_file(folder, "summary.json"))
     file = _file(folder, "cleaned.npz", "cleaned.parquet")
     moved = source is not None and Path(source).is_dir() and file.suffix == ".parquet"
@@ -77,7 +78,7 @@ def _with_images_in(file: Path, source: Path) -> Dataset:
 
 def is_audit(folder: str | Path) -> bool:
     """Whether a path is a folder that holds the summary or the rows of an audit, or nothing that could be data."""
-    folder = Path(folder)
+    folder = place(folder)
     if not folder.is_dir():
         return not folder.is_file()
     return any((folder / name).is_file() for name in ("issues.parquet", "summary.json")) or not any(
@@ -91,7 +92,7 @@ def read_issues(folder: str | Path) -> pd.DataFrame:
     Raises:
         BadInput: there is none, or it was not written by an audit.
     """
-    path = _file(Path(folder), "issues.parquet")
+    path = _file(place(folder), "issues.parquet")
     frame = read_table(path, ISSUES)
     return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from noisewise.doors import place
 from noisewise.errors import BadInput
 from noisewise.files import whole
 
@@ -50,9 +51,9 @@ class Finder:
         Raises:
             BadInput: `data_dir` is not a folder.
         """
-        if data_dir is not None and not Path(data_dir).expanduser().is_dir():
+        named = [] if data_dir is None else [place(data_dir)]
+        if named and not named[0].is_dir():
             raise BadInput(f"data_dir={str(data_dir)!r} is not a folder")
-        named = [] if data_dir is None else [Path(data_dir).expanduser()]
         listed = [Path(entry).expanduser() for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
         return cls((*named, *listed, *SYSTEM, cache_folder()), download)
 

@@ -198,6 +198,7 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
         with parquet.ParquetFile(path) as file:
             need(8 * file.metadata.num_rows * file.metadata.num_columns, str(path))
             table = file.read()
+        table.validate(full=True)  # such as text that is no UTF-8, which would fail only when it is written
         head = (table.schema.metadata or {}).get(HEAD)
         frame = table.to_pandas()
     return frame, read_table_head(head, frame, str(path)) if head else None
