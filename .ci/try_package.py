@@ -18,12 +18,9 @@ from pathlib import Path
 MODULES = {
     "faiss-cpu": "faiss",
     "imbalanced-learn": "imblearn",
-    "mlflow-skinny": "mlflow",
     "mkdocs-material": "material",
-    "pytest-xdist": "xdist",
+    "mlflow-skinny": "mlflow",
     "markdown-it-py": "markdown_it",
-    "pyyaml": "yaml",
-    "pandas-stubs": None,
 }
 COMMANDS = (
     "--version",
@@ -73,8 +70,7 @@ def try_extra(extra: str) -> None:
     """
     for name in needed(extra):
         module = MODULES.get(name, name.replace("-", "_"))
-        if module is not None:
-            importlib.import_module(module)
+        importlib.import_module(module)
     print(f"extra {extra}: {', '.join(needed(extra))}")
 
 
