@@ -53,3 +53,10 @@ def test_text_that_is_no_utf8(tmp_path):
     parquet.write_table(pa.table({"a": broken, "b": [1.5, 2, 0, 7], "label": list("abab")}), tmp_path / "t.parquet")
     with pytest.raises(BadInput, match=r"cannot read .*t\.parquet as Parquet"):
         nw.load(tmp_path / "t.parquet")
+
+
+def test_json_of_characters_that_no_frame_holds(tmp_path):
+    path = table(tmp_path / "t.json", e=lambda i: "\ud800")
+    path.write_text(f"[{','.join(path.read_text(encoding='utf-8').splitlines())}]", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"cannot read .*t\.json as JSON"):
+        nw.load(path)

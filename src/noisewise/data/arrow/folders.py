@@ -59,7 +59,7 @@ def is_hub_file(path: Path) -> bool:
     """Whether a file is Parquet with features of the library `datasets`, which name the classes."""
     try:
         return bool(features_of(parquet.read_schema(path)))
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, ValueError):  # whoever reads the file says what is wrong with it
         return False
 
 

@@ -71,7 +71,8 @@ def read_frame(
     if suffix in (".jsonl", ".ndjson"):
         return _json_lines(text, path), None, notes
     if suffix == ".json":
-        return _json(text, path), None, notes
+        with parsing(f"{path} as JSON"):  # cells of it may be what no frame holds
+            return _json(text, path), None, notes
     if suffix == ".txt" and text.lstrip().startswith(LINE):
         return _labelled_lines(text, path), None, notes
     frame, said = read_delimited(text, str(path), written, "\t" if suffix == ".tsv" else None, reading.na)

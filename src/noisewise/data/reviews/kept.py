@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from noisewise.data.dataset import Dataset
 from noisewise.data.row_names import FILE
+from noisewise.doors import parsing
 from noisewise.errors import BadInput
 from noisewise.files import to_json
 
@@ -70,7 +71,8 @@ def with_reviews(data: Dataset, path: Path) -> Dataset:
         BadInput: the file of reviews is damaged.
     """
     if path.is_file() and path.suffix.lower() == ".parquet":
-        raw = (parquet.read_schema(path).metadata or {}).get(KEY)
+        with parsing(path):
+            raw = (parquet.read_schema(path).metadata or {}).get(KEY)
         where = path
     else:
         where = beside(path)

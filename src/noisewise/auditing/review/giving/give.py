@@ -153,7 +153,7 @@ def _ours(origin: Path) -> bool:
 
     try:
         return HEAD in (parquet.read_schema(origin).metadata or {})
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, ValueError):
         return False  # whoever reads the file says what is wrong with it
 
 
