@@ -42,7 +42,7 @@ def write_report(result: AuditResult, folder: Path) -> Path:
     """
     with whole_folder(folder, stale=OPTIONAL, last="summary.json") as temporary:
         (temporary / "summary.json").write_text(to_json(result.summary), encoding="utf-8")
-        (temporary / "summary.md").write_text(render_markdown(result), encoding="utf-8")
+        (temporary / "summary.md").write_text(render_markdown(result), encoding="utf-8", errors="replace")
         _write_in_parts(result.issues, temporary / "issues")
         result.sample.to_parquet(temporary / FILE, index=False)
         if result.conditions is not None:
@@ -50,7 +50,7 @@ def write_report(result: AuditResult, folder: Path) -> Path:
             write_csv(temporary / "conditions.csv", result.conditions)
         if result.unlabelled is not None:
             _write_in_parts(result.unlabelled, temporary / "unlabelled")
-        (temporary / "report.html").write_text(render(result), encoding="utf-8")
+        (temporary / "report.html").write_text(render(result), encoding="utf-8", errors="replace")
         save(result.cleaned(), temporary / f"cleaned{suffix_for(result.data)}")
     return folder
 
