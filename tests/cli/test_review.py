@@ -138,6 +138,8 @@ def test_a_table_and_a_folder_come_back_as_they_were(run, tmp_path):
     )
     assert ended.code == 0, ended.err
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "new.csv").read_bytes()
+    assert "37 rows, which keep the given label" in ended.out
+    assert "what was reviewed is not kept, since that needs the audit" in " ".join(ended.out.split())
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_the_gain_is_counted_per_hundred_in_the_order_of_the_review(tmp_path):
             r"'acept' must be one of accept, keep, relabel, unsure, remove \(did you mean 'accept'\?\)",
         ),
         ([(5, "relabel", "dgo")], r"this data set has no class 'dgo' \(did you mean 'dog'\?\)"),
-        ([(5, "relabel", "")], "this data set has no class ''; the 3 classes start with cat, dog"),
+        ([(5, "relabel", "")], "relabel the row with index 5, but its label is empty: it needs the label"),
         ([(5, "accept", "cat")], "accept 'cat' for the row with index 5, but this audit suggested 'dog'"),
         ([(5, "accept", ""), (5, "keep", "")], "contradict each other on the row with index 5: accept and keep"),
         ([(5, "relabel", "cat"), (5, "relabel", "dog")], "contradict each other on the row with index 5"),
@@ -134,7 +134,53 @@ def test_wrong_decisions_are_refused_in_one_sentence(audited, lines, message):
 def test_a_missing_column_is_named(audited, column):
     data, folder = audited
     with pytest.raises(BadInput, match=f"missing: {column}"):
-        decide(data, choices((5, "keep", "")).drop(columns=column), findings_folder=folder)
+        decide(data, choices((5, "relabel", "dog")).drop(columns=column), findings_folder=folder)
+    if column == "index":
+        with pytest.raises(BadInput, match="missing: index; a column of identifiers counts if --id names it"):
+            decide(data, pd.DataFrame({"id": ["P5"], "decision": "keep"}), findings_folder=folder)
+
+
+def test_only_another_label_needs_the_column_of_labels(audited, tmp_path):
+    data, folder = audited
+    (tmp_path / "d.csv").write_text("Index,DECISION\n5,accept\n15,keep\n25,\n35,unsure\n45,remove\n")
+    decided, summary = decide(data, tmp_path / "d.csv", findings_folder=folder)
+    assert decided.given.tolist() == [1, 1, 2, 0, 2]
+    assert summary["decisions"] == {"accept": 1, "keep": 1, "relabel": 0, "unsure": 1, "remove": 1}
+
+
+def test_without_an_audit_an_accepted_label_is_the_suggested_one(audited, tmp_path):
+    data, _ = audited
+    (tmp_path / "d.csv").write_text("index,decision,label,SUGGESTED\n5,accept,,dog\n15,accept,cat,cat\n25,keep,,cat\n")
+    decided, summary = decide(data, tmp_path / "d.csv")
+    assert decided.given.tolist() == [1, 0, 2, 0, 1, 2]
+    assert "issues_not_reviewed" not in summary
+    for line, message in (
+        ("5,accept,cat,dog", "accept 'cat' for the row with index 5, but their column suggested has 'dog'"),
+        ("5,accept,,", "accept a suggestion for the row with index 5 that they do not name"),
+    ):
+        (tmp_path / "d.csv").write_text(f"index,decision,label,SUGGESTED\n{line}\n")
+        with pytest.raises(BadInput, match=message):
+            decide(data, tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["data", "audit"])
+def test_a_row_without_a_label_is_not_decided_and_no_other_row_is_suggested(tmp_path, known):
+    lines = [f"P{at:02},{at},{'' if at == 3 else 'ab'[at % 2]}" for at in range(6)]
+    (tmp_path / "t.csv").write_text("\n".join(["patient,dose,ill", *lines, ""]))
+    data = load(tmp_path / "t.csv", labels="ill", id="patient", na=[""])
+    folder = None
+    if known:
+        judgement = Judgement(np.zeros(5), data.given, np.zeros(5, bool), 0.5, (0.4, 0.6), np.eye(2))
+        further = np.full((1, 2), 0.5)
+        folder = Findings(data, judgement, further=further).save(tmp_path / "audit")
+    for lines, message in (
+        ({"patient": ["P03"]}, "the row with the patient 'P03' has no label, and decide judges only rows that have"),
+        ({"ID": [" P03"]}, "the row with the patient 'P03' has no label"),
+        ({"index": [3]}, "the row with the index 3 has no label, .* fill it in in the source"),
+        ({"patient": ["P33"]}, "no row of this audit has the patient 'P33'$"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            decide(data, pd.DataFrame({**lines, "decision": "keep"}), findings_folder=folder)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,17 @@ def test_a_folder_of_images_comes_back_as_one(photos, tmp_path, copies):
     assert (known.wrong.tolist(), known.accepted.tolist()) == ([True], [True])
 
 
+def test_without_an_audit_a_folder_says_that_it_does_not_keep_the_reviews(photos, tmp_path):
+    source, _ = photos
+    data = load(source)
+    decided, _ = decide(data, pd.DataFrame({"file": ["ash/0.png"], "decision": "accept", "Suggested": "birch"}))
+    for out in ("new", "moves.csv", "new.npz"):
+        written = give_back(data, decided, tmp_path / out, source=source)
+        assert written["note"].startswith("what was reviewed is not kept, since that needs the audit")
+    assert tree(tmp_path / "new")[0] == "README.txt"
+    assert (tmp_path / "new" / "birch" / "0-2.png").is_file()
+
+
 def test_a_list_of_moves(photos, tmp_path):
     _, audit = photos
     given_back(audit, tmp_path / "moves.csv", (0, "accept", ""), (1, "remove", ""))

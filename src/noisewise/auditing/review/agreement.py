@@ -46,7 +46,12 @@ class Review:
         return dict(zip(self.table["index"].tolist(), self.labels.tolist(), strict=True))
 
 
-def read_reviews(decisions: Decisions | Sequence[Decisions], data: Dataset, issues: pd.DataFrame) -> list[Review]:
+def read_reviews(
+    decisions: Decisions | Sequence[Decisions],
+    data: Dataset,
+    issues: pd.DataFrame,
+    unlabelled: pd.DataFrame | None = None,
+) -> list[Review]:
     """The decisions of every reviewer.
 
     Each table or file is the work of one reviewer, unless it has a column `reviewer`.
@@ -55,6 +60,7 @@ def read_reviews(decisions: Decisions | Sequence[Decisions], data: Dataset, issu
         decisions: tables or files; see `decide`.
         data: the audited data.
         issues: the audit's table of all rows.
+        unlabelled: the names of the rows without a label (see `without_label`).
 
     Raises:
         BadInput: as `decide`.
@@ -66,7 +72,7 @@ def read_reviews(decisions: Decisions | Sequence[Decisions], data: Dataset, issu
         name = f"reviewer {number}" if isinstance(one, pd.DataFrame) else Path(one).stem
         people = table.groupby("reviewer", sort=False) if "reviewer" in table and len(table) else [(name, table)]
         for person, part in people:
-            lines = checked(part, issues)
+            lines = checked(part, issues, unlabelled)
             unsure = lines["decision"] == "unsure"
             left = tuple(lines["index"][unsure].tolist())
             positions(lines["index"], data.index, "the data set")
@@ -82,7 +88,7 @@ def _labels(reviewed: pd.DataFrame, data: Dataset, issues: pd.DataFrame) -> np.n
     suggested = issues["suggested"].to_numpy()[at]
     given = np.asarray(data.classes, dtype=object)[data.given[rows]]
     lines = zip(reviewed["index"], reviewed["decision"], reviewed["label"], given, suggested, strict=True)
-    names = [_label(int(index), word, label, old, new) for index, word, label, old, new in lines]
+    names = [_label(int(index), word, label, old, new, data.classes) for index, word, label, old, new in lines]
     removed = (reviewed["decision"] == "remove").to_numpy(bool)
     found = np.full(len(names), REMOVED, dtype=np.int64)
     found[~removed] = numbers(
@@ -96,20 +102,24 @@ def _known(name: str, data: Dataset) -> str:
     return name if name in data.classes or name.strip() not in data.classes else name.strip()
 
 
-def _label(index: int, word: str, label: str, given: str, suggested: str) -> str:
+def _label(index: int, word: str, label: str, given: str, suggested: str, classes: Sequence[str]) -> str:
     if word == "keep":
         return given
     if word == "accept" and suggested == "":
         if not label:
             raise BadInput(
                 f"decisions accept a suggestion for the row with index {index} that they do not name: give the folder "
-                "of the audit, not the data"
+                "of the audit, not the data, or name the class in a column label or suggested"
             )
         return label
     if word == "accept" and label not in ("", suggested) and label.strip() not in ("", suggested):
         raise BadInput(
             f"decisions accept {label!r} for the row with index {index}, but this audit suggested {suggested!r}: "
             "they belong to another audit"
+        )
+    if word == "relabel" and not label.strip() and label not in classes:
+        raise BadInput(
+            f"decisions relabel the row with index {index}, but its label is empty: it needs the label that is right"
         )
     return suggested if word == "accept" else label
 

@@ -14,7 +14,7 @@ from noisewise.auditing.review.agreement import REMOVED, Decisions, Review, agre
 from noisewise.auditing.review.certify.certificate import certified, draw_weights
 from noisewise.auditing.review.certify.sample import FILE, read_sample
 from noisewise.auditing.review.exchange.decisions import WORDS
-from noisewise.auditing.review.folder import numbers, positions, read_issues, unaudited
+from noisewise.auditing.review.folder import numbers, positions, read_issues, unaudited, without_label
 from noisewise.auditing.review.queue import check_base, per_hundred, review_queue, simulated_gain
 from noisewise.auditing.reviewed import record as reviewed_record
 from noisewise.data.dataset import Dataset
@@ -38,20 +38,22 @@ def decide(
 
     Args:
         data: the audited data with its given labels (see `original_data`), n rows.
-        decisions: a frame with the columns `index`, `decision`, `label`, in the order of the review; or a file, whose
-            format is recognised from its content: the CSV exported from the report or by `noisewise review`, the JSON
-            or JSON-MIN export of Label Studio, or FiftyOne's JSON. Several tables or files, or a column `reviewer`, are
-            the decisions of several reviewers: the majority decides, and a row with a tie counts as not reviewed.
-        findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions. Without it every
-            decision must name its label, as those from the report do, and nothing is certified or remembered.
+        decisions: a frame with the columns `index`, `decision` and, where it has a `relabel`, `label`, in the order of
+            the review; or a file, whose format is recognised from its content: the CSV exported from the report or by
+            `noisewise review`, the JSON or JSON-MIN export of Label Studio, or FiftyOne's JSON. Several tables or
+            files, or a column `reviewer`, are the decisions of several reviewers: the majority decides, and a row with
+            a tie counts as not reviewed.
+        findings_folder: the folder that the audit wrote; its `issues.parquet` holds the suggestions. Without it an
+            `accept` takes its label from the column `label` or `suggested`, and nothing is certified or remembered.
         base: the labels of rows that were not reviewed: "given" leaves them as they were, "cleaned" gives those with
             the action "relabel" their suggestion.
 
     Returns:
         The data set with the decided labels, without the removed rows, and with a record in its provenance; and a
-        summary: `base`, `reviewed`, `decisions` (number of each kind), `not_reviewed`, `issues_not_reviewed`,
-        `relabelled` (labels that differ from the given ones), and `changed_per_100`: for every 100 reviewed rows, in
-        order, how many were removed or got a label other than the base's (the last block may be shorter). With at least
+        summary: `base`, `reviewed`, `decisions` (number of each kind), `not_reviewed`, `issues_not_reviewed` (where an
+        audit is known), `relabelled` (labels that differ from the given ones), and `changed_per_100`: for every 100
+        reviewed rows, in order, how many were removed or got a label other than the base's (the last block may be
+        shorter). With at least
         10 decisions at the front of the audit's random order also `certified`: the noise rate and more with intervals
         that hold for any model (see `certified`). With several reviewers also `agreement`. Where the truth is known,
         also `accuracy_before` (of the base) and `accuracy_after`, the shares of correct labels among all rows;
@@ -65,7 +67,7 @@ def decide(
     issues = unaudited(data) if findings_folder is None else read_issues(findings_folder)
     if findings_folder is None and check_base(base) != "given":
         raise BadInput(f"base={base!r} needs the folder of an audit")
-    reviews = read_reviews(decisions, data, issues)
+    reviews = read_reviews(decisions, data, issues, without_label(data, findings_folder))
     review = majority(reviews)
     reviewed = review.table
     rows = positions(reviewed["index"], data.index, "the data set")
@@ -79,7 +81,7 @@ def decide(
     former = data.given[rows]
     proven, weights = _certified(findings_folder, reviewed["index"], review.labels != former, len(data))
     agreed = {"agreement": agreement(reviews, data.classes)} if len(reviews) > 1 else {}
-    record = _record(review, data, labels, issues, base)
+    record = _record(review, data, labels, None if findings_folder is None else issues, base)
     at = positions(reviewed["index"], issues["index"].to_numpy(), "issues.parquet")
     lines = reviewed_record(
         reviewed,
@@ -109,16 +111,21 @@ def _certified(
     return ({"certified": found}, draw_weights(sample, known)) if found else ({}, {})
 
 
-def _record(review: Review, data: Dataset, labels: np.ndarray, issues: pd.DataFrame, base: str) -> dict[str, Any]:
+def _record(
+    review: Review, data: Dataset, labels: np.ndarray, issues: pd.DataFrame | None, base: str
+) -> dict[str, Any]:
     words = [*review.table["decision"], *["unsure"] * len(review.unsure)]
     seen = [*review.table["index"], *review.unsure]
-    open_issues = issues["is_issue"].to_numpy(bool) & ~issues["index"].isin(seen).to_numpy()
+    left = {}
+    if issues is not None:
+        open_issues = issues["is_issue"].to_numpy(bool) & ~issues["index"].isin(seen).to_numpy()
+        left["issues_not_reviewed"] = int(open_issues.sum())
     return {
         "base": base,
         "reviewed": len(seen),
         "decisions": {word: number for word in WORDS if (number := words.count(word)) or word in WORDS[:3]},
         "not_reviewed": len(data) - len(seen),
-        "issues_not_reviewed": int(open_issues.sum()),
+        **left,
         "relabelled": int((labels != data.given).sum()),
     }
 

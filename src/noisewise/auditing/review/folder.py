@@ -104,6 +104,22 @@ def unaudited(data: Dataset) -> pd.DataFrame:
     return named(pd.DataFrame(table), data)
 
 
+def without_label(data: Dataset, folder: str | Path | None = None) -> pd.DataFrame | None:
+    """`index`, identifier and `file` of the rows without a label; None where there are none.
+
+    Args:
+        data: the audited data.
+        folder: that the audit wrote, if there was one.
+
+    Raises:
+        BadInput: its `unlabelled.parquet` was not written by an audit.
+    """
+    if folder is not None and (path := place(folder) / "unlabelled.parquet").is_file():
+        return read_table(path, {"index": "whole numbers"})
+    rest = data.unlabelled
+    return None if rest is None else named(pd.DataFrame({"index": rest.index}), rest)
+
+
 def positions(wanted: pd.Series, index: np.ndarray, where: str) -> np.ndarray:
     """(m,) the positions in `index` of the wanted values.
 

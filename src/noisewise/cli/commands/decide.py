@@ -61,7 +61,8 @@ def decide(
 ) -> None:
     """Apply the decisions of a review.
 
-    DIR is the folder of the audit, or the audited data themselves where the decisions name their labels. DECISIONS is
+    DIR is the folder of the audit, or the audited data themselves where the decisions name their labels: in the column
+    `label`, or for `accept` in `suggested`. DECISIONS is
     the CSV of its report or of `noisewise review`, an export of Label Studio (JSON or JSON-MIN), or FiftyOne's JSON;
     the format is recognised from the content. Several files, or a column `reviewer`, are several reviewers: the
     majority decides, and rows with a tie count as not reviewed.
@@ -94,12 +95,12 @@ def _show(summary: dict[str, Any], rows: int, written: Sequence[dict[str, Any]])
     from noisewise.cli.output import print_pairs
 
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary["decisions"].items())
-    issues, base = summary["issues_not_reviewed"], summary["base"]
-    become = "keep the given label" if base == "given" else "take the suggestion"
+    become = "keep the given label" if summary["base"] == "given" else "take the suggestion"
+    issues = f", including {summary['issues_not_reviewed']:,} issues" if "issues_not_reviewed" in summary else ""
     per = _per_block(summary["reviewed"])
     lines = [
         ("reviewed", f"{summary['reviewed']:,} rows: {kinds}"),
-        ("not reviewed", f"{summary['not_reviewed']:,} rows, including {issues:,} issues, which {become}"),
+        ("not reviewed", f"{summary['not_reviewed']:,} rows{issues}, which {become}"),
         ("relabelled", f"{summary['relabelled']:,} rows"),
         *_agreement(summary),
         ("changed", f"{_blocks(summary['changed_per_100'])} labels {per}, in the order of the review"),

@@ -19,17 +19,17 @@ from noisewise.errors import BadInput, nearest
 
 WORDS = ("accept", "keep", "relabel", "unsure", "remove")
 COLUMNS = ("index", "decision", "label")
-FILE, ID, REVIEWER = "file", "id", "reviewer"
+FILE, ID, REVIEWER, SUGGESTED = "file", "id", "reviewer", "suggested"
 _WHOLE = re.compile(r"(-?\d{1,18})([.,]0{1,2})?")  # spreadsheets save 15 as 15.0 or 15,0; 1.000 may be a thousand
 
 
 def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     """Read a file of decisions; its format is recognised from the content, not from the name.
 
-    A CSV has the columns `index` (or `file`, or the rows' identifiers), `decision`, `label`; lines with neither
-    decision nor label were not reviewed. A JSON list is an export of Label Studio; a JSON object with `labels` or
-    `samples` comes from FiftyOne. Where a tool exports labels instead of decisions, the given label means `keep`, the
-    suggested one `accept`, any other `relabel`.
+    A CSV has the columns `index` (or `file`, or the rows' identifiers), `decision`, and `label` where a decision is
+    `relabel`; lines with neither decision nor label were not reviewed. A JSON list is an export of Label Studio; a JSON
+    object with `labels` or `samples` comes from FiftyOne. Where a tool exports labels instead of decisions, the given
+    label means `keep`, the suggested one `accept`, any other `relabel`.
 
     Args:
         path: of the file.
@@ -43,11 +43,11 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     """
     text = decoded(path)
     if text.lstrip()[:1] not in ("[", "{"):
-        frame = named(read_csv(text, path, {*COLUMNS, *map(str.lower, _keys(issues)), ID, REVIEWER}), issues)
-        if {"decision", "label"} <= set(frame):
-            empty = (frame["decision"].str.strip() == "") & (frame["label"].str.strip() == "")
-            frame = frame[~empty].reset_index(drop=True)
-        return frame
+        frame = named(read_csv(text, path, {*COLUMNS, *map(str.lower, _keys(issues)), ID, REVIEWER, SUGGESTED}), issues)
+        if "decision" not in frame:
+            return frame
+        filled = [frame[column].str.strip() != "" for column in ("decision", "label") if column in frame]
+        return frame[np.logical_or.reduce(filled)].reset_index(drop=True)
     with parsing(f"the decisions in {path}: it is not JSON"):
         content = json.loads(text)
     if isinstance(content, list):
@@ -79,7 +79,7 @@ def named(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
     """The frame with the columns that matter under their own names, whatever their case and the spaces around them."""
     keys = _keys(issues)
     own = next((key for key in keys if key != FILE), ID)  # a column `id` may stand for the rows' own identifiers
-    wanted = {name.lower(): name for name in (*COLUMNS, REVIEWER, *keys)}
+    wanted = {name.lower(): name for name in (*COLUMNS, REVIEWER, SUGGESTED, *keys)}
     found: dict[object, str] = {}
     for column in frame.columns:
         name = wanted.get(str(column).strip().lower())
@@ -91,30 +91,32 @@ def named(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
     return frame.rename(columns=found)
 
 
-def checked(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
+def checked(frame: pd.DataFrame, issues: pd.DataFrame, unlabelled: pd.DataFrame | None = None) -> pd.DataFrame:
     """The decisions as numbers and text, each row once.
 
     A row is found by its `index`, or without one by `file` or its identifier. Where a line has both they must agree.
+    Without an audit, an `accept` that names no label takes the one in the column `suggested`.
 
     Args:
-        frame: `index`, `decision` and `label`; or another key of the rows in place of the index.
+        frame: `index`, `decision` and `label`; or another key of the rows in place of the index. Without `relabel`, the
+            column `label` is not needed.
         issues: the audit's table of all rows.
+        unlabelled: `index` and other keys of the rows without a label; None if there are none.
 
     Raises:
         BadInput: a missing column, a row that cannot be found, an unknown or contradictory decision.
     """
     known = named(frame, issues)
     keys = [key for key in _keys(issues) if key in known]
-    missing = [column for column in COLUMNS if column not in known and not (column == "index" and keys)]
-    if missing:
-        found = ", ".join(map(str, frame.columns)) or "none"
-        raise BadInput(
-            f"decisions need the columns {', '.join(COLUMNS)}, but have {found}; missing: {', '.join(missing)}"
-        )
     known = known.astype(object)
     known = known.where(known.notna(), "").astype(str)
-    known["decision"] = known["decision"].str.strip().str.lower()
-    known["index"] = _found(known, keys, issues)
+    if "decision" in known:
+        known["decision"] = known["decision"].str.strip().str.lower()
+    _check_columns(known, keys, frame.columns)
+    known["index"] = _found(known, keys, issues, unlabelled)
+    known["label"] = known.get("label", "")
+    if SUGGESTED in known and (issues["suggested"] == "").all():
+        known["label"] = _accepted(known)
     known = known[list(COLUMNS)].drop_duplicates(ignore_index=True)
     for index, word in zip(known["index"], known["decision"], strict=True):
         if word not in WORDS:
@@ -129,12 +131,41 @@ def checked(frame: pd.DataFrame, issues: pd.DataFrame) -> pd.DataFrame:
     return known
 
 
+def _check_columns(known: pd.DataFrame, keys: Sequence[str], columns: Iterable[object]) -> None:
+    relabels = "decision" not in known or (known["decision"] == "relabel").any()
+    needed = {"index": not keys, "decision": True, "label": relabels}
+    missing = [column for column in COLUMNS if needed[column] and column not in known]
+    if missing:
+        found = ", ".join(map(str, columns)) or "none"
+        hint = (
+            "; a column of identifiers counts if --id names it when the data are audited" if "index" in missing else ""
+        )
+        raise BadInput(
+            f"decisions need the columns {', '.join(COLUMNS)}, but have {found}; missing: {', '.join(missing)}{hint}"
+        )
+
+
+def _accepted(known: pd.DataFrame) -> pd.Series:
+    """The labels, with those that were suggested in place of empty ones that were accepted."""
+    accepted = (known["decision"] == "accept") & (known[SUGGESTED].str.strip() != "")
+    empty = known["label"].str.strip() == ""
+    other = accepted & ~empty & (known["label"].str.strip() != known[SUGGESTED].str.strip())
+    if other.any():
+        index, label, suggested = known.loc[other, ["index", "label", SUGGESTED]].iloc[0]
+        raise BadInput(
+            f"decisions accept {label!r} for the row with index {index}, but their column {SUGGESTED} has {suggested!r}"
+        )
+    return known["label"].where(~(accepted & empty), known[SUGGESTED])
+
+
 def _keys(issues: pd.DataFrame) -> list[str]:
     """The columns of an audit's table of rows that name a row beside its index: identifiers and `file`."""
     return name_columns(issues, "given")[1:] if {"index", "given"} <= set(issues) else []
 
 
-def _found(known: pd.DataFrame, keys: Sequence[str], issues: pd.DataFrame) -> np.ndarray:
+def _found(
+    known: pd.DataFrame, keys: Sequence[str], issues: pd.DataFrame, unlabelled: pd.DataFrame | None
+) -> np.ndarray:
     """(m,) int64, the index of each line's row."""
     stated = [_whole(text) if text.strip() else None for text in known.get("index", pd.Series("", index=known.index))]
     for key in keys:
@@ -142,14 +173,18 @@ def _found(known: pd.DataFrame, keys: Sequence[str], issues: pd.DataFrame) -> np
         place = dict(zip(names, issues["index"].tolist(), strict=True))
         alike = {name for name, number in Counter(names).items() if number > 1}
         name_of = dict(zip(issues["index"].tolist(), names, strict=True))
+        bare = [] if unlabelled is None or key not in unlabelled else unlabelled[key].astype(str).tolist()
+        without = {_plain(key, text) for text in bare}
         for at, text in enumerate(known[key]):
             name, index = _plain(key, text), stated[at]
             if name == "":
                 continue
             if index is None:
+                if name in without and name not in place:
+                    raise BadInput(_no_label(f"{key} {name!r}"))
                 if name not in place or name in alike:
                     why = "several rows have" if name in alike else "no row of this audit has"
-                    hint = "; give the index" if name in alike else nearest(name, place)
+                    hint = "; give the index" if name in alike else ""  # a similar name is that of another row
                     raise BadInput(f"decisions: {why} the {key} {text!r}{hint}")
                 stated[at] = place[name]
             elif index in name_of and not _same(name, name_of[index]):
@@ -160,7 +195,19 @@ def _found(known: pd.DataFrame, keys: Sequence[str], issues: pd.DataFrame) -> np
     nameless = [at for at, index in enumerate(stated) if index is None]
     if nameless:
         raise BadInput(f"decisions: line {nameless[0] + 1} does not say which row it is about")
+    if unlabelled is not None:
+        labelled, without_label = set(issues["index"].tolist()), set(unlabelled["index"].tolist())
+        for index in stated:
+            if index in without_label and index not in labelled:
+                raise BadInput(_no_label(f"index {index}"))
     return np.array(stated, dtype=np.int64)
+
+
+def _no_label(name: str) -> str:
+    return (
+        f"decisions: the row with the {name} has no label, and decide judges only rows that have one; to give it a "
+        "label, fill it in in the source"
+    )
 
 
 def _whole(text: str) -> int:

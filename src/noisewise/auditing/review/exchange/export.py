@@ -9,7 +9,7 @@ from typing import Any
 from noisewise.auditing.review.agreement import Decisions, agreement, read_reviews
 from noisewise.auditing.review.exchange import fiftyone, label_studio, tables
 from noisewise.auditing.review.exchange.queue import read_queue
-from noisewise.auditing.review.folder import original_data, read_issues
+from noisewise.auditing.review.folder import original_data, read_issues, without_label
 from noisewise.errors import BadInput, nearest
 
 TOOLS = ("label-studio", "fiftyone", "csv")
@@ -68,6 +68,6 @@ def _known(folder: str | Path, decided: Decisions | Sequence[Decisions]) -> tupl
     if isinstance(decided, Sequence) and not len(decided):
         return [], set()
     data = original_data(folder)
-    reviews = read_reviews(decided, data, read_issues(folder))
+    reviews = read_reviews(decided, data, read_issues(folder), without_label(data, folder))
     split = [int(one["index"]) for one in agreement(reviews, data.classes)["disagreements"]]
     return split, {index for review in reviews for index in review.found}

@@ -15,11 +15,13 @@ from noisewise.auditing.review.giving.changes import changes
 from noisewise.auditing.review.giving.folders import write_folder, write_moves
 from noisewise.auditing.review.giving.tables import table_format, write_table
 from noisewise.data.dataset import Dataset
+from noisewise.data.reviews.kept import ROWS
 from noisewise.data.row_names import FILE
 from noisewise.data.save import check_suffix, save
 from noisewise.errors import BadInput
 from noisewise.formatting import count
 
+UNAUDITED = "what was reviewed is not kept, since that needs the audit: give its folder in place of the data"
 FORGETS = "it does not hold what was reviewed; write an .npz or .parquet file too where a later audit should know it"
 
 
@@ -58,25 +60,31 @@ def give_back(
     files = {} if origin is None or not origin.is_dir() else _files(before, audit)
     if origin is not None and files and (out.suffix == "" or out.is_dir()):
         written = write_folder(origin, changed, files, out, copies=copies)
-        return {"out": out, "form": "folder", "source": origin, **written, **_note(written)}
+        return {"out": out, "form": "folder", "source": origin, **written, **_note(written, decided)}
     if files and origin is not None and out.suffix.lower() == ".csv":
         return {
             "out": out,
             "form": "moves",
             "source": origin,
             **write_moves(origin, changed, files, out),
-            "note": FORGETS,
+            **_note({}, decided),
         }
     if origin is not None and _own_format(out, origin, plan):
         written = write_table(origin, changed, _column(before), out)
-        return {"out": out, "form": "table", "source": origin, **written, **_note(written)}
+        return {"out": out, "form": "table", "source": origin, **written, **_note(written, decided)}
     save(decided, out)
-    forgets = {"note": FORGETS} if out.suffix == ".csv" else {}
+    held = {} if out.suffix == ".csv" else {"reviews": out}
+    forgets = _note(held if _known(decided) else {}, decided)
     return {"out": out, "form": "data set", **forgets}
 
 
-def _note(written: Mapping[str, Any]) -> dict[str, str]:
-    return {} if "reviews" in written else {"note": FORGETS}
+def _note(written: Mapping[str, Any], decided: Dataset) -> dict[str, str]:
+    return {} if "reviews" in written else {"note": FORGETS if _known(decided) else UNAUDITED}
+
+
+def _known(decided: Dataset) -> bool:
+    """Whether the data remember what was reviewed."""
+    return any(ROWS in step for step in decided.provenance)
 
 
 def check_out(
