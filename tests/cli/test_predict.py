@@ -65,3 +65,20 @@ def test_what_is_refused(run, tmp_path):
         assert done.code == 2
         assert said in done.err
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_options_of_the_training_hold(run, tmp_path):
+    table = TABLE.assign(height=TABLE["height"].astype(str), label=np.array(["ash", "birch"])[TRUE])
+    table.loc[::7, "height"] = "k.A."
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.drop(columns="label").to_csv(tmp_path / "new.csv", index=False)
+    done = run(
+        *("train", tmp_path / "t.csv", "--method", "ce", "--model", "mlp:4", "--epochs", 1),
+        *("--na", "k.A.", "--id", "who", "--out", tmp_path / "run"),
+    )
+    assert done.code == 0, done.err
+    for options, said in (((), False), (("--na", "?"), True)):
+        done = run("predict", tmp_path / "run", tmp_path / "new.csv", *options, "--out", tmp_path / "p.csv")
+        assert done.code == 0, done.err
+        assert ("that are no number" in done.out) == said
+        assert pd.read_csv(tmp_path / "p.csv")["who"].tolist() == table["who"].tolist()

@@ -189,3 +189,64 @@ def test_folders_that_hold_no_run(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(BadInput, match="was not written by a training"):
         nw.Run.load(tmp_path)
+
+
+LAB = pd.DataFrame(
+    {
+        "plant": [f"P{i}" for i in range(N)],
+        "height": ["k.A." if i % 9 == 0 else f"{value:.2f}" for i, value in enumerate(TABLE["height"])],
+        "colour": TABLE["colour"],
+        "kind": TABLE["label"],
+    }
+)
+
+
+def test_rows_are_read_as_those_of_the_training(tmp_path):
+    LAB.to_csv(tmp_path / "t.csv", index=False)
+    LAB.drop(columns="kind").iloc[30:].to_csv(tmp_path / "new.csv", index=False)
+    how = {"labels": "kind", "na": "k.A.", "id": "plant", "columns": ["height", "colour"]}
+    trained(tmp_path / "t.csv", tmp_path / "named", **how)
+    trained(nw.load(tmp_path / "t.csv", **how), tmp_path / "loaded")
+    for folder in ("named", "loaded"):
+        run = nw.Run.load(tmp_path / folder)
+        assert run.rows(tmp_path / "new.csv").notes == ()
+        assert run.predictions(tmp_path / "new.csv")["plant"].tolist() == LAB["plant"][30:].tolist()
+        assert "given" in run.predictions(tmp_path / "t.csv")
+        assert any("3 values that are no number" in note for note in run.rows(tmp_path / "new.csv", na="").notes)
+        nameless = run.predictions(LAB[["height", "colour"]])
+        assert list(nameless.columns) == ["index", "predicted", "confidence"]
+    run = nw.Run.load(tmp_path / "named")
+    assert len(run.rows(tmp_path / "t.csv", **how)) == N
+    with pytest.raises(BadInput, match=r"columns=.* the run learned from other columns"):
+        run.rows(tmp_path / "t.csv", columns="height")
+
+
+def test_broken_pictures_are_left_out_as_in_the_training(tmp_path):
+    photos = pictures(tmp_path / "photos")
+    (photos / "cat" / "2.png").write_bytes(b"nope")
+    trained(photos, tmp_path / "run", epochs=1, skip_broken=True, size=8)
+    run = nw.Run.load(tmp_path / "run")
+    assert len(run.rows(photos)) == len(run.rows(photos, size=8)) == 11
+    with pytest.raises(BadInput, match=r"cannot read the image .*cat/2\.png"):
+        run.predict(photos, skip_broken=False)
+
+
+def test_tables_of_pictures_are_read_as_that_of_the_training(tmp_path):
+    photos = pictures(tmp_path / "photos")
+    names = [f"photos/{name}/{i}.png" for name in ("cat", "dog") for i in range(6)]
+    table = pd.DataFrame({"scan": names, "who": range(12), "site": "a", "kind": [name[7:10] for name in names]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table[["scan", "kind"]].to_csv(tmp_path / "new.csv", index=False)
+    trained(tmp_path / "t.csv", tmp_path / "run", epochs=1, labels="kind", id="who", ignore="site")
+    run = nw.Run.load(tmp_path / "run")
+    assert run.predictions(tmp_path / "t.csv")["who"].astype(str).tolist() == [str(i) for i in range(12)]
+    np.testing.assert_array_equal(run.predict_proba(tmp_path / "new.csv"), run.predict_proba(tmp_path / "t.csv"))
+    assert len(run.predictions(photos)) == 12
+
+
+def test_a_damaged_reading_is_refused(tmp_path):
+    trained(VECTORS, tmp_path)
+    run = nw.Run.load(tmp_path)
+    for damage in ({"experiment": 3}, {"experiment": {"na": 3}}, {"provenance": ["x"]}, {"provenance": 1}):
+        with pytest.raises(BadInput):
+            replace(run, metrics={**run.metrics, **damage}).rows("digits")

@@ -130,6 +130,9 @@ class RunInputs:
 
     def _table(self, source: Path | pd.DataFrame, classes: tuple[str, ...], reading: Reading) -> Dataset:
         where = "the table" if isinstance(source, pd.DataFrame) else str(source)
+        if changed := [name for name in ("text", "columns", "ignore") if name in reading.stated()]:
+            stated = f"{changed[0]}={getattr(reading, changed[0])!r}"
+            raise BadInput(f"{stated}: the run learned from other columns, and reads {where} by these alone")
         reading.refuse(where, but=("labels", "id", "na"))
         kept = [name for name in (reading.labels, self.labels, reading.id, self.id) if name]
         frame, notes = further_rows(source, reading, kept)

@@ -18,7 +18,6 @@ from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.data import Dataset
 from noisewise.data.dataset import UNLABELLED
-from noisewise.data.reading import Reading
 from noisewise.data.row_names import named, predicted_rows
 from noisewise.data.rows import Normalise, Rows
 from noisewise.errors import BadInput
@@ -27,6 +26,7 @@ from noisewise.formatting import html_table, percent
 from noisewise.probes.observer import SECONDS
 from noisewise.reports.run import render
 from noisewise.run.inputs import RunInputs, Source
+from noisewise.run.reading import as_recorded, recorded
 from noisewise.run.saved import read_model, write_model
 from noisewise.training.config import Config, configured
 from noisewise.training.history import RULES
@@ -123,12 +123,14 @@ class Run:
         Args:
             source: a table (its file or a DataFrame), a folder of pictures at any depth or one picture, an array or its
                 file, any other source of `noisewise.load`, or a Dataset. Labels are not needed.
-            **reading: how the source is read, as for `noisewise.load`: `labels`, `id`, `na`, ...
+            **reading: how the source is read, as for `noisewise.load`: `labels`, `id`, `na`, ... What is not given is
+                as it was for the training, as far as it applies to this source.
 
         Raises:
             BadInput: the source cannot be read, or has rows of another kind or shape.
         """
-        return self.inputs.rows(source, self.classes, Reading(**reading))
+        how = as_recorded(source, self.inputs.kind, recorded(self.metrics), reading)
+        return self.inputs.rows(source, self.classes, how)
 
     def predict_proba(self, source: Source, **reading: Any) -> np.ndarray:
         """(n, K) probabilities of further rows; see `rows`. Arrays have the shape and type that the training had."""

@@ -57,7 +57,8 @@ def predict(
 
     SOURCE needs no labels: a table with the columns that the network learned from, in any order; a folder of pictures,
     however deep, or one picture; arrays in a .npy or .npz file; or any other source. Rows are read, scaled and encoded
-    as those of the training were. If SOURCE has labels, the command says how many of them are the predicted ones.
+    as those of the training were: its --na, --id and other options of reading hold unless others are given. If SOURCE
+    has labels, the command says how many of them are the predicted ones.
     """
     from noisewise.cli.output import print_json, print_pairs, print_table
     from noisewise.data.row_names import name_columns, predicted_rows
@@ -69,7 +70,8 @@ def predict(
     if probs is not None and probs.suffix.lower() not in (".parquet", ".npy"):
         raise BadInput(f"cannot write --probs {probs}: the suffix must be .parquet or .npy")
     found = Run.load(run, model=model, method=method, device=device)
-    data = found.rows(source, **reading)
+    given = {name: value for name, value in reading.items() if value not in (None, (), False)}
+    data = found.rows(source, **given)
     probabilities = found.predict_proba(data)
     table = predicted_rows(data, probabilities, found.classes)
     _write(table, out)
