@@ -27,12 +27,21 @@ def test_what_became_of_the_columns_is_said_everywhere(run, tmp_path):
         "texts: *note*",
         "values -9999 count as missing",
         "eft out as identifier: file (file names",
+        "; --id COLUMN keeps it in every list of rows",
         "'Owl' and 'owl'",
     ):
         assert said in done.out
     written = (tmp_path / "a" / "summary.md").read_text()
-    for said in ("texts: \\*note\\*", "eft out as identifier: file (file names", "'Owl' and 'owl'"):
+    for said in (
+        "texts: \\*note\\*",
+        "eft out as identifier: file (file names",
+        "keeps it in every list of rows",
+        "'Owl'",
+    ):
         assert said in written
+    done = run("audit", tmp_path / "t.csv", "--id", "file", "--out", tmp_path / "a")
+    assert "file (names the rows)" in done.out
+    assert "--id" not in done.out
 
 
 def test_probabilities_are_put_in_the_order_of_the_classes_by_their_names(run, tmp_path):

@@ -51,7 +51,7 @@ def encode_features(frame: pd.DataFrame, where: str, *, asked: bool = False) -> 
         blocks += [] if block is None else [block]
         columns.append(Column(str(name), found.kind, found.used, found.why, 0 if block is None else block.shape[1]))
     if not blocks and not words:
-        left = "; ".join(in_words(columns))
+        left = "; ".join(in_words(columns, advise=False))
         raise BadInput(f"{where} has no column to learn from besides its labels{f' ({left})' if left else ''}")
     return np.concatenate([*blocks, *([directions(side_by_side(words))] if words else [])], axis=1), tuple(columns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from noisewise.data.columns.column import IGNORED, ROW_NAMES
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, nearest
 
@@ -25,12 +26,12 @@ def chosen(names: Sequence[str], where: str, reading: Reading, roles: Sequence[s
     ignored = _named("ignore", reading.ignore, names, where, [])
     left_out = {}
     for name in names:
-        if name in ignored:
-            left_out[name] = "ignored, as asked"
+        if name == ids and name not in wanted:
+            left_out[name] = ROW_NAMES
+        elif name in ignored:
+            left_out[name] = IGNORED
         elif wanted and name not in wanted and name != reading.text:
             left_out[name] = "not among the columns asked for"
-        elif name == ids and name not in wanted:
-            left_out[name] = "names the rows"
     return left_out
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 ColumnKind = Literal["number", "category", "text", "date", "image", "identifier", "constant"]
 KINDS = {"number": "numbers", "category": "categories", "text": "texts", "date": "dates", "image": "images"}
 ROLES = ("the labels", "the correct labels, never an input")
+IGNORED, ROW_NAMES = "ignored, as asked", "names the rows"
+KEPT = "; --id COLUMN keeps it in every list of rows"
 NAMED, LONGEST = 6, 40
 
 
@@ -37,10 +39,14 @@ class Column:
         return {"name": self.name, "kind": self.kind, "used": self.used, "why": self.why}
 
 
-def in_words(columns: Sequence[Column]) -> list[str]:
+def in_words(columns: Sequence[Column], *, advise: bool = True) -> list[str]:
     """Sentences that say which columns are used, as what, and which are left out, and why; labels are not mentioned.
 
     Columns of one kind are named together, at most six of them.
+
+    Args:
+        columns: of a table.
+        advise: whether the line about identifiers says how they stay in lists of rows, if none of them names the rows.
     """
     used = {kind: [c for c in columns if c.used and c.kind == kind] for kind in KINDS}
     said = [f"{KINDS[kind]}: {_listed(found)}" for kind, found in used.items() if found]
@@ -50,7 +56,11 @@ def in_words(columns: Sequence[Column]) -> list[str]:
     for column in columns:
         if not column.used and column.why not in ROLES:
             left.setdefault(f" as {column.kind}" if column.kind not in KINDS else "", []).append(column)
-    return lines + [f"left out{kind}: {_listed(found, why=True)}" for kind, found in left.items()]
+    for kind, found in left.items():
+        asked = all(column.why == IGNORED for column in found) or any(column.why == ROW_NAMES for column in columns)
+        hint = KEPT if advise and kind == " as identifier" and not asked else ""
+        lines.append(f"left out{kind}: {_listed(found, why=True)}{hint}")
+    return lines
 
 
 def _listed(columns: Sequence[Column], why: bool = False) -> str:

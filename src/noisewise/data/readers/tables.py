@@ -250,7 +250,8 @@ def _labelled(where: str, given: np.ndarray, reading: Reading) -> np.ndarray:
     if not known.all() and not reading.na:
         raise BadInput(
             f"{where} has {int((~known).sum())} missing label(s) in {len(known)} rows: fill them in, remove the rows, "
-            "or keep these as unlabelled rows by --na '' (na='' in Python)"
+            "or keep these as unlabelled rows by --na '' (na='' in Python); a text that means a missing value is "
+            "named by --na TEXT, which may be given several times"
         )
     return np.asarray(known)
 
