@@ -117,7 +117,7 @@ def test_the_gain_is_counted_per_hundred_in_the_order_of_the_review(tmp_path):
             r"'acept' must be one of accept, keep, relabel, unsure, remove \(did you mean 'accept'\?\)",
         ),
         ([(5, "relabel", "dgo")], r"this data set has no class 'dgo' \(did you mean 'dog'\?\)"),
-        ([(5, "relabel", "")], "relabel the row with index 5, but its label is empty: it needs the label"),
+        ([(5, "relabel", "")], "the row with index 5 has the decision relabel and needs a label"),
         ([(5, "accept", "cat")], "accept 'cat' for the row with index 5, but this audit suggested 'dog'"),
         ([(5, "accept", ""), (5, "keep", "")], "contradict each other on the row with index 5: accept and keep"),
         ([(5, "relabel", "cat"), (5, "relabel", "dog")], "contradict each other on the row with index 5"),

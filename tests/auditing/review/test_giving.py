@@ -93,6 +93,10 @@ def test_without_an_audit_a_folder_says_that_it_does_not_keep_the_reviews(photos
     for out in ("new", "moves.csv", "new.npz"):
         written = give_back(data, decided, tmp_path / out, source=source)
         assert written["note"].startswith("what was reviewed is not kept, since that needs the audit")
+    with pytest.raises(
+        BadInput, match=r"the row with index 0 and file ash/0\.png has the decision relabel and needs a"
+    ):
+        decide(data, pd.DataFrame({"file": ["ash/0.png"], "decision": "relabel", "label": " "}))
     assert tree(tmp_path / "new")[0] == "README.txt"
     assert (tmp_path / "new" / "birch" / "0-2.png").is_file()
 

@@ -15,6 +15,7 @@ import pandas as pd
 from noisewise.auditing.review.exchange.decisions import checked, named, read_decisions
 from noisewise.auditing.review.folder import numbers, positions
 from noisewise.data.dataset import Dataset
+from noisewise.data.row_names import name_columns
 from noisewise.errors import BadInput
 
 Decisions = pd.DataFrame | str | Path
@@ -88,7 +89,11 @@ def _labels(reviewed: pd.DataFrame, data: Dataset, issues: pd.DataFrame) -> np.n
     suggested = issues["suggested"].to_numpy()[at]
     given = np.asarray(data.classes, dtype=object)[data.given[rows]]
     lines = zip(reviewed["index"], reviewed["decision"], reviewed["label"], given, suggested, strict=True)
-    names = [_label(int(index), word, label, old, new, data.classes) for index, word, label, old, new in lines]
+    names = [_label(int(index), word, label, old, new) for index, word, label, old, new in lines]
+    for row, word, name in zip(at, reviewed["decision"], names, strict=True):
+        if word == "relabel" and not name.strip() and name not in data.classes:
+            called = " and ".join(f"{key} {issues[key].iloc[row]}" for key in name_columns(issues, "given"))
+            raise BadInput(f"decisions: the row with {called} has the decision relabel and needs a label")
     removed = (reviewed["decision"] == "remove").to_numpy(bool)
     found = np.full(len(names), REMOVED, dtype=np.int64)
     found[~removed] = numbers(
@@ -102,7 +107,7 @@ def _known(name: str, data: Dataset) -> str:
     return name if name in data.classes or name.strip() not in data.classes else name.strip()
 
 
-def _label(index: int, word: str, label: str, given: str, suggested: str, classes: Sequence[str]) -> str:
+def _label(index: int, word: str, label: str, given: str, suggested: str) -> str:
     if word == "keep":
         return given
     if word == "accept" and suggested == "":
@@ -116,10 +121,6 @@ def _label(index: int, word: str, label: str, given: str, suggested: str, classe
         raise BadInput(
             f"decisions accept {label!r} for the row with index {index}, but this audit suggested {suggested!r}: "
             "they belong to another audit"
-        )
-    if word == "relabel" and not label.strip() and label not in classes:
-        raise BadInput(
-            f"decisions relabel the row with index {index}, but its label is empty: it needs the label that is right"
         )
     return suggested if word == "accept" else label
 

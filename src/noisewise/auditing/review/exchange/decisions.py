@@ -137,12 +137,11 @@ def _check_columns(known: pd.DataFrame, keys: Sequence[str], columns: Iterable[o
     missing = [column for column in COLUMNS if needed[column] and column not in known]
     if missing:
         found = ", ".join(map(str, columns)) or "none"
+        wanted = ", ".join(column for column in COLUMNS if needed[column])
         hint = (
             "; a column of identifiers counts if --id names it when the data are audited" if "index" in missing else ""
         )
-        raise BadInput(
-            f"decisions need the columns {', '.join(COLUMNS)}, but have {found}; missing: {', '.join(missing)}{hint}"
-        )
+        raise BadInput(f"decisions need the columns {wanted}, but have {found}; missing: {', '.join(missing)}{hint}")
 
 
 def _accepted(known: pd.DataFrame) -> pd.Series:
