@@ -188,7 +188,7 @@ def test_what_auto_means(kind, shape, weak, strong):
         ("crop:4++flip", "a augmentation is missing"),
         ("shear", "unknown augmentation 'shear'"),
         ("", "missing"),
-        (3, "is text"),
+        (3, "steps such as crop"),
     ],
 )
 def test_what_is_no_spec(text, says):
