@@ -158,7 +158,7 @@ def test_processes_have_no_more_threads_than_the_environment_says(work, monkeypa
 
 
 def test_bad_input(work, tmp_path):
-    with pytest.raises(BadInput, match="workers=0 must be at least 1"):
+    with pytest.raises(BadInput, match="workers=0 must be a whole number of at least 1"):
         LocalEngine(0)
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot write"):

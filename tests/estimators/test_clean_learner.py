@@ -208,7 +208,7 @@ def test_too_few_rows_classes_and_folds(blobs):
     X, given, _, _ = blobs
     with pytest.raises(BadInput, match="2 classes"):
         CleanLearner(GaussianNB()).fit(X[:5], np.zeros(5))
-    with pytest.raises(BadInput, match="folds=1"):
+    with pytest.raises(BadInput, match="cv=1 must be a whole number of at least 2"):
         CleanLearner(GaussianNB(), cv=1).fit(X, given)
     assert CleanLearner(GaussianNB(), cv=2).fit(X, given).suspicion_.shape == (400,)
     assert CleanLearner(GaussianNB()).fit(X[:2], ["a", "b"]).suspicion_.shape == (2,)

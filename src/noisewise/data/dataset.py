@@ -101,6 +101,7 @@ class Dataset:
         encoding: how the columns of a table became features, to encode further rows in the same way; None of other
             sources, and in `blind()` data.
         weights: (n,) how much each row counts in a training, relative to the others, above 0; None for all alike.
+        repeats: whether a row may occur more than once, as `take` draws it for resampling. Else `index` is unique.
     """
 
     inputs: Inputs
@@ -120,6 +121,7 @@ class Dataset:
     ids: pd.Series | None = None
     weights: np.ndarray | None = None
     encoding: Encoding | None = None
+    repeats: bool = False
 
     def __post_init__(self) -> None:
         n, k = len(self.inputs), len(self.classes)
@@ -128,7 +130,7 @@ class Dataset:
         if self.truth is not None:
             put(self, "truth", _labels("truth", self.truth, n, k))
         index = np.asarray(self.index)
-        put(self, "index", np.arange(n, dtype=np.int64) if index.shape == (0,) else _index(index, n))
+        put(self, "index", np.arange(n, dtype=np.int64) if index.shape == (0,) else _index(index, n, self.repeats))
         if self.described is not None and len(self.described) != n:
             raise BadInput(f"described has {len(self.described)} rows, inputs have {n}")
         if self.ids is not None:
@@ -194,11 +196,15 @@ class Dataset:
         return sum(len(record.get("skipped", ())) for record in self.provenance)
 
     def take(self, positions: Sequence[int] | np.ndarray) -> Dataset:
-        """Select the rows at `positions` (integers or a mask over rows); other splits are kept, inputs stay lazy."""
+        """Select the rows at `positions` (integers or a mask over rows); other splits are kept, inputs stay lazy.
+
+        A position may occur more than once; the result then has `repeats`.
+        """
         chosen = np.asarray(positions)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(
             self,
+            repeats=self.repeats or len(np.unique(chosen)) < len(chosen),
             inputs=select(self.inputs, chosen),
             given=self.given[chosen],
             index=self.index[chosen],
@@ -244,7 +250,7 @@ def _weights(values: np.ndarray, n: int) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def _index(index: np.ndarray, n: int) -> np.ndarray:
+def _index(index: np.ndarray, n: int, repeats: bool) -> np.ndarray:
     if index.ndim == 1 and len(index) != n:
         raise BadInput(f"index has {len(index)} rows, inputs have {n}")
     if index.ndim != 1 or index.dtype.kind not in "iu":
@@ -253,7 +259,8 @@ def _index(index: np.ndarray, n: int) -> np.ndarray:
         bad = index[(index < 0) | (index > LARGEST_INDEX)][0]
         raise BadInput(f"index must lie in 0..{LARGEST_INDEX}, but {int(bad)} occurs")
     index = index.astype(np.int64, copy=False)
-    if len(index) > 1 and not (np.diff(index) > 0).all() and not (known := pd.Index(index)).is_unique:
+    rising = len(index) < 2 or bool((np.diff(index) > 0).all())
+    if not (repeats or rising) and not (known := pd.Index(index)).is_unique:
         raise BadInput(f"index must name every row once, but {known[known.duplicated()][0]} occurs more than once")
     return index
 

@@ -68,9 +68,9 @@ def test_it_is_reported_beside_the_judgements_own(problem, data, tmp_path):
     summary = json.loads((tmp_path / "audit" / "summary.json").read_text())
     assert np.allclose(summary["transition_estimates"]["hoc"], found.estimates["hoc"])
     report = (tmp_path / "audit" / "report.html").read_text()
-    assert "Transition matrix by hoc" in report
+    assert "(transition matrix), by hoc" in report
     plain.save(tmp_path / "plain")
-    assert "Transition matrix by" not in (tmp_path / "plain" / "report.html").read_text()
+    assert "(transition matrix), by" not in (tmp_path / "plain" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

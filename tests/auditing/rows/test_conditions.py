@@ -184,7 +184,6 @@ def test_files_summary_and_report_name_them(planted, tmp_path):
 def test_the_report_shows_rows_whose_index_is_not_their_position():
     data = table(extra=lambda rows: rows[:1])
     index = np.random.default_rng(0).permutation(len(data)) * 7
-    index[1] = index[0]
     moved = Dataset(data.inputs, data.given, data.classes, "table", index=index)
     page = render(findings(moved, found_in(moved)))
     assert f'title="row {index[400]}"' in page

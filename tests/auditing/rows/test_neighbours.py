@@ -25,7 +25,8 @@ def test_exact_neighbours_are_those_of_scikit_learn(metric, n, width, k, seed):
     features = np.random.default_rng(seed).normal(size=(n, width)) + 3
     found = find_neighbours(features, k, metric=metric)
     distances, _ = reference(features, min(k, n - 1), metric)
-    assert found.distances == pytest.approx(distances, abs=1e-4)
+    # |x|^2 - 2 xy + |y|^2 in 32 bits is exact to about eps |x|^2, whose root is what a small distance may be off.
+    assert found.distances == pytest.approx(distances, abs=2e-3)
     assert (found.positions != np.arange(n)[:, None]).all()
 
 

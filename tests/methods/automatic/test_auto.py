@@ -146,7 +146,7 @@ def test_tables_and_texts(tmp_path):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
         run = nw.train(tmp_path / f"{name}.csv", labels="label", epochs=6, batch_size=16, seed=1)
         assert 0.03 < run.metrics["noise_rate"] < 0.4
-        assert run.kind == ("table" if name == "numbers" else "text")
+        assert run.inputs.kind == ("table" if name == "numbers" else "text")
 
 
 def test_it_is_the_default_and_results_of_ce_keep_their_folders():
