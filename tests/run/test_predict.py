@@ -11,6 +11,7 @@ from PIL import Image
 import noisewise as nw
 from noisewise.data.dataset import Dataset
 from noisewise.data.reading import Reading
+from noisewise.data.save import save, suffix_for
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS, card
 
@@ -147,10 +148,14 @@ def test_arrays(tmp_path):
     np.save(tmp_path / "x.npy", inputs)
     np.savez(tmp_path / "x.npz", X=inputs)
     np.savez(tmp_path / "xy.npz", X=inputs, y=NAMES[TRUE])
+    np.savez(tmp_path / "xk.npz", X=inputs, kind=NAMES[TRUE])
     expected = run.predict_proba(inputs)
     for source in ("x.npy", "x.npz", "xy.npz"):
         np.testing.assert_array_equal(load.predict_proba(tmp_path / source), expected)
     assert load.predictions(tmp_path / "xy.npz")["given"].tolist() == NAMES[TRUE].tolist()
+    trained(tmp_path / "xk.npz", tmp_path / "kinds", labels="kind")
+    for source in ("xk.npz", "xy.npz", "x.npz"):
+        assert len(nw.Run.load(tmp_path / "kinds").predict(tmp_path / source)) == N
     assert load.predict(np.empty((0, 3), dtype=np.float32)).shape == (0,)
     np.save(tmp_path / "wide.npy", np.zeros((4, 5)))
     with pytest.raises(BadInput, match=r"vector rows of shape \(5,\), but the run was trained on vector rows of .*3"):
@@ -231,16 +236,22 @@ def test_broken_pictures_are_left_out_as_in_the_training(tmp_path):
         run.predict(photos, skip_broken=False)
 
 
-def test_tables_of_pictures_are_read_as_that_of_the_training(tmp_path):
-    photos = pictures(tmp_path / "photos")
+@pytest.mark.parametrize("side", [12, 70])
+def test_tables_of_pictures_are_read_as_that_of_the_training(tmp_path, side):
+    photos = pictures(tmp_path / "photos", side)
     names = [f"photos/{name}/{i}.png" for name in ("cat", "dog") for i in range(6)]
     table = pd.DataFrame({"scan": names, "who": range(12), "site": "a", "kind": [name[7:10] for name in names]})
     table.to_csv(tmp_path / "t.csv", index=False)
     table[["scan", "kind"]].to_csv(tmp_path / "new.csv", index=False)
-    trained(tmp_path / "t.csv", tmp_path / "run", epochs=1, labels="kind", id="who", ignore="site")
+    how = {"labels": "kind", "id": "who", "ignore": "site", "na": "?"}
+    trained(tmp_path / "t.csv", tmp_path / "run", epochs=1, **how)
+    data = nw.load(tmp_path / "t.csv", **how)
+    saved = tmp_path / f"saved{suffix_for(data)}"
+    save(data, saved)
     run = nw.Run.load(tmp_path / "run")
     assert run.predictions(tmp_path / "t.csv")["who"].astype(str).tolist() == [str(i) for i in range(12)]
     np.testing.assert_array_equal(run.predict_proba(tmp_path / "new.csv"), run.predict_proba(tmp_path / "t.csv"))
+    np.testing.assert_array_equal(run.predict_proba(saved), run.predict_proba(tmp_path / "t.csv"))
     assert len(run.predictions(photos)) == 12
 
 

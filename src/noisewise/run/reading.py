@@ -11,7 +11,8 @@ from pyarrow import parquet
 
 from noisewise.data.catalogue import PHOTOGRAPHS
 from noisewise.data.dataset import Kind
-from noisewise.data.readers.frames import read_frame, table_suffix
+from noisewise.data.readers import npz
+from noisewise.data.readers.frames import HEAD, read_frame, table_suffix
 from noisewise.data.reading import FIELDS, Reading
 from noisewise.data.sources import HUB
 from noisewise.doors import parsing
@@ -70,11 +71,13 @@ def _usable(source: Any, kind: Kind, stated: dict[str, Any]) -> dict[str, Any]:
     if isinstance(source, pd.DataFrame) or (table and kind in ("table", "text")):
         names: tuple[str, ...] = ("na",)
     elif table and path is not None:
-        return _present({name: stated[name] for name in _OF_TABLES if name in stated}, _columns(path))
+        columns = _columns(path)
+        return {} if columns is None else _present({n: v for n, v in stated.items() if n in _OF_TABLES}, columns)
     elif isinstance(source, str) and source.startswith(HUB):
         names = _OF_TABLES
-    elif path is not None and path.suffix.lower() == ".npz":
-        names = ("labels",)
+    elif path is not None and path.is_file() and path.suffix.lower() == ".npz":
+        archive = npz.Archive(path)
+        names = ("labels",) if npz.HEAD not in archive and stated.get("labels") in archive else ()
     else:
         names = ("skip_broken",) if path is not None and (path.exists() or str(path) in PHOTOGRAPHS) else ()
     return {name: value for name, value in stated.items() if name in names}
@@ -87,9 +90,10 @@ def _present(stated: dict[str, Any], columns: list[str]) -> dict[str, Any]:
     return found
 
 
-def _columns(path: Path) -> list[str]:
-    """The names of the columns of a table in a file."""
+def _columns(path: Path) -> list[str] | None:
+    """The names of the columns of a table in a file; None of one that noisewise wrote, which says how it is read."""
     if table_suffix(path) == ".parquet":
         with parsing(f"{path} as Parquet"):
-            return list(map(str, parquet.read_schema(path).names))
+            schema = parquet.read_schema(path)
+            return None if HEAD in (schema.metadata or {}) else list(map(str, schema.names))
     return list(map(str, read_frame(path, Reading(), lambda name: True)[0].columns))
