@@ -36,9 +36,9 @@ away.
 # What explains noise to somebody who sees it for the first time, in the order of a lecture.
 FIRST = {
     "fitting-random-labels": "Why noise is dangerous: a network can learn labels that mean nothing.",
-    "early-learning": "Why there is hope: it learns right labels first, so stopping early helps.",
+    "two-phases": "Why there is hope: it learns right labels first, and wrong ones later.",
+    "early-learning": "So stopping early helps, and can be done without clean labels.",
     "detecting-noise": "How wrong labels show themselves during training, row by row.",
-    "coteaching": "A method: two networks that pick rows for each other.",
     "trusted-data": "What a few rows with right labels are worth.",
 }
 
