@@ -64,15 +64,15 @@ def _panel_class() -> type[Axes]:
         """A panel whose lines and bars differ by marker and hatching as well as by colour.
 
         A line of one of `COLOURS` without markers, or with the usual "o", gets the marker of its colour, and bars get
-        the hatching of theirs. Another marker, or another colour, is left as it is.
+        the hatching of theirs. Grey lines get a star for an "o". All else is left as it is.
         """
 
         def plot(self, *args: Any, **options: Any) -> list[Any]:
             """As `Axes.plot`, with the markers of the colours."""
             lines = super().plot(*args, **options)
             for line in lines:
-                marker = MARKERS.get(to_hex(line.get_color()).upper())
-                own = line.get_marker()
+                colour, own = to_hex(line.get_color()), line.get_marker()
+                marker = MARKERS.get(colour.upper(), "*" if colour == GREY and own == "o" else None)
                 if marker is None or line.get_linewidth() < _THIN or own not in ("None", "o"):
                     continue
                 line.set_marker(marker)

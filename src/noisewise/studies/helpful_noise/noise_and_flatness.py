@@ -223,10 +223,9 @@ def figure(results: Results) -> Figure:
     runs = arms(results)
     for axes, (name, (title, label)) in zip(panels, MEASURES.items(), strict=True):
         _dots(axes, runs, name)
-        axes.set(title=title, xlabel=label)
+        axes.set(title=title, xlabel=label, ylabel="optimiser")
     panels[1].set_xscale("log")
     panels[0].set_yticks(range(len(ARMS)), list(ARMS))
-    panels[0].set_ylabel("optimiser")
     panels[0].invert_yaxis()
     handles, named = panels[0].get_legend_handles_labels()
     drawn.legend(handles, named, loc="outside lower center", ncols=2)
@@ -241,8 +240,8 @@ def _dots(axes: Axes, runs: pd.DataFrame, name: str) -> None:
         for row, arm in enumerate(ARMS):
             shown = 100 * (values[arm] - values["GD"]) if name == "test_accuracy" else values[arm]
             place, label = row + (-0.15, 0.15)[k], f"{share:.0%} of the labels wrong" if not row else None
-            axes.plot(shown, [place] * len(shown), "o", color=COLOURS[k], alpha=0.45, markeredgewidth=0)
-            axes.plot(shown.mean(), place, "|", color=COLOURS[k], markersize=13, markeredgewidth=2.5, label=label)
+            axes.plot(shown, [place] * len(shown), "o", color=COLOURS[k], alpha=0.6, markeredgewidth=0, label=label)
+            axes.plot(shown.mean(), place, "|", color=COLOURS[k], markersize=13, markeredgewidth=2.5)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)

@@ -206,7 +206,8 @@ def _draw_piles(axes: Axes, results: Results) -> None:
     for item in results:
         seed = item.task.arguments["seed"]
         axes.plot(item["shares"], color=COLOURS[seed], label=f"weight, seed {seed}")
-        axes.axhline(item["noise_rate"], color=COLOURS[seed], linewidth=1, linestyle="--", label=f"rows, seed {seed}")
+        axes.axhline(item["noise_rate"], color=COLOURS[seed], linewidth=1, linestyle="--")
+    axes.plot([], [], "--", color=GREY, linewidth=1, label="share of rows")
     axes.set(xlabel="round", ylabel="share", ylim=(0, None), title=f"AdaBoost: wrong labels ({WRONG})")
     axes.legend(loc="lower right", ncols=2, fontsize=8)
 

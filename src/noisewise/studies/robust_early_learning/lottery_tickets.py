@@ -117,12 +117,12 @@ def figure(results: Results) -> Figure:
 
 def _draw_falls(axes: Axes, once: Result, double: Result, tau: float) -> None:
     for part, colour in zip(KEPT, COLOURS, strict=False):
-        for item, mark, name in ((once, "o", part), (double, "^", f"{part}, twice the decay")):
+        for item, fill, name in ((once, "full", part), (double, "none", f"{part}, twice the decay")):
             epochs = item["history"]["epoch"].to_numpy(dtype=float)
-            axes.plot(epochs, 100 * effective(item, part), mark, ms=4, color=colour, label=name)
+            axes.plot(epochs, 100 * effective(item, part), "o", ms=4, fillstyle=fill, color=colour, label=name)
             smooth = np.linspace(0, epochs[-1], 200)
             expected = share_left(smooth, FAN_IN[part], decay_of(item), item.task.arguments["effective"])
-            axes.plot(smooth, 100 * expected, "-", linewidth=1, color=colour)
+            axes.plot(smooth, 100 * expected, "-", linewidth=0.9, color=colour)
     axes.set(xlabel="epoch", ylabel="effective parameters (%)", title=f"tau = {tau:g}, and the closed form")
     axes.set(ylim=(-2, 132), yticks=range(0, 101, 20))
     axes.legend(loc="upper right", ncols=2, fontsize=8, columnspacing=0.8)

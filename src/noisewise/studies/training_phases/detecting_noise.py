@@ -236,7 +236,7 @@ def _draw_halves(axes: Axes, some: Results) -> None:
         for name, mark in marks.items():
             found = np.array([item[name] for item in some.where(noise=noise)])
             axes.plot(found[:, 0], found[:, 1], mark, color=colour, ms=7, fillstyle=fill)
-        axes.plot([], [], "p", color=colour, fillstyle=fill, label=noise.replace(":", " "))
+        axes.plot([], [], "s", color=colour, fillstyle=fill, label=noise.replace(":", " "))
     for name, mark in marks.items():
         axes.plot([], [], mark, color=GREY, label=name)
     axes.axline((0.5, 0.5), slope=1, linestyle="--", color=GREY, linewidth=1)

@@ -48,8 +48,9 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
             return frame
         filled = [frame[column].str.strip() != "" for column in ("decision", "label") if column in frame]
         return frame[np.logical_or.reduce(filled)].reset_index(drop=True)
-    with parsing(f"the decisions in {path}: it is not JSON"):
+    with parsing(f"the decisions in {path}: it is not JSON of text"):
         content = json.loads(text)
+        json.dumps(content, ensure_ascii=False).encode("utf-8")  # an escape may be half a character, which is no text
     if isinstance(content, list):
         return from_labels(label_studio.labels(content), issues)
     if "labels" in content:
