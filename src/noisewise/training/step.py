@@ -5,7 +5,7 @@ Everything that training changes (networks, memories, statistics) changes here o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -210,9 +210,8 @@ def train_epoch(
     streams: Streams,
     ledger: Ledger,
     joint: torch.optim.Optimizer | None = None,
-    progress: Callable[[float], None] = lambda share: None,
-) -> None:
-    """Train a learner for one epoch.
+) -> Iterator[float]:
+    """Train a learner for one epoch, step by step.
 
     Order, augmentation and the method's random numbers depend only on the seed, the learner's name and its epoch.
 
@@ -223,7 +222,9 @@ def train_epoch(
         streams: the batches.
         ledger: observes every step.
         joint: the optimiser of the method's own parameters.
-        progress: called after every step with the share of the epoch that is done.
+
+    Yields:
+        After every step the share of the epoch that is done.
 
     Raises:
         Diverged: a loss or a weight is not finite.
@@ -246,7 +247,7 @@ def train_epoch(
         timed = replace(batch, clock=Clock(learner.epochs_done, epochs, number, streams.steps, lr))
         stepped = take_step(learner.nets, method, optimizer, timed, edit_rng)
         ledger.observe(stepped, known=known and stepped.index is batch.index)  # an edit may have added other rows
-        progress((number + 1) / streams.steps)
+        yield (number + 1) / streams.steps
     if late is not None:
         late.finish()
     if not torch.stack([torch.isfinite(p).all() for p in learner.nets.parameters()]).all():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -282,20 +282,24 @@ class Training(Learners):
 
     def _epoch(self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams) -> None:
         began = time.perf_counter()
+        for share in self._steps(learner, method, joint, streams):
+            for observer in self.observers:
+                observer.during_epoch(share)
+        self._seconds += time.perf_counter() - began
+        self._examples += streams.rows
+
+    def _steps(
+        self, learner: Learner, method: Method, joint: torch.optim.Optimizer | None, streams: Streams
+    ) -> Iterator[float]:
+        """One epoch with the work at its end; yields after every step the share of the epoch that is done."""
         config = learner.config or self.config
-        train_epoch(config, learner, method, streams, self.ledger, joint, self._progress)
+        yield from train_epoch(config, learner, method, streams, self.ledger, joint)
         passes = Passes(partial(self.passes, learner.nets), self.rows, self.classes * len(learner.nets))
         total = total_epochs(config, learner)
         with torch.no_grad():
             self.ledger.end_epoch(passes)
             method.refit(EpochEnd(learner.nets, learner.epochs_done, total, passes, self.ledger))
         learner.epochs_done += 1
-        self._seconds += time.perf_counter() - began
-        self._examples += streams.rows
-
-    def _progress(self, share: float) -> None:
-        for observer in self.observers:
-            observer.during_epoch(share)
 
     def _validated(self, by: str, learner: Learner, method: Method, predictor: Predictor) -> float:
         """How good the present weights are on the validation rows with their given labels; higher is better."""

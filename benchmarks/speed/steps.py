@@ -1,0 +1,40 @@
+"""A step of `ce` by the trainer: beside a plain loop on tensors, without the ledger, by a DataLoader; precisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .arms import CASES, by_loader, plain, trained
+from .row import Row
+from .turns import QUICK_TURNS, take_turns
+
+COMMAND = "python -m benchmarks.speed steps"
+STEPS = 32  # as many as the ledger records together
+TURNS = {"lenet": 31, "mlp": 31, "fast": 21}
+
+
+def measure(quick: bool) -> list[Row]:
+    found = []
+    for case in CASES:
+        case = replace(case, rows=2 * STEPS * 128 if quick else case.rows)
+        arms = {"plain": plain(case), "ours": trained(case), "no ledger": trained(case, ledger=False)}
+        arms["loader"] = by_loader(case)
+        turns = QUICK_TURNS if quick else TURNS.get(str(case.model), 9)
+        taken = take_turns(arms, turns, 2 if quick else STEPS)
+        said = f"batches of 128, {taken.each('ours').median:.1f} ms a step"
+        found += [
+            Row.of(
+                f"{case.name}: a step of ce / a plain loop on tensors",
+                "<= 1.03",
+                taken.ratio("ours", "plain"),
+                note=said,
+            ),
+            Row.of(f"{case.name}: of which the ledger", "<= 0.03", taken.share("ours", "no ledger", "plain")),
+            Row.of(f"{case.name}: a loop over a DataLoader / ours", ">= 2", taken.ratio("loader", "ours")),
+        ]
+    for case in CASES:
+        arms = {kind: trained(replace(case, precision=kind)) for kind in ("fp32", "bf16")}
+        taken = take_turns(arms, QUICK_TURNS if quick else 9, 2 if quick else 16)
+        name = case.name.removesuffix(", bf16")
+        found.append(Row.of(f"{name}: a step in bf16 / in fp32", "", taken.ratio("bf16", "fp32")))
+    return [replace(row, command=COMMAND) for row in found]
