@@ -17,6 +17,7 @@ SHARED = {
     "_version",
     "bounds",
     "catalogue",
+    "devices",
     "doors",
     "errors",
     "figures",

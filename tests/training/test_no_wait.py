@@ -1,62 +1,107 @@
 """Steps ask nothing of the device that the host would have to wait for."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from tests.pretend_device import DEVICE, PretendDevice, Waits
+from torch import Tensor, nn
 
 from noisewise.data import load, subset
+from noisewise.data.dataset import Dataset
+from noisewise.devices import generator_on, sent
 from noisewise.errors import Diverged
 from noisewise.methods import METHODS
 from noisewise.training import Config
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import LearningTask
-from noisewise.training.networks import Networks
-from noisewise.training.optim import build_optimizer
-from noisewise.training.step import LateCheck, step
+from noisewise.training.step import LateCheck
 from noisewise.training.trainer import Training
 
-WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "unique")
-FREE = ("ce", "gce", "sce", "bi-tempered", "label-smoothing", "elr", "sop")
+COLOURED = "crop:1+flip+cutout:2+jitter:0.1+randaugment:2+autoaugment:cifar10"
 
 
-class NoWait(TorchDispatchMode):
-    """Raises where a value of a tensor decides what the host does next, as a GPU would have to be waited for."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        places = args[1] if name in ("index", "index_put", "index_put_") else ()
-        flags = [place for place in places if place is not None and place.dtype is torch.bool]
-        if name.startswith(WAITS) or flags:
-            raise AssertionError(f"aten::{name} waits for the device")
-        return func(*args, **(kwargs or {}))
+def images(rows: int) -> Dataset:
+    """Small colour images of random bytes."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (rows, 8, 8, 3), dtype=np.uint8)
+    return Dataset(pixels, rng.integers(0, 3, rows), ("a", "b", "c"), kind="image", name="noise")
 
 
-@pytest.mark.parametrize("name", FREE)
-def test_steps_do_not_wait(name: str) -> None:
-    torch.manual_seed(0)
-    given = torch.randint(0, 3, (12 * 32,))  # 32 batches, as many as the ledger records together
-    nets = Networks([torch.nn.Linear(4, 3)])
-    method = METHODS[name]()
-    method.prepare(LearningTask(len(given), 3, given, 5))
-    optimizer = build_optimizer(Config(), nets.trainable().values())
-    ledger, late, rng = Ledger(given, 3, 5), LateCheck(), torch.Generator().manual_seed(0)
-    batches = [Batch.of(torch.randn(12, 4), given[at], 3, at, Clock(1, 5)) for at in torch.arange(len(given)).split(12)]
-    with NoWait():
-        for batch in batches:
-            ledger.observe(step(nets, method, optimizer, batch, rng, check=late), known=True)
-    late.finish()
-    assert ledger.seen.eq(1).all()
+def small(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """One hidden layer, with dropout."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, classes))
 
 
-def test_the_stand_in_notices_what_waits() -> None:
-    with NoWait():
-        for waits in (lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: bool(x.any()), torch.nonzero):
-            with pytest.raises(AssertionError, match="waits"):
-                waits(torch.ones(3))
+def trained(augment: str, **settings: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The weights and the ledger at the end of a training, on the host."""
+    config = Config(epochs=2, batch_size=10, lr=0.05, augment=augment, **settings)
+    training = Training(images(330), small, config)  # more batches than the ledger records together
+    training.fit(training.learner(), METHODS["ce"]())
+    parts = (training.learner().nets, training.ledger)
+    return tuple({name: value.cpu() for name, value in part.state_dict().items()} for part in parts)
+
+
+@pytest.mark.parametrize("settings", [{}, {"clip_norm": 1.0}, {"optimizer": "adamw", "schedule": "cosine"}])
+def test_a_training_that_waits_for_nothing_is_that_of_the_cpu(settings: dict[str, Any]) -> None:
+    with PretendDevice() as device, device.steps_do_not_wait():
+        there = trained("crop:1+flip+cutout:2", **settings)
+    here = trained("crop:1+flip+cutout:2", **settings)
+    for one, other in zip(there, here, strict=True):
+        assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_no_augmentation_waits() -> None:
+    with PretendDevice() as device, device.steps_do_not_wait():
+        trained(COLOURED)
+
+
+WAITS: dict[str, Callable[[Tensor], object]] = {
+    "a value": lambda x: x.sum().item(),
+    "a number": lambda x: float(x.sum()),
+    "a decision": lambda x: bool(x.any()),
+    "a mask": lambda x: x[x > 0],
+    "an assignment by a mask": lambda x: x.clone().masked_fill_(x > 0, 1.0).__setitem__(x > 0, 0.0),
+    "places": torch.nonzero,
+    "a copy to the host": lambda x: x.cpu(),
+    "a copy to the device": lambda x: torch.ones(3).to(x.device),
+    "a copy into a tensor": lambda x: x.clone().copy_(torch.ones(3)),
+    "a constant": lambda x: torch.tensor(1.0, device=x.device),
+    "a new constant": lambda x: x.new_tensor([1.0]),
+    "an index on the host": lambda x: x[torch.tensor([0, 1])],
+    "an index of the device as a number": lambda x: x[torch.zeros((), dtype=torch.int64, device=x.device)],
+}
+FREE: dict[str, Callable[[Tensor], object]] = {
+    "arithmetic": lambda x: torch.where(x > 0, 2 * x + 1, x.exp()).mean(),
+    "a number of the host": lambda x: x * torch.tensor(2.0),
+    "a copy that nothing waits for": lambda x: sent(torch.ones(3), x.device) + x,
+    "a draw": lambda x: torch.rand(3, generator=generator_on(x.device, torch.Generator()), device=x.device) + x,
+}
+
+
+@pytest.mark.parametrize("what", [*WAITS, *FREE])
+def test_the_stand_in_notices_what_waits(what: str) -> None:
+    with PretendDevice() as device:
+        x = torch.ones(3, device=DEVICE)
+        if what in FREE:
+            with device.no_waits():
+                FREE[what](x)
+            return
+        WAITS[what](x)
+        with device.no_waits(), pytest.raises(Waits):
+            WAITS[what](x)
+
+
+def test_the_stand_in_refuses_what_a_device_refuses() -> None:
+    with PretendDevice():
+        x = torch.ones(3, device=DEVICE)
+        with pytest.raises(AssertionError, match="mixes tensors"):
+            x + torch.ones(3)
+        with pytest.raises(AssertionError, match="generator of the host"):
+            torch.rand(3, generator=torch.Generator(), device=DEVICE)
 
 
 def test_a_late_check_names_the_first_step_that_was_not_finite() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,10 +15,14 @@ from noisewise.data.augment import Augment
 from noisewise.data.augment.operation import Box
 from noisewise.data.dataset import Dataset, Inputs
 from noisewise.data.normalise import Normalise, measure
+from noisewise.devices import sent
 
 __all__ = ["Normalise", "Rows"]
 
 IN_FLIGHT = 4
+
+# Positions and raw inputs of a batch, and on a GPU when they have been copied.
+_Read: TypeAlias = tuple[Tensor, Tensor, "torch.cuda.Event | None"]
 
 
 class Rows:
@@ -126,34 +131,48 @@ class _Resident:
         self.rows = _tensor(inputs[:]).to(device)
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for positions in _cut(order.to(self.rows.device), size):
+        for positions in _cut(sent(order, self.rows.device), size):
             yield positions, self.rows.index_select(0, positions)
 
 
 class _Streamed:
-    """Rows read a few batches ahead; leaving the iteration early stops the reader."""
+    """Rows read a few batches ahead; leaving the iteration early stops the reader.
+
+    The reader also copies them to the device. On a GPU it does so in a stream of its own, while the device computes.
+    """
 
     def __init__(self, inputs: Inputs, device: torch.device) -> None:
         self.inputs, self.device = inputs, device
+        self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         reader = ThreadPoolExecutor(1)
-        ahead: deque[tuple[Tensor, Future[Tensor]]] = deque()
+        ahead: deque[Future[_Read]] = deque()
         try:
             for positions in _cut(order.cpu(), size):
-                ahead.append((positions, reader.submit(self._read, positions.numpy())))
+                ahead.append(reader.submit(self._read, positions))
                 if len(ahead) == IN_FLIGHT:
-                    yield self._arrived(*ahead.popleft())
+                    yield self._arrived(ahead.popleft())
             while ahead:
-                yield self._arrived(*ahead.popleft())
+                yield self._arrived(ahead.popleft())
         finally:
             reader.shutdown(cancel_futures=True)
 
-    def _read(self, positions: np.ndarray) -> Tensor:
-        return _tensor(self.inputs[positions])
+    def _read(self, positions: Tensor) -> _Read:
+        rows = _tensor(self.inputs[positions.numpy()])
+        if self._copies is None:
+            return sent(positions, self.device), sent(rows, self.device), None
+        with torch.cuda.stream(self._copies):
+            return sent(positions, self.device), sent(rows, self.device), self._copies.record_event()
 
-    def _arrived(self, positions: Tensor, batch: Future[Tensor]) -> tuple[Tensor, Tensor]:
-        return positions.to(self.device), batch.result().to(self.device)
+    def _arrived(self, batch: Future[_Read]) -> tuple[Tensor, Tensor]:
+        positions, rows, copied = batch.result()
+        if copied is not None:  # the device waits for the copies, and the host for nothing
+            here = torch.cuda.current_stream(self.device)
+            here.wait_event(copied)
+            for tensor in (positions, rows):
+                tensor.record_stream(here)
+        return positions, rows
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -237,7 +237,7 @@ def train_epoch(
     method.train()
     epochs = total_epochs(config, learner)
     # On a GPU nothing in a step may wait for the device: what would is done once an epoch.
-    late = LateCheck() if streams.drawn.device.type == "cuda" else None
+    late = LateCheck() if streams.drawn.device.type != "cpu" else None
     known = ledger.knows(streams.drawn.index)
     take_step = partial(step, clip_norm=config.clip_norm, check=late, params=learner.nets.trainable())
     ledger.flush()  # what an epoch left that diverged, if a recipe goes on after it

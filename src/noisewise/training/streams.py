@@ -14,6 +14,7 @@ from noisewise.data.augment.spec import strong_augment, weak_augment
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
+from noisewise.devices import sent
 from noisewise.errors import BadInput
 from noisewise.models import card_of
 from noisewise.training.batch import Batch, one_hot
@@ -40,7 +41,7 @@ def predicted(predictor: Predictor, rows: Rows, size: int = 512) -> Tensor:
 
 
 def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batch:
-    at = at.to(rows.given.device)
+    at = sent(at, rows.given.device)
     w = torch.ones(len(at), device=x.device) if rows.weights is None else rows.weights[at]
     return Batch(x, one_hot(rows.given[at], classes), rows.index[at], w, **more)
 

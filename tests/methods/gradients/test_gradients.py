@@ -9,7 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.methods.gradients.gradient_noise import GradientNoise, generator_at
+from noisewise.methods.gradients.gradient_noise import GradientNoise
 from noisewise.methods.gradients.perturbed_gd import PerturbedGD, in_ball
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import LearningTask
@@ -93,7 +93,7 @@ def test_gradient_at_the_perturbed_weights():
     x, y = torch.randn(5, 3), one_hot(torch.tensor([0, 1, 1, 0, 1]), 2)
     rows = Batch(x, y, torch.arange(5), torch.ones(5))
     w = net.weight.detach().clone()
-    moved = w + 0.5 * w.norm() * in_ball(w, generator_at(method.seed, Clock()))
+    moved = w + 0.5 * w.norm() * in_ball(w, method.draws.at(Clock()))
     by_hand = ((x @ moved.T).softmax(dim=1) - y).T @ x / 5
     step(Networks([net]), method, torch.optim.SGD(net.parameters(), 0.0), rows, torch.Generator())
     assert_close(net.weight.grad, by_hand)

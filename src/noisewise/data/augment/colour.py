@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from noisewise.devices import sent
+
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as in Pillow's mode L
 _LEVELS = 256
 
@@ -17,7 +19,7 @@ def grey(x: Tensor) -> Tensor:
     """(B, 1, H, W) the brightness of every pixel."""
     if x.shape[1] != len(_LUMA):
         return x.mean(dim=1, keepdim=True)
-    return (x * torch.tensor(_LUMA, dtype=x.dtype, device=x.device)[:, None, None]).sum(dim=1, keepdim=True)
+    return (x * sent(torch.tensor(_LUMA, dtype=x.dtype), x.device)[:, None, None]).sum(dim=1, keepdim=True)
 
 
 def blend(start: Tensor, x: Tensor, factor: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Augmentation by place: random crops, mirror images, squares that are cut out; and noise for any kind of data.
 
-Draws of a generator on the host go to the device with `non_blocking`: the host does not wait for the step before.
+Small draws come from the given generator, and the host does not wait until they are on the device (`devices.sent`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from noisewise.bounds import between, one_of, whole
 from noisewise.data.augment.operation import Box, Operation, limits
+from noisewise.devices import generator_on, sent
 from noisewise.errors import BadInput
 
 
@@ -31,8 +32,8 @@ def translate(x: Tensor, generator: torch.Generator, pixels: int, outside: Tenso
     height, width = x.shape[2:]
     if not 0 <= pixels < min(height, width):
         raise BadInput(f"pixels={pixels} must be from 0 to below the image size {height} x {width}")
-    offsets = torch.randint(-pixels, pixels + 1, (len(x), 2), generator=generator, device=generator.device).to(
-        x.device, non_blocking=True
+    offsets = sent(
+        torch.randint(-pixels, pixels + 1, (len(x), 2), generator=generator, device=generator.device), x.device
     )
     rows = torch.arange(height, device=x.device) + offsets[:, :1]
     columns = torch.arange(width, device=x.device) + offsets[:, 1:]
@@ -64,7 +65,7 @@ def pixels_at(x: Tensor, rows: Tensor, columns: Tensor, outside: Tensor | None =
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror every image of (B, C, H, W) left to right with probability 1/2."""
-    chosen = torch.rand(len(x), generator=generator, device=generator.device).to(x.device, non_blocking=True) < 0.5
+    chosen = sent(torch.rand(len(x), generator=generator, device=generator.device) < 0.5, x.device)
     return torch.where(chosen[:, None, None, None], x.flip(3), x)
 
 
@@ -90,7 +91,7 @@ def cutout(x: Tensor, generator: torch.Generator, size: int, *, smaller: bool = 
     sizes: int | Tensor = size
     if smaller:
         sizes = torch.randint(0, size + 1, (batch, 1), generator=generator, device=generator.device)
-    rows, columns = (_cover(batch, edge, sizes, generator).to(x.device, non_blocking=True) for edge in (height, width))
+    rows, columns = (sent(_cover(batch, edge, sizes, generator), x.device) for edge in (height, width))
     return torch.where((rows[:, :, None] & columns[:, None, :])[:, None], 0.0, x)
 
 
@@ -153,8 +154,8 @@ class Jitter(Operation):
         self.size = size
 
     def __call__(self, x: Tensor, generator: torch.Generator, box: Box | None = None) -> Tensor:
-        noise = torch.randn(x.shape, generator=generator, device=generator.device)
-        return x + self.size * noise.to(x)
+        rng = generator_on(x.device, generator)
+        return x + self.size * torch.randn(x.shape, generator=rng, device=x.device).to(x.dtype)
 
 
 def _reflected(places: Tensor, size: int) -> Tensor:

@@ -27,6 +27,7 @@ from noisewise.data.augment import colour
 from noisewise.data.augment.learned import POLICIES
 from noisewise.data.augment.operation import Box, Operation, limits
 from noisewise.data.augment.place import pixels_at
+from noisewise.devices import sent
 
 LARGEST = 10.0
 _SHEAR, _DEGREES, _MOVE = 0.3, 30.0, 10 / 32
@@ -183,8 +184,8 @@ def _applied(images: Tensor, chosen: Tensor, m: Tensor, sign: Tensor, mean: Tens
     """Apply to every image (B, C, H, W), in bytes, the operation it drew, all images of an operation at once."""
     order = chosen.argsort(stable=True)
     counts = chosen.bincount(minlength=len(_NAMES)).tolist()
-    m, sign = (values[order].to(images.device, torch.float32, non_blocking=True) for values in (m, sign))
-    order = order.to(images.device, non_blocking=True)
+    m, sign = (sent(values[order].to(torch.float32), images.device) for values in (m, sign))
+    order = sent(order, images.device)
     found, begin = torch.empty_like(images), 0
     for name, count in zip(_NAMES, counts, strict=True):
         here = slice(begin, begin + count)

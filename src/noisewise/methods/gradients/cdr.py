@@ -26,7 +26,7 @@ from noisewise.methods.gradients.criticality import (
     sampled_mask,
     supplement_mask,
 )
-from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
+from noisewise.methods.gradients.gradient_noise import Draws
 from noisewise.methods.rate import SELF_SET, NoiseRate
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.method import EpochEnd, Gradients, LearningTask, Method, MethodCard, Regrad
@@ -91,8 +91,6 @@ class CDR(Method):
         "sampled": whole(1, 2**31) | None,
     }
 
-    seed: Tensor
-
     def __init__(
         self,
         tau: float | None = None,
@@ -117,7 +115,7 @@ class CDR(Method):
     def prepare(self, task: LearningTask) -> None:
         """Allocate what the noise rate needs, and draw the seed of random masks and samples."""
         self.noise = NoiseRate(task, self.tau if self.tau is not None else task.noise_rate)
-        self.register_buffer("seed", draw_seed(task))
+        self.draws = Draws(task)
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
         weights = {name: p for name, p in params.items() if p.ndim >= 2}
@@ -136,7 +134,7 @@ class CDR(Method):
         return self.l1 * weight.sign()
 
     def _masks(self, gradients: Gradients, weights: Gradients, share: float, clock: Clock) -> Gradients:
-        rng = generator_at(self.seed, Clock() if self.criterion == "fixed" else clock)
+        rng = self.draws.at(Clock() if self.criterion == "fixed" else clock)
         every = {n: importance(self.criterion, g, weights[n], rng) for n, g in gradients.items()}
         masks: Gradients = {}
         for group in [[n] for n in every] if self.ordering == "tensor" else [list(every)]:

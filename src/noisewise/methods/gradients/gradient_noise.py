@@ -9,7 +9,7 @@ training goes on to the same bits.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from noisewise.bounds import between
 from noisewise.training.batch import Batch, Clock
@@ -17,15 +17,33 @@ from noisewise.training.config import seeded
 from noisewise.training.method import Gradients, LearningTask, Method, MethodCard, Regrad
 
 
-def draw_seed(task: LearningTask) -> Tensor:
-    """A seed, as a tensor of shape (), from torch's global generator. As a buffer it is saved with checkpoints."""
-    # NumPy and the generators of all devices accept seeds below 2**31.
-    return torch.randint(2**31, ()).to(task.given.device)
+class Draws(nn.Module):
+    """Random numbers of a method as a function of a seed and the step; the seed is saved with checkpoints.
 
+    Args:
+        task: for the device on which the numbers are drawn.
 
-def generator_at(seed: Tensor, clock: Clock) -> torch.Generator:
-    """A generator for the random numbers of one step, on the seed's device: a function of seed, epoch and step."""
-    return torch.Generator(seed.device).manual_seed(seeded(int(seed), clock.epoch, clock.step))
+    Attributes:
+        seed: drawn from torch's global generator.
+    """
+
+    def __init__(self, task: LearningTask) -> None:
+        super().__init__()
+        self.device = task.given.device
+        # NumPy and the generators of all devices accept seeds below 2**31. As a number it is known without a wait.
+        self.seed = int(torch.randint(2**31, ()))
+
+    def at(self, clock: Clock) -> torch.Generator:
+        """A generator for the random numbers of one step: a function of seed, epoch and step."""
+        return torch.Generator(self.device).manual_seed(seeded(self.seed, clock.epoch, clock.step))
+
+    def get_extra_state(self) -> dict[str, int]:
+        """What a checkpoint stores."""
+        return {"seed": self.seed}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Restore what `get_extra_state` returned."""
+        self.seed = state["seed"]
 
 
 class GradientNoise(Method):
@@ -49,7 +67,6 @@ class GradientNoise(Method):
         "`clip_norm`, and comes after the noise",
     )
     bounds = {"eta": between(0, 100), "gamma": between(0, 10)}
-    seed: Tensor
 
     def __init__(self, eta: float = 0.001, gamma: float = 0.55) -> None:
         super().__init__()
@@ -57,14 +74,14 @@ class GradientNoise(Method):
 
     def prepare(self, task: LearningTask) -> None:
         """Draw the seed of the noise."""
-        self.register_buffer("seed", draw_seed(task))
+        self.draws = Draws(task)
 
     def deviation(self, clock: Clock) -> float:
         """sigma_t at this step."""
         return (self.eta / (1 + clock.epoch * clock.steps + clock.step) ** self.gamma) ** 0.5
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
-        rng, sigma = generator_at(self.seed, batch.clock), self.deviation(batch.clock)
+        rng, sigma = self.draws.at(batch.clock), self.deviation(batch.clock)
         return {
             name: g + sigma * torch.randn(g.shape, generator=rng, dtype=g.dtype, device=g.device)
             for name, g in gradients.items()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, whole
-from noisewise.methods.gradients.gradient_noise import draw_seed, generator_at
+from noisewise.methods.gradients.gradient_noise import Draws
 from noisewise.training.batch import Batch, Clock
 from noisewise.training.method import Gradients, LearningTask, Method, MethodCard, Regrad
 
@@ -49,7 +49,6 @@ class PerturbedGD(Method):
         "projection; the paper proves its theorem for one small network without label noise",
     )
     bounds = {"rho": between(0, 100), "stages": whole(2, 1000), "ratio": between(0, 1)}
-    seed: Tensor
 
     def __init__(self, rho: float = 0.5, stages: int = 5, ratio: float = 0.4) -> None:
         super().__init__()
@@ -57,7 +56,7 @@ class PerturbedGD(Method):
 
     def prepare(self, task: LearningTask) -> None:
         """Draw the seed of the noise."""
-        self.register_buffer("seed", draw_seed(task))
+        self.draws = Draws(task)
 
     def radius(self, clock: Clock) -> float:
         """rho_s of the stage that this step lies in."""
@@ -68,5 +67,5 @@ class PerturbedGD(Method):
         radius = self.radius(batch.clock)
         if radius == 0:
             return gradients
-        rng = generator_at(self.seed, batch.clock)
+        rng = self.draws.at(batch.clock)
         return regrad({name: p + radius * p.norm() * in_ball(p, rng) for name, p in params.items()})

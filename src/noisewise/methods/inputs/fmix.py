@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noisewise.devices import sent
 from noisewise.methods.inputs.mixup import draw_share, mix
 
 _DECAY = 3.0
@@ -41,6 +42,6 @@ def mix_regions(x: Tensor, y: Tensor, alpha: float, rng: torch.Generator) -> tup
     """
     share = draw_share(alpha, rng)
     height, width = x.shape[2:]
-    mask = region(height, width, share, rng).to(x.device, non_blocking=True)
-    partner = torch.randperm(len(x), generator=rng).to(x.device, non_blocking=True)
+    mask = sent(region(height, width, share, rng), x.device)
+    partner = sent(torch.randperm(len(x), generator=rng), x.device)
     return torch.where(mask, x, x[partner]), mix(y, partner, share)

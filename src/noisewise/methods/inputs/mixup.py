@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
+from noisewise.devices import sent
 from noisewise.training.batch import Batch
 from noisewise.training.method import Method, MethodCard
 from noisewise.training.networks import Networks
@@ -58,6 +59,6 @@ class Mixup(Method):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         share = draw_share(self.alpha, rng)
-        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device, non_blocking=True)
+        partner = sent(torch.randperm(len(batch), generator=rng), batch.x.device)
         x, y, w = mix(batch.x, partner, share), mix(batch.y, partner, share), mix(batch.w, partner, share)
         return replace(batch, x=x, y=y, w=w, index=None)

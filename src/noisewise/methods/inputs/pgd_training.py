@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, one_of, whole
+from noisewise.devices import generator_on
 from noisewise.training.batch import Batch, cross_entropy
 from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, eval_forward, stateless_forward
@@ -61,7 +62,8 @@ class PGDTraining(Method):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         unit = 1.0 if self.box is None else self.box[1] - self.box[0]
-        noise = torch.rand(batch.x.shape, generator=rng).to(batch.x.device) * 2 - 1
+        draws = generator_on(batch.x.device, rng)
+        noise = torch.rand(batch.x.shape, generator=draws, device=batch.x.device) * 2 - 1
         return replace(batch, x=self.attack(nets, batch.x, batch.y, self.eps * unit * noise))
 
     def attack(self, nets: Networks, x: Tensor, y: Tensor, start: Tensor) -> Tensor:

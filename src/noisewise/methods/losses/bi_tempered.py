@@ -53,7 +53,7 @@ def tempered_log_softmax(logits: Tensor, t: float | Tensor) -> Tensor:
     Returns:
         (..., K).
     """
-    temperature = torch.as_tensor(t, dtype=logits.dtype, device=logits.device)
+    temperature = torch.as_tensor(t, dtype=logits.dtype)  # a number stays on the host, where no copy waits for it
 
     def newton(at: Tensor, z: Tensor, heat: Tensor) -> Tensor:
         log_p = _log_tempered_exp(z - at, heat)
@@ -83,7 +83,7 @@ def bi_tempered_loss(logits: Tensor, targets: Tensor, t1: float | Tensor = 0.5, 
         (..., B) per-sample losses.
     """
     targets = distributions(logits, targets)
-    cold = torch.as_tensor(t1, dtype=logits.dtype, device=logits.device)
+    cold = torch.as_tensor(t1, dtype=logits.dtype)
     log_p = tempered_log_softmax(logits, t2)
     log_y = targets.clamp_min(torch.finfo(targets.dtype).tiny).log()
     gap = _tempered_log(log_y, cold) - _tempered_log(log_p, cold)

@@ -28,7 +28,7 @@ def correntropy_loss(logits: Tensor, targets: Tensor, sigma: float | Tensor = 1.
     Returns:
         (..., B) per-sample losses.
     """
-    width = torch.as_tensor(sigma, dtype=logits.dtype, device=logits.device)
+    width = torch.as_tensor(sigma, dtype=logits.dtype)  # a number stays on the host, where no copy waits for it
     e = -torch.expm1(torch.log_softmax(logits, dim=-1))
     scale = -1 / (2 * width**2)
     return (distributions(logits, targets) * torch.expm1(scale * e**2) / torch.expm1(scale)).sum(dim=-1)

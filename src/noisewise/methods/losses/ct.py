@@ -48,7 +48,7 @@ def photon_nll(line_integrals: Tensor, measured: Tensor, i0: float | Tensor, sig
     Returns:
         The terms that depend on l, P and Q, without log sqrt(2 pi) sigma; of the shape of the inputs together.
     """
-    photons, width = (torch.as_tensor(v, dtype=line_integrals.dtype, device=line_integrals.device) for v in (i0, sigma))
+    photons, width = (torch.as_tensor(v, dtype=line_integrals.dtype) for v in (i0, sigma))  # numbers stay on the host
     log_rate = photons.log() - line_integrals
     count = most_probable_count(log_rate, measured, width)
     electronic = (measured - count) ** 2 / (2 * width**2)

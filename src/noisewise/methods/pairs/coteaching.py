@@ -23,11 +23,12 @@ from noisewise.training.batch import Batch
 from noisewise.training.method import EpochEnd, LearningTask, Method, MethodCard
 
 
-def small_loss_picks(losses: Tensor, keep: int) -> Tensor:
+def small_loss_picks(losses: Tensor, keep: int | Tensor) -> Tensor:
     """(N, B) ones at the `keep` smallest of each network's losses (N, B), zeros elsewhere."""
     # A stable sort breaks ties by position: equal losses give the same picks on every device.
-    chosen = losses.argsort(dim=-1, stable=True)[..., :keep]
-    return torch.zeros_like(losses).scatter(-1, chosen, 1.0)
+    order = losses.argsort(dim=-1, stable=True)
+    chosen = torch.arange(losses.shape[-1], device=losses.device) < keep
+    return torch.zeros_like(losses).scatter_(-1, order, chosen.to(losses.dtype).expand_as(losses))
 
 
 class CoTeaching(Method):

@@ -66,7 +66,9 @@ class CoTeachingPlus(CoTeaching):
         if batch.clock.progress < self.warmup:
             return super().weight(batch)
         disagree = disagreement(batch.scores)
-        count, rows = int(disagree.sum()), len(disagree)
-        keep = self.kept(count, batch.clock.epoch)
+        rows = len(disagree)
+        # How many disagree is known on the device alone, and no step waits for it; float64 as Python computes.
+        share = 1 - self.forget_rate(batch.clock.epoch)
+        keep = (share * disagree.sum().double()).floor().clamp_min(1)
         picks = small_loss_picks(batch.losses.detach().masked_fill(~disagree, torch.inf), keep) * disagree
-        return batch.w * picks.flip(0) * (rows / max(keep, self.least * rows))
+        return batch.w * picks.flip(0) * (rows / keep.clamp_min(self.least * rows)).to(batch.w.dtype)

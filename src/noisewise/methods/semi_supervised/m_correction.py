@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from noisewise.bounds import between, one_of
+from noisewise.devices import sent
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.mixtures import loss_model, noisy_probability
 from noisewise.methods.phases import phase_epochs
@@ -119,7 +120,7 @@ class MCorrection(Method):
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         y = self._corrected(batch, nets) if self.corrects(batch) else batch.y
         share = draw_share(self.alpha, rng)
-        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device)
+        partner = sent(torch.randperm(len(batch), generator=rng), batch.x.device)
         x, y, w = (mix(values, partner, share) for values in (batch.x, y, batch.w))
         return replace(batch, x=x, y=y, w=w, index=None)
 

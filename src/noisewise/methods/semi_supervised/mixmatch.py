@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from noisewise.devices import sent
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.training.batch import Batch, Clock
 
@@ -78,7 +79,7 @@ def mix_rows(x: Tensor, y: Tensor, alpha: float, rng: torch.Generator) -> tuple[
     """
     share = draw_share(alpha, rng)
     share = max(share, 1 - share)
-    partner = torch.randperm(len(x), generator=rng).to(x.device)
+    partner = sent(torch.randperm(len(x), generator=rng), x.device)
     return mix(x, partner, share), mix(y, partner, share)
 
 

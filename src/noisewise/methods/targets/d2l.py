@@ -72,7 +72,6 @@ class D2L(Method):
     turned: Tensor
     alpha: Tensor
     total: Tensor
-    count: Tensor
 
     def __init__(self, neighbours: int = 20, window: int = 5, burn_in: float | None = None, points: int = 1280) -> None:
         super().__init__()
@@ -93,11 +92,11 @@ class D2L(Method):
         self.register_buffer("turned", torch.zeros(nets, dtype=torch.bool, device=device))
         self.register_buffer("alpha", torch.ones(nets, device=device))
         self.register_buffer("total", torch.zeros(nets, device=device))
-        self.register_buffer("count", torch.zeros((), device=device))
+        self.count = 0  # of rows in this epoch: a number, so that no step waits for it
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         short = 0 < batch.clock.step == batch.clock.steps - 1
-        if short or int(self.count) >= self.points:
+        if short or self.count >= self.points:
             return batch
         with evaluating(nets):
             found = [intrinsic_dimension(penultimate(net, batch.x), self.neighbours) for net in nets.nets]
@@ -121,4 +120,4 @@ class D2L(Method):
         self.alpha.copy_(torch.where(self.turned, torch.exp(-share * lid / self.lowest), 1.0))
         self.lowest.copy_(torch.minimum(self.lowest, lid))
         self.total.zero_()
-        self.count.zero_()
+        self.count = 0

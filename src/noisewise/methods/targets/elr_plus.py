@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
+from noisewise.devices import sent
 from noisewise.methods.inputs.mixup import draw_share, mix
 from noisewise.methods.phases import MANY_CLASSES
 from noisewise.methods.targets.elr import EarlyLearning, early_learning_penalty
@@ -107,7 +108,7 @@ class ELRPlus(EarlyLearning):
         memory = (self.beta * self.memory[:, batch.rows] + (1 - self.beta) * taught).movedim(0, 1)
         share = draw_share(self.alpha, rng)
         share = max(share, 1 - share)
-        partner = torch.randperm(len(batch), generator=rng).to(batch.x.device)
+        partner = sent(torch.randperm(len(batch), generator=rng), batch.x.device)
         x, y, w, q = (mix(values, partner, share) for values in (batch.x, batch.y, batch.w, memory))
         info = {**batch.info, "rows": batch.rows, "memory": memory, "expected": q}
         return replace(batch, x=x, y=y, w=w, index=None, info=info)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between
+from noisewise.devices import generator_on
 from noisewise.methods.targets.sop import SOP
 from noisewise.training.batch import Batch
 from noisewise.training.method import MethodCard
@@ -112,7 +113,8 @@ class SOPPlus(SOP):
     def _another(self, batch: Batch, rng: torch.Generator) -> Tensor:
         if batch.view is not None:
             return batch.view(rng)
-        noise = torch.randn(batch.x.shape, generator=rng).to(batch.x)
+        draws = generator_on(batch.x.device, rng)
+        noise = torch.randn(batch.x.shape, generator=draws, device=batch.x.device).to(batch.x.dtype)
         return batch.x + self.jitter * batch.x.std() * noise
 
 

@@ -63,7 +63,7 @@ class Transition(Method):
 
     def prepare(self, task: LearningTask) -> None:
         """Allocate U, (K, K)."""
-        self.scores.data = initial_scores(task.classes, self.start).to(task.given.device)
+        self.scores = nn.Parameter(initial_scores(task.classes, self.start).to(task.given.device))
 
     @property
     def transition(self) -> Tensor:

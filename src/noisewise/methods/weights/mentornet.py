@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from noisewise.bounds import between, one_of, whole
+from noisewise.devices import sent
 from noisewise.methods.rate import SELF_SET
 from noisewise.methods.weights.curriculum import Curriculum
 from noisewise.methods.weights.mentor import EPOCHS, MentorNet, teach
@@ -79,7 +80,7 @@ class Mentored(Curriculum):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         share = self.dropout if self.burning_in(batch.clock) else self.late_dropout
-        kept = torch.rand(len(batch), generator=rng).to(batch.w.device) >= share
+        kept = sent(torch.rand(len(batch), generator=rng) >= share, batch.w.device)
         return replace(batch, w=batch.w * kept / max(1 - share, 1e-8))
 
     def curriculum(self, batch: Batch) -> Tensor:
