@@ -26,6 +26,7 @@ SHARED = {
     "formatting",
     "memory",
     "spec",
+    "threads",
 }
 TRAINING = {"training", "data", "models"}
 AUDITING = {"auditing", "methods", "noise", "compute", "judgement", *TRAINING}

@@ -13,6 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from noisewise._version import __version__
+from noisewise.threads import settle
+
+settle()
 
 _PLACES = {
     "Dataset": "noisewise.data",

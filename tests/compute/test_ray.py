@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import threading
 import time
@@ -184,3 +185,42 @@ def test_a_task_that_always_dies_is_given_up():
     ((_, error),) = RayEngine().map(die, [1])
     assert isinstance(error, Lost)
     assert "lost the work 4 times" in str(error)
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def log_and_wait(item):
+    """Says that an item has begun, and ends when it may."""
+    log, number = item
+    with open(log, "a") as file:
+        file.write(f"{number} {os.getpid()}\n")
+    if number in (0, 1) and not os.path.exists(f"{log}.go"):
+        time.sleep(600)
+    return number**2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_a_worker_that_is_killed_in_the_middle_of_a_grid_loses_nothing(tmp_path):
+    log = tmp_path / "log"
+    found = {}
+
+    def compute():
+        found.update(RayEngine(2).map(log_and_wait, [(str(log), number) for number in range(6)]))
+
+    grid = threading.Thread(target=compute)
+    grid.start()
+    wait_for(lambda: log.exists() and len(log.read_text().split("\n")) > 2)
+    begun = dict(reversed(line.split()) for line in log.read_text().splitlines())
+    (tmp_path / "log.go").touch()
+    for process in begun:
+        os.kill(int(process), signal.SIGKILL)
+    grid.join(240)
+    assert found == {number: number**2 for number in range(6)}
+    started = [int(line.split()[0]) for line in log.read_text().splitlines()]
+    assert sorted(started) == [0, 0, 1, 1, 2, 3, 4, 5], "only what was under way is repeated"

@@ -86,7 +86,8 @@ def audit(
         on_progress: called with the share of the work that is done.
         engine: where the networks of the folds are trained: "local", this machine, "ray", a cluster (needs the extra
             `ray`), or an `Engine`.
-        workers: folds trained at a time; by default 1 with "local", which uses processes for more.
+        workers: folds trained at a time; with "local" 1 is this process, and more are processes of one thread. By
+            default long audits use processes (see `gathering.engines.suited`).
         **plan: fields of `AuditPlan` and of the networks' `Config`: how the source is read (`labels`, `text`,
             `columns`, `ignore`, `id`, `na`, `size`, `skip_broken`, `trusted`), `corrupt`, `model`, `method`, `epochs`,
             `folds`, `embed`, `budget`, `transition`, `detectors`, `conditions`, `rows`, `seed`, `data_dir`,
@@ -141,7 +142,7 @@ def run_audit(
             `gathering.matched`). Several tables in a list are stacked, each as a candidate. With m unlabelled rows an
             array may have n + m rows, in the order of the source.
         features: (n, d) embeddings, from which labels are predicted in place of the rows' own inputs.
-        engine: where networks are trained; None is this process.
+        engine: where networks are trained and images embedded; None is this process, or processes if that takes long.
         progress: reports how much is done; None reports nothing.
 
     Raises:

@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 from noisewise.compute.engine import check_workers
 from noisewise.compute.packed import pack
 from noisewise.compute.worker import Worker
+from noisewise.threads import cores
+
+_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class LocalEngine:
     Attributes:
         workers: number of processes; by default one per core.
         threads: threads per process; by default its share of the cores, and at most `OMP_NUM_THREADS`.
+        waiting: called twice a second, by the thread that iterates, while it waits for a call to end.
 
     Raises:
         BadInput: fewer than one worker.
@@ -31,6 +35,7 @@ class LocalEngine:
 
     workers: int | None = None
     threads: int | None = None
+    waiting: Callable[[], None] | None = None
     in_process: ClassVar[bool] = False
     shares_files: ClassVar[bool] = True
 
@@ -39,18 +44,19 @@ class LocalEngine:
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         """See `Engine`."""
-        count = self.workers or os.cpu_count() or 1
+        count = self.workers or cores()
         threads = self.threads or _share_of_cores(count)
         with pack(function) as packed:
-            yield from _Spread(items, [Worker(packed, threads) for _ in range(count)])
+            yield from _Spread(items, [Worker(packed, threads) for _ in range(count)], self.waiting)
 
 
 class _Spread:
     """Items over workers: a thread per worker sends it one item after the other."""
 
-    def __init__(self, items: Iterable[Any], workers: list[Worker]) -> None:
+    def __init__(self, items: Iterable[Any], workers: list[Worker], waiting: Callable[[], None] | None) -> None:
         self._todo = enumerate(items)
         self._workers = workers
+        self._waiting = waiting
         self._taking = threading.Lock()
         self._ended: queue.SimpleQueue[tuple[int, Any] | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -62,7 +68,7 @@ class _Spread:
                 driver.start()
             running = len(drivers)
             while running:
-                answer = self._ended.get()
+                answer = self._next()
                 if answer is None:
                     running -= 1
                 elif isinstance(answer, BaseException):
@@ -75,6 +81,14 @@ class _Spread:
                 worker.close()
             for driver in drivers:
                 driver.join()
+
+    def _next(self) -> tuple[int, Any] | BaseException | None:
+        while self._waiting is not None:
+            try:
+                return self._ended.get(timeout=_WAIT_SECONDS)
+            except queue.Empty:
+                self._waiting()
+        return self._ended.get()
 
     def _drive(self, worker: Worker) -> None:
         try:
@@ -94,6 +108,6 @@ class _Spread:
 
 def _share_of_cores(workers: int) -> int:
     """Threads per process: its share of the cores, and at most OMP_NUM_THREADS where that is set."""
-    share = max(1, (os.cpu_count() or 1) // workers)
+    share = max(1, cores() // workers)
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return min(share, int(limit)) if limit.isdecimal() and int(limit) else share

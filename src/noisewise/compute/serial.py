@@ -9,7 +9,13 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class SerialEngine:
-    """One call after the other, in the present process and with its threads: for debuggers, tests and short work."""
+    """One call after the other, in the present process: for debuggers, tests and short work.
+
+    Attributes:
+        threads: how many threads torch has in folds of an audit; None leaves them as they are.
+    """
+
+    threads: int | None = None
 
     in_process: ClassVar[bool] = True
     shares_files: ClassVar[bool] = True

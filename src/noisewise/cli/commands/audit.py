@@ -122,7 +122,7 @@ _MEASURED = {
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of folds at a time (default: one; with ray, one per CPU of the cluster).",
+    help="Number of folds at a time (default: by the length of the audit; with ray, one per CPU of the cluster).",
 )
 @options.together(options.rows, options.seed, options.device, options.data_dir, options.settings)
 @options.together(options.out_folder("summary.json and .md, issues, report.html and the cleaned data"), options.as_json)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+# scikit-learn and SciPy are imported where they are used: a second of processor time, which images need not wait for.
 
 # A word, or one letter of a script that puts no spaces between words (Thai, Chinese, Japanese).
 TOKEN = r"(?u)[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|\b\w\w+\b"
@@ -36,6 +38,8 @@ def word_weights(texts: Sequence[str], *, pairs: bool = True, whole: bool = Fals
 
 
 def _vectorizer(pairs: bool, whole: bool, **more: Any) -> TfidfVectorizer:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     return TfidfVectorizer(
         sublinear_tf=True,
         ngram_range=(1, 2) if pairs and not whole else (1, 1),
@@ -124,6 +128,8 @@ class Directions:
         if count < 1:
             found = np.asarray(weights.toarray(), dtype=np.float32)
         else:
+            from sklearn.decomposition import TruncatedSVD
+
             decomposition = TruncatedSVD(count, random_state=0)
             found, axes = decomposition.fit_transform(weights), decomposition.components_
         mean = found.mean(axis=0)
@@ -152,4 +158,6 @@ class Directions:
 
 def side_by_side(parts: Sequence[Any]) -> Any:
     """(n, d) sparse float32 of matrices with n rows each."""
+    from scipy import sparse
+
     return sparse.hstack(parts, format="csr", dtype=np.float32)

@@ -27,22 +27,35 @@ class Cache:
     def __init__(self, encoder: str) -> None:
         self.folder = cache_folder() / "embeddings" / digest(encoder)
 
-    def read(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
-        """The embeddings (d,) of those keys that are known."""
-        wanted, found = set(keys), dict[bytes, np.ndarray]()
+    def fill(self, keys: Sequence[bytes], embeddings: np.ndarray) -> np.ndarray:
+        """Write those embeddings that are known into their rows.
+
+        Args:
+            keys: of n images; of equal ones all are filled.
+            embeddings: (n, d), changed in place.
+
+        Returns:
+            (n,) bool, whether a row was known.
+        """
+        known = np.zeros(len(keys), dtype=bool)
+        wanted: dict[bytes, list[int]] = {}
+        for at, key in enumerate(keys):
+            wanted.setdefault(key, []).append(at)
         for file in sorted(self.folder.glob("*.npz")) if wanted else ():
             try:
                 with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
                     held = [row.tobytes() for row in archive["keys"]]
-                    if wanted.isdisjoint(held):
+                    pairs = [(at, row) for row, key in enumerate(held) for at in wanted.get(key, ())]
+                    if not pairs:
                         continue
                     rows = archive["embeddings"]
-                    if rows.ndim != 2 or len(rows) != len(held) or not np.isfinite(rows).all():
+                    if rows.shape != (len(held), embeddings.shape[1]) or not np.isfinite(rows).all():
                         continue
             except _DAMAGED:
                 continue
-            found |= {key: row for key, row in zip(held, rows, strict=True) if key in wanted}
-        return found
+            places, sources = np.array(pairs).T
+            embeddings[places], known[places] = rows[sources], True
+        return known
 
     def write(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
         """Add embeddings (m, d); a cache that cannot be written costs time, nothing else."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import hashlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,10 +20,27 @@ from noisewise.data.embeddings.pretrained import image_encoder, text_batches
 from noisewise.data.images.decode import fit_pixels
 from noisewise.data.images.files import in_threads, located
 from noisewise.errors import BadInput
+from noisewise.files import whole
 
 BATCH = 16  # images at a time: more are slower, since their maps outgrow the caches of the processor
+PIECE = 256  # images that are sent to another process at a time: some seconds of work
 READING = "pictures on white"  # how pixels are read from files: another way makes other embeddings
 STORED = 1024  # images after which the cache is written
+
+
+class Mapper(Protocol):
+    """What calls a function for many items: an engine of `noisewise.compute`."""
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the calls are made in the present process."""
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the calls see the files of this machine."""
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Each item's number with its result or exception, in any order; items are taken when there is room."""
 
 
 def embed(
@@ -29,6 +50,8 @@ def embed(
     device: torch.device | str = "cpu",
     cache: bool = True,
     on_progress: Callable[[float], None] | None = None,
+    engine: Mapper | None = None,
+    out: str | Path | None = None,
 ) -> np.ndarray:
     """(n, d) float32 embeddings of the images or texts of a data set.
 
@@ -48,24 +71,34 @@ def embed(
         device: device of the computation.
         cache: whether to use the cache.
         on_progress: called with the share of rows done.
+        engine: where images are embedded; None is this process, with its threads. `LocalEngine()` is one process per
+            core; a `RayEngine` sends the files to its machines, a few at a time.
+        out: a .npy file for the embeddings, which are then not kept in memory but read from it; None keeps them.
 
     Raises:
         BadInput: the encoder or the library that it needs is missing, the encoder does not fit the rows, the rows are
-            neither texts nor images, or an image is damaged.
+            neither texts nor images, an image is damaged, a process that embedded images was lost, or `out` cannot be
+            written.
     """
     if data.kind not in ("text", "image"):
         raise BadInput(f"embed={encoder!r} is for texts and images, but {data.name} is a {data.kind}")
     progress = on_progress or (lambda share: None)
     if data.kind == "image":
         made = packaged_encoder(device) if encoder in (None, PACKAGED) else image_encoder(str(encoder), device)
-        return embedded_images(data, made, Cache(f"{made.identity} {READING}") if cache else None, progress)
+        known = Cache(f"{made.identity} {READING}") if cache else None
+        return embedded_images(data, made, known, progress, engine, out)
     if encoder is None:
         raise BadInput(f"the packaged encoder is for images, and {data.name} is a text: name one for texts")
     found = []
     for count, rows in text_batches(data, encoder, device):
         found.append(rows)
         progress(count / len(data))
-    return np.concatenate(found)
+    every = np.concatenate(found)
+    if out is None:
+        return every
+    with _array(out, every.shape) as array:
+        array[:] = every
+    return np.load(out, mmap_mode="r")
 
 
 def embedded_images(
@@ -73,6 +106,8 @@ def embedded_images(
     encoder: ImageEncoder,
     cache: Cache | None = None,
     progress: Callable[[float], None] = lambda share: None,
+    engine: Mapper | None = None,
+    out: str | Path | None = None,
 ) -> np.ndarray:
     """(n, d) float32 embeddings of images by an encoder; copies are embedded once.
 
@@ -81,39 +116,94 @@ def embedded_images(
         encoder: what embeds them.
         cache: what is known already, and where the rest is kept; None computes all.
         progress: called with the share of rows done.
+        engine: as for `embed`.
+        out: as for `embed`.
 
     Raises:
-        BadInput: an image is damaged.
+        BadInput: an image is damaged, a process was lost, or `out` cannot be written.
     """
     images = _Images(data, encoder)
-    try:
-        return _embedded(images, len(data), encoder, cache, progress)
-    except BadInput as error:
-        raise images.refusal(error) from error
+    with _array(out, (len(data), encoder.width)) as found:
+        try:
+            _embed_into(found, images, encoder, cache, progress, engine)
+        except BadInput as error:
+            if type(error) is not BadInput:  # of the engine
+                raise
+            raise images.refusal(error) from error
+    return found if out is None else np.load(out, mmap_mode="r")
+
+
+@contextlib.contextmanager
+def _array(out: str | Path | None, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """An array to write: in memory, or in a file, which is there as a whole when the block has ended well."""
+    if out is None:
+        yield np.empty(shape, dtype=np.float32)
+        return
+    with whole(out) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+        yield array
+        array.flush()
+
+
+def _embed_into(
+    found: np.ndarray,
+    images: _Images,
+    encoder: ImageEncoder,
+    cache: Cache | None,
+    progress: Callable[[float], None],
+    engine: Mapper | None,
+) -> None:
+    keys = list(in_threads(images.key, range(len(found))))
+    source = _first_of(keys)
+    known = np.zeros(len(found), dtype=bool) if cache is None else cache.fill(keys, found)
+    missing = np.flatnonzero((source == np.arange(len(found))) & ~known)
+    done, unstored = 0, list[int]()
+    for rows, embeddings in _embedded(images, encoder, missing, engine):
+        found[rows] = embeddings
+        done += len(rows)
+        progress(done / len(missing))
+        if cache is not None:
+            unstored += rows.tolist()
+            if len(unstored) >= STORED or done == len(missing):
+                cache.write([keys[at] for at in unstored], found[unstored])
+                unstored.clear()
+    for copies in _pieces(np.flatnonzero(source != np.arange(len(found))), STORED):
+        found[copies] = found[source[copies]]
+    progress(1.0)
 
 
 def _embedded(
-    images: _Images, n: int, encoder: ImageEncoder, cache: Cache | None, progress: Callable[[float], None]
-) -> np.ndarray:
-    keys = list(in_threads(images.key, range(n)))
-    found = np.empty((n, encoder.width), dtype=np.float32)
-    source = _first_of(keys)
-    known = {} if cache is None else cache.read(keys)
-    for at, key in enumerate(keys):
-        if key in known:
-            found[at] = known[key]
-    missing = np.array([at for at in np.unique(source) if keys[at] not in known], dtype=np.int64)
-    done = 0
-    pixels = in_threads(images.pixels, missing.tolist())
-    for part in _pieces(missing, STORED):
-        for rows in _pieces(part, BATCH):
-            found[rows] = encoder(np.stack([next(pixels) for _ in rows]))
-            done += len(rows)
-            progress(done / len(missing))
-        if cache is not None:
-            cache.write([keys[at] for at in part], found[part])
-    progress(1.0)
-    return found[source]
+    images: _Images,
+    encoder: ImageEncoder,
+    positions: np.ndarray,
+    engine: Mapper | None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pieces of the positions with their embeddings, in any order."""
+    if engine is None or engine.in_process:
+        pixels = in_threads(images.pixels, positions.tolist())
+        for rows in _pieces(positions, BATCH):
+            yield rows, encoder(np.stack([next(pixels) for _ in rows]))
+        return
+    if not len(positions):
+        return
+    pieces = list(_pieces(positions, PIECE))
+    sent = (images.piece(rows, with_contents=not engine.shares_files) for rows in pieces)
+    for number, answer in engine.map(_Encoding(encoder), sent):
+        if isinstance(answer, BaseException):
+            raise answer
+        yield pieces[number], answer
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoding:
+    """Embeds a piece of the images, in another process."""
+
+    encoder: ImageEncoder
+
+    def __call__(self, images: _Images) -> np.ndarray:
+        """(len(images), d) float32."""
+        every = np.arange(len(images))
+        return np.concatenate([rows for _, rows in _embedded(images, self.encoder, every, None)])
 
 
 def _first_of(keys: list[bytes]) -> np.ndarray:
@@ -134,6 +224,22 @@ class _Images:
         self.inputs, self.located = data.inputs, located(data.inputs)
         self.shape = (*encoder.size, 3)
         self.how: dict[str, Any] = {"share": encoder.share, "resample": encoder.resample}
+
+    def __len__(self) -> int:
+        return len(self.inputs) if self.located is None else len(self.located[1])
+
+    def piece(self, positions: np.ndarray, *, with_contents: bool) -> _Images:
+        """Some of the images, small enough to be sent: their pixels, or their files' names or contents."""
+        one = copy.copy(self)
+        if self.located is None:
+            one.inputs = np.asarray(self.inputs[positions])
+            return one
+        pictures = self.located[0].take(self.located[1][positions].tolist())
+        if with_contents and pictures.contents is None:
+            contents = [pictures.content(at) for at in range(len(pictures))]
+            pictures = replace(pictures, contents=contents)
+        one.inputs, one.located = np.empty((len(positions), 0)), (pictures, np.arange(len(positions)))
+        return one
 
     def key(self, position: int) -> bytes:
         """What identifies the content of an image."""

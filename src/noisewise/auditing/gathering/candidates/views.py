@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import norm, rankdata
 
 from noisewise.auditing.gathering.candidates.predictor import Task
+from noisewise.auditing.gathering.engines import suited
 from noisewise.auditing.progress import Progress
 from noisewise.auditing.rows.visual_features import visual_features
 from noisewise.data import Dataset
@@ -64,9 +65,11 @@ def inputs(task: Task, progress: Progress) -> Any:
 
 def embeddings(task: Task, progress: Progress) -> np.ndarray:
     """(n, d) float32 embeddings by the plan's encoder or the packaged one."""
-    from noisewise.data.embeddings import embed
+    from noisewise.data.embeddings.embed import PIECE, embed
 
-    return embed(task.data, task.plan.embed, device=task.plan.config.torch_device, on_progress=progress)
+    device = task.plan.config.torch_device
+    engine = task.engine or suited(EMBEDDED * len(task), -(-len(task) // PIECE), device)
+    return embed(task.data, task.plan.embed, device=device, on_progress=progress, engine=engine)
 
 
 def _visual(task: Task, progress: Progress) -> np.ndarray:
