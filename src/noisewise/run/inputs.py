@@ -167,7 +167,9 @@ class RunInputs:
 
     def _inputs(self, pictures: Pictures) -> ImageFiles:
         height, width, channels = self.shape
-        return ImageFiles(replace(pictures, white=self.white), (height, width, channels), self.own, stated=True)
+        return ImageFiles(
+            replace(pictures, white=self.white), (height, width, channels), self.own, stated=True, again=False
+        )
 
     def _at_shape(self, data: Dataset) -> Dataset:
         """Images that are read from files or bytes as those of the training were; other data as they are."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,9 @@ from noisewise.data.dataset import Dataset, Inputs, Selection
 from noisewise.data.images.decode import Head, read_head, read_image, read_level, read_whole
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
+
+if TYPE_CHECKING:
+    from noisewise.data.images.decoded import Decoded
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -103,11 +107,15 @@ class Pictures:
             try:
                 self.read(position, (8, 8, 1))
             except BadInput as error:
-                return str(error).removeprefix(f"cannot read the image {self.name(position)}: ")
+                return self.why(position, error)
             return None
 
         chosen = list(range(len(self)) if positions is None else positions)
         return {at: said for at, said in zip(chosen, in_threads(why, chosen), strict=True) if said is not None}
+
+    def why(self, position: int, error: BadInput) -> str:
+        """Why a picture cannot be read, without its name."""
+        return str(error).removeprefix(f"cannot read the image {self.name(position)}: ")
 
     def refusal(self, first: BadInput) -> BadInput:
         """The error that names all broken pictures in place of the first."""
@@ -130,6 +138,8 @@ class ImageFiles:
         own: (H, W) of the pictures themselves, the median of a sample; by default that of the shape.
         stated: whether someone asked for this shape, so that no model's preferred size replaces it.
         kept: whether all images are read on first access, and their pixels at the shape kept in memory.
+        again: whether images that are not kept in memory may be read several times, so that their pixels go into a
+            temporary file in the cache folder, if the disk has room for them.
     """
 
     dtype = np.dtype(np.uint8)
@@ -142,6 +152,7 @@ class ImageFiles:
         *,
         stated: bool = False,
         kept: bool = False,
+        again: bool = True,
     ) -> None:
         self.pictures = pictures
         self.shape = (len(pictures), *shape)
@@ -149,6 +160,8 @@ class ImageFiles:
         self.stated, self.kept = stated, kept
         self._every = np.arange(len(pictures))
         self._pixels: np.ndarray | None = None
+        self._rows = self._every  # in the temporary file
+        self._again, self._decoded = again and not kept, cast("Decoded | None", None)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -160,6 +173,45 @@ class ImageFiles:
             self._pixels = self._read(self._every)
         return self._pixels[positions]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes, which share the temporary file; on other machines there is none."""
+        self._make_room()
+        return vars(self)
+
+    def broken(self) -> dict[int, str]:
+        """The positions of the pictures that cannot be read, with the reasons; the others are kept as they are read."""
+        pixels = np.zeros(self.shape, dtype=np.uint8) if self.kept else None
+        found: dict[int, str] = {}
+
+        def tried(position: int) -> np.ndarray | str:
+            try:
+                return self._open(position)
+            except BadInput as error:
+                return self.pictures.why(position, error)
+
+        self._make_room()
+        for position, image in enumerate(in_threads(tried, range(len(self)))):
+            if isinstance(image, str):
+                found[position] = image
+            elif pixels is not None:
+                pixels[position] = image
+        self._pixels = pixels
+        return found
+
+    def take(self, positions: np.ndarray, own: tuple[int, int]) -> ImageFiles:
+        """Some of the pictures, without reading again what was read.
+
+        Args:
+            positions: (m,) of the pictures.
+            own: (H, W) of these pictures themselves.
+        """
+        shape: Any = self.shape[1:]
+        pictures = self.pictures.take(positions.tolist())
+        other = ImageFiles(pictures, shape, own, stated=self.stated, kept=self.kept, again=self._again)
+        other._pixels = None if self._pixels is None else self._pixels[positions]
+        other._decoded, other._rows = self._decoded, self._rows[positions]
+        return other
+
     def at(self, size: tuple[int, int], *, stated: bool) -> ImageFiles:
         """The same pictures at another size (H, W); kept in memory if they are small enough."""
         shape = (*size, self.shape[3])
@@ -170,6 +222,7 @@ class ImageFiles:
         try:
             if chosen.ndim == 0:
                 return self._open(chosen)
+            self._make_room()
             images = np.empty((len(chosen), *self.shape[1:]), dtype=np.uint8)
             for place, image in enumerate(in_threads(self._open, chosen)):
                 images[place] = image
@@ -178,8 +231,26 @@ class ImageFiles:
         return images
 
     def _open(self, position: Any) -> np.ndarray:
+        position = int(position)
+        row = int(self._rows[position])
+        known = None if self._decoded is None else self._decoded.read(row)
+        if known is not None:
+            return known
         _, height, width, channels = self.shape
-        return self.pictures.read(int(position), (height, width, channels))
+        image = self.pictures.read(position, (height, width, channels))
+        if self._decoded is not None:
+            self._decoded.write(row, image)
+        return image
+
+    def _make_room(self) -> None:
+        """Make the temporary file for decoded images, once, where there is to be one."""
+        if not self._again:
+            return
+        self._again = False
+        from noisewise.data.images.decoded import Decoded
+
+        with contextlib.suppress(OSError):
+            self._decoded = Decoded(len(self), self.shape[1:])
 
 
 def in_threads(function: Callable[[Item], Value], items: Iterable[Item]) -> Iterator[Value]:

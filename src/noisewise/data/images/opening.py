@@ -71,9 +71,10 @@ def open_pictures(
     """
     kept = {split: np.arange(len(part)) for split, part in parts.items()}
     skipped: list[dict[str, str]] = []
+    tried = _tried(parts, reading.size, resident) if reading.skip_broken else {}
     if reading.skip_broken:
         for split, part in parts.items():
-            broken = part.broken()
+            broken = tried[split].broken() if tried else part.broken()
             kept[split] = np.setdiff1d(kept[split], list(broken))
             skipped += [{"file": shown(part.files[at]), "why": why} for at, why in broken.items()]
     read = {split: part.take(kept[split]) if skipped else part for split, part in parts.items()}
@@ -91,7 +92,10 @@ def open_pictures(
     total = sum(map(len, read.values())) * int(np.prod(shape))
     opened = {}
     for split, pictures in read.items():
-        inputs = ImageFiles(replace(pictures, white=white), shape, own, stated=reading.size is not None)
+        if tried and tried[split].shape[1:] == shape and white is None:
+            inputs = tried[split].take(kept[split], own)
+        else:
+            inputs = ImageFiles(replace(pictures, white=white), shape, own, stated=reading.size is not None)
         opened[split] = Opened(inputs if total > resident else _loaded(inputs), kept[split])
     return opened, record
 
@@ -150,24 +154,45 @@ def skipped_note(skipped: Sequence[dict[str, str]]) -> str:
 def _loaded(inputs: ImageFiles) -> Inputs:
     if inputs.own == inputs.shape[1:3]:  # an array loses nothing; of images that are cut the files must remain known
         return inputs[:]
-    return inputs.at(inputs.shape[1:3], stated=inputs.stated)
+    return inputs if inputs.kept else inputs.at(inputs.shape[1:3], stated=inputs.stated)
+
+
+def _tried(parts: Mapping[str, Pictures], size: Size | None, resident: int) -> dict[str, ImageFiles]:
+    """All pictures at the shape that those of the sample have which can be read, so that trying them decodes them once.
+
+    Nothing where that is not known beforehand: all of the sample are broken, or some have more than 8 bits per channel.
+    """
+    first = next(iter(parts.values()))
+
+    def head(position: int) -> Head | None:
+        try:
+            return first.head(position)
+        except BadInput:
+            return None
+
+    heads = [found for found in in_threads(head, _sampled(len(first))) if found is not None]
+    if not heads or any(one.deep for one in heads):
+        return {}
+    shape = _shape(heads, size)
+    kept = sum(map(len, parts.values())) * int(np.prod(shape)) <= resident
+    return {split: ImageFiles(part, shape, stated=size is not None, kept=kept) for split, part in parts.items()}
+
+
+def _sampled(count: int) -> list[int]:
+    found: list[int] = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(int)).tolist() if count else []
+    return found
 
 
 def _understood(
     pictures: Pictures, size: Size | None
 ) -> tuple[tuple[int, int, int], tuple[int, int], float | None, list[str]]:
     """The shape of all images, the median size of the sample, the level that is white, and what is to be said."""
-    sample = np.unique(np.linspace(0, len(pictures) - 1, _SAMPLE).astype(int)).tolist()
     try:
-        heads = list(in_threads(pictures.head, sample))
+        heads = list(in_threads(pictures.head, _sampled(len(pictures))))
         white = _white(pictures) if any(head.deep for head in heads) else None
     except BadInput as error:
         raise pictures.refusal(error) from error
     middle = np.median([head.size for head in heads], axis=0).astype(int)
-    if size is None:
-        height, width = _default_size(heads)
-    else:
-        height, width = (size, size) if isinstance(size, int) else size
     notes = []
     if white is not None:
         notes.append(f"images have more than 8 bits per channel: values of 0 to {white:g} become 0 to 255")
@@ -175,8 +200,15 @@ def _understood(
         notes.append("of images with several frames the first is used")
     if any(head.transparent for head in heads):
         notes.append("what is transparent in images becomes white")
-    shape = (height, width, 1 if all(head.grey for head in heads) else 3)
-    return shape, (int(middle[0]), int(middle[1])), white, notes
+    return _shape(heads, size), (int(middle[0]), int(middle[1])), white, notes
+
+
+def _shape(heads: Sequence[Head], size: Size | None) -> tuple[int, int, int]:
+    if size is None:
+        height, width = _default_size(heads)
+    else:
+        height, width = (size, size) if isinstance(size, int) else size
+    return height, width, 1 if all(head.grey for head in heads) else 3
 
 
 def _white(pictures: Pictures) -> float:
