@@ -93,7 +93,7 @@ def judging(n: int, classes: int) -> dict[str, Call]:
 
     def noisewise() -> object:
         from noisewise.auditing.evidence import Evidence
-        from noisewise.auditing.judgement import judge
+        from noisewise.auditing.judgement.judge import judge
 
         return judge(Evidence(given, classes, probabilities))
 
