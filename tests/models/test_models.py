@@ -26,6 +26,7 @@ COUNTS = [
     ("mlp:512", (28, 28, 3), 1_209_866),
     ("mlp:widths=512x512x512", (28, 28, 3), 1_735_178),
     ("fast", FASHION, 116_714),
+    ("speedy", CIFAR, 294_794),
     ("lenet", FASHION, 61_706),
     ("lenet:padding=0", CIFAR, 62_006),
     ("mlp:widths=256", FASHION, 203_530),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,18 @@ from noisewise.catalogue import load
 from noisewise.errors import BadInput, shown
 from noisewise.models.card import ModelCard
 from noisewise.models.catalogue import MODELS
+from noisewise.models.layers import Whitening
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.spec import parse
 
 
 def build(
-    model: str | nn.Module | Callable[..., nn.Module], shape: tuple[int, ...], classes: int, *, seed: int = 0
+    model: str | nn.Module | Callable[..., nn.Module],
+    shape: tuple[int, ...],
+    classes: int,
+    *,
+    seed: int = 0,
+    inputs: Callable[[], Tensor] | None = None,
 ) -> nn.Module:
     """Build a network that maps (B, C, H, W) or (B, d) float inputs to (B, K) logits.
 
@@ -37,6 +43,8 @@ def build(
         shape: shape of one input, (H, W, C) or (d,).
         classes: K, at least 2.
         seed: random seed of the initial weights, a whole number from 0.
+        inputs: returns a sample of the inputs that the network will be trained on, (n, C, H, W); called where a new
+            network has a layer that is computed from them (`layers.Whitening`). Without it such a layer is random.
 
     Raises:
         BadInput: the name or an option is unknown, the shape, number of classes or seed is invalid, or the model does
@@ -46,10 +54,10 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if isinstance(model, str) and not _names_a_function(model):
-            return _from_catalogue(model, shape, classes)
+            return _seeing(_from_catalogue(model, shape, classes), inputs)
         net = _from_user(load(model, here=True) if isinstance(model, str) else model, shape, classes)
         _try(net, _display_name(model), shape, classes)
-    return net
+    return net if isinstance(model, nn.Module) else _seeing(net, inputs)  # a module brings its weights
 
 
 def check(model: str | nn.Module | Callable[..., nn.Module]) -> None:
@@ -77,6 +85,11 @@ def card_of(model: object) -> ModelCard | None:
         return None
     card: ModelCard | None = getattr(_catalogued(model)[0], "card", None)  # a package's entry may have none
     return card
+
+
+def recipe_of(model: object) -> Mapping[str, Any]:
+    """The settings on the card of a model that is named by the catalogue; empty for any other."""
+    return {} if (card := card_of(model)) is None else card.recipe
 
 
 def side_of(model: object) -> int | None:
@@ -113,6 +126,14 @@ def _check_arguments(shape: tuple[int, ...], classes: int, seed: int) -> tuple[i
     bounds.check(None, "classes", classes, bounds.whole(2))
     bounds.check(None, "seed", seed, bounds.whole(0, 2**64 - 1))
     return tuple(int(size) for size in sizes)
+
+
+def _seeing(net: nn.Module, inputs: Callable[[], Tensor] | None) -> nn.Module:
+    """The network, with the layers computed that depend on inputs."""
+    for module in net.modules():
+        if inputs is not None and isinstance(module, Whitening):
+            module.fit(inputs())
+    return net
 
 
 def _names_a_function(model: str) -> bool:

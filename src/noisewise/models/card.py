@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from noisewise.bounds import Bound, bounded
@@ -25,6 +25,8 @@ class ModelCard:
         side: for images read from files of several sizes, the size that fits the model, in pixels; None has none.
         mean: by which inputs are normalised, of bytes divided by 255; None measures it on the training rows.
         std: likewise; both are stated or neither.
+        recipe: the settings with which the model is best trained from random weights, by their names in `Config`; a
+            training follows them where nobody states a schedule, an optimiser or a learning rate. Empty for none.
         departures: differences of this implementation from the paper.
     """
 
@@ -38,6 +40,7 @@ class ModelCard:
     side: int | None = None
     mean: float | None = None
     std: float | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 def with_card(card: ModelCard, bounds: Mapping[str, Bound] | None = None) -> Callable[[Function], Function]:

@@ -15,6 +15,7 @@ MODELS = Catalogue(
     {
         "mlp": "noisewise.models.architectures.mlp:mlp",
         "fast": "noisewise.models.architectures.fast:fast",
+        "speedy": "noisewise.models.architectures.speedy:speedy",
         "lenet": "noisewise.models.architectures.lenet:lenet",
         "cnn4": "noisewise.models.architectures.plain_cnn:cnn4",
         "cnn7": "noisewise.models.architectures.plain_cnn:cnn7",

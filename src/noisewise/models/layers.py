@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,6 +40,73 @@ class MaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C) maxima."""
         return x.amax(dim=(2, 3))
+
+
+class Residual(nn.Module):
+    """x + inside(x)."""
+
+    def __init__(self, *inside: nn.Module) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(*inside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The shape of `x`."""
+        return x + self.inside(x)
+
+
+class Whitening(nn.Module):
+    """A fixed convolution whose outputs are uncorrelated over the patches of the training inputs, and their negatives.
+
+    The filters are the eigenvectors of the covariance of patches, divided by sqrt(eigenvalue + LEAST), and their
+    negatives: ReLU keeps both signs. At most MOST are kept, those of the largest eigenvalues. The weights are no
+    parameters. Nothing is trained in front of the first learned layer, so no gradient is computed there.
+
+    The first layer of Jordan (94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024), who has it from Page (How to
+    train your ResNet, 2019); here without a bias.
+
+    Args:
+        channels: of the images.
+        size: of the patches, in pixels.
+    """
+
+    LEAST, MOST = 5e-4, 32
+    weight: Tensor
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        numbers = channels * size * size
+        basis, _ = torch.linalg.qr(torch.randn(numbers, numbers))  # until `fit` knows the inputs
+        self._put(basis[: self.MOST], channels)
+
+    @property
+    def outputs(self) -> int:
+        """The number of channels that the layer returns."""
+        return len(self.weight)
+
+    def fit(self, x: Tensor) -> None:
+        """Compute the filters from training inputs.
+
+        Args:
+            x: (n, C, H, W), prepared as in training but not augmented; smaller images than a patch are zero padded.
+        """
+        channels = x.shape[1]
+        patches = F.unfold(PadTo(self.size)(x.float()), self.size).transpose(1, 2).reshape(-1, self.weight[0].numel())
+        values, vectors = torch.linalg.eigh((patches.T @ patches / len(patches)).double())
+        scaled = vectors / (values.clamp_min(0) + self.LEAST).sqrt()
+        self._put(scaled.T.flip(0)[: self.MOST].to(self.weight), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, outputs, H', W') responses."""
+        return F.conv2d(x, self.weight)
+
+    def extra_repr(self) -> str:
+        """The shape of the filters."""
+        return f"{tuple(self.weight.shape)}"
+
+    def _put(self, rows: Tensor, channels: int) -> None:
+        filters = rows.reshape(-1, channels, self.size, self.size)
+        self.register_buffer("weight", torch.cat([filters, -filters]))
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:

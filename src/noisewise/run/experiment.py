@@ -319,6 +319,8 @@ class Experiment:
     ) -> Training:
         """The training of this experiment, ready for its method.
 
+        Its settings are those of `config`, completed by the recipe on the model's card (see `Config.following`).
+
         Args:
             data: what `data()` gives.
             observers: in addition to those of `observe` and the one of the truth.
@@ -330,7 +332,7 @@ class Experiment:
         return Training(
             data,
             model,
-            self.config,
+            self.config.following(models.recipe_of(model)),
             folder=None if folder is None else Path(folder),
             resume=resume,
             observers=[TruthObserver(data), *named, *observers],

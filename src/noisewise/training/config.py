@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from noisewise.errors import BadInput, nearest, shown
 from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
+OWN = ("schedule", "optimizer", "lr")  # who states one of them has a recipe of their own
 SCHEDULES = ("constant", "cosine", "step", "linear", "exponential", "one-cycle")
 BOUNDS: dict[str, Bound] = {
     "epochs": whole(1),
@@ -155,6 +157,18 @@ class Config:
     def stated(self) -> dict[str, Any]:
         """The settings that differ from the defaults, by name."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+
+    def following(self, recipe: Mapping[str, Any]) -> Config:
+        """These settings, completed by a recipe where they state no schedule, optimiser or learning rate.
+
+        Args:
+            recipe: settings by name, as on a model's card (`ModelCard.recipe`). One that is stated here, that is,
+                differs from its default, stays.
+        """
+        stated = self.stated()
+        if any(name in stated for name in OWN):
+            return self
+        return replace(self, **{name: value for name, value in recipe.items() if name not in stated})
 
     def seed_of(self, *parts: int | str, bits: int = 63) -> int:
         """A seed for one purpose, that depends on `seed` and all parts.

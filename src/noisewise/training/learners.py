@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from noisewise import models
 from noisewise.data.content import content
@@ -21,6 +22,8 @@ from noisewise.training.networks import Learner, Networks
 from noisewise.training.optim import build_optimizer
 from noisewise.training.resume import Checkpoints
 from noisewise.training.streams import Splits, normalise_of
+
+SAMPLED, SAMPLED_NUMBERS = 2000, 6_200_000  # rows, and numbers in all, from which a first layer is computed
 
 
 class Learners(Splits):
@@ -68,9 +71,22 @@ class Learners(Splits):
         """
         if name not in self._learners:
             seeds = [self.config.seed_of(name, position, bits=31) for position in range(networks)]
-            built = [models.build(self.model, self.data.shape, self.classes, seed=seed) for seed in seeds]
-            self.add_learner(name, self.networks(built))
+            self.add_learner(name, self.networks([self.fresh(seed) for seed in seeds]))
         return self._learners[name]
+
+    def fresh(self, seed: int) -> nn.Module:
+        """A new network of this training.
+
+        Args:
+            seed: random seed of its initial weights.
+        """
+        return models.build(self.model, self.data.shape, self.classes, seed=seed, inputs=self._sampled)
+
+    def _sampled(self) -> Tensor:
+        """Training inputs at equal distances, prepared and not augmented."""
+        count = max(1, min(len(self.rows), SAMPLED, SAMPLED_NUMBERS // max(1, math.prod(self.data.shape))))
+        positions = torch.arange(count) * len(self.rows) // count
+        return torch.cat([self.rows.prepare(raw, None).cpu() for _, raw in self.rows.stream(positions, count)])
 
     def networks(self, modules: Iterable[nn.Module], precision: str | None = None) -> Networks:
         """Networks that train and predict in the precision of this training.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from noisewise.data import folds
 from noisewise.methods.losses.ce import CrossEntropy
-from noisewise.models import card_of
+from noisewise.models import card_of, recipe_of
 from noisewise.training.config import Config, seeded
 from noisewise.training.method import Method
 from noisewise.training.observer import Callbacks, Observer
@@ -76,7 +76,9 @@ def held_out(given: np.ndarray, count: int, seed: int) -> np.ndarray:
 def fold_config(training: Training, rows: int, epochs: int, *name: int) -> Config:
     """The settings of one network: one cycle, by the audit's optimiser or by the user's where one is stated."""
     config, stated = training.config, training.config.stated()
-    own = brings_weights(training.model) or "lr" in stated or "optimizer" in stated
+    recipe_of_card = recipe_of(training.model)
+    follows_card = bool(recipe_of_card) and config == replace(config, **recipe_of_card)
+    own = brings_weights(training.model) or (not follows_card and ("lr" in stated or "optimizer" in stated))
     small = max(8, min(64, rows // FEWEST_STEPS))
     recipe: dict[str, Any] = (
         {"batch_size": min(config.batch_size, small)} if own else {**FROM_SCRATCH, "batch_size": small}

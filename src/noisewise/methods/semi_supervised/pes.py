@@ -30,7 +30,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from noisewise import models
 from noisewise.bounds import between, whole
 from noisewise.methods.phases import phase_epochs
 from noisewise.methods.semi_supervised.mixmatch import (
@@ -252,7 +251,7 @@ def _continued(training: Training, before: Learner, last: int, done: int) -> Lea
     """A learner that continues another one `done` epochs into the training, with its `last` layers re-initialised."""
     name = f"last {last}" if last else "confident"
     seed = training.config.seed_of(name, 0, bits=31)
-    fresh = models.build(training.model, training.data.shape, training.classes, seed=seed)
+    fresh = training.fresh(seed)
     nets = training.networks([reinitialise_last(before.nets[0], fresh, last)])
     learner = training.add_learner(name, nets)
     learner.epochs_done = max(learner.epochs_done, done)

@@ -25,7 +25,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from noisewise import models
 from noisewise.bounds import between, whole
 from noisewise.errors import BadInput
 from noisewise.methods.inputs.fmix import mix_regions
@@ -348,7 +347,7 @@ def promix(
 def _learner(training: Training, name: str) -> Learner:
     """A learner of a fresh network with an auxiliary head."""
     seed = training.config.seed_of(name, 0, bits=31)
-    net = models.build(training.model, training.data.shape, training.classes, seed=seed)
+    net = training.fresh(seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         heads = TwoHeads(net)

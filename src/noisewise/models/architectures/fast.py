@@ -7,26 +7,14 @@ are multiples of 16 by default.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MaxPool, PadTo, conv3x3
+from noisewise.models.layers import MaxPool, PadTo, Residual, conv3x3
 
 SMALLEST = 8
-
-
-class Residual(nn.Module):
-    """x + inside(x)."""
-
-    def __init__(self, *inside: nn.Module) -> None:
-        super().__init__()
-        self.inside = nn.Sequential(*inside)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of `x`."""
-        return x + self.inside(x)
 
 
 @with_card(
