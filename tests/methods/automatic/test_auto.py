@@ -61,7 +61,8 @@ def test_clean_labels_are_trained_on_plainly():
     assert "training is plain" in auto.metrics["decision"]
     assert auto.metrics["noise_rate"] < 0.02
     assert all(torch.equal(value, weights(plain)[name]) for name, value in weights(auto).items())
-    assert auto.metrics["seconds"] > plain.metrics["seconds"]
+    rows = [run.metrics["seconds"] * run.metrics["examples_per_second"] for run in (auto, plain)]
+    assert rows[0] > 1.2 * rows[1]  # the cost of looking is counted
 
 
 def test_wrong_labels_are_found_and_count_less(tmp_path):
