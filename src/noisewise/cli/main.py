@@ -77,7 +77,7 @@ def _run(arguments: list[str]) -> int:
         with torchrun.joined(arguments):
             return group.main(arguments, prog_name="noisewise", standalone_mode=False) or 0
     except torchrun.Said as error:
-        return _ending(error.__cause__)[0]
+        return _ending(error.error)[0]
     except (click.Abort, KeyboardInterrupt):
         with streams.forgiving():
             click.echo("interrupted", err=True)
@@ -105,7 +105,7 @@ def _unwritten(error: OSError) -> str:
     return f"cannot write to the terminal: {error.strerror}"
 
 
-def _ending(error: BaseException | None) -> tuple[int, str]:
+def _ending(error: Exception) -> tuple[int, str]:
     if isinstance(error, click.NoSuchOption):
         return BAD_INPUT, _unknown_option(error)
     if isinstance(error, click.ClickException):

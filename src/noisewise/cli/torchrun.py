@@ -12,7 +12,15 @@ _DIVIDED = "train"
 
 
 class Said(Exception):
-    """An error of which another process has told already; `__cause__` is the error."""
+    """An error of which another process has told already.
+
+    Args:
+        error: the error.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @contextlib.contextmanager
@@ -50,4 +58,4 @@ def joined(arguments: Sequence[str]) -> Iterator[None]:
     except Exception as error:
         if distributed.first_to_say():
             raise
-        raise Said from error
+        raise Said(error) from error

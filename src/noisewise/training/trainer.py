@@ -42,8 +42,8 @@ class Observer:
     An observer leaves networks, memories and the global random state as they are.
 
     Class attributes:
-        only_tells: it passes numbers on and asks the networks nothing: of several processes that train together only the
-            first calls it.
+        only_tells: it passes numbers on and asks the networks nothing: of several processes that train together only
+            the first calls it.
     """
 
     only_tells: bool = False

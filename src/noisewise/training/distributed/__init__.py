@@ -1,8 +1,9 @@
 """One training over several processes, as `torchrun` starts them.
 
-Every process draws the same batches and computes the same stations. Only the networks are divided: `Networks` gives each
-process its part of the rows, and the logits of all rows come back to all. Whatever looks across rows therefore sees the
-whole batch, and the result is that of one process up to rounding. Without other processes nothing here does anything.
+Every process draws the same batches and computes the same stations. Only the networks are divided: `Networks` gives
+each process its part of the rows, and the logits of all rows come back to all. Whatever looks across rows therefore
+sees the whole batch, and the result is that of one process up to rounding. Without other processes nothing here does
+anything.
 """
 
 from __future__ import annotations

@@ -24,10 +24,11 @@ def divided(nets: nn.Module, x: Tensor) -> Tensor | None:
 
     Returns:
         (N, B, K) logits of all rows, in every process; None where this process is to compute all of them: no others
-        have joined, or there are fewer rows than processes.
+        have joined, there are fewer rows than processes, or a network has an attribute `divisible` that is False, as
+        one must whose forward pass looks across rows other than by batch normalisation.
     """
     processes = current()
-    if processes is None or len(x) < processes.count:
+    if processes is None or len(x) < processes.count or not _divisible(nets):
         return None
     moving = {name: p for name, p in nets.named_parameters() if p.requires_grad} if torch.is_grad_enabled() else {}
     common = dict(zip(moving, spread(processes, list(moving.values())), strict=True)) if moving else {}
@@ -35,6 +36,10 @@ def divided(nets: nn.Module, x: Tensor) -> Tensor | None:
     with alone(), _AcrossProcesses(processes, len(x)):
         logits = functional_call(nets, common, (own,))
     return gather(processes, logits, len(x))
+
+
+def _divisible(nets: nn.Module) -> bool:
+    return all(getattr(module, "divisible", True) for module in nets.modules())
 
 
 class _AcrossProcesses(TorchFunctionMode):

@@ -26,17 +26,17 @@ def spread(processes: Processes, tensors: list[Tensor]) -> list[Tensor]:
 
 def total(processes: Processes, tensor: Tensor) -> Tensor:
     """The sum over processes."""
-    return _Total.apply(processes, tensor)  # type: ignore[no-any-return]
+    return _Total.apply(processes, tensor)
 
 
 def divide(processes: Processes, tensor: Tensor) -> Tensor:
     """The rows (N, b, ...) of this process, of (N, B, ...)."""
-    return _Divide.apply(processes, tensor)  # type: ignore[no-any-return]
+    return _Divide.apply(processes, tensor)
 
 
 def gather(processes: Processes, tensor: Tensor, rows: int) -> Tensor:
     """All rows (N, B, ...), of the rows (N, b, ...) of this process."""
-    return _Gather.apply(processes, tensor, rows)  # type: ignore[no-any-return]
+    return _Gather.apply(processes, tensor, rows)
 
 
 class _Spread(torch.autograd.Function):
@@ -113,7 +113,8 @@ class _Gather(torch.autograd.Function):
 
 def _in_memory(tensor: Tensor) -> list[int]:
     """The axes of a tensor from the one with the largest stride to that with the smallest."""
-    return sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis))
+    strides = tensor.stride()
+    return sorted(range(tensor.ndim), key=lambda axis: -strides[axis])
 
 
 def _inverse(order: list[int]) -> list[int]:
