@@ -17,14 +17,17 @@ import torch
 from torch import nn
 
 from noisewise.data import Dataset, split
+from noisewise.data.rows import Rows
 from noisewise.methods import build
 from noisewise.training import Config, Training, distributed
 
 CLASSES = ("a", "b", "c", "d")
 SHORT = {"epochs": 2, "batch_size": 18, "lr": 0.02, "augment": "flip", "precision": "fp32"}
+STREAMED = "read from disk"
 SETTINGS = {"dividemix": {"epochs": 3}, "clipped": {"clip_norm": 0.5}}
 METHODS = {
     "clipped": "ce",
+    STREAMED: "elr",
     "cdr": "cdr:tau=0.3",
     "coteaching": "coteaching:rate=0.3,gradual=1",
     "dividemix": "dividemix:warmup=1",
@@ -62,6 +65,9 @@ def network(shape: tuple[int, ...], classes: int) -> nn.Module:
 
 def trained(case: str, *, together: bool) -> Training:
     """A finished training of a case."""
+    # Rows that are not kept in memory are read by one process each.
+    assert Rows.__init__.__kwdefaults__ is not None
+    Rows.__init__.__kwdefaults__["resident_limit"] = 0 if case == STREAMED else 2 << 30
     config = Config(**{**SHORT, **SETTINGS.get(case, {})})
     with distributed.together() if together else contextlib.nullcontext():
         training = Training(images(), network, config)

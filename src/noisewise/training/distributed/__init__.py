@@ -8,7 +8,7 @@ anything.
 
 from __future__ import annotations
 
-from noisewise.training.distributed.division import divided
+from noisewise.training.distributed.division import divided, read_together
 from noisewise.training.distributed.processes import (
     alone,
     expect_equal,
@@ -28,6 +28,7 @@ __all__ = [
     "first_to_say",
     "join",
     "launched",
+    "read_together",
     "together",
     "writes",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from noisewise.training.distributed.exchange import divide, gather, spread
+from noisewise.data.rows import Rows
+from noisewise.training.distributed.exchange import divide, gather, gather_rows, spread
 from noisewise.training.distributed.processes import Processes, alone, current
 
 
@@ -36,6 +37,25 @@ def divided(nets: nn.Module, x: Tensor) -> Tensor | None:
     with alone(), _AcrossProcesses(processes, len(x)):
         logits = functional_call(nets, common, (own,))
     return gather(processes, logits, len(x))
+
+
+def read_together(rows: Rows, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """`Rows.stream`, where rows that are read from disk are read by one process each, and sent to the others.
+
+    Args:
+        rows: of a split.
+        order: (m,) positions of rows, the same in every process.
+        size: rows per batch.
+
+    Yields:
+        Positions (B,) and raw inputs (B, ...), the same in every process.
+    """
+    processes = current()
+    if processes is None or rows.resident:
+        yield from rows.stream(order, size)
+        return
+    for at, raw in rows.stream(order, size, processes.part):
+        yield at, gather_rows(processes, raw, len(at))
 
 
 def _divisible(nets: nn.Module) -> bool:

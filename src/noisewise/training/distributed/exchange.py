@@ -39,6 +39,12 @@ def gather(processes: Processes, tensor: Tensor, rows: int) -> Tensor:
     return _Gather.apply(processes, tensor, rows)
 
 
+def gather_rows(processes: Processes, part: Tensor, rows: int) -> Tensor:
+    """All rows (B, ...), in the memory format of the rows (b, ...) of this process; without gradients."""
+    order = _in_memory(part)
+    return processes.gather(part.permute(order)[None], rows)[0].permute(_inverse(order))
+
+
 class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(processes: Processes, *tensors: Tensor) -> tuple[Tensor, ...]:
