@@ -52,7 +52,6 @@ BELOW = {
     "bench": {"run", *AUDITING},
     "studies": STUDIES,
     "cli": {"studies", "bench", *STUDIES},
-    "__main__": {"cli"},
 }
 
 

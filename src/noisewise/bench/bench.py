@@ -18,6 +18,7 @@ from noisewise.bounds import FUNCTION, PATH, Bound, bounded
 from noisewise.compute import Done, Engine, RayEngine, run
 from noisewise.compute.engine import ENGINE
 from noisewise.files import whole_folder
+from noisewise.run.engines import usual
 
 _SPEC = Bound("be a TOML file or its content", lambda value: isinstance(value, Mapping) or PATH.allows(value))
 
@@ -38,7 +39,8 @@ def bench(
     Args:
         spec: a TOML file, or its content as plain data (see `bench.grid`).
         out: the folder; runs are written to `out/runs/<hash of their arguments>`.
-        engine: where to train; by default in one process per core of this machine.
+        engine: where to train; by default runs of one kind of network as one computation where there is a GPU (see
+            `run.engines.usual`), else in one process per core of this machine.
         on_done: called when a run ends.
 
     Returns:
@@ -54,6 +56,8 @@ def bench(
     places = [(trial, folder / "runs" / trial.key) for trial in trials]
     check_unchanged((trial.experiment.source_name, place) for trial, place in places if trial.finished(place))
     rehearse([trial for trial, place in places if not trial.finished(place)], engine)
+    if engine is None:
+        engine = usual(trial.experiment.config.device for trial in trials)
     if isinstance(engine, RayEngine) and all(trial.experiment.config.device == "cpu" for trial in trials):
         engine = replace(engine, gpu=False)
 

@@ -66,6 +66,12 @@ engine = click.option(
     default="local",
     help="Where to train: in this process, in processes of this machine, or on a Ray cluster.",
 )
+engine_of_runs = click.option(
+    "--engine",
+    type=click.Choice(["stacked", "serial", "local", "ray"]),
+    help="Where to train: runs of one kind of network as one computation (the default with a GPU), one after the other "
+    "in this process, in processes of this machine (the default without), or on a Ray cluster.",
+)
 workers = click.option(
     "--workers",
     type=click.IntRange(min=1),

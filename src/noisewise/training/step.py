@@ -18,7 +18,7 @@ from noisewise.errors import Diverged
 from noisewise.training.batch import Batch, Clock, cross_entropy
 from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
-from noisewise.training.method import Gradients, Method, changes
+from noisewise.training.method import Gradients, Method, Regrad, changes
 from noisewise.training.networks import Learner, Networks, stateless_forward
 from noisewise.training.optim import schedule
 from noisewise.training.streams import Streams
@@ -106,13 +106,39 @@ def step(
     Raises:
         Diverged: the objective is not finite; the optimiser has not stepped.
     """
-    draws = _random_state(batch.x.device) if changes(method, "gradient") else None
+    draws = random_state(batch.x.device) if changes(method, "gradient") else None
     with torch.no_grad():
         batch = method.edit(batch, nets, rng)
     params, joint = nets.trainable() if params is None else params, method.joint_parameters()
     evaluated, objective = compute_objective(nets, method, batch)
     pulled = _gradients(objective, [*params.values(), *joint])
     gradients = dict(zip(params, pulled, strict=False))
+
+    (check or check_finite)(objective.detach(), batch.clock)
+    evaluated = detached(evaluated)
+    with torch.no_grad():
+        gradients = method.gradient(gradients, params, regrad_of(nets, method, batch, draws), evaluated)
+        if clip_norm is not None:
+            clip(list(gradients.values()), clip_norm)
+        for name, parameter in params.items():  # set, not accumulated: no zero_grad is needed
+            parameter.grad = gradients[name]
+        for parameter, gradient in zip(joint, pulled[len(params) :], strict=True):
+            # Fused optimisers on a GPU need gradients with the strides of their parameters.
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        optimizer.step()
+        method.observe(evaluated)
+    return evaluated
+
+
+def regrad_of(nets: Networks, method: Method, batch: Batch, draws: Tensor | None) -> Regrad:
+    """From other parameters to the gradient there, on the same batch with the same random numbers.
+
+    Args:
+        nets: the networks, in training mode.
+        method: the method or chain.
+        batch: as edited.
+        draws: the random state before the step's forward pass.
+    """
 
     def regrad(at: Gradients) -> Gradients:
         here = {name: p.detach().requires_grad_() for name, p in at.items()}
@@ -122,26 +148,18 @@ def step(
             _, elsewhere = compute_objective(nets, method, batch, here)
         return dict(zip(here, _gradients(elsewhere, list(here.values())), strict=True))
 
-    (check or check_finite)(objective.detach(), batch.clock)
-    evaluated = replace(
+    return regrad
+
+
+def detached(evaluated: Batch) -> Batch:
+    """A batch after the stations, without its graph."""
+    return replace(
         evaluated,
         y=evaluated.y.detach(),
         w=evaluated.w.detach(),
         logits=evaluated.scores.detach(),
         loss=evaluated.losses.detach(),
     )
-    with torch.no_grad():
-        gradients = method.gradient(gradients, params, regrad, evaluated)
-        if clip_norm is not None:
-            _clip(list(gradients.values()), clip_norm)
-        for name, parameter in params.items():  # set, not accumulated: no zero_grad is needed
-            parameter.grad = gradients[name]
-        for parameter, gradient in zip(joint, pulled[len(params) :], strict=True):
-            # Fused optimisers on a GPU need gradients with the strides of their parameters.
-            parameter.grad = torch.empty_like(parameter).copy_(gradient)
-        optimizer.step()
-        method.observe(evaluated)
-    return evaluated
 
 
 def check_finite(objective: Tensor, clock: Clock) -> None:
@@ -183,7 +201,8 @@ def _gradients(objective: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad(objective, wanted, allow_unused=True, materialize_grads=True)
 
 
-def _clip(gradients: list[Tensor], largest: float) -> None:
+def clip(gradients: list[Tensor], largest: float) -> None:
+    """Scale gradients in place, such that their common norm is at most `largest`."""
     norm = get_total_norm(gradients)
     torch._foreach_mul_(gradients, torch.clamp(largest / (norm + 1e-6), max=1.0))
 
@@ -192,7 +211,8 @@ def _cuda(device: torch.device) -> list[int]:
     return [device.index or 0] if device.type == "cuda" else []
 
 
-def _random_state(device: torch.device) -> Tensor:
+def random_state(device: torch.device) -> Tensor:
+    """The state of torch's own generator for a device."""
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
@@ -250,6 +270,11 @@ def train_epoch(
         yield (number + 1) / streams.steps
     if late is not None:
         late.finish()
+    check_weights(learner)
+
+
+def check_weights(learner: Learner) -> None:
+    """Raise `Diverged` when a weight is infinite or NaN."""
     if not torch.stack([torch.isfinite(p).all() for p in learner.nets.parameters()]).all():
         raise Diverged(f"a weight is no longer finite after epoch {learner.epochs_done + 1}: lower the learning rate")
 

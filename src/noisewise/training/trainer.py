@@ -23,13 +23,13 @@ from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.formatting import count
 from noisewise.training.config import Config
-from noisewise.training.distributed import expect_equal_weights, writes
 from noisewise.training.history import Best, History, Row
 from noisewise.training.learners import Learners
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Decision, EpochEnd, Method
 from noisewise.training.networks import Learner, Predictor, evaluating
-from noisewise.training.step import losses_of, total_epochs, train_epoch
+from noisewise.training.replicas import Epoch, run_epoch
+from noisewise.training.step import losses_of, total_epochs
 from noisewise.training.streams import Passes, Streams, batches
 
 # What `keep_best` may go by.
@@ -40,13 +40,7 @@ class Observer:
     """Follows a training. The base class does nothing; override the calls you need.
 
     An observer leaves networks, memories and the global random state as they are.
-
-    Class attributes:
-        only_tells: it passes numbers on and asks the networks nothing: of several processes that train together only
-            the first calls it.
     """
-
-    only_tells: bool = False
 
     def before(self, training: Training) -> None:
         """Called once, before the first epoch. An observer that cannot follow this training raises here.
@@ -145,7 +139,7 @@ class Training(Learners):
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
         self.decision: Decision | None = None
-        self.observers = tuple(one for one in observers if writes() or not one.only_tells)
+        self.observers = tuple(observers)
         self._evaluate_from = evaluate_from
         self._best: Best | None = None
         self._seconds, self._examples = 0.0, 0
@@ -300,8 +294,8 @@ class Training(Learners):
     ) -> Iterator[float]:
         """One epoch with the work at its end; yields after every step the share of the epoch that is done."""
         config = learner.config or self.config
-        yield from train_epoch(config, learner, method, streams, self.ledger, joint)
-        expect_equal_weights(learner.nets)
+        away = yield from run_epoch(Epoch(config, learner, method, streams, self.ledger, joint))
+        self._seconds -= away
         passes = Passes(partial(self.passes, learner.nets), self.rows, self.classes * len(learner.nets))
         total = total_epochs(config, learner)
         with torch.no_grad():

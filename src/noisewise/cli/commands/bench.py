@@ -21,17 +21,17 @@ def _say(line: str) -> None:
 
 @click.command(cls=Command, example="noisewise bench grid.toml --workers 2 --out bench/")
 @click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC.toml")
-@options.engine
+@options.engine_of_runs
 @options.workers
 @options.together(options.out_folder("results.parquet, the leaderboard and the runs"), options.as_json)
-def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool) -> int:
+def bench(spec: Path, engine: str | None, workers: int | None, out: Path, as_json: bool) -> int:
     """Train a grid of runs and rank the methods.
 
     Runs that are finished are not repeated. The exit code is 1 when a run fails.
     """
     from noisewise.bench import bench as run_grid
     from noisewise.cli.output import print_json, print_pairs
-    from noisewise.compute.build import build
+    from noisewise.run.engines import engine_of
 
     failed: list[Done] = []
 
@@ -40,7 +40,7 @@ def bench(spec: Path, engine: str, workers: int | None, out: Path, as_json: bool
         ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
         click.echo(printable(f"{done.task.title}: {ending}"), err=True)
 
-    results = run_grid(spec, out, engine=build(engine, workers, say=_say), on_done=report)
+    results = run_grid(spec, out, engine=engine_of(engine, workers, say=_say), on_done=report)
     if as_json:
         print_json({"finished": len(results), "failed": [done.error for done in failed], "out": out.resolve()})
     else:

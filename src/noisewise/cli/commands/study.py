@@ -43,7 +43,7 @@ _NONE = "there are no studies in this version"
 )
 @click.option("--source", metavar="SOURCE", help="Use your own data, where the study allows it.")
 @click.option("--model", metavar="NET", help="Use your own network: a name of `noisewise models`, or module:function.")
-@options.engine
+@options.engine_of_runs
 @options.workers
 @click.option(
     "--out",
@@ -60,7 +60,7 @@ def study(
     scale: str,
     source: str | None,
     model: str | None,
-    engine: str,
+    engine: str | None,
     workers: int | None,
     out: Path | None,
     as_json: bool,
@@ -79,7 +79,7 @@ def study(
         return 0
     if out is None:
         raise BadInput("--out is missing: the folder for the studies and their runs")
-    from noisewise.compute.build import build
+    from noisewise.run.engines import engine_of
     from noisewise.studies import perform
 
     chosen = _chosen(names, scale)
@@ -88,7 +88,7 @@ def study(
     ended = []
     for one in chosen:
         with _reporter(one) as report:
-            where = build(engine, workers, say=lambda line: click.echo(line, err=True))
+            where = engine_of(engine, workers, say=lambda line: click.echo(line, err=True))
             ended.append(perform(one, scale, out=out, source=source, model=model, engine=where, on_done=report))
     _show(ended, as_json)
     return 0 if all(outcome.holds for outcome in ended) else 1

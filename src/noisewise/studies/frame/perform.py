@@ -13,6 +13,7 @@ from noisewise.data import load
 from noisewise.figures import styled, write_figure
 from noisewise.files import to_json, whole_folder
 from noisewise.models import MODELS, build
+from noisewise.run.engines import usual
 from noisewise.spec import parse
 from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.report import render
@@ -71,7 +72,7 @@ def perform(
         out: The folder for studies.
         source: Your own data, where the study takes them.
         model: Your own network, where the study takes one.
-        engine: Executes the runs; by default one process per core of this machine.
+        engine: Executes the runs; by default as `run.engines.usual`.
         on_done: Called with every run that ended, and the number of runs.
 
     Raises:
@@ -82,7 +83,7 @@ def perform(
     _check(source, model)
     folder = Path(out) / study.card.name
     failed = []
-    for done in run(tasks, Path(out) / RUNS, engine):
+    for done in run(tasks, Path(out) / RUNS, engine or usual()):
         if on_done is not None:
             on_done(done, len(tasks))
         failed.extend([done] if done.error else [])

@@ -1,0 +1,246 @@
+"""One epoch of several trainings as one computation.
+
+The step is that of `training.step`, station by station. The forward and backward pass of the networks and the
+optimiser's step are made for all replicas at once; edits, the stations behind the logits, memories and the ledger are
+each replica's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from noisewise.training.batch import Batch, Clock
+from noisewise.training.config import Config
+from noisewise.training.ledger import Ledger
+from noisewise.training.method import Gradients, Method, changes
+from noisewise.training.networks import Learner
+from noisewise.training.optim import schedule
+from noisewise.training.replicas.optimizer import StackedOptimizer, course_of
+from noisewise.training.replicas.stack import Draws, Stack, can_stack, form_of, has_dropout
+from noisewise.training.step import (
+    LateCheck,
+    check_weights,
+    clip,
+    compute_objective,
+    detached,
+    objective_of,
+    random_state,
+    regrad_of,
+    total_epochs,
+    train_epoch,
+)
+from noisewise.training.streams import Streams
+
+
+@dataclass(eq=False)
+class Epoch:
+    """One replica's next epoch: what `train_epoch` is called with.
+
+    Attributes:
+        config: the settings.
+        learner: its weights and optimiser are updated; `epochs_done` is not.
+        method: the method or chain.
+        streams: the batches.
+        ledger: observes every step.
+        joint: the optimiser of the method's own parameters.
+    """
+
+    config: Config
+    learner: Learner
+    method: Method
+    streams: Streams
+    ledger: Ledger
+    joint: torch.optim.Optimizer | None = None
+
+    @property
+    def form(self) -> Hashable:
+        """Epochs of equal forms can be trained as one; None for one that has to be trained alone."""
+        nets, optimizer = self.learner.nets, self.learner.optimizer
+        if len(optimizer.param_groups) > 1 or (len(nets) > 1 and has_dropout(nets)):
+            return None  # several networks draw their masks one network after the other
+        return form_of(nets), self.streams.rows, self.streams.size, str(self.streams.drawn.device), type(optimizer)
+
+    @property
+    def course(self) -> str:
+        """Replicas of equal courses share a parameter group."""
+        return course_of(self.learner, self.config)
+
+    @property
+    def seed(self) -> int:
+        """Of all random numbers of the epoch, as in `train_epoch`."""
+        return self.config.seed_of(self.learner.name, self.learner.epochs_done)
+
+
+def train_alone(epoch: Epoch) -> Iterator[float]:
+    """Train one epoch on its own; as `train_epoch`."""
+    return train_epoch(epoch.config, epoch.learner, epoch.method, epoch.streams, epoch.ledger, epoch.joint)
+
+
+def can_train_stacked(epochs: Sequence[Epoch]) -> bool:
+    """Whether the networks of epochs of one form can compute as one, which is tried on two rows."""
+    rows = epochs[0].streams.drawn
+    _, raw = next(rows.stream(torch.arange(2), 2))
+    return can_stack([epoch.learner.nets for epoch in epochs[:2]], rows.prepare(raw, None))
+
+
+def train_stacked(epochs: Sequence[Epoch]) -> tuple[list[Exception | None], Draws]:
+    """Train epochs of one form as one computation.
+
+    Args:
+        epochs: of equal `form`; those of equal `course` stand side by side.
+
+    Returns:
+        For each the exception that ended it, or None: `Diverged`, or what its method raised. And the random states that
+        they end with.
+    """
+    draws = Draws([epoch.seed for epoch in epochs], epochs[0].streams.drawn.device)
+    for epoch in epochs:
+        epoch.learner.nets.train()
+        epoch.method.train()
+        epoch.ledger.flush()
+    stack = Stack([epoch.learner.nets for epoch in epochs])
+    optimizer = StackedOptimizer(stack, [epoch.learner for epoch in epochs], [epoch.course for epoch in epochs])
+    with stack.held():
+        replicas = [_Replica(epoch, number, stack, draws) for number, epoch in enumerate(epochs)]
+        for number in range(epochs[0].streams.steps):
+            live = [one for one in replicas if one.tried(one.begin, number)]
+            if not live:
+                break
+            _step(live, stack, optimizer, draws)
+        for one in replicas:
+            one.tried(one.end)
+            one.close()
+    optimizer.give_back()
+    return [one.error for one in replicas], draws
+
+
+def _step(live: list[_Replica], stack: Stack, optimizer: StackedOptimizer, draws: Draws) -> None:
+    """One step of the replicas that have a batch; their forward and backward pass is one."""
+    if len({one.batch.x.shape for one in live}) == 1:
+        inputs = {one.number: one.batch.x for one in live}
+        idle = live[0].batch.x  # replicas that have ended compute on, and nothing is read
+        logits = stack.forward([inputs.get(number, idle) for number in range(len(draws))], draws)
+        wanted = list(stack.params.values())
+    else:  # edits have left different numbers of rows
+        logits, wanted = None, []
+    for one in live:
+        one.tried(one.judge, None if logits is None else logits[one.number])
+    live = [one for one in live if one.error is None]
+    if not live:
+        return
+    joint = [p for one in live for p in one.joint]
+    own = [] if logits is not None else [p for one in live for p in one.params.values()]
+    total = torch.stack([one.objective for one in live]).sum()
+    pulled = torch.autograd.grad(total, [*wanted, *own, *joint], allow_unused=True, materialize_grads=True)
+    with torch.no_grad():
+        if logits is not None:
+            torch._foreach_copy_(optimizer.gradients, pulled[: len(wanted)])
+        rest = iter(pulled[len(wanted) :])
+        if logits is None:
+            for one in live:
+                one.put([next(rest) for _ in one.params], optimizer.gradients)
+        for one in live:
+            one.joint_gradients = [next(rest) for _ in one.joint]
+            one.tried(one.change, optimizer.gradients)
+        optimizer.step()
+        for one in live:
+            one.tried(one.observe)
+
+
+@dataclass(eq=False)
+class _Replica:
+    """One replica's part of the steps of an epoch."""
+
+    epoch: Epoch
+    number: int
+    stack: Stack
+    draws: Draws
+    error: Exception | None = None
+    batch: Batch = field(init=False)
+    objective: Tensor = field(init=False)
+    joint_gradients: Sequence[Tensor] = ()
+
+    def __post_init__(self) -> None:
+        one = self.epoch
+        order, self._rng = torch.Generator().manual_seed(one.seed + 1), torch.Generator().manual_seed(one.seed + 2)
+        self._batches: Generator[Batch] = one.streams.epoch(order)  # type: ignore[assignment]
+        self._late, self._known = LateCheck(), one.ledger.knows(one.streams.drawn.index)
+        self._epochs = total_epochs(one.config, one.learner)
+        self._corrects = changes(one.method, "gradient")
+        self.params, self.joint = one.learner.nets.trainable(), one.method.joint_parameters()
+
+    def tried(self, act: Callable[..., None], *given: object) -> bool:
+        """Do a part of a step with the replica's own random state; an exception ends this replica alone."""
+        if self.error is None:
+            try:
+                with self.draws.of(self.number):
+                    act(*given)
+            except Exception as error:
+                self.error = error
+        return self.error is None
+
+    def begin(self, number: int) -> None:
+        """Draw the batch, set the learning rate, edit."""
+        one, steps = self.epoch, self.epoch.streams.steps
+        drawn = next(self._batches)
+        done = (one.learner.epochs_done + number / steps) / self._epochs
+        lr = schedule(one.learner.optimizer, one.config, done, self._epochs)
+        self._drawn = drawn.index
+        timed = replace(drawn, clock=Clock(one.learner.epochs_done, self._epochs, number, steps, lr))
+        self._before = random_state(drawn.x.device) if self._corrects else None
+        with torch.no_grad():
+            self.batch = one.method.edit(timed, one.learner.nets, self._rng)
+
+    def judge(self, logits: Tensor | None) -> None:
+        """The pure stations, from (N, B, K) logits; None makes the forward pass here."""
+        method = self.epoch.method
+        if logits is None:
+            evaluated, self.objective = compute_objective(self.epoch.learner.nets, method, self.batch)
+        else:
+            evaluated, self.objective = objective_of(method, self.batch, logits)
+        self._late(self.objective.detach(), self.batch.clock)
+        self._evaluated = evaluated
+
+    def put(self, gradients: Sequence[Tensor], into: Sequence[Tensor]) -> None:
+        """Write this replica's gradients, in the order of its parameters, into the stacked ones."""
+        for place, gradient in zip(self._places(into).values(), gradients, strict=True):
+            place.copy_(gradient)
+
+    def _places(self, stacked: Sequence[Tensor]) -> Gradients:
+        return self.stack.slices(stacked, self.number)
+
+    def change(self, stacked: Sequence[Tensor]) -> None:
+        """The gradient station and clipping, on this replica's part of the stacked gradients."""
+        one, limit = self.epoch, self.epoch.config.clip_norm
+        self._evaluated = detached(self._evaluated)
+        if self._corrects:
+            places = self._places(stacked)
+            given = {name: gradient.clone() for name, gradient in places.items()}
+            regrad = regrad_of(one.learner.nets, one.method, self.batch, self._before)
+            changed = one.method.gradient(given, self.params, regrad, self._evaluated)
+            self.put([changed[name] for name in self.params], stacked)
+        if limit is not None:
+            clip(list(self._places(stacked).values()), limit)
+        for parameter, gradient in zip(self.joint, self.joint_gradients, strict=True):
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        if one.joint is not None:
+            one.joint.step()
+
+    def observe(self) -> None:
+        """Memories and the ledger."""
+        one, stepped = self.epoch, self._evaluated
+        one.method.observe(stepped)
+        one.ledger.observe(stepped, known=self._known and stepped.index is self._drawn)
+
+    def end(self) -> None:
+        """Raise for a loss or a weight that is not finite."""
+        self._late.finish()
+        check_weights(self.epoch.learner)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._batches.close()
