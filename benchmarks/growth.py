@@ -277,7 +277,7 @@ def draw(costs: list[Cost], out: Path) -> None:
     """Seconds above, memory below; a column for each of what grows."""
     from noisewise.figures import subplots, write_figure
 
-    axes_of = list(dict.fromkeys(measurement.axis for measurement in MEASUREMENTS.values()))
+    axes_of = list(dict.fromkeys(MEASUREMENTS[cost.what].axis for cost in costs))
     figure, panels = subplots(2, len(axes_of), squeeze=False)
     values: list[tuple[str, Callable[[Cost], float]]] = [
         ("CPU seconds", lambda cost: cost.seconds),
@@ -287,13 +287,14 @@ def draw(costs: list[Cost], out: Path) -> None:
         for what, measurement in MEASUREMENTS.items():
             for who in who_does(what) if measurement.axis == axis else ():
                 line = [cost for cost in costs if (cost.what, cost.who) == (what, who)]
+                if not line:
+                    continue
                 for row, (label, value) in enumerate(values):
                     panel = panels[row, column]
                     short = what.split("-")[0] if who == "noisewise" else f"{what.split('-')[0]}, {who}"
                     panel.plot([cost.size for cost in line], [value(cost) for cost in line], "o-", label=short)
                     panel.set(xscale="log", yscale="log", xlabel=axis, ylabel=label)
         panels[0, column].legend()
-    figure.tight_layout()
     out.parent.mkdir(parents=True, exist_ok=True)
     write_figure(figure, out.parent, out.name)
     out.with_suffix(".svg").unlink()
