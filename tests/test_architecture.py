@@ -52,6 +52,7 @@ BELOW = {
     "bench": {"run", *AUDITING},
     "studies": STUDIES,
     "cli": {"studies", "bench", *STUDIES},
+    "__main__": {"cli"},
 }
 
 

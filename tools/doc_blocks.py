@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-PROGRAMS = ("noisewise", "python", "pip", "make", "git", "cd", "export", "ray", "Rscript", "pytest")
+PROGRAMS = ("noisewise", "torchrun", "python", "pip", "make", "git", "cd", "export", "ray", "Rscript", "pytest")
 _MARK = re.compile(r"<!--\s*(file|slow|not run|exit)(?::\s*(.*?))?\s*-->")
 
 

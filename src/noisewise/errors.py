@@ -1,4 +1,4 @@
-"""The two errors that a user can cause. The command line turns both into exit code 2 and one sentence."""
+"""Errors that a command turns into one sentence: two that a user can cause, and the loss of another process."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ class BadInput(ValueError):
 
 class Diverged(RuntimeError):
     """The loss of a training became infinite or NaN; the last good checkpoint is kept."""
+
+
+class Lost(RuntimeError):
+    """Another process of the same training has ended, and this one cannot go on alone."""
 
 
 def shown(value: object) -> str:

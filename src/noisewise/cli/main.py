@@ -4,7 +4,7 @@
 1    done, with a negative result (`audit --fail-above`, a failed claim or run of `study`, a failed run of `bench`)
 2    bad input
 70   an error inside noisewise
-130  interrupted
+130  interrupted; of several processes that `torchrun` started, another one ended
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NoReturn
 import click
 
 import noisewise
-from noisewise.cli import streams
+from noisewise.cli import streams, torchrun
 from noisewise.cli.command import SETTINGS, Group
 from noisewise.cli.commands.audit import audit
 from noisewise.cli.commands.bench import bench
@@ -32,7 +32,7 @@ from noisewise.cli.commands.review import review
 from noisewise.cli.commands.study import study
 from noisewise.cli.commands.train import train
 from noisewise.cli.text import printable
-from noisewise.errors import BadInput, Diverged, nearest
+from noisewise.errors import BadInput, Diverged, Lost, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
 _NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
@@ -74,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     try:
         _check_folder()
-        return group.main(arguments, prog_name="noisewise", standalone_mode=False) or 0
+        with torchrun.joined(arguments):
+            return group.main(arguments, prog_name="noisewise", standalone_mode=False) or 0
+    except torchrun.Said as error:
+        return _ending(error.error)[0]
     except (click.Abort, KeyboardInterrupt):
         with streams.forgiving():
             click.echo("interrupted", err=True)
@@ -109,6 +112,8 @@ def _ending(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, error.format_message()
     if isinstance(error, (BadInput, Diverged)):
         return BAD_INPUT, str(error)
+    if isinstance(error, Lost):
+        return INTERRUPTED, str(error)
     if streams.is_of_stream(error):
         return BAD_INPUT, _unwritten(error)
     if _is_memory(error):

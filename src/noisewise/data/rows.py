@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -84,7 +84,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.given)
 
-    def stream(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def stream(
+        self, order: Tensor, size: int, part: Callable[[int], slice] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of rows in the given order.
 
         If the last batch would hold a single row, it is merged with the one before: batch normalisation cannot train
@@ -93,11 +95,12 @@ class Rows:
         Args:
             order: (m,) positions of rows.
             size: rows per batch.
+            part: from B to the rows of a batch whose inputs are wanted; None is all.
 
         Yields:
             Positions (B,) and raw inputs, (B, C, H, W) or (B, d), on the device.
         """
-        for positions, raw in self._source.batches(order, size):
+        for positions, raw in self._source.batches(order, size, part or _all):
             yield positions, self._arranged(raw) if self._image else raw
 
     def prepare(self, raw: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -130,9 +133,9 @@ class _Resident:
     def __init__(self, inputs: Inputs, device: torch.device) -> None:
         self.rows = _tensor(inputs[:]).to(device)
 
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, order: Tensor, size: int, part: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
         for positions in _cut(sent(order, self.rows.device), size):
-            yield positions, self.rows.index_select(0, positions)
+            yield positions, self.rows.index_select(0, positions[part(len(positions))])
 
 
 class _Streamed:
@@ -145,12 +148,12 @@ class _Streamed:
         self.inputs, self.device = inputs, device
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
 
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, order: Tensor, size: int, part: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
         reader = ThreadPoolExecutor(1)
         ahead: deque[Future[_Read]] = deque()
         try:
             for positions in _cut(order.cpu(), size):
-                ahead.append(reader.submit(self._read, positions))
+                ahead.append(reader.submit(self._read, positions, part(len(positions))))
                 if len(ahead) == IN_FLIGHT:
                     yield self._arrived(ahead.popleft())
             while ahead:
@@ -158,8 +161,8 @@ class _Streamed:
         finally:
             reader.shutdown(cancel_futures=True)
 
-    def _read(self, positions: Tensor) -> _Read:
-        rows = _tensor(self.inputs[positions.numpy()])
+    def _read(self, positions: Tensor, part: slice) -> _Read:
+        rows = _tensor(self.inputs[positions[part].numpy()])
         if self._copies is None:
             return sent(positions, self.device), sent(rows, self.device), None
         with torch.cuda.stream(self._copies):
@@ -173,6 +176,10 @@ class _Streamed:
             for tensor in (positions, rows):
                 tensor.record_stream(here)
         return positions, rows
+
+
+def _all(rows: int) -> slice:
+    return slice(rows)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -27,6 +27,7 @@ from noisewise.run.observers import build_observers, check_observers
 from noisewise.run.result import Run, result
 from noisewise.run.truth import TruthObserver
 from noisewise.spec import parse
+from noisewise.training import distributed
 from noisewise.training.config import Config, configured
 from noisewise.training.method import Method
 from noisewise.training.observer import Observer
@@ -350,7 +351,7 @@ class Experiment:
         observers: Iterable[Observer] = (),
         loaded: Dataset | None = None,
     ) -> Run:
-        """Train.
+        """Train. In a program that `torchrun` started in several processes, all of them train together.
 
         Args:
             folder: for results and checkpoints; None writes nothing.
@@ -363,13 +364,16 @@ class Experiment:
             BadInput: an argument is not legal.
             Diverged: the loss became infinite or NaN.
         """
+        distributed.join()
         folder, data = None if folder is None else Path(folder), self.data(loaded)
-        training = self.training(data, observers, folder=folder and folder / "checkpoint", resume=resume)
-        build(self.method)(training)
-        training.finish()
+        distributed.expect_equal("experiment", (repr(self) if self._written() else "", len(data)))
+        with distributed.together():
+            training = self.training(data, observers, folder=folder and folder / "checkpoint", resume=resume)
+            build(self.method)(training)
+            training.finish()
         about = {"method": self.method_name, "preset": self.preset, "experiment": self._written()}
         run = result(training, data, about)
-        if folder is not None:
+        if folder is not None and distributed.writes():
             run.save(folder, report=report)
         return run
 

@@ -88,6 +88,8 @@ class ProgressObserver(Observer):
         data: what is trained on, for its name.
     """
 
+    only_tells = True
+
     def __init__(self, data: Dataset) -> None:
         self.name = data.name
 

@@ -27,6 +27,8 @@ class Tracker(Observer):
         data: what is trained on, for its name.
     """
 
+    only_tells = True
+
     def __init__(self, data: Dataset) -> None:
         self.name = data.name
         self._open = False

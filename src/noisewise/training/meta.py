@@ -37,6 +37,7 @@ from noisewise.bounds import one_of
 from noisewise.errors import BadInput
 from noisewise.models.parts import linear_layers, record_calls
 from noisewise.training.batch import Batch, cross_entropy
+from noisewise.training.distributed import alone
 from noisewise.training.method import Chain, Gradients, Method
 from noisewise.training.networks import Networks, no_trace, stateless_forward
 from noisewise.training.step import objective_of
@@ -233,7 +234,7 @@ def last_layer(nets: Networks, x: Tensor) -> tuple[Tensor, list[tuple[nn.Linear,
     """
     with contextlib.ExitStack() as stack:
         seen = [stack.enter_context(record_calls(linear_layers(net))) for net in nets.nets]
-        with torch.no_grad():
+        with torch.no_grad(), alone():  # what is recorded must be of all rows
             logits = stateless_forward(nets, x)
     for calls, z in zip(seen, logits, strict=True):
         if not calls or not calls[-1].module.weight.requires_grad or not _same(calls[-1].output, z):

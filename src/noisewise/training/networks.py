@@ -13,10 +13,13 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
 from noisewise.training.config import Config
+from noisewise.training.distributed import divided
 
 
 class Networks(nn.Module):
     """N networks on an axis: (B, ...) inputs become (N, B, K) float32 logits.
+
+    Where several processes train together, each computes its part of the B rows and receives the logits of all.
 
     Args:
         modules: the networks; shared, not copied.
@@ -35,6 +38,9 @@ class Networks(nn.Module):
         return self.nets[position]
 
     def forward(self, x: Tensor) -> Tensor:
+        shared = divided(self, x)
+        if shared is not None:
+            return shared
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             outputs = [net(x) for net in self.nets]
         logits = outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)

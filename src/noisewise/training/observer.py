@@ -22,6 +22,8 @@ class Callbacks(Observer):
         on_progress: called after every step with the share of the present epoch that is done.
     """
 
+    only_tells = True
+
     def __init__(
         self, on_epoch: Callable[[Row], None] | None = None, on_progress: Callable[[float], None] | None = None
     ) -> None:

@@ -20,13 +20,14 @@ from noisewise.doors import parsing
 from noisewise.errors import BadInput
 from noisewise.files import whole
 from noisewise.memory import need
+from noisewise.training.distributed import writes
 
 FILE, SEAL = "state.pt", "fingerprint"
 CHECKPOINT_SECONDS = 10.0
 
 
 class Checkpoints:
-    """The checkpoints of one training.
+    """The checkpoints of one training; of several processes that train together the first writes them, and all read.
 
     Args:
         folder: where they are stored; None stores none.
@@ -85,7 +86,7 @@ class Checkpoints:
         self._write(self._calls, 0, state)
 
     def _write(self, call: int, epoch: int, state: dict[str, Any]) -> None:
-        if self._folder is None:
+        if self._folder is None or not writes():
             return
         about = {"identity": self._identity, "calls": call, "epoch": epoch, "remembered": dict(self.memos)}
         write(self._folder, {**about, **state})

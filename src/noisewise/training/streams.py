@@ -19,6 +19,7 @@ from noisewise.errors import BadInput
 from noisewise.models import card_of
 from noisewise.training.batch import Batch, one_hot
 from noisewise.training.config import Config
+from noisewise.training.distributed import read_together
 from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks, Predictor, evaluating
 
@@ -28,7 +29,7 @@ _CACHED_LOGITS = 100_000_000
 
 def batches(rows: Rows, positions: Tensor, size: int, classes: int) -> Iterator[Batch]:
     """Batches of one split in the given order, not augmented."""
-    for at, raw in rows.stream(positions, size):
+    for at, raw in read_together(rows, positions, size):
         yield _batch(rows, at, rows.prepare(raw, None), classes)
 
 
@@ -36,7 +37,7 @@ def predicted(predictor: Predictor, rows: Rows, size: int = 512) -> Tensor:
     """(rows, K) probabilities of all rows in their order, in evaluation mode and in the precision of the weights."""
     kind = next(predictor.parameters()).dtype
     with torch.no_grad(), evaluating(predictor):
-        streams = rows.stream(torch.arange(len(rows)), size)
+        streams = read_together(rows, torch.arange(len(rows)), size)
         return torch.cat([predictor(rows.prepare(raw, None).to(kind)) for _, raw in streams])
 
 
@@ -224,7 +225,7 @@ class Streams:
         """The batches of one epoch in a fresh order, augmented."""
         order = self.positions[torch.randperm(self.rows, generator=rng)]
         others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.auxiliary.items() if len(at)}
-        for at, raw in self.drawn.stream(order, self.size):
+        for at, raw in read_together(self.drawn, order, self.size):
             drawn = {name: next(stream) for name, stream in others.items()}
             auxiliary = {name: _augmented(*parts, self.classes, rng) for name, parts in drawn.items()}
             yield replace(_augmented(self.drawn, at, raw, self.classes, rng), auxiliary=auxiliary)
@@ -234,7 +235,7 @@ class Streams:
         while True:
             order = positions[torch.randperm(len(positions), generator=rng)]
             whole = order[: len(order) // size * size]
-            for at, raw in rows.stream(whole, size):
+            for at, raw in read_together(rows, whole, size):
                 yield rows, at, raw
 
 

@@ -23,6 +23,7 @@ from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
 from noisewise.formatting import count
 from noisewise.training.config import Config
+from noisewise.training.distributed import expect_equal_weights, writes
 from noisewise.training.history import Best, History, Row
 from noisewise.training.learners import Learners
 from noisewise.training.ledger import Ledger
@@ -40,7 +41,13 @@ class Observer:
     """Follows a training. The base class does nothing; override the calls you need.
 
     An observer leaves networks, memories and the global random state as they are.
+
+    Class attributes:
+        only_tells: it passes numbers on and asks the networks nothing: of several processes that train together only
+            the first calls it.
     """
+
+    only_tells: bool = False
 
     def before(self, training: Training) -> None:
         """Called once, before the first epoch. An observer that cannot follow this training raises here.
@@ -139,7 +146,7 @@ class Training(Learners):
         self.selected: dict[str, Tensor] = {}
         self.predictor: Predictor | None = None
         self.decision: Decision | None = None
-        self.observers = tuple(observers)
+        self.observers = tuple(one for one in observers if writes() or not one.only_tells)
         self._evaluate_from = evaluate_from
         self._best: Best | None = None
         self._seconds, self._examples = 0.0, 0
@@ -296,6 +303,7 @@ class Training(Learners):
         config = learner.config or self.config
         away = yield from run_epoch(Epoch(config, learner, method, streams, self.ledger, joint))
         self._seconds -= away
+        expect_equal_weights(learner.nets)
         passes = Passes(partial(self.passes, learner.nets), self.rows, self.classes * len(learner.nets))
         total = total_epochs(config, learner)
         with torch.no_grad():

@@ -110,7 +110,10 @@ class TwoHeads(nn.Module):
     Attributes:
         parts: sizes of the parts of a batch that pass through the network one after another in training mode, so that
             each is normalised by its own statistics; None is one part.
+        divisible: False: several processes cannot divide the rows among them, as these parts are of all rows.
     """
+
+    divisible = False
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

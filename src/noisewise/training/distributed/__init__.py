@@ -1,0 +1,34 @@
+"""One training over several processes, as `torchrun` starts them.
+
+Every process draws the same batches and computes the same stations. Only the networks are divided: `Networks` gives
+each process its part of the rows, and the logits of all rows come back to all. Whatever looks across rows therefore
+sees the whole batch, and the result is that of one process up to rounding. Without other processes nothing here does
+anything.
+"""
+
+from __future__ import annotations
+
+from noisewise.training.distributed.division import divided, read_together
+from noisewise.training.distributed.processes import (
+    alone,
+    expect_equal,
+    expect_equal_weights,
+    first_to_say,
+    join,
+    launched,
+    together,
+    writes,
+)
+
+__all__ = [
+    "alone",
+    "divided",
+    "expect_equal",
+    "expect_equal_weights",
+    "first_to_say",
+    "join",
+    "launched",
+    "read_together",
+    "together",
+    "writes",
+]

@@ -1,0 +1,141 @@
+"""Networks whose rows are divided among processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from noisewise.data.rows import Rows
+from noisewise.training.distributed.exchange import divide, gather, gather_rows, spread
+from noisewise.training.distributed.processes import Processes, alone, current
+
+
+def divided(nets: nn.Module, x: Tensor) -> Tensor | None:
+    """Logits of a batch, of which every process computes its part.
+
+    Args:
+        nets: networks, (B, ...) inputs to (N, B, K) logits.
+        x: (B, ...) inputs, the same in every process.
+
+    Returns:
+        (N, B, K) logits of all rows, in every process; None where this process is to compute all of them: no others
+        have joined, there are fewer rows than processes, or a network has an attribute `divisible` that is False, as
+        one must whose forward pass looks across rows other than by batch normalisation.
+    """
+    processes = current()
+    if processes is None or len(x) < processes.count or not _divisible(nets):
+        return None
+    moving = {name: p for name, p in nets.named_parameters() if p.requires_grad} if torch.is_grad_enabled() else {}
+    common = dict(zip(moving, spread(processes, list(moving.values())), strict=True)) if moving else {}
+    own = divide(processes, x[None])[0] if x.requires_grad else x[processes.part(len(x))]
+    with alone(), _AcrossProcesses(processes, len(x)):
+        logits = functional_call(nets, common, (own,))
+    return gather(processes, logits, len(x))
+
+
+def read_together(rows: Rows, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """`Rows.stream`, where rows that are read from disk are read by one process each, and sent to the others.
+
+    Args:
+        rows: of a split.
+        order: (m,) positions of rows, the same in every process.
+        size: rows per batch.
+
+    Yields:
+        Positions (B,) and raw inputs (B, ...), the same in every process.
+    """
+    processes = current()
+    if processes is None or rows.resident:
+        yield from rows.stream(order, size)
+        return
+    for at, raw in rows.stream(order, size, processes.part):
+        yield at, gather_rows(processes, raw, len(at))
+
+
+def _divisible(nets: nn.Module) -> bool:
+    return all(getattr(module, "divisible", True) for module in nets.modules())
+
+
+class _AcrossProcesses(TorchFunctionMode):
+    """Batch normalisation by the statistics of the whole batch, and dropout by masks of the whole batch.
+
+    Args:
+        processes: that divide the batch.
+        rows: of the whole batch.
+    """
+
+    def __init__(self, processes: Processes, rows: int) -> None:
+        super().__init__()
+        self._processes, self._rows = processes, rows
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = dict(kwargs or {})
+        if func is functional.batch_norm:
+            return _batch_norm(self._processes, self._rows, *args, **given)
+        if func in _DROPOUTS:
+            return self._dropout(func, *args, **given)
+        return func(*args, **given)
+
+    def _dropout(
+        self, func: Callable[..., Tensor], x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
+        if not training or not p:
+            return func(x, p, training, inplace)
+        # Every process draws the mask of all rows, as one process would, and takes its own part.
+        layout = torch.channels_last if _is_channels_last(x) else torch.contiguous_format
+        whole = torch.empty(self._rows, *x.shape[1:], dtype=x.dtype, device=x.device, memory_format=layout)
+        mask = func(whole.fill_(1.0), p, True)[self._processes.part(self._rows)]
+        return x.mul_(mask) if inplace else x * mask
+
+
+_DROPOUTS = (functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d)
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _batch_norm(
+    processes: Processes,
+    whole: int,
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`torch.nn.functional.batch_norm` with the statistics of all `whole` rows; `x` is the part of this process."""
+    if not training:
+        return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+    channels, axes = x.shape[1], [axis for axis in range(x.ndim) if axis != 1]
+    shape = [1, channels, *[1] * (x.ndim - 2)]
+    z = x if x.dtype == torch.float64 else x.float()
+    # Mean and squares of every part, then those of all: sums of squares would cancel (Chan, Golub and LeVeque, 1983).
+    mean = z.mean(axes)
+    squares = (z - mean.view(shape)).square().sum(axes)
+    every = gather(processes, torch.cat([mean, squares])[None, None], processes.count)
+    means, squares = spread(processes, [every])[0][0].chunk(2, dim=1)
+    per_row = z.numel() // channels // len(x)
+    counts = [rows * per_row for rows in processes.sizes(whole)]
+    share = torch.tensor(counts, dtype=z.dtype, device=z.device)[:, None] / sum(counts)
+    mean = (share * means).sum(dim=0)
+    var = squares.sum(dim=0) / sum(counts) + (share * (means - mean).square()).sum(dim=0)
+    if running_mean is not None and running_var is not None:
+        with torch.no_grad():
+            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
+            running_var.lerp_((var * (sum(counts) / (sum(counts) - 1))).to(running_var.dtype), momentum)
+    scale = (var + eps).rsqrt()
+    scale = scale if weight is None else scale * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    return (z * scale.view(shape) + shift.view(shape)).to(x.dtype)

@@ -1,0 +1,20 @@
+"""A method for `torchrun`: its second process ends in its second epoch, as the environment says how."""
+
+import os
+import signal
+
+from noisewise.errors import BadInput
+from noisewise.training import Method, MethodCard
+
+
+class Dying(Method):
+    """Cross entropy until then. DYING is "kill", "raise" or nothing."""
+
+    card = MethodCard("dying", "It ends.", "-", 2026)
+
+    def observe(self, batch):
+        if os.environ.get("RANK") == "1" and batch.clock.epoch == 1:
+            if os.environ.get("DYING") == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if os.environ.get("DYING") == "raise":
+                raise BadInput("this disk is full")
