@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from noisewise.methods.gradients.cdr import CDR, critical_mask
+from noisewise.methods.gradients.cdr import CDR
+from noisewise.methods.gradients.criticality import keep_largest
 from noisewise.methods.inputs.pgd_training import PGDTraining
 from noisewise.methods.learned.l2rw import L2RW
 from noisewise.methods.learned.meta_weight_net import WeightNet
@@ -71,8 +72,8 @@ def test_cdr_over_two_steps(tau):
 def test_cdr_masks(prefix):
     numbers = stored("cdr")
     metric = numbers[f"{prefix}metric"]
-    mask = critical_mask(metric, int(numbers[f"{prefix}kept"]))
-    assert torch.equal(mask, metric >= numbers[f"{prefix}threshold"])
+    (kept,) = keep_largest([torch.ones_like(metric)], [metric], metric, int(numbers[f"{prefix}kept"]))
+    assert torch.equal(kept == 1, metric >= numbers[f"{prefix}threshold"])
 
 
 def meta_weight_net():

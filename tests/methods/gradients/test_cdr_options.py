@@ -4,11 +4,18 @@ import math
 
 import pytest
 import torch
+from tests.pretend_device import DEVICE, PretendDevice
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
 from noisewise.methods.gradients.cdr import CDR, proximal_term
-from noisewise.methods.gradients.criticality import importance, kth_mask, sampled_mask, supplement_mask
+from noisewise.methods.gradients.criticality import (
+    importances,
+    keep_largest,
+    kth_mask,
+    sampled_mask,
+    supplement_mask,
+)
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import LearningTask
 
@@ -52,10 +59,49 @@ def test_the_defaults_keep_the_largest_products():
     assert found["a.bias"] is GRADIENTS["a.bias"]
 
 
+def first_of_the_largest(values, keep):
+    """A mask of the `keep` largest, the first ones of equal numbers."""
+    order = sorted(range(len(values)), key=lambda at: (-float(values[at]), at))
+    return torch.zeros(len(values), dtype=torch.bool).index_fill_(
+        0, torch.tensor(order[:keep], dtype=torch.int64), True
+    )
+
+
+@pytest.mark.parametrize("keep", [0, 1, 17, 50, 79, 80, 81])
+@pytest.mark.parametrize("levels", [None, 4, 1])
+def test_the_largest_are_kept_and_the_first_of_equal_ones_on_every_device(levels, keep):
+    """`levels` different numbers, so that many are equal."""
+    gradients = [GRADIENTS["a.weight"], GRADIENTS["b.weight"]]
+    space = torch.rand(80, generator=RNG.manual_seed(5))
+    space = space if levels is None else (space * levels).floor()
+    important = [space[:60].view(6, 10), space[60:].view(4, 5)]
+    expected = flat(GRADIENTS) * first_of_the_largest(space, keep)
+    found = keep_largest(gradients, important, space, keep)
+    assert torch.equal(torch.cat([part.reshape(-1) for part in found]), expected)
+    with PretendDevice() as device:
+        there, room = [gradient.to(DEVICE) for gradient in gradients], space.to(DEVICE)
+        with device.no_waits():
+            found = keep_largest(there, [room[:60].view(6, 10), room[60:].view(4, 5)], room, keep)
+        assert torch.equal(torch.cat([part.cpu().reshape(-1) for part in found]), expected)
+
+
+def test_the_order_of_weights_in_memory_changes_nothing():
+    weights = {"a.weight": torch.randn(4, 3, 5, 5, generator=RNG.manual_seed(6)), "b.weight": torch.randn(4, 5)}
+    gradients = {name: torch.randn(w.shape, generator=RNG) for name, w in weights.items()}
+    turned = {name: w.to(memory_format=torch.channels_last) if w.ndim == 4 else w for name, w in weights.items()}
+    for options in ({}, {"criterion": "sum"}, {"compat_kth": True}, {"sampled": 40}, {"ordering": "tensor"}):
+        torch.manual_seed(0)
+        here = handed(prepared(0.4, **options), gradients=gradients, params=weights)
+        torch.manual_seed(0)
+        there = handed(prepared(0.4, **options), gradients=gradients, params=turned)
+        assert all(torch.equal(here[name], there[name]) for name in here)
+
+
 def test_the_sum_keeps_the_largest_sums():
     total = flat(GRADIENTS).abs() + flat(PARAMS).abs()
     assert torch.equal(kept(prepared(0.4, criterion="sum")), total >= total.sort().values[32])
-    assert_close(importance("sum", torch.tensor([-1.0]), torch.tensor([-2.0]), RNG), torch.tensor([3.0]))
+    (found,) = importances("sum", [torch.tensor([-1.0])], [torch.tensor([-2.0])], torch.empty(1))
+    assert_close(found, torch.tensor([3.0]))
 
 
 def test_a_fixed_mask_is_drawn_once_and_stored_with_the_method():

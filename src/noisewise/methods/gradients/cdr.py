@@ -20,9 +20,11 @@ from noisewise.bounds import between, one_of, whole
 from noisewise.errors import BadInput
 from noisewise.methods.gradients.criticality import (
     CRITERIA,
-    critical_mask,
-    importance,
+    by_position,
+    importances,
+    keep_largest,
     kth_mask,
+    masked,
     sampled_mask,
     supplement_mask,
 )
@@ -110,6 +112,7 @@ class CDR(Method):
             raise BadInput(f"cdr: {chosen[0]} and {chosen[1]} are two ways to find the threshold: give one of them")
         self.tau, self.criterion, self.l1, self.decay = tau, criterion, l1, decay
         self.ordering, self.scale = ("tensor", False) if compat_supplement else (ordering, scale)
+        self._space: Tensor | None = None
         self.sampled, self.compat_kth, self.compat_supplement = sampled, compat_kth, compat_supplement
 
     def prepare(self, task: LearningTask) -> None:
@@ -118,40 +121,55 @@ class CDR(Method):
         self.draws = Draws(task)
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
-        weights = {name: p for name, p in params.items() if p.ndim >= 2}
-        share = self.noise.value
-        masks = self._masks({name: gradients[name] for name in weights}, weights, share, batch.clock)
-        factor = 1 - share if self.scale else 1.0
+        share, names = self.noise.value, [name for name, p in params.items() if p.ndim >= 2]
+        if not names or (share == 0 and not self.l1 and not self.compat_supplement):
+            return gradients
+        rng = self.draws.at(Clock() if self.criterion == "fixed" else batch.clock) if self._random else None
         changed = dict(gradients)
-        for name, weight in weights.items():
-            kept = gradients[name] * masks[name] * factor
-            changed[name] = kept + self._l1_term(weight, kept, batch.clock.lr) if self.l1 else kept
+        for group in [[name] for name in names] if self.ordering == "tensor" else [names]:
+            given = [gradients[name] for name in group]
+            kept = self._kept(given, [params[name].detach() for name in group], share, rng)
+            if self.scale:
+                torch._foreach_mul_(kept, 1 - share)
+            changed.update(zip(group, kept, strict=True))
+        if self.l1:
+            for name in names:
+                changed[name] = changed[name] + self._l1_term(params[name], changed[name], batch.clock.lr)
         return changed
+
+    @property
+    def _random(self) -> bool:
+        return self.criterion == "fixed" or self.sampled is not None
 
     def _l1_term(self, weight: Tensor, gradient: Tensor, lr: float) -> Tensor:
         if self.decay == "proximal":
             return proximal_term(weight, gradient, self.l1, lr)
         return self.l1 * weight.sign()
 
-    def _masks(self, gradients: Gradients, weights: Gradients, share: float, clock: Clock) -> Gradients:
-        rng = self.draws.at(Clock() if self.criterion == "fixed" else clock)
-        every = {n: importance(self.criterion, g, weights[n], rng) for n, g in gradients.items()}
-        masks: Gradients = {}
-        for group in [[n] for n in every] if self.ordering == "tensor" else [list(every)]:
-            mask = self._critical(torch.cat([every[n].reshape(-1) for n in group]), share, rng)
-            parts = mask.split([every[n].numel() for n in group])
-            masks |= {n: part.reshape(every[n].shape) for n, part in zip(group, parts, strict=True)}
-        return masks
-
-    def _critical(self, flat: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    def _kept(
+        self, gradients: list[Tensor], weights: list[Tensor], share: float, rng: torch.Generator | None
+    ) -> list[Tensor]:
+        """New tensors: the gradients of critical entries, and zeros for all others."""
+        space = self._room(sum(weight.numel() for weight in weights), weights[0])
+        important = importances(self.criterion, gradients, weights, space, rng)
+        entries = len(space)
         if self.compat_supplement:
-            return supplement_mask(flat, share)
+            return masked(gradients, supplement_mask(by_position(important), share))
         if self.compat_kth:
-            return kth_mask(flat, int(share * len(flat)))
-        if self.sampled is not None and self.sampled < len(flat) and share > 0:
-            return sampled_mask(flat, share, self.sampled, rng)
-        wanted = (1 - share) * len(flat)
-        return critical_mask(flat, round(wanted) if self.ordering == "tensor" else int(wanted + 1e-6))
+            return masked(gradients, kth_mask(by_position(important), int(share * entries)))
+        if self.sampled is not None and rng is not None and self.sampled < entries and share > 0:
+            return masked(gradients, sampled_mask(by_position(important), share, self.sampled, rng))
+        wanted = (1 - share) * entries
+        keep = round(wanted) if self.ordering == "tensor" else int(wanted + 1e-6)
+        return keep_largest(gradients, important, space, keep)
+
+    def _room(self, entries: int, like: Tensor) -> Tensor:
+        """(entries,) numbers to write to, the same in every step: new memory costs more than what is written there."""
+        kind = torch.promote_types(like.dtype, torch.float32)
+        room = self._space
+        if room is None or len(room) < entries or (room.device, room.dtype) != (like.device, kind):
+            room = self._space = torch.empty(entries, dtype=kind, device=like.device)
+        return room[:entries]
 
     def refit(self, epoch_end: EpochEnd) -> None:
         self.noise.update(epoch_end)

@@ -8,7 +8,9 @@ sqrt(tau (1 - tau) / sample).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,28 +18,100 @@ CRITERIA = ("product", "sum", "fixed")
 SUPPLEMENT_WHOLE, SUPPLEMENT_HEAD, SUPPLEMENT_MOST = 1000, 10_000, 9990
 
 
-def importance(criterion: str, gradient: Tensor, weight: Tensor, rng: torch.Generator) -> Tensor:
-    """Importance of every weight.
+def importances(
+    criterion: str,
+    gradients: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    space: Tensor,
+    rng: torch.Generator | None = None,
+) -> list[Tensor]:
+    """Importance of every weight of several tensors.
 
     Args:
         criterion: "product" |g w|, "sum" |g| + |w|, or "fixed", random numbers.
-        gradient: of any shape.
-        weight: of the same shape.
+        gradients: one per tensor.
+        weights: of the same shapes.
+        space: (m,) where the numbers go, m entries in all.
         rng: draws the random numbers.
+
+    Returns:
+        Parts of `space` in the shapes of the weights, each in the order of its weights in memory.
     """
-    if criterion == "fixed":
-        return torch.rand(weight.shape, generator=rng, dtype=weight.dtype, device=weight.device)
-    if criterion == "sum":
-        return gradient.abs() + weight.abs()
-    return (gradient * weight).abs()
+    parts = space.split([weight.numel() for weight in weights])
+    found = [_laid_out(part, weight) for part, weight in zip(parts, weights, strict=True)]
+    for place, gradient, weight in zip(found, gradients, weights, strict=True):
+        if criterion == "fixed":
+            place.copy_(torch.rand(weight.shape, generator=rng, dtype=weight.dtype, device=weight.device))
+        elif criterion == "sum":
+            torch.add(gradient.abs(), weight.abs(), out=place)
+        else:
+            torch.mul(gradient, weight, out=place)
+    if criterion == "product":
+        space.abs_()
+    return found
 
 
-def critical_mask(importance: Tensor, keep: int) -> Tensor:
-    """Boolean mask of the `keep` largest entries of `importance`; ties are broken by position."""
-    mask = torch.zeros(importance.numel(), dtype=torch.bool, device=importance.device)
-    if keep > 0:
-        mask[importance.reshape(-1).topk(keep, sorted=False).indices] = True
-    return mask.reshape(importance.shape)
+def _laid_out(part: Tensor, like: Tensor) -> Tensor:
+    if like.is_contiguous(memory_format=torch.channels_last) and not like.is_contiguous():
+        return part.as_strided(like.shape, like.stride())
+    return part.view(like.shape)
+
+
+def keep_largest(gradients: Sequence[Tensor], important: Sequence[Tensor], space: Tensor, keep: int) -> list[Tensor]:
+    """The gradients of the `keep` most important entries of several tensors together, and zeros for all others.
+
+    Args:
+        gradients: one per tensor.
+        important: of the same shapes, by `importances`.
+        space: (m,) the same numbers, m entries in all.
+        keep: how many entries to keep. Of equally important ones the first by position are kept.
+
+    Returns:
+        New tensors.
+    """
+    if keep >= len(space):
+        return [gradient.clone() for gradient in gradients]
+    if keep <= 0:
+        return [torch.zeros_like(gradient) for gradient in gradients]
+    if space.device.type != "cpu":
+        limit = space.topk(keep, sorted=False).values.amin()
+    else:
+        # NumPy partitions with vector instructions: a tenth of the time of `topk` for 670,000 entries.
+        numbers = space.numpy()
+        least = np.partition(numbers, len(numbers) - keep)[len(numbers) - keep]
+        if np.count_nonzero(numbers >= least) == keep:
+            # One pass: the gradient where the importance is above the largest number below the limit, else zero.
+            below = float(np.nextafter(least, -np.inf, dtype=numbers.dtype))
+            return [
+                torch.ops.aten.threshold_backward(gradient, entries, below)
+                for gradient, entries in zip(gradients, important, strict=True)
+            ]
+        limit = torch.tensor(least)
+    mask = critical_mask(by_position(important), limit, keep)
+    return masked(gradients, mask)
+
+
+def by_position(important: Sequence[Tensor]) -> Tensor:
+    """(m,) the numbers of several tensors, one after the other, whatever their order in memory."""
+    return torch.cat([entries.reshape(-1) for entries in important])
+
+
+def masked(gradients: Sequence[Tensor], mask: Tensor) -> list[Tensor]:
+    """The gradients where a mask (m,) over all of them is true, and zeros elsewhere."""
+    parts = mask.split([gradient.numel() for gradient in gradients])
+    return [gradient * part.reshape(gradient.shape) for gradient, part in zip(gradients, parts, strict=True)]
+
+
+def critical_mask(importance: Tensor, limit: Tensor, keep: int) -> Tensor:
+    """Boolean mask of the `keep` largest of (m,) numbers.
+
+    Args:
+        importance: the numbers, by position.
+        limit: the `keep`-th largest of them.
+        keep: how many there are to be. Of those equal to the limit the first are taken.
+    """
+    above, tied = importance > limit, importance == limit
+    return above | (tied & (tied.cumsum(0) <= keep - above.sum()))
 
 
 def kth_mask(importance: Tensor, masked: int) -> Tensor:
