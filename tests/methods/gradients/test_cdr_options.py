@@ -85,6 +85,23 @@ def test_the_largest_are_kept_and_the_first_of_equal_ones_on_every_device(levels
         assert torch.equal(torch.cat([part.cpu().reshape(-1) for part in found]), expected)
 
 
+@pytest.mark.parametrize("stirs", [False, True])
+def test_of_weights_without_importance_only_the_first_with_a_gradient_are_kept(stirs):
+    """Most gradients are zero, as of dead units; `stirs`: one weight is zero and has a gradient."""
+    gradient, weight = torch.zeros(50), torch.ones(50)
+    gradient[40:], weight[44] = torch.arange(1.0, 11.0), 0.0
+    if not stirs:
+        gradient[44] = 0.0
+    space = torch.empty(50)
+    important = importances("product", [gradient], [weight], space)
+    (found,) = keep_largest([gradient], important, space, 30)
+    expected = gradient.clone()
+    expected[44] = 0.0
+    assert torch.equal(found, expected)
+    (found,) = keep_largest([gradient], important, space, 50)
+    assert torch.equal(found, gradient)
+
+
 def test_the_order_of_weights_in_memory_changes_nothing():
     weights = {"a.weight": torch.randn(4, 3, 5, 5, generator=RNG.manual_seed(6)), "b.weight": torch.randn(4, 5)}
     gradients = {name: torch.randn(w.shape, generator=RNG) for name, w in weights.items()}

@@ -86,6 +86,8 @@ def keep_largest(gradients: Sequence[Tensor], important: Sequence[Tensor], space
                 torch.ops.aten.threshold_backward(gradient, entries, below)
                 for gradient, entries in zip(gradients, important, strict=True)
             ]
+        if least == 0 and sum(np.count_nonzero(gradient.numpy()) for gradient in gradients) == np.count_nonzero(numbers):
+            return [gradient.clone() for gradient in gradients]  # the others, as of dead units, have no gradient
         limit = torch.tensor(least)
     mask = critical_mask(by_position(important), limit, keep)
     return masked(gradients, mask)
