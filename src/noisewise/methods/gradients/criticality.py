@@ -86,8 +86,8 @@ def keep_largest(gradients: Sequence[Tensor], important: Sequence[Tensor], space
                 torch.ops.aten.threshold_backward(gradient, entries, below)
                 for gradient, entries in zip(gradients, important, strict=True)
             ]
-        if least == 0 and sum(np.count_nonzero(gradient.numpy()) for gradient in gradients) == np.count_nonzero(numbers):
-            return [gradient.clone() for gradient in gradients]  # the others, as of dead units, have no gradient
+        if least == 0 and _only_zeros_without_importance(gradients, numbers):
+            return [gradient.clone() for gradient in gradients]
         limit = torch.tensor(least)
     mask = critical_mask(by_position(important), limit, keep)
     return masked(gradients, mask)
@@ -102,6 +102,11 @@ def masked(gradients: Sequence[Tensor], mask: Tensor) -> list[Tensor]:
     """The gradients where a mask (m,) over all of them is true, and zeros elsewhere."""
     parts = mask.split([gradient.numel() for gradient in gradients])
     return [gradient * part.reshape(gradient.shape) for gradient, part in zip(gradients, parts, strict=True)]
+
+
+def _only_zeros_without_importance(gradients: Sequence[Tensor], importance: np.ndarray) -> bool:
+    """Whether weights without importance have no gradient, as those of dead units: which of them count is the same."""
+    return sum(np.count_nonzero(gradient.numpy()) for gradient in gradients) == np.count_nonzero(importance)
 
 
 def critical_mask(importance: Tensor, limit: Tensor, keep: int) -> Tensor:
