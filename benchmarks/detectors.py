@@ -55,7 +55,7 @@ def measured(data: Dataset, model: str, epochs: int, seed: int) -> Row:
         limit = detector.card.threshold
         found[name] = _row(data, scores, None if limit is None else scores > limit) | {"extra_seconds": seconds}
     began = time.perf_counter()
-    judged = judge(gathered(blind, [_plain(part) for part in parts]), seed=seed)
+    judged = judge(gathered(blind, [_plain(part) for part in parts]))
     seconds = time.perf_counter() - began
     found[JUDGEMENT] = _row(data, judged.suspicion, judged.is_issue) | {"extra_seconds": seconds}
     for row in found.values():

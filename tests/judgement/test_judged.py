@@ -26,8 +26,8 @@ def test_rate_interval_and_rows_are_those_of_an_audit_with_the_same_predictions(
     _, given, probabilities = a_task(rate)
     found = judged(given, probabilities)
     audit = judge(Evidence(given, CLASSES, probabilities=probabilities))
-    assert (found.rate, found.interval) == (audit.noise_rate, audit.interval)
-    np.testing.assert_array_equal(found.right, 1 - audit.suspicion)
+    assert (found.rate, *found.interval) == pytest.approx((audit.noise_rate, *audit.interval), rel=1e-12)
+    np.testing.assert_allclose(found.right, 1 - audit.suspicion, rtol=1e-9)
     np.testing.assert_array_equal(found.suggestion[audit.is_issue], audit.suggested[audit.is_issue])
 
 

@@ -135,7 +135,7 @@ class Evidence:
             BadInput: as `take`, with the row's position among all rows.
         """
         size = max(BLOCK // self.classes, 1)
-        if len(self) <= size:
+        if len(self) <= size or self.small:
             yield slice(0, len(self)), self
             return
         for start in range(0, len(self), size):
@@ -170,10 +170,15 @@ def _labels(values: np.ndarray, classes: int) -> np.ndarray:
     return labels.astype(np.int64, copy=False)
 
 
-def _finite(name: str, values: np.ndarray) -> np.ndarray:
+def _numbers(name: str, values: np.ndarray) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise BadInput(f"{name} must be numbers, not {array.dtype}")
+    return array
+
+
+def _finite(name: str, values: np.ndarray) -> np.ndarray:
+    array = _numbers(name, values)
     bad = ~np.isfinite(array)
     if bad.any():
         raise BadInput(f"{name} must be finite, but row {int(np.argwhere(bad)[0][0])} has {array[bad][0]}")
@@ -210,10 +215,13 @@ def _shaped(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
 
 
 def _distributions(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    mass = _shaped(name, values, shape)
-    if (mass < 0).any():
-        raise BadInput(f"{name} must not be negative, but row {int(np.argwhere(mass < 0)[0][0])} has {mass.min():g}")
+    _check_shape(name, values, shape)
+    mass = _numbers(name, values).astype(np.float64, copy=False)
     total = mass.sum(axis=1, keepdims=True)
+    if not np.isfinite(total).all():
+        _finite(name, mass)
+    if mass.min() < 0:
+        raise BadInput(f"{name} must not be negative, but row {int(np.argwhere(mass < 0)[0][0])} has {mass.min():g}")
     if (total <= 0).any():
         raise BadInput(f"{name} must have a positive sum, but row {int(np.argmin(total))} sums to 0")
     return mass / total

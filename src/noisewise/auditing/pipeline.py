@@ -165,7 +165,7 @@ def run_audit(
     # Features that only detectors use must not change the judgement. `replace` rather than `with_features`, because
     # results of given seeds depend on the last bits of probabilities that are scaled twice.
     judged = evidence if features is not None else replace(evidence, features=None)
-    judgement = judge(judged, plan.seed)
+    judgement = judge(judged)
     if before := reviewed_before(rows):
         judgement = recalibrated(judgement, judged, before)
     # features of a network's last layer, which detectors ask for, hold what it learned from the labels

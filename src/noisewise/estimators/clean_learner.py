@@ -112,7 +112,7 @@ class CleanLearner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             fold = folds(given, min(cv, n), seed, together)
             pred_probs = held_out(CrossFit(model, X, fold, self.classes_, self.n_jobs), labels)
         evidence = Evidence(given, len(self.classes_), probabilities=np.asarray(pred_probs))
-        found = judge(evidence, seed)
+        found = judge(evidence)
         self.plain_ = not (found.suspicion > 0.5).any()
         lesson = labels.as_given if self.plain_ else labels.cleaned(1 - found.suspicion)
         self.estimator_ = fitted(model, X, lesson, self.classes_)

@@ -179,7 +179,7 @@ class NoisyLoss(nn.Module):
         """
         statistics = self.ledger.statistics()
         given = self.given.cpu().numpy()
-        found = judge(Evidence(given, self.classes, ledger=statistics), seed=self.seed)
+        found = judge(Evidence(given, self.classes, ledger=statistics))
         columns: dict[str, Any] = {
             "index": np.arange(len(given)),
             "given": given,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 
 from noisewise.judgement.constants import HELD_OUT_WEIGHT
-from noisewise.judgement.entries import at_labels
+from noisewise.judgement.entries import at_labels, blocks
 
 SMALLEST = 1e-6
 POWERS = (0.1, 6.0)
@@ -24,16 +23,24 @@ def best_power(probabilities: np.ndarray, labels: np.ndarray) -> float:
         labels: (n,) given labels.
     """
     logs = np.log(np.maximum(probabilities, SMALLEST))
+    logs -= at_labels(logs, labels)[:, None]
 
     def loss(power: float) -> float:
-        return -float(at_labels(log_softmax(power * logs, axis=1), labels).mean())
+        """The mean of log sum_j (p_j / p_label)^a; no sum overflows, since no probability is below `SMALLEST`."""
+        found = 0.0
+        for rows in blocks(*logs.shape):
+            found += float(np.log(np.exp(power * logs[rows]).sum(axis=1)).sum())
+        return found / len(labels)
 
     return float(minimize_scalar(loss, bounds=POWERS, method="bounded", options={"xatol": 1e-3}).x)
 
 
 def powered(probabilities: np.ndarray, power: float) -> np.ndarray:
     """(n, K) probabilities proportional to p^power."""
-    return softmax(power * np.log(np.maximum(probabilities, SMALLEST)), axis=1)
+    found = np.empty(probabilities.shape)
+    for rows in blocks(*probabilities.shape):
+        found[rows] = _softmax(power * np.log(np.maximum(probabilities[rows], SMALLEST)))
+    return found
 
 
 def tempered(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -53,5 +60,16 @@ def pooled(held_out: np.ndarray, trained: np.ndarray) -> np.ndarray:
     Returns:
         (n, K).
     """
-    logs = (np.log(np.maximum(part, SMALLEST)) for part in (held_out, trained))
-    return softmax(sum(w * part for w, part in zip((HELD_OUT_WEIGHT, 1 - HELD_OUT_WEIGHT), logs, strict=True)), axis=1)
+    found = np.empty(held_out.shape)
+    for rows in blocks(*held_out.shape):
+        unseen, seen = (np.log(np.maximum(part[rows], SMALLEST)) for part in (held_out, trained))
+        found[rows] = _softmax(HELD_OUT_WEIGHT * unseen + (1 - HELD_OUT_WEIGHT) * seen)
+    return found
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """(n, K) softmax of logits, which are overwritten."""
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisewise.judgement.constants import OTHER_WEIGHT, SUGGESTION_POWER
+from noisewise.judgement.entries import blocks
 
 SMALLEST = 1e-9
 
@@ -16,8 +17,8 @@ class Margins:
     """The two probabilities of n rows that decide how suspect they are.
 
     Attributes:
-        given: (n,) float32, probability of the given label.
-        other: (n,) float32, largest probability of another class.
+        given: (n,) float64, probability of the given label.
+        other: (n,) float64, largest probability of another class.
         best_other: (n,) int32, that class.
     """
 
@@ -51,9 +52,12 @@ def margins_of(probabilities: np.ndarray, labels: np.ndarray) -> Margins:
         probabilities: (n, K).
         labels: (n,) given labels.
     """
-    table = probabilities.copy()
-    at = np.arange(len(labels)), labels
-    given = table[at].astype(np.float32)
-    table[at] = -1
-    best = table.argmax(axis=1)
-    return Margins(given, table[at[0], best].astype(np.float32), best.astype(np.int32))
+    found = Margins(*(np.empty(len(labels), kind) for kind in (np.float64, np.float64, np.int32)))
+    for rows in blocks(*probabilities.shape):
+        table = probabilities[rows].copy()
+        at = np.arange(len(table))
+        found.given[rows] = table[at, labels[rows]]
+        table[at, labels[rows]] = -1
+        found.best_other[rows] = best = table.argmax(axis=1)
+        found.other[rows] = table[at, best]
+    return found

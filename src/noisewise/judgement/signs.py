@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.judgement.confident import confident_class
+from noisewise.judgement.confident import Table, confidently_other
 from noisewise.judgement.constants import ANCHOR_SHARE, ANCHOR_WEIGHT
 from noisewise.judgement.margins import Margins
 
@@ -56,26 +56,23 @@ class Signs:
         return max(self.disagreement - self.rate, 0.0), self.rate * self.ignorance
 
 
-def measure(probabilities: np.ndarray, labels: np.ndarray, margins: Margins, rows: int | None = None) -> Signs:
+def measure(probabilities: Table, labels: np.ndarray, margins: Margins) -> Signs:
     """Measure the signs.
 
     Args:
-        probabilities: (n, K) held-out predictions of a sample of the rows.
-        labels: (n,) their given labels.
-        margins: of the sample.
-        rows: the number of rows the sample was drawn from; None is n.
+        probabilities: (n, K) held-out predictions, of which few rows are read.
+        labels: (n,) given labels.
+        margins: of these predictions.
     """
     k = probabilities.shape[1]
     predicted, top = margins.predicted(labels), np.maximum(margins.given, margins.other)
     chosen = most_confident(predicted, top, k)
-    confident = confident_class(probabilities, labels)
-    counted = (confident >= 0) & (confident != labels) & (predicted != labels)
     return Signs(
         anchors=float((predicted[chosen] != labels[chosen]).mean()),
-        confident=float(counted.mean()),
+        confident=float(confidently_other(probabilities, labels, margins).mean()),
         disagreement=float((predicted != labels).mean()),
         guessing=float(1 - np.bincount(labels, minlength=k).max() / len(labels)),
-        rows=len(labels) if rows is None else rows,
+        rows=len(labels),
     )
 
 
@@ -90,8 +87,16 @@ def most_confident(
         classes: K.
         share: of the rows predicted as a class.
     """
-    order = np.lexsort((-confidence, predicted))
+    small = predicted.astype(np.uint16) if classes <= 2**16 else predicted  # which NumPy sorts in one pass
+    order = np.argsort(small, kind="stable")
     sizes = np.bincount(predicted, minlength=classes)
-    place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    wanted = np.maximum(np.rint(share * sizes).astype(int), FEWEST_ANCHORS)
-    return order[place < np.repeat(wanted, sizes)]
+    chosen = []
+    for rows in np.split(order, np.cumsum(sizes)[:-1]):
+        wanted = max(int(np.rint(share * len(rows))), FEWEST_ANCHORS)
+        if wanted < len(rows):
+            sure = confidence[rows]
+            least = np.partition(sure, len(rows) - wanted)[len(rows) - wanted]
+            more, equal = rows[sure > least], rows[sure == least]
+            rows = np.concatenate([more, equal[: wanted - len(more)]])
+        chosen.append(rows)
+    return np.concatenate(chosen)

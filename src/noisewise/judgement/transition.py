@@ -22,11 +22,12 @@ def judged_transition(
         classes: K.
     """
     right = suspicion * suggestion_right
-    mass: np.ndarray = np.bincount(best_other * classes + labels, right, minlength=classes**2).reshape(classes, classes)
-    rest = np.bincount(labels, suspicion - right, minlength=classes) / max(classes - 2, 1)
+    elsewhere = (suspicion - right) / max(classes - 2, 1)  # in each class other than the given and the suggested one
+    suggested = right - elsewhere if classes > 2 else right
+    mass: np.ndarray = np.bincount(best_other * classes + labels, suggested, minlength=classes**2)
+    mass = mass.reshape(classes, classes)
     if classes > 2:
-        spread = np.bincount(best_other * classes + labels, suspicion - right, minlength=classes**2)
-        mass += rest[None, :] - spread.reshape(classes, classes) / (classes - 2)
+        mass += np.bincount(labels, elsewhere, minlength=classes)
     np.fill_diagonal(mass, np.bincount(labels, 1 - suspicion, minlength=classes))
     mass = np.maximum(mass, 0)
     total = mass.sum(axis=1, keepdims=True)

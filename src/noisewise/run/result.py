@@ -212,7 +212,7 @@ def samples(training: Training, data: Dataset) -> tuple[pd.DataFrame, Judgement]
     statistics = {name: values[index] for name, values in training.ledger.statistics().items()}
     seen_by_none = None if training.decision is None else training.decision.unseen
     unseen = None if seen_by_none is None else seen_by_none[torch.as_tensor(index)].double().numpy()
-    found = judge(Evidence(given, len(data.classes), unseen, ledger=statistics), seed=training.config.seed)
+    found = judge(Evidence(given, len(data.classes), unseen, ledger=statistics))
     names = np.asarray(data.classes, dtype=object)
     frame = pd.DataFrame(
         {

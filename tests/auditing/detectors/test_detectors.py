@@ -74,7 +74,7 @@ def test_normalised_margin_by_hand() -> None:
 
 def test_confident_learning_by_hand() -> None:
     # thresholds: class 0 (0.9 + 0.1) / 2 = 0.5, class 1 0.7, class 2 0.4; the last row is confidently of class 1
-    assert thresholds(PROBABILITIES, LABELS) == pytest.approx([0.5, 0.7, 0.4])
+    assert thresholds(PROBABILITIES[np.arange(len(LABELS)), LABELS], LABELS, 3) == pytest.approx([0.5, 0.7, 0.4])
     assert confident_class(PROBABILITIES, LABELS).tolist() == [0, 1, 2, 1]
     joint = confident_learning.confident_joint(PROBABILITIES, LABELS)
     assert joint.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]

@@ -6,9 +6,12 @@ from scipy.optimize import minimize
 
 from noisewise.auditing.candidate import log_loss
 from noisewise.auditing.gathering.stack import (
+    CHANNEL_STEPS,
+    PRIOR_RIGHT,
+    PRIOR_ROWS,
     SMALL,
+    Channel,
     chosen_weights,
-    confusion,
     mixture_weights,
     stacked,
     through_channel,
@@ -79,12 +82,29 @@ def test_a_mixture_predicts_better_than_its_members():
 
 def test_the_channel_is_the_noise():
     clean, given = labelled(0.2, n=20_000)
-    matrix = confusion(clean, given, np.eye(3) + 0.1)
+    order = np.argsort(given, kind="stable")
+    channel = Channel(clean[order], given[order])
+    seen = channel.fit()
     expected = 0.8 * np.eye(3) + 0.2 * np.roll(np.eye(3), 1, axis=1)
-    np.testing.assert_allclose(matrix, expected, atol=0.04)
-    seen = through_channel(clean, given)
-    assert log_loss(seen, given) < log_loss(clean, given) - 0.1
-    np.testing.assert_allclose(seen, clean @ expected, atol=0.05)
+    np.testing.assert_allclose(channel.matrix.T, expected, atol=0.04)
+    np.testing.assert_allclose(seen, (clean @ expected)[order, given[order]], atol=0.05)
+    assert np.log(through_channel(clean, given)).mean() > np.log(clean[np.arange(20_000), given]).mean() + 0.1
+
+
+@pytest.mark.parametrize("classes", [3, 40])
+def test_the_channel_is_that_of_expectation_maximisation_written_out(classes):
+    """With whole tables and one-hot labels; some of forty classes have no label."""
+    rng = np.random.default_rng(0)
+    clean = rng.dirichlet(np.full(classes, 0.3), 60)
+    given = np.sort(rng.integers(classes - 1, size=60))
+    onehot = np.eye(classes)[given]
+    prior = PRIOR_ROWS * (PRIOR_RIGHT * np.eye(classes) + (1 - PRIOR_RIGHT) * onehot.mean(axis=0))
+    matrix = prior / prior.sum(axis=1, keepdims=True)
+    for _ in range(CHANNEL_STEPS):
+        posterior = clean * matrix[:, given].T
+        counts = prior + (posterior / posterior.sum(axis=1, keepdims=True)).T @ onehot
+        matrix = counts / counts.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(Channel(clean, given).fit(), (clean @ matrix)[np.arange(60), given], rtol=1e-12)
 
 
 def test_a_smooth_model_of_correct_labels_beats_a_ragged_one_of_the_given():

@@ -8,7 +8,6 @@ from noisewise.auditing.detectors.detection import scores_of
 from noisewise.auditing.detectors.neighbours.knn import KNN
 from noisewise.auditing.detectors.predictions.self_confidence import SELF_CONFIDENCE
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.judgement import judge as judge_module
 from noisewise.auditing.judgement.judge import judge
 from noisewise.errors import BadInput
 
@@ -66,16 +65,6 @@ def test_what_is_read_in_blocks_is_judged_alike(mapped, monkeypatch):
     assert (parts.suggested == whole.suggested).mean() > 0.999
     assert set(scored_in_parts) == {"self-confidence", "normalised-margin"}
     assert scored_in_parts["self-confidence"] == pytest.approx(scored["self-confidence"], abs=1e-6)
-
-
-def test_a_sample_is_enough_to_fit(mapped, small_memory, monkeypatch):
-    labels, probabilities, truth = mapped
-    monkeypatch.setattr(judge_module, "SAMPLE_NUMBERS", 4_000 * K)
-    found = judge(Evidence(labels, K, probabilities=probabilities))
-    true = (labels != truth).mean()
-    assert found.noise_rate == pytest.approx(true, abs=0.02)
-    assert found.interval[0] <= true <= found.interval[1]
-    assert found.suspicion.mean() == pytest.approx(found.noise_rate, abs=1e-6)
 
 
 def test_a_bad_row_far_down_is_named(mapped, small_memory):

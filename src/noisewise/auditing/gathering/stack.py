@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noisewise.judgement.calibration import SMALLEST, powered, tempered
-from noisewise.judgement.entries import at_labels
+from noisewise.judgement.calibration import SMALLEST, tempered
 
 SMALL = 0.05  # weight below which a candidate gets none
 ERRORS = 1.0  # standard errors by which a further member has to lower the loss; by benchmarks/pool/candidates.py
@@ -55,7 +54,7 @@ def stacked(predictions: Sequence[np.ndarray], labels: np.ndarray) -> Stack:
         labels: (n,) given labels.
     """
     part = slice(None, None, max(1, predictions[0].size // SAMPLED))
-    seen = np.stack([at_labels(through_channel(p[part], labels[part]), labels[part]) for p in predictions])
+    seen = np.stack([through_channel(p[part], labels[part]) for p in predictions])
     losses = tuple(float(-np.log(np.maximum(row, SMALLEST)).mean()) for row in seen)
     weights = chosen_weights(seen)
     if len(predictions) == 1:
@@ -119,7 +118,7 @@ def mixture_weights(likelihoods: np.ndarray) -> np.ndarray:
 
 
 def through_channel(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n, K) probabilities p^a T of the given labels: a model of the correct ones, and how these became the given ones.
+    """(n,) probabilities of the given labels by p^a T: a model of the correct ones, and how these became the given ones.
 
     The power a and the confusion matrix T are those under which the given labels are most likely, T by
     expectation-maximisation (Dawid and Skene, Applied Statistics 1979) from a prior of five rows per class.
@@ -128,34 +127,53 @@ def through_channel(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
         probabilities: (n, K).
         labels: (n,) given labels.
     """
-    classes = probabilities.shape[1]
-    frequencies = np.bincount(labels, minlength=classes) / len(labels)
-    prior = PRIOR_ROWS * (PRIOR_RIGHT * np.eye(classes) + (1 - PRIOR_RIGHT) * frequencies)
-    best = (np.inf, probabilities)
+    order = np.argsort(labels, kind="stable")
+    logs = np.log(np.maximum(probabilities[order], SMALLEST))
+    logs -= logs.max(axis=1, keepdims=True)
+    best, least = np.empty(0), np.inf
     for power in POWERS:
-        clean = powered(probabilities, power)
-        seen = clean @ confusion(clean, labels, prior)
-        loss = -float(np.log(np.maximum(at_labels(seen, labels), SMALLEST)).mean())
-        if loss < best[0]:
-            best = (loss, seen)
-    return best[1]
+        clean = np.exp(power * logs)
+        clean /= clean.sum(axis=1, keepdims=True)
+        seen = Channel(clean, labels[order]).fit()
+        loss = -float(np.log(np.maximum(seen, SMALLEST)).mean())
+        if loss < least:
+            best, least = seen, loss
+    likelihoods = np.empty(len(labels))
+    likelihoods[order] = best
+    return likelihoods
 
 
-def confusion(clean: np.ndarray, labels: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """(K, K) P(given = j | correct = i) under which the labels are most likely.
+class Channel:
+    """How correct labels became given ones: P(given = j | correct = i), fitted to rows that are sorted by given label.
 
-    Args:
-        clean: (n, K) probabilities of the correct labels.
-        labels: (n,) given labels.
-        prior: (K, K) rows that are counted in addition.
+    Only the columns of labels that occur are held, one row of `matrix` each. Rows of one label are multiplied by one
+    column, so that a step reads the table twice and makes no other of its size.
+
+    Attributes:
+        matrix: (labels that occur, K) P(given = j | correct = i), at [j, i].
     """
-    classes = len(prior)
-    members = np.zeros((classes, len(labels)))
-    members[labels, np.arange(len(labels))] = 1.0
-    matrix = prior / prior.sum(axis=1, keepdims=True)
-    for _ in range(CHANNEL_STEPS):
-        posterior = clean * matrix[:, labels].T
-        posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), SMALLEST)
-        counts = prior + (members @ posterior).T
-        matrix = counts / counts.sum(axis=1, keepdims=True)
-    return matrix
+
+    def __init__(self, clean: np.ndarray, labels: np.ndarray) -> None:
+        """Begin with the prior: five rows per class, four of them right, the others as frequent as the given labels.
+
+        Args:
+            clean: (n, K) probabilities of the correct labels.
+            labels: (n,) given labels, in ascending order.
+        """
+        classes = clean.shape[1]
+        present, sizes = np.unique(labels, return_counts=True)
+        ends = np.cumsum(sizes)
+        self.groups = [clean[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+        own = PRIOR_RIGHT * (present[:, None] == np.arange(classes))
+        self.prior = PRIOR_ROWS * (own + (1 - PRIOR_RIGHT) * (sizes / len(labels))[:, None])
+        self.matrix = self.prior / PRIOR_ROWS
+
+    def fit(self) -> np.ndarray:
+        """(n,) probabilities of the given labels under the fitted matrix."""
+        counts = np.empty_like(self.prior)
+        for _ in range(CHANNEL_STEPS):
+            for column, rows, found in zip(self.matrix, self.groups, counts, strict=True):
+                np.dot(1 / np.maximum(rows @ column, SMALLEST), rows, out=found)
+            counts *= self.matrix
+            self.matrix = (self.prior + counts) / (PRIOR_ROWS + counts.sum(axis=0))
+        return np.concatenate([rows @ column for column, rows in zip(self.matrix, self.groups, strict=True)])

@@ -26,7 +26,7 @@ from scipy.special import expit
 
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judgement import Judgement
-from noisewise.auditing.judgement.reading import held_out, margins
+from noisewise.auditing.judgement.reading import HeldOut, held_out, margins, pools
 from noisewise.auditing.rows.neighbours import neighbour_shares
 from noisewise.formatting import percent
 from noisewise.judgement.calibration import tempered
@@ -38,8 +38,6 @@ from noisewise.judgement.threshold import best_threshold
 from noisewise.judgement.transition import judged_transition
 
 VOTERS = 20  # neighbours whose labels predict a row's label where there are features alone
-SAMPLE_NUMBERS = 2**23  # probabilities that are enough to estimate the rate
-STREAM = 0x6E6F6973  # "nois" in ASCII: sets this generator apart from default_rng(seed)
 
 WEAK = (
     "The model is hardly better than guessing the most frequent class, so the evidence cannot say how many labels are "
@@ -48,23 +46,22 @@ WEAK = (
 )
 
 
-def judge(evidence: Evidence, seed: int = 0) -> Judgement:
+def judge(evidence: Evidence) -> Judgement:
     """Judge the labels.
 
-    The rate of large evidence is estimated on a random sample. Every row is then judged in blocks: time is linear in
-    the number of rows, and the probabilities are never in memory all at once.
+    Rows are read in blocks: time is linear in their number, and probabilities in a file are never in memory all at once.
 
     Args:
         evidence: probabilities, features or a ledger; features are used where there are no probabilities.
-        seed: random seed of the sample.
 
     Raises:
         BadInput: the evidence has neither probabilities nor features nor a ledger with `probability_mean`.
     """
     labels = evidence.labels
     evidence = voted(evidence)
-    signs = _signs(evidence, seed)
-    known = margins(evidence)
+    unseen = margins(evidence, seen=False)
+    signs = measure(HeldOut(evidence), labels, unseen)
+    known = margins(evidence) if pools(evidence) else unseen
     odds = log_odds(known, calibrating_power(known, evidence.classes))
     low, high = interval(signs)
     shift = shift_to_mean(odds, signs.rate)
@@ -106,16 +103,6 @@ def voted(evidence: Evidence) -> Evidence:
         shares = neighbour_shares(evidence.features, evidence.labels, evidence.classes, VOTERS)
         return replace(evidence, probabilities=shares)
     return evidence
-
-
-def _signs(evidence: Evidence, seed: int) -> Signs:
-    """The signs of the evidence, measured on a sample where it is large."""
-    count = max(SAMPLE_NUMBERS // evidence.classes, 1)
-    sample = evidence
-    if count < len(evidence):
-        rows = np.random.default_rng([STREAM, seed]).choice(len(evidence), count, replace=False)
-        sample = evidence.take(np.sort(rows))
-    return measure(held_out(sample), sample.labels, margins(sample, seen=False))
 
 
 def _weak_threshold(odds: np.ndarray, shift: float, low: float) -> float:

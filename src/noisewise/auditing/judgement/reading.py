@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from noisewise.auditing.evidence import Evidence
@@ -18,11 +20,38 @@ def margins(evidence: Evidence, seen: bool = True) -> Margins:
         seen: whether predictions that have seen the row's label count too, where there are both kinds; see `pooled`.
     """
     n = len(evidence)
-    found = Margins(np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.int32))
+    found = Margins(np.empty(n), np.empty(n), np.empty(n, np.int32))
     for rows, block in evidence.blocks():
         part = margins_of(everything(block) if seen else held_out(block), block.labels)
         found.given[rows], found.other[rows], found.best_other[rows] = part.given, part.other, part.best_other
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The held-out predictions of evidence, of which chosen rows are read.
+
+    Attributes:
+        evidence: with probabilities, or a ledger with `probability_mean`.
+    """
+
+    evidence: Evidence
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, K)."""
+        return len(self.evidence), self.evidence.classes
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
+        """(m, K) the predictions of the rows at (m,) positions."""
+        if self.evidence.small:
+            return held_out(self.evidence)[rows]
+        return held_out(self.evidence.with_features(None).take(rows))
+
+
+def pools(evidence: Evidence) -> bool:
+    """Whether there are in-training predictions beside held-out ones."""
+    return evidence.probabilities is not None and _trained(evidence) is not None
 
 
 def held_out(evidence: Evidence) -> np.ndarray:
@@ -46,7 +75,7 @@ def everything(evidence: Evidence) -> np.ndarray:
         BadInput: nothing in the evidence predicts.
     """
     known, trained = held_out(evidence), _trained(evidence)
-    return known if trained is None or evidence.probabilities is None else pooled(known, trained)
+    return pooled(known, trained) if trained is not None and pools(evidence) else known
 
 
 def _trained(evidence: Evidence) -> np.ndarray | None:
