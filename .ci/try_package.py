@@ -16,7 +16,6 @@ from pathlib import Path
 
 # What an extra lets one import, where it is not called as the package that it installs.
 MODULES = {
-    "faiss-cpu": "faiss",
     "imbalanced-learn": "imblearn",
     "mkdocs-material": "material",
     "mlflow-skinny": "mlflow",

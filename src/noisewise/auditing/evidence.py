@@ -224,7 +224,8 @@ def _distributions(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.
         raise BadInput(f"{name} must not be negative, but row {int(np.argwhere(mass < 0)[0][0])} has {mass.min():g}")
     if (total <= 0).any():
         raise BadInput(f"{name} must have a positive sum, but row {int(np.argmin(total))} sums to 0")
-    return mass / total
+    own = not np.shares_memory(mass, values)  # a copy as float64, which may be overwritten
+    return np.divide(mass, total, out=mass if own else None)
 
 
 def _features(values: np.ndarray, n: int) -> np.ndarray:

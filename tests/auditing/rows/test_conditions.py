@@ -10,8 +10,9 @@ import noisewise as nw
 from noisewise.auditing.findings import Findings
 from noisewise.auditing.judgement.judgement import Judgement
 from noisewise.auditing.report.page import render
-from noisewise.auditing.rows import conditions
-from noisewise.auditing.rows.conditions import ambiguous, counts, equal_rows, find_conditions, near_pairs, outlying
+from noisewise.auditing.rows import conditions, equal
+from noisewise.auditing.rows.conditions import ambiguous, counts, find_conditions, near_pairs, outlying
+from noisewise.auditing.rows.equal import equal_rows
 from noisewise.auditing.rows.neighbours import Neighbours, find_neighbours
 from noisewise.auditing.rows.visual_features import visual_features
 from noisewise.data.dataset import Dataset, Selection
@@ -136,13 +137,31 @@ def test_ambiguous_rows_by_hand():
     assert ambiguous(np.tile([0.5, 0.5], (400, 1)), issue)[0].shape == (4,)
 
 
-def test_without_the_extra_many_rows_are_compared_by_bytes_alone(monkeypatch):
-    monkeypatch.setattr(conditions, "EXACT_LIMIT", 100)
-    monkeypatch.setattr(conditions, "has_approximate", lambda: False)
+def test_many_rows_are_compared_in_cells(monkeypatch):
     data = table(extra=lambda rows: np.concatenate([rows[:1], rows[1:2] + np.float32(0.001), rows[2:3] * 0 + 90]))
+    exact = found_in(data)
+    monkeypatch.setattr(conditions, "EXACT_LIMIT", 100)
     frame = found_in(data)
-    assert named(frame, "duplicate") | named(frame, "conflicting-duplicate") == {0, 400}
-    assert not named(frame, "outlier")
+    assert named(frame, "duplicate") | named(frame, "conflicting-duplicate") == {0, 400, 1, 401}
+    assert named(frame, "outlier") >= {402}
+    assert named(frame, "outlier") == named(exact, "outlier")
+
+
+def test_equal_rows_of_every_kind_of_input():
+    numbers = np.random.default_rng(0).integers(3, size=(500, 3))
+    expected = [int(np.flatnonzero((numbers == row).all(axis=1))[0]) for row in numbers]
+    for inputs in (numbers.astype(np.float32), numbers.astype(np.uint8)[:, None, :, None], numbers > 0):
+        data = Dataset(inputs, np.zeros(500, dtype=int), ("a", "b"), "image" if inputs.ndim > 2 else "vector")
+        wanted = (
+            expected if inputs.dtype != bool else [int(np.flatnonzero((inputs == row).all(1))[0]) for row in inputs]
+        )
+        assert equal_rows(data).tolist() == wanted
+
+
+def test_rows_with_equal_sums_of_bytes_may_differ(monkeypatch):
+    monkeypatch.setattr(equal, "_sums", lambda rows: np.zeros(len(rows), np.uint64))
+    data = table(50, extra=lambda rows: rows[7:8])
+    assert equal_rows(data).tolist() == [*range(50), 7]
 
 
 def test_visual_features_do_not_depend_on_units():

@@ -1,4 +1,4 @@
-"""Neighbours: exact against scikit-learn, in tiles, from memory-mapped features, and by an approximate index."""
+"""Neighbours: exact against scikit-learn, in tiles, from memory-mapped features, and in cells."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from noisewise.auditing.rows import neighbours
+from noisewise.auditing.rows import cells, neighbours
+from noisewise.auditing.rows.cells import in_cells, largest
 from noisewise.auditing.rows.neighbours import find_neighbours, nearest_neighbours, neighbour_shares
 from noisewise.errors import BadInput
 
@@ -65,32 +66,55 @@ def test_one_row_has_no_neighbours():
     assert nearest_neighbours(np.ones((1, 3))).shape == (1, 0)
 
 
-def test_the_approximate_index_finds_neighbours_in_clusters():
-    pytest.importorskip("faiss", reason="the extra ann is not installed")
+def test_cells_hold_nearly_all_neighbours_in_clusters():
     draw = np.random.default_rng(0)
-    features = draw.normal(size=(40, 16))[draw.integers(0, 40, 6000)] + 0.3 * draw.normal(size=(6000, 16))
-    exact, near = find_neighbours(features, 10, index="exact"), find_neighbours(features, 10, index="approximate")
-    recall = np.mean([np.isin(a, b).mean() for a, b in zip(exact.positions, near.positions, strict=True)])
-    assert recall > 0.95
-    assert (near.positions != np.arange(6000)[:, None]).all()
-    again = find_neighbours(features, 10, index="approximate")
+    features = draw.normal(size=(40, 16))[draw.integers(0, 40, 24_000)] + 0.3 * draw.normal(size=(24_000, 16))
+    near = find_neighbours(features, 10, index="cells")
+    assert (near.positions != np.arange(24_000)[:, None]).all()
+    assert (np.diff(near.distances) >= 0).all()
+    rows = draw.choice(24_000, 300, replace=False)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    alike = unit[rows] @ unit.T
+    alike[np.arange(300), rows] = -1
+    exact = np.argsort(-alike, axis=1)[:, :10]
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(exact, near.positions[rows], strict=True)]) > 0.97
+    again = find_neighbours(features, 10, index="cells")
     assert np.array_equal(again.positions, near.positions)
 
 
-def test_an_approximate_index_of_few_rows_names_no_row_its_own_neighbour():
-    pytest.importorskip("faiss", reason="the extra ann is not installed")
-    features = np.repeat(np.random.default_rng(0).normal(size=(4, 3)), 3, axis=0)
-    found = find_neighbours(features, 11, index="approximate")
-    assert (found.positions != np.arange(12)[:, None]).all()
-    assert [sorted(row) for row in found.positions] == [[j for j in range(12) if j != i] for i in range(12)]
+@pytest.mark.parametrize("n", [2, 12, 450])
+def test_cells_of_equal_and_of_few_rows_name_no_row_its_own_neighbour(n):
+    features = np.repeat(np.random.default_rng(0).normal(size=(n // 2, 3)), 2, axis=0)
+    found = find_neighbours(features, 11, index="cells")
+    assert (found.positions != np.arange(n)[:, None]).all()
+    assert all(len(set(row)) == min(11, n - 1) for row in found.positions.tolist())
+    assert (found.positions[:, 0] == np.arange(n) ^ 1).all()
 
 
-def test_beyond_the_limit_the_index_is_approximate(monkeypatch):
+def test_a_cell_of_many_equal_rows_is_cut(monkeypatch):
+    monkeypatch.setattr(cells, "ROWS_A_CELL", 5)
+    found = find_neighbours(np.ones((1000, 3)), 10, index="cells")
+    assert (found.positions != np.arange(1000)[:, None]).all()
+    assert not found.distances.any()
+
+
+def test_beyond_the_limit_neighbours_are_sought_in_cells(monkeypatch):
+    asked = []
     monkeypatch.setattr(neighbours, "LIMIT", 10)
-    monkeypatch.setitem(__import__("sys").modules, "faiss", None)
-    with pytest.raises(BadInput, match=r"noisewise\[ann\]"):
-        nearest_neighbours(np.random.default_rng(0).normal(size=(11, 2)))
-    assert nearest_neighbours(np.random.default_rng(0).normal(size=(10, 2)), 3).shape == (10, 3)
+    monkeypatch.setattr(neighbours, "in_cells", lambda rows, k: asked.append(k) or in_cells(rows, k))
+    rows = np.random.default_rng(0).normal(size=(11, 2))
+    assert nearest_neighbours(rows[:10], 3).shape == (10, 3)
+    assert not asked
+    assert nearest_neighbours(rows, 3).shape == (11, 3)
+    assert asked == [3]
+
+
+@pytest.mark.parametrize("width", [1, 31, 64, 1000])
+def test_the_largest_are_those_of_a_sort(width):
+    values = np.random.default_rng(0).normal(size=(50, width))
+    k = min(7, width)
+    found = np.take_along_axis(values, largest(values, k), axis=1)
+    assert np.array_equal(np.sort(found, axis=1), np.sort(values, axis=1)[:, -k:])
 
 
 @pytest.mark.parametrize(

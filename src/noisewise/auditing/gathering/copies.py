@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisewise.auditing.rows.conditions import equal_rows
+from noisewise.auditing.rows.equal import equal_rows
 from noisewise.data.dataset import Dataset
 
 COARSE = 0.5  # share of distinct rows below which equal rows are not copies

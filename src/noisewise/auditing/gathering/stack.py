@@ -118,7 +118,7 @@ def mixture_weights(likelihoods: np.ndarray) -> np.ndarray:
 
 
 def through_channel(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) probabilities of the given labels by p^a T: a model of the correct ones, and how these became the given ones.
+    """(n,) probabilities of the given labels by p^a T: of the correct labels, and of how these became the given ones.
 
     The power a and the confusion matrix T are those under which the given labels are most likely, T by
     expectation-maximisation (Dawid and Skene, Applied Statistics 1979) from a prior of five rows per class.

@@ -49,7 +49,7 @@ WEAK = (
 def judge(evidence: Evidence) -> Judgement:
     """Judge the labels.
 
-    Rows are read in blocks: time is linear in their number, and probabilities in a file are never in memory all at once.
+    Rows are read in blocks: time is linear in their number, and probabilities in a file are never all in memory.
 
     Args:
         evidence: probabilities, features or a ledger; features are used where there are no probabilities.

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from noisewise.auditing.rows.neighbours import NEIGHBOURS, Neighbours, find_neighbours, has_approximate
+from noisewise.auditing.rows.equal import equal_rows
+from noisewise.auditing.rows.neighbours import NEIGHBOURS, Neighbours, find_neighbours
 from noisewise.auditing.rows.visual_features import is_coarse, visual_features, whole_rows
 from noisewise.data.dataset import Dataset
 from noisewise.data.row_names import named
+from noisewise.judgement.entries import blocks
 
 CONDITIONS = ("conflicting-duplicate", "duplicate", "outlier", "ambiguous")
 COLUMNS = ("index", "condition", "score", "group")
 FEWEST = 50
-EXACT_LIMIT = 100_000
+EXACT_LIMIT = 20_000  # rows up to which all pairs are compared
 NEAR = 0.4
 FAR, FARTHER = 2.0, 1.6
 MOST_NAMED = 0.01
 TIED, THIRD = 0.8, 1 / 3
 ALONE = -1
-BLOCK_BYTES = 2**26
 
 
 def find_conditions(
@@ -46,8 +44,9 @@ def find_conditions(
       probability to the first (see `ambiguous`).
 
     Neighbours are found in `features` where they are given, otherwise in the `visual_features` of the inputs: exactly
-    up to 100,000 rows, beyond that by an approximate index (the extra `ann`). Without it, or with fewer than 50 rows,
-    only equal bytes count as duplicates, and outliers are not sought. Data of labels alone have neither.
+    up to 20,000 rows, beyond that in nearby cells, which miss about two in a hundred neighbours (see `in_cells`). With
+    fewer than 50 rows only equal bytes count as duplicates, and outliers are not sought. Data of labels alone have
+    neither.
 
     Args:
         data: n rows; the truth is not used.
@@ -66,9 +65,9 @@ def find_conditions(
     pairs = [np.stack([twins, first[twins]], axis=1)]
     shares = [np.zeros(len(twins))]
     far = np.empty(0, dtype=np.int64), np.empty(0)
-    if len(data) >= FEWEST and (features is not None or not bare) and (len(data) <= EXACT_LIMIT or has_approximate()):
+    if len(data) >= FEWEST and (features is not None or not bare):
         space, metric = (features, "cosine") if features is not None else (visual_features(data), "euclidean")
-        index = "exact" if len(data) <= EXACT_LIMIT else "approximate"
+        index = "exact" if len(data) <= EXACT_LIMIT else "cells"
         found = find_neighbours(space, NEIGHBOURS, metric=metric, index=index)
         near, share = near_pairs(found)
         coarse = features is None and is_coarse(data)
@@ -88,18 +87,6 @@ def counts(conditions: pd.DataFrame) -> dict[str, int]:
     groups = conditions["group"]
     found = {name: int((named == name).sum()) for name in CONDITIONS}
     return {**found, "duplicate_groups": int(groups[groups != ALONE].nunique())}
-
-
-def equal_rows(data: Dataset) -> np.ndarray:
-    """(n,) the position of the first row with the same inputs, byte for byte; images keep their shape."""
-    seen: dict[bytes, int] = {}
-    first = np.empty(len(data), dtype=np.int64)
-    size = max(1, BLOCK_BYTES // (8 * max(1, int(np.prod(data.shape)))))
-    for start in range(0, len(data), size):
-        for at, row in enumerate(whole_rows(data, np.arange(start, min(start + size, len(data)))), start):
-            key: Any = row.encode("utf-8", "replace") if isinstance(row, str) else np.ascontiguousarray(row).tobytes()
-            first[at] = seen.setdefault(hashlib.blake2b(key, digest_size=16).digest(), at)
-    return first
 
 
 def near_pairs(found: Neighbours) -> tuple[np.ndarray, np.ndarray]:
@@ -156,12 +143,21 @@ def ambiguous(probabilities: np.ndarray, is_issue: np.ndarray) -> tuple[np.ndarr
         probabilities: (n, K) predictions that have not seen the given labels.
         is_issue: (n,) bool.
     """
-    top = -np.sort(-probabilities, axis=1)[:, :3]
-    score = top[:, 1] / np.maximum(top[:, 0], np.finfo(float).tiny)
-    between = score > TIED
-    if top.shape[1] > 2:
-        between &= top[:, 2] < THIRD * top[:, 1]
-    return _most(score, between & ~is_issue)
+    score, between = np.empty(len(probabilities)), ~np.asarray(is_issue, dtype=bool)
+    for rows in blocks(*probabilities.shape):
+        table = probabilities[rows].astype(float)  # a copy, in which the largest are crossed out
+        first, second = _take_largest(table), _take_largest(table)
+        score[rows] = second / np.maximum(first, np.finfo(float).tiny)
+        between[rows] &= (score[rows] > TIED) & (table.max(axis=1) < THIRD * second)
+    return _most(score, between)
+
+
+def _take_largest(table: np.ndarray) -> np.ndarray:
+    """(n,) the largest entry of each row, which becomes minus infinity."""
+    at = np.arange(len(table)), table.argmax(axis=1)
+    found = table[at]
+    table[at] = -np.inf
+    return found
 
 
 def _most(score: np.ndarray, named: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

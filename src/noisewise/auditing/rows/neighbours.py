@@ -1,25 +1,22 @@
-"""Nearest neighbours in bounded memory: exact in tiles, or by an approximate index beyond a million rows."""
+"""Nearest neighbours: exact in tiles and bounded memory, or in nearby cells where there are many rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
-from types import ModuleType
 
 import numpy as np
-import torch
 
+from noisewise.auditing.rows.cells import in_cells, largest
 from noisewise.errors import BadInput
 
 NEIGHBOURS = 10
-LIMIT = 1_000_000  # rows up to which neighbours are found exactly
+LIMIT = 100_000  # rows up to which neighbours are found exactly
 BLOCK_NUMBERS = 2**23  # numbers held at a time
 COLUMNS = 2**15  # rows that a block is compared with at a time
 SMALLEST_NORM = 1e-12
 METRICS = ("cosine", "euclidean")
-INDICES = ("auto", "exact", "approximate")
-ROWS_A_CELL, MOST_CELLS, CELLS_SEARCHED, TRAINED_ON = 200, 4096, 32, 64
+INDICES = ("auto", "exact", "cells")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +37,18 @@ def find_neighbours(
 ) -> Neighbours:
     """Each row's k nearest other rows.
 
-    Features are read in blocks, so a memory-mapped array stays on disk; a block of distances holds at most about 8
-    million numbers. The approximate index is faiss's inverted file with the features as float32: k-means cells, of
-    which the 32 nearest to a row are searched (Sivic and Zisserman, ICCV 2003).
+    An exact search reads features in blocks, so that a memory-mapped array stays on disk; a block of distances holds at
+    most about 8 million numbers. A search in cells holds the features as float32 and compares a row with those of the
+    48 cells around its own, so that it may miss some neighbours (see `in_cells`).
 
     Args:
         features: (n, d) numbers, at least two rows.
         k: number of neighbours, at most n - 1.
         metric: cosine or euclidean.
-        index: exact, approximate (the extra `ann`), or auto: exact up to a million rows.
+        index: exact, cells, or auto: exact up to 100,000 rows.
 
     Raises:
-        BadInput: an argument out of range, or an approximate index without the extra `ann`.
+        BadInput: an argument out of range.
     """
     if getattr(features, "ndim", 0) != 2 or len(features) < 2:
         raise BadInput(f"features have shape {np.shape(features)}, but neighbours need (n, d) with at least 2 rows")
@@ -60,23 +57,13 @@ def find_neighbours(
     for name, value, legal in (("metric", metric, METRICS), ("index", index, INDICES)):
         if value not in legal:
             raise BadInput(f"{name}={value!r} must be one of {', '.join(legal)}")
-    approximate = index == "approximate" or (index == "auto" and len(features) > LIMIT)
     rows = _Rows(features, metric)
-    search = _approximate if approximate else _exact
+    search = _in_cells if index == "cells" or (index == "auto" and len(features) > LIMIT) else _exact
     return search(rows, min(k, len(features) - 1))
 
 
-def has_approximate() -> bool:
-    """Whether the extra `ann` is installed."""
-    return find_spec("faiss") is not None
-
-
 def nearest_neighbours(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
-    """(n, k) positions of each row's most similar other rows by cosine, most similar first; k is at most n - 1.
-
-    Raises:
-        BadInput: more than a million rows without the extra `ann`.
-    """
+    """(n, k) positions of each row's most similar other rows by cosine, most similar first; k is at most n - 1."""
     if len(features) < 2:
         return np.empty((len(features), 0), dtype=np.int64)
     return find_neighbours(features, k).positions
@@ -132,33 +119,32 @@ def _exact(rows: _Rows, k: int) -> Neighbours:
     held = list(rows.blocks(columns)) if columns >= n else None
     positions = np.empty((n, k), dtype=np.int64)
     for start, block in rows.blocks(size):
-        best = torch.full((len(block), 0), -torch.inf)
-        found = torch.zeros((len(block), 0), dtype=torch.int64)
+        best = np.full((len(block), 0), -np.inf, dtype=np.float32)
+        found = np.zeros((len(block), 0), dtype=np.int64)
         for at, other in held or rows.blocks(columns):
             best, found = _merged(best, found, _closeness(block, other, start - at), at, k)
-        positions[start : start + len(block)] = found.numpy()
+        positions[start : start + len(block)] = found
     return _measured(rows, positions)
 
 
-def _closeness(block: np.ndarray, other: np.ndarray, shift: int) -> torch.Tensor:
+def _closeness(block: np.ndarray, other: np.ndarray, shift: int) -> np.ndarray:
     """(b, c) x·y - |y|²/2, which grows as y comes closer to x; -inf for a row and itself."""
-    near = torch.from_numpy(block) @ torch.from_numpy(other).T
-    near -= torch.from_numpy(0.5 * np.einsum("nd,nd->n", other, other))
+    near: np.ndarray = block @ other.T
+    near -= 0.5 * np.einsum("nd,nd->n", other, other)
     here = np.arange(len(block))
     there = here + shift
     inside = (there >= 0) & (there < len(other))
-    near[torch.from_numpy(here[inside]), torch.from_numpy(there[inside])] = -torch.inf
+    near[here[inside], there[inside]] = -np.inf
     return near
 
 
-def _merged(
-    best: torch.Tensor, found: torch.Tensor, near: torch.Tensor, at: int, k: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _merged(best: np.ndarray, found: np.ndarray, near: np.ndarray, at: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k closest of those known and those in the tile that begins at column `at`."""
-    values, columns = near.topk(min(k, near.shape[1]), dim=1)
-    values, columns = torch.cat([best, values], dim=1), torch.cat([found, columns + at], dim=1)
-    values, order = values.topk(min(k, values.shape[1]), dim=1)
-    return values, columns.gather(1, order)
+    columns = largest(near, min(k, near.shape[1]))
+    values = np.concatenate([best, np.take_along_axis(near, columns, axis=1)], axis=1)
+    columns = np.concatenate([found, columns + at], axis=1)
+    order = largest(values, min(k, values.shape[1]))
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(columns, order, axis=1)
 
 
 def _measured(rows: _Rows, positions: np.ndarray) -> Neighbours:
@@ -173,40 +159,5 @@ def _measured(rows: _Rows, positions: np.ndarray) -> Neighbours:
     return Neighbours(np.take_along_axis(positions, order, axis=1), np.take_along_axis(distances, order, axis=1))
 
 
-def _approximate(rows: _Rows, k: int) -> Neighbours:
-    faiss = _faiss(len(rows))
-    n, width = len(rows), rows.width
-    cells = int(np.clip(n // ROWS_A_CELL, 1, MOST_CELLS))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, cells, faiss.METRIC_L2)
-    index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = TRAINED_ON, 1
-    index.nprobe = CELLS_SEARCHED
-    chosen = np.sort(np.random.default_rng(0).choice(n, min(n, TRAINED_ON * cells), replace=False))
-    index.train(rows[chosen])
-    size = max(1, BLOCK_NUMBERS // width)
-    for _, block in rows.blocks(size):
-        index.add(block)
-    positions = np.empty((n, k), dtype=np.int64)
-    for start, block in rows.blocks(size):
-        found = index.search(block, k + 1)[1]
-        positions[start : start + len(block)] = _others(found, np.arange(start, start + len(block)), n)
-    return _measured(rows, positions)
-
-
-def _others(found: np.ndarray, own: np.ndarray, n: int) -> np.ndarray:
-    """(b, k) of the (b, k + 1) positions found, without the row itself; gaps are filled with the nearest row."""
-    itself = found == own[:, None]
-    itself[~itself.any(axis=1), -1] = True
-    others = found[~itself].reshape(len(found), -1)
-    first = np.where(others[:, :1] >= 0, others[:, :1], ((own + 1) % n)[:, None])
-    return np.where(others >= 0, others, first)
-
-
-def _faiss(n: int) -> ModuleType:
-    try:
-        import faiss
-    except ImportError as error:
-        raise BadInput(
-            f"an approximate index, required beyond {LIMIT:,} rows (here {n:,}), needs the extra ann: "
-            "pip install noisewise[ann]"
-        ) from error
-    return faiss
+def _in_cells(rows: _Rows, k: int) -> Neighbours:
+    return _measured(rows, in_cells(rows[:], k))

@@ -15,7 +15,7 @@ GREY_CELLS, COLOUR_CELLS = 8, 4
 CELLS, DIRECTIONS = 4, 8
 WIDEST, NARROW = 256, 128
 BRIGHTNESS = 0.7
-BLOCK_NUMBERS = 2**23
+BLOCK_NUMBERS = 2**17  # numbers that stay in a processor's cache
 SMALLEST = 1e-6
 
 
