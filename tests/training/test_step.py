@@ -15,12 +15,13 @@ from torch.nn.utils import clip_grad_norm_
 from torch.testing import assert_close
 
 from noisewise.errors import Diverged
+from noisewise.methods import METHODS
 from noisewise.methods.gradients.sam import SAM
 from noisewise.methods.learned.meta_weight_net import MetaWeightNet
 from noisewise.methods.pairs.coteaching import CoTeaching
 from noisewise.methods.targets.elr import ELR
-from noisewise.training.batch import cross_entropy
-from noisewise.training.method import Chain, Method
+from noisewise.training.batch import Batch, Clock, cross_entropy
+from noisewise.training.method import Chain, LearningTask, Method
 from noisewise.training.networks import Networks, stateless_forward
 from noisewise.training.step import compute_objective, objective_of, step
 
@@ -312,3 +313,32 @@ def test_frozen_and_unused_parameters_stay():
     step(nets, SAM(), torch.optim.SGD(nets.trainable().values(), 0.1), make_batch(), rng())
     same = {name for name, value in nets.state_dict().items() if torch.equal(value, before[name])}
     assert same == {"nets.0.used.bias", "nets.0.idle.weight", "nets.0.idle.bias"}
+
+
+@pytest.mark.parametrize(("name", "networks"), [("ce", 1), ("ce", 2), ("elr", 1), ("gce", 2), ("coteaching", 2)])
+def test_work_left_out_for_labels_and_weights_as_drawn_changes_no_bit(name, networks):
+    ends = []
+    for known in (True, False):
+        torch.manual_seed(0)
+        nets = Networks([nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3)) for _ in range(networks)])
+        method = METHODS[name]()
+        given = torch.arange(96) % 3
+        method.prepare(LearningTask(96, 3, given, 3, networks=networks))
+        optimizer = torch.optim.SGD(nets.parameters(), 0.5, 0.9)
+        generator = rng()
+        for epoch in range(3):
+            for index in torch.randperm(96).split(16):
+                batch = Batch.of(5 * torch.randn(16, 4), given[index], 3, index, Clock(epoch, 3))
+                assert batch.labels is given[index] or torch.equal(batch.labels, given[index])
+                step(nets, method, optimizer, batch if known else replace(batch, drawn=None), generator)
+        ends.append(torch.cat([p.detach().flatten() for p in nets.parameters()]))
+    assert torch.equal(*ends)
+
+
+def test_targets_and_weights_that_are_not_those_drawn_count():
+    batch = Batch.of(torch.randn(4, 2), torch.tensor([0, 1, 2, 0]), 3)
+    assert batch.labels is not None
+    assert not batch.weighted
+    assert replace(batch, y=batch.y.roll(1, 0)).labels is None
+    assert replace(batch, w=2 * batch.w).weighted
+    assert replace(batch, drawn=None).weighted

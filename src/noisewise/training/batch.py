@@ -36,6 +36,21 @@ class Clock:
         return (self.epoch + self.step / self.steps) / self.epochs
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What a batch was drawn with: as long as it has these tensors, a step can leave out work that they make needless.
+
+    Attributes:
+        labels: (B,) given labels.
+        y: (B, K) their one-hot distributions.
+        ones: (B,) weights that are all 1; None where the data set says otherwise.
+    """
+
+    labels: Tensor
+    y: Tensor
+    ones: Tensor | None
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Batch:
     """B rows in a training step. Stations return changed copies (`dataclasses.replace`).
@@ -53,6 +68,7 @@ class Batch:
         info: values that an edit passes to later stations of the same method, by name.
         logits: (N, B, K), set by the forward pass.
         loss: (N, B), per sample, set after the loss station.
+        drawn: what it was drawn with, if that is known.
     """
 
     x: Tensor
@@ -66,6 +82,7 @@ class Batch:
     info: Mapping[str, Tensor] = field(default_factory=dict)
     logits: Tensor | None = None
     loss: Tensor | None = None
+    drawn: Drawn | None = None
 
     @classmethod
     def of(
@@ -80,8 +97,8 @@ class Batch:
             index: (B,) row in the data set; methods and ledgers with a memory per row need it.
             clock: position of the step in the training; by default at the start of one epoch.
         """
-        w = torch.ones(len(labels), device=x.device)
-        return cls(x, one_hot(labels, classes), index, w, Clock() if clock is None else clock)
+        y, w = one_hot(labels, classes), torch.ones(len(labels), device=x.device)
+        return cls(x, y, index, w, Clock() if clock is None else clock, drawn=Drawn(labels, y, w))
 
     def __len__(self) -> int:
         return self.y.shape[-2]
@@ -110,6 +127,16 @@ class Batch:
         """(B, ...) the strong view, or without one another weak one; None without augmentation."""
         draw = self.strong or self.view
         return None if draw is None else draw(rng)
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(B,) classes whose one-hot distributions the targets are; None where they are no longer as drawn."""
+        return self.drawn.labels if self.drawn is not None and self.drawn.y is self.y else None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a weight may be other than 1."""
+        return self.drawn is None or self.drawn.ones is not self.w
 
     @property
     def scores(self) -> Tensor:
@@ -160,6 +187,15 @@ def _fits(targets: tuple[int, ...], logits: tuple[int, ...]) -> bool:
     """Whether rows and classes are equal and the axes before them broadcast."""
     before = zip(targets[-3::-1], logits[-3::-1], strict=False)
     return targets[-2:] == logits[-2:] and all(one == other or 1 in (one, other) for one, other in before)
+
+
+def cross_entropy_of(batch: Batch) -> Tensor:
+    """(N, B) cross entropy of a batch's logits with its targets: that of `cross_entropy` to the bit, in less time."""
+    labels, logits = batch.labels, batch.scores
+    if labels is None:
+        return cross_entropy(logits, batch.y)
+    every = labels if len(logits) == 1 else labels.repeat(len(logits))
+    return functional.cross_entropy(logits.flatten(0, 1), every, reduction="none").view(len(logits), -1)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

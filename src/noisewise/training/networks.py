@@ -15,6 +15,9 @@ from torch.nn.modules.batchnorm import _NormBase
 from noisewise.training.config import Config
 from noisewise.training.distributed import divided
 
+# Devices on which the caller may have entered autocast.
+_AUTOCAST = ("cpu", "cuda")
+
 
 class Networks(nn.Module):
     """N networks on an axis: (B, ...) inputs become (N, B, K) float32 logits.
@@ -41,7 +44,12 @@ class Networks(nn.Module):
         shared = divided(self, x)
         if shared is not None:
             return shared
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+        half, kind = self.precision == "bf16", x.device.type
+        if half or (kind in _AUTOCAST and torch.is_autocast_enabled(kind)):
+            casting: contextlib.AbstractContextManager = torch.autocast(kind, dtype=torch.bfloat16, enabled=half)
+        else:
+            casting = contextlib.nullcontext()  # entering autocast takes as long as several operations
+        with casting:
             outputs = [net(x) for net in self.nets]
         logits = outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
         return logits if logits.dtype == torch.float64 else logits.float()

@@ -5,6 +5,7 @@ Everything that training changes (networks, memories, statistics) changes here o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from noisewise.errors import Diverged
-from noisewise.training.batch import Batch, Clock, cross_entropy
+from noisewise.training.batch import Batch, Clock, cross_entropy_of
 from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import Gradients, Method, Regrad, changes
@@ -62,17 +63,22 @@ def objective_of(method: Method, batch: Batch, logits: Tensor) -> tuple[Batch, T
     Returns:
         What `compute_objective` returns.
     """
+    # A step of a small network takes as long as some hundred operations: it has none that changes nothing.
     batch = replace(batch, logits=logits)
-    batch = replace(batch, y=method.target(batch))
+    if changes(method, "target"):
+        batch = replace(batch, y=method.target(batch))
     loss = losses_of(method, batch)
     batch = replace(batch, loss=loss)
-    batch = replace(batch, w=method.weight(batch))
-    return batch, (batch.w * loss).mean(dim=-1).sum() + method.penalty(batch)
+    if changes(method, "weight"):
+        batch = replace(batch, w=method.weight(batch))
+    weighted, penalty = batch.w * loss if batch.weighted else loss, method.penalty(batch)
+    objective = weighted.mean() if len(weighted) == 1 and weighted.ndim == 2 else weighted.mean(dim=-1).sum()
+    return batch, objective if isinstance(penalty, float) and penalty == 0.0 else objective + penalty
 
 
 def losses_of(method: Method, batch: Batch) -> Tensor:
     """(N, B) losses of a method, given a batch with logits and targets: cross entropy where it defines none."""
-    return method.loss(batch) if changes(method, "loss") else cross_entropy(batch.scores, batch.y)
+    return method.loss(batch) if changes(method, "loss") else cross_entropy_of(batch)
 
 
 def step(
@@ -106,18 +112,23 @@ def step(
     Raises:
         Diverged: the objective is not finite; the optimiser has not stepped.
     """
-    draws = random_state(batch.x.device) if changes(method, "gradient") else None
-    with torch.no_grad():
-        batch = method.edit(batch, nets, rng)
+    bent = changes(method, "gradient")
+    draws = random_state(batch.x.device) if bent else None
     params, joint = nets.trainable() if params is None else params, method.joint_parameters()
+    if changes(method, "edit"):
+        with torch.no_grad():
+            batch = method.edit(batch, nets, rng)
     evaluated, objective = compute_objective(nets, method, batch)
-    pulled = _gradients(objective, [*params.values(), *joint])
-    gradients = dict(zip(params, pulled, strict=False))
-
+    moved = [*params.values(), *joint]
+    for parameter in moved:
+        parameter.grad = None  # so that the backward pass can take this memory
+    pulled = _gradients(objective, moved)
     (check or check_finite)(objective.detach(), batch.clock)
     evaluated = detached(evaluated)
     with torch.no_grad():
-        gradients = method.gradient(gradients, params, regrad_of(nets, method, batch, draws), evaluated)
+        gradients = dict(zip(params, pulled, strict=False))
+        if bent:
+            gradients = method.gradient(gradients, params, regrad_of(nets, method, batch, draws), evaluated)
         if clip_norm is not None:
             clip(list(gradients.values()), clip_norm)
         for name, parameter in params.items():  # set, not accumulated: no zero_grad is needed
@@ -153,10 +164,11 @@ def regrad_of(nets: Networks, method: Method, batch: Batch, draws: Tensor | None
 
 def detached(evaluated: Batch) -> Batch:
     """A batch after the stations, without its graph."""
+    y, w = evaluated.y, evaluated.w
     return replace(
         evaluated,
-        y=evaluated.y.detach(),
-        w=evaluated.w.detach(),
+        y=y.detach() if y.requires_grad else y,
+        w=w.detach() if w.requires_grad else w,
         logits=evaluated.scores.detach(),
         loss=evaluated.losses.detach(),
     )
@@ -164,9 +176,10 @@ def detached(evaluated: Batch) -> Batch:
 
 def check_finite(objective: Tensor, clock: Clock) -> None:
     """Raise `Diverged` when an objective is infinite or NaN."""
-    if not torch.isfinite(objective):
+    value = objective.item()
+    if not math.isfinite(value):
         raise Diverged(
-            f"the loss became {objective.item()} in epoch {clock.epoch + 1}, step {clock.step + 1}: "
+            f"the loss became {value} in epoch {clock.epoch + 1}, step {clock.step + 1}: "
             "a smaller learning rate usually helps"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from noisewise.data.rows import Rows
 from noisewise.devices import sent
 from noisewise.errors import BadInput
 from noisewise.models import card_of
-from noisewise.training.batch import Batch, one_hot
+from noisewise.training.batch import Batch, Drawn, one_hot
 from noisewise.training.config import Config
 from noisewise.training.distributed import read_together
 from noisewise.training.method import LearningTask
@@ -29,8 +29,8 @@ _CACHED_LOGITS = 100_000_000
 
 def batches(rows: Rows, positions: Tensor, size: int, classes: int) -> Iterator[Batch]:
     """Batches of one split in the given order, not augmented."""
-    for at, raw in read_together(rows, positions, size):
-        yield _batch(rows, at, rows.prepare(raw, None), classes)
+    for cut in _cuts(rows, positions, size, classes):
+        yield cut.batch(rows.prepare(cut.raw, None))
 
 
 def predicted(predictor: Predictor, rows: Rows, size: int = 512) -> Tensor:
@@ -41,10 +41,40 @@ def predicted(predictor: Predictor, rows: Rows, size: int = 512) -> Tensor:
         return torch.cat([predictor(rows.prepare(raw, None).to(kind)) for _, raw in streams])
 
 
-def _batch(rows: Rows, at: Tensor, x: Tensor, classes: int, **more: Any) -> Batch:
-    at = sent(at, rows.given.device)
-    w = torch.ones(len(at), device=x.device) if rows.weights is None else rows.weights[at]
-    return Batch(x, one_hot(rows.given[at], classes), rows.index[at], w, **more)
+@dataclass(frozen=True)
+class _Cut:
+    """The rows of one batch.
+
+    Attributes:
+        rows: the split they are from.
+        raw: (B, ...) their inputs.
+        index: (B,) in the data set.
+        w: (B,) weights.
+        drawn: labels and targets.
+    """
+
+    rows: Rows
+    raw: Tensor
+    index: Tensor
+    w: Tensor
+    drawn: Drawn
+
+    def batch(self, x: Tensor, **more: Any) -> Batch:
+        """The batch of these rows with prepared inputs."""
+        return Batch(x, self.drawn.y, self.index, self.w, drawn=self.drawn, **more)
+
+
+def _cuts(rows: Rows, order: Tensor, size: int, classes: int) -> Iterator[_Cut]:
+    """The rows of one batch after the other. Labels, index and weights are looked up for all batches at once."""
+    here = sent(order, rows.given.device)
+    given, index = rows.given[here], rows.index[here]
+    weights = torch.ones(len(order), device=rows.device) if rows.weights is None else rows.weights[here]
+    begin = 0
+    for at, raw in read_together(rows, order, size):
+        cut = slice(begin, begin := begin + len(at))
+        labels, w = given[cut], weights[cut]
+        drawn = Drawn(labels, one_hot(labels, classes), w if rows.weights is None else None)
+        yield _Cut(rows, raw, index[cut], w, drawn)
 
 
 def normalise_of(model: object, data: Dataset, setting: str = "auto") -> Normalise | None:
@@ -225,18 +255,16 @@ class Streams:
         """The batches of one epoch in a fresh order, augmented."""
         order = self.positions[torch.randperm(self.rows, generator=rng)]
         others = {name: self._endless(rows, at, rng) for name, (rows, at) in self.auxiliary.items() if len(at)}
-        for at, raw in read_together(self.drawn, order, self.size):
+        for cut in _cuts(self.drawn, order, self.size, self.classes):
             drawn = {name: next(stream) for name, stream in others.items()}
-            auxiliary = {name: _augmented(*parts, self.classes, rng) for name, parts in drawn.items()}
-            yield replace(_augmented(self.drawn, at, raw, self.classes, rng), auxiliary=auxiliary)
+            auxiliary = {name: _augmented(other, rng) for name, other in drawn.items()}
+            yield _augmented(cut, rng, auxiliary=auxiliary)
 
-    def _endless(self, rows: Rows, positions: Tensor, rng: torch.Generator) -> Iterator[tuple[Rows, Tensor, Tensor]]:
+    def _endless(self, rows: Rows, positions: Tensor, rng: torch.Generator) -> Iterator[_Cut]:
         size = min(self.size, len(positions))
         while True:
             order = positions[torch.randperm(len(positions), generator=rng)]
-            whole = order[: len(order) // size * size]
-            for at, raw in read_together(rows, whole, size):
-                yield rows, at, raw
+            yield from _cuts(rows, order[: len(order) // size * size], size, self.classes)
 
 
 def steps_of(rows: int, size: int) -> int:
@@ -251,12 +279,13 @@ def _positions(rows: Rows, mask: Tensor | None) -> Tensor:
     return torch.nonzero(mask.to(rows.index.device)[rows.index])[:, 0].cpu()
 
 
-def _augmented(rows: Rows, at: Tensor, raw: Tensor, classes: int, rng: torch.Generator) -> Batch:
+def _augmented(cut: _Cut, rng: torch.Generator, **more: Any) -> Batch:
+    rows, raw = cut.rows, cut.raw
     views = {
         "view": (lambda rng: rows.prepare(raw, rng)) if rows.augmented else None,
         "strong": (lambda rng: rows.stronger(raw, rng)) if rows.has_stronger else None,
     }
-    return _batch(rows, at, rows.prepare(raw, rng), classes, **views)
+    return cut.batch(rows.prepare(raw, rng), **views, **more)
 
 
 class Passes:
