@@ -154,6 +154,23 @@ def embedding(count: int, folder: Path) -> dict[str, Call]:
     return {"noisewise": lambda: embed(data, cache=False, engine=LocalEngine(), out=folder / "embeddings.npy")}
 
 
+def streaming(count: int, folder: Path) -> dict[str, Call]:
+    """The same with an encoder that costs nothing: what reading, decoding and sending back take."""
+    from PIL import Image
+
+    import noisewise as nw
+    from noisewise.compute import LocalEngine
+    from noisewise.data.embeddings.embed import embedded_images
+    from noisewise.data.embeddings.encoders import ImageEncoder
+
+    data = nw.load(photographs(count, folder))
+    bilinear = Image.Resampling.BILINEAR
+    encoder = ImageEncoder(lambda x: x.mean(dim=(2, 3)), 3, (224, 224), 1.0, bilinear, [0.5] * 3, [0.5] * 3, "means")
+    return {
+        "noisewise": lambda: embedded_images(data, encoder, engine=LocalEngine(), out=folder / "embeddings.npy"),
+    }
+
+
 MEASUREMENTS = {
     "judge-rows": Measurement(
         f"judging given probabilities, {CLASSES} classes",
@@ -180,6 +197,9 @@ MEASUREMENTS = {
         lambda size, folder: training(ROWS, size),
     ),
     "load-files": Measurement("loading a folder of JPEGs", "files", (10**3, 10**4, 10**5), loading),
+    "stream-files": Measurement(
+        "reading a folder of JPEGs at 224 pixels, one process per core", "files", (10**3, 10**4, 10**5), streaming
+    ),
     "embed-files": Measurement(
         "embedding a folder of JPEGs, one process per core", "files", (10**3, 10**4, 10**5), embedding
     ),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from noisewise.data.dataset import Inputs, Selection
 from noisewise.errors import BadInput, nearest
@@ -48,6 +47,8 @@ class Texts:
     def __getitem__(self, positions: Any, /) -> np.ndarray:
         chosen = self.texts[positions]
         one = isinstance(chosen, str)
+        from sklearn.feature_extraction.text import HashingVectorizer  # half a second
+
         words = HashingVectorizer(n_features=WIDTH, dtype=np.float32)
         rows = words.transform([chosen] if one else chosen).toarray()
         return rows[0] if one else rows
