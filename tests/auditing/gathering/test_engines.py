@@ -204,3 +204,35 @@ def test_ray_gives_the_same_bits(data, monkeypatch):
         with pytest.raises(nw.Diverged):
             evidence(data, RayEngine(2), lr=1e30)
     assert shares == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_an_audit_on_ray_loses_nothing_when_a_worker_dies_in_a_fold(data, monkeypatch, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    from noisewise.compute.ray import cluster
+
+    mark, here = tmp_path / "died", os.getpid()
+
+    class Dying(nn.Module):
+        """A linear model; the first process that trains it dies in the middle."""
+
+        def __init__(self, inputs, classes):
+            super().__init__()
+            self.linear, self.steps = nn.Linear(int(np.prod(inputs)), classes), 0
+
+        def forward(self, x):
+            self.steps += 1
+            if self.steps == 5 and os.getpid() != here and not mark.exists():
+                mark.touch()
+                os._exit(1)
+            return self.linear(x.flatten(1))
+
+    def dying(inputs, classes, *_):
+        return Dying(inputs, classes)
+
+    expected = evidence(data, model=dying)
+    with cluster(2):
+        assert_same(evidence(data, RayEngine(2), model=dying), expected)
+    assert mark.exists()
