@@ -25,7 +25,9 @@ def measure(quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "found.json"
         command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", __name__, str(out)]
-        subprocess.run([*command, *(["quick"] if quick else [])], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
+        subprocess.run(
+            [*command, *(["quick"] if quick else [])], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True
+        )
         found = json.loads(out.read_text(encoding="utf-8"))
     return [
         Row.of(

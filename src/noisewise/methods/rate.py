@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from noisewise.judgement.margins import margins_of
 from noisewise.judgement.signs import measure, most_confident
+from noisewise.training.distributed import RowPart
 from noisewise.training.ledger import Ledger
 from noisewise.training.method import EpochEnd, LearningTask
 
@@ -78,7 +79,9 @@ class NoiseRate(nn.Module):
         self.estimate = 1.0 if stated is None else float(stated)
         self.updates, self.settled_at, self.still, self._steps = 0, 0, False, task.steps
         rows = task.rows if stated is None else 0
-        self.register_buffer("before", torch.zeros(rows, task.classes, device=task.given.device))
+        part = RowPart.of(rows)  # as in the ledger
+        self.register_buffer("before", torch.zeros(part.kept, task.classes, device=task.given.device))
+        part.store_whole(self, "before")
         self.register_buffer("seen", torch.zeros(rows, dtype=torch.int32, device=task.given.device))
 
     def __repr__(self) -> str:
@@ -139,7 +142,8 @@ class NoiseRate(nn.Module):
         rows = torch.nonzero((ledger.given >= 0) & (count > 0))[:, 0]
         if numbers := len(rows) * ledger.probability_sum.shape[1]:
             rows = rows[:: -(-numbers // _NUMBERS)]
-        mean = (ledger.probability_sum[rows] - self.before[rows]) / count[rows][:, None]
+        now, before = (ledger.part.read(memory, rows) for memory in (ledger.probability_sum, self.before))
+        mean = (now - before) / count[rows][:, None]
         self.before.copy_(ledger.probability_sum)
         self.seen.copy_(ledger.seen)
         return noise_rate(mean.cpu().numpy(), ledger.given[rows].cpu().numpy(), surest)

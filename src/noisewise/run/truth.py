@@ -34,7 +34,7 @@ class TruthObserver(Observer):
         known = (given >= 0) & (self.truth >= 0)
         clean = given == self.truth
         fits = ledger.was_right.cpu().numpy()[: len(self.truth)]
-        believed = ledger.probability_sum.argmax(dim=1).cpu().numpy()[: len(self.truth)]
+        believed = ledger.believed().cpu().numpy()[: len(self.truth)]
         row: Row = {
             "clean_fit": _mean(fits[known & clean]),
             "noisy_fit": _mean(fits[known & ~clean]),

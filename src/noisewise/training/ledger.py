@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from noisewise.formatting import count
 from noisewise.training.batch import Batch
+from noisewise.training.distributed import RowPart
 
 EARLY = 0.5
 _FLOOR = 1e-8
@@ -29,9 +30,10 @@ class Ledger(nn.Module):
     which the prediction was not the given label; `forgetting` changes from right to wrong between observations (Toneva
     et al. 2019); `was_right`; `predicted` the class it was last predicted as, -1 before; `moved` whether it was
     another the time before; `learned_at` observation number from which it was first right (0: never);
-    `probability_sum` (rows, K); `error_sum` of the norm ||p - onehot(given)|| over the first half of the
-    observations that the epochs promise (Paul et al. 2021); `sieve_sum` of the cross entropy with the given label minus
-    its mean over all classes, there with p + 1e-8 for p (Cheng et al. 2021).
+    `probability_sum` (rows, K), of which each of several processes that train together keeps its `part`; `error_sum` of
+    the norm ||p - onehot(given)|| over the first half of the observations that the epochs promise (Paul et al. 2021);
+    `sieve_sum` of the cross entropy with the given label minus its mean over all classes, there with p + 1e-8 for p
+    (Cheng et al. 2021).
 
     Args:
         given: (rows,) int64 given labels by index; -1 for rows that are not trained on.
@@ -73,7 +75,9 @@ class Ledger(nn.Module):
         self.register_buffer("predicted", torch.full((rows,), -1, dtype=torch.int32, device=device))
         for name in ("was_right", "moved", "fresh"):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.bool, device=device))
-        self.register_buffer("probability_sum", torch.zeros(rows, classes, device=device))
+        self.part = RowPart.of(rows)
+        self.register_buffer("probability_sum", torch.zeros(self.part.kept, classes, device=device))
+        self.part.store_whole(self, "probability_sum")
 
     def knows(self, index: Tensor) -> bool:
         """Whether an index (m,) has training rows alone, each once. On a GPU this waits for the device."""
@@ -149,8 +153,12 @@ class Ledger(nn.Module):
         error = p.scatter_add(1, given[:, None], -torch.ones_like(loss)[:, None]).norm(dim=1)
         self.error_sum[index] += torch.where(self.seen[index] <= self.early, error, 0.0)
         self.sieve_sum[index] += loss + (p + _FLOOR).log().mean(dim=1)
-        self.probability_sum[index] += p
+        self.part.add(self.probability_sum, index, p)
         self.fresh[index] = True
+
+    def believed(self) -> Tensor:
+        """(rows,) the class with the largest averaged prediction; all processes that train together must ask for it."""
+        return self.part.whole(self.probability_sum.argmax(dim=1))
 
     def statistics(self) -> dict[str, np.ndarray]:
         """Per row, by index: `seen`, `loss_mean`, `loss_last`, `margin_mean`, `wrong_events`, `forgetting`,
@@ -169,7 +177,7 @@ class Ledger(nn.Module):
             "learned_at": self.learned_at,
             "error_early": self.error_sum / count.clamp_max(self.early),
             "sieve_mean": self.sieve_sum / count,
-            "probability_mean": self.probability_sum / count[:, None],
+            "probability_mean": self.part.whole(self.probability_sum) / count[:, None],
         }
         return {name: value.cpu().numpy() for name, value in found.items()}
 

@@ -20,7 +20,7 @@ from noisewise.doors import parsing
 from noisewise.errors import BadInput
 from noisewise.files import whole
 from noisewise.memory import need
-from noisewise.training.distributed import writes
+from noisewise.training.distributed import agreed, writes
 
 FILE, SEAL = "state.pt", "fingerprint"
 CHECKPOINT_SECONDS = 10.0
@@ -78,7 +78,7 @@ class Checkpoints:
             epoch: how many of its epochs are done.
             state: returns what else is stored.
         """
-        if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+        if agreed(time.monotonic() - self._saved_at > CHECKPOINT_SECONDS):
             self._write(call, epoch, state())
 
     def finish(self, state: dict[str, Any]) -> None:

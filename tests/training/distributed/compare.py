@@ -24,12 +24,13 @@ from noisewise.training import Config, Training, distributed
 CLASSES = ("a", "b", "c", "d")
 SHORT = {"epochs": 2, "batch_size": 18, "lr": 0.02, "augment": "flip", "precision": "fp32"}
 STREAMED = "read from disk"
-SETTINGS = {"dividemix": {"epochs": 3}, "clipped": {"clip_norm": 0.5}}
+SETTINGS = {"dividemix": {"epochs": 3}, "clipped": {"clip_norm": 0.5}, "estimated": {"epochs": 4}}
 METHODS = {
     "clipped": "ce",
     STREAMED: "elr",
     "cdr": "cdr:tau=0.3",
     "coteaching": "coteaching:rate=0.3,gradual=1",
+    "estimated": "cdr",
     "dividemix": "dividemix:warmup=1",
 }
 
@@ -79,6 +80,8 @@ def trained(case: str, *, together: bool) -> Training:
 def differences(case: str) -> dict[str, float]:
     """The largest differences between a training together and the same alone."""
     both, one = trained(case, together=True), trained(case, together=False)
+    kept = both.ledger.probability_sum.shape[0]
+    assert kept == both.ledger.part.kept < one.ledger.probability_sum.shape[0]
     pairs = [
         (there.nets.state_dict(), here.nets.state_dict())
         for there, here in zip(both._learners.values(), one._learners.values(), strict=True)

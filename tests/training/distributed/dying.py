@@ -4,15 +4,17 @@ import os
 import signal
 
 from noisewise.errors import BadInput
-from noisewise.training import Method, MethodCard
+from noisewise.methods.targets.elr import ELR
+from noisewise.training import MethodCard
 
 
-class Dying(Method):
-    """Cross entropy until then. DYING is "kill", "raise" or nothing."""
+class Dying(ELR):
+    """ELR until then. DYING is "kill", "raise" or nothing."""
 
     card = MethodCard("dying", "It ends.", "-", 2026)
 
     def observe(self, batch):
+        super().observe(batch)
         if os.environ.get("RANK") == "1" and batch.clock.epoch == 1:
             if os.environ.get("DYING") == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -22,6 +22,7 @@ from torch import Tensor
 from noisewise.bounds import between
 from noisewise.methods.phases import MANY_CLASSES
 from noisewise.training.batch import Batch, distributions
+from noisewise.training.distributed import RowPart
 from noisewise.training.method import LearningTask, Method, MethodCard
 
 _CLAMP = 1e-4
@@ -82,7 +83,10 @@ class EarlyLearning(Method):
 
     def prepare(self, task: LearningTask) -> None:
         """Allocate the memory, (N, rows, K) zeros, and choose beta and lambda."""
-        self.register_buffer("memory", torch.zeros(task.networks, task.rows, task.classes, device=task.given.device))
+        self.part = RowPart.of(task.rows)
+        shape = task.networks, self.part.kept, task.classes
+        self.register_buffer("memory", torch.zeros(shape, device=task.given.device))
+        self.part.store_whole(self, "memory")
         published = _MANY if task.classes > MANY_CLASSES else _FEW
         self.beta, self.lam = (p if s is None else s for s, p in zip(self.stated, published, strict=True))
 
@@ -117,8 +121,8 @@ class ELR(EarlyLearning):
         return self.lam * early_learning_penalty(batch.scores, self._updated(batch)).mean(dim=-1).sum()
 
     def observe(self, batch: Batch) -> None:
-        self.memory[:, batch.rows] = self._updated(batch).to(self.memory.dtype)
+        self.part.write(self.memory, batch.rows, self._updated(batch).to(self.memory.dtype))
 
     @torch.no_grad()
     def _updated(self, batch: Batch) -> Tensor:
-        return early_predictions(self.memory[:, batch.rows], batch.scores, self.beta)
+        return early_predictions(self.part.read(self.memory, batch.rows), batch.scores, self.beta)

@@ -105,7 +105,7 @@ class ELRPlus(EarlyLearning):
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         taught = stateless_forward(self.teachers.nets, batch.x).softmax(dim=-1).flip(0)
-        memory = (self.beta * self.memory[:, batch.rows] + (1 - self.beta) * taught).movedim(0, 1)
+        memory = (self.beta * self.part.read(self.memory, batch.rows) + (1 - self.beta) * taught).movedim(0, 1)
         share = draw_share(self.alpha, rng)
         share = max(share, 1 - share)
         partner = sent(torch.randperm(len(batch), generator=rng), batch.x.device)
@@ -118,7 +118,7 @@ class ELRPlus(EarlyLearning):
         return self.lam * ramp_up(batch.clock.progress, self.rise) * penalty
 
     def observe(self, batch: Batch) -> None:
-        self.memory[:, batch.info["rows"]] = batch.info["memory"].movedim(0, 1).to(self.memory.dtype)
+        self.part.write(self.memory, batch.info["rows"], batch.info["memory"].movedim(0, 1).to(self.memory.dtype))
         self.teachers.update(self._followed[0], self.decay * ramp_up(batch.clock.progress, self.decay_ramp))
 
     def predict(self, logits: Tensor) -> Tensor:

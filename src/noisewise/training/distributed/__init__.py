@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from noisewise.training.distributed.division import divided, read_together
 from noisewise.training.distributed.processes import (
+    agreed,
     alone,
     expect_equal,
     expect_equal_weights,
@@ -19,8 +20,11 @@ from noisewise.training.distributed.processes import (
     together,
     writes,
 )
+from noisewise.training.distributed.rows import RowPart
 
 __all__ = [
+    "RowPart",
+    "agreed",
     "alone",
     "divided",
     "expect_equal",

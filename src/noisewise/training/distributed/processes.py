@@ -140,6 +140,20 @@ def writes() -> bool:
     return _JOINED is None or _JOINED.rank == 0
 
 
+def agreed(decision: bool, device: torch.device | str = "cpu") -> bool:
+    """What the first process decided, in all that divide the work: one may look at a clock alone.
+
+    Args:
+        decision: of this process.
+        device: of the exchange.
+    """
+    processes = current()
+    if processes is None:
+        return decision
+    first = torch.tensor(float(decision and processes.rank == 0), device=device)
+    return bool(processes.total(first) > 0)
+
+
 def expect_equal(what: str, value: Any) -> None:
     """Check that all processes agree, where they have joined.
 
