@@ -19,7 +19,7 @@ class Diverged(RuntimeError):
     """The loss of a training became infinite or NaN; the last good checkpoint is kept."""
 
 
-class Lost(RuntimeError):
+class ProcessEnded(RuntimeError):
     """Another process of the same training has ended, and this one cannot go on alone."""
 
 

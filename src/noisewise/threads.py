@@ -1,8 +1,9 @@
-"""How many cores this process may use, and threads that sleep while they wait for each other."""
+"""The cores and threads of this process, and whether `torchrun` started others along with it."""
 
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def settle() -> None:
 def cores() -> int:
     """The number of cores that this process may use: those it may run on, and no more than its container pays for."""
     return min(_affinity(), _container())
+
+
+def launched() -> bool:
+    """Whether this is one of several processes of `torchrun`; what one of them starts inherits the environment only."""
+    several = "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return several and multiprocessing.parent_process() is None
 
 
 def _affinity() -> int:

@@ -32,7 +32,7 @@ from noisewise.cli.commands.review import review
 from noisewise.cli.commands.study import study
 from noisewise.cli.commands.train import train
 from noisewise.cli.text import printable
-from noisewise.errors import BadInput, Diverged, Lost, nearest
+from noisewise.errors import BadInput, Diverged, ProcessEnded, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
 _NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
@@ -112,7 +112,7 @@ def _ending(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, error.format_message()
     if isinstance(error, (BadInput, Diverged)):
         return BAD_INPUT, str(error)
-    if isinstance(error, Lost):
+    if isinstance(error, ProcessEnded):
         return INTERRUPTED, str(error)
     if streams.is_of_stream(error):
         return BAD_INPUT, _unwritten(error)

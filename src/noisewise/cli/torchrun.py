@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from noisewise.errors import BadInput
+from noisewise.threads import launched
 
 _DIVIDED = "train"
 
@@ -32,17 +33,14 @@ def joined(arguments: Sequence[str]) -> Iterator[None]:
 
     Raises:
         BadInput: a command that several processes cannot share.
-        Lost: another process has ended.
+        ProcessEnded: another process has ended.
         Said: the block failed, as it did in a process that was faster to tell.
     """
-    if "TORCHELASTIC_RUN_ID" not in os.environ:  # nothing heavy is imported for other commands
+    if not launched():
         yield
         return
     from noisewise.training import distributed
 
-    if not distributed.launched():
-        yield
-        return
     distributed.join()
     try:
         with contextlib.ExitStack() as stack:

@@ -19,6 +19,7 @@ from noisewise.compute.engine import Engine, Lost, Unsendable
 from noisewise.compute.lease import lease
 from noisewise.compute.local import LocalEngine
 from noisewise.errors import BadInput
+from noisewise.threads import launched
 
 WORK = ".work"
 _DONE, _CACHED, _BUSY = "done", "cached", "busy"
@@ -94,8 +95,10 @@ def run(tasks: Sequence[Any], folder: Path, engine: Engine | None = None) -> Ite
         One `Done` per task, in the order in which they end.
 
     Raises:
-        BadInput: the folder cannot be made.
+        BadInput: the folder cannot be made; `torchrun` started this program in several processes.
     """
+    if launched():
+        raise BadInput("torchrun starts the processes of one training: start a bench or a study without it")
     engine = engine or LocalEngine()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+from noisewise.compute import run
+from noisewise.errors import BadInput
 from noisewise.methods import METHODS
+from noisewise.threads import launched
 from noisewise.training import distributed, resume
 
 from .compare import STREAMED, trained
@@ -87,7 +90,7 @@ def test_another_command_is_refused_once():
 def test_nothing_is_divided_without_other_processes(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert not distributed.launched()
+    assert not launched()
     distributed.join()
     with distributed.together():
         assert distributed.divided(torch.nn.Linear(2, 2), torch.zeros(4, 2)) is None
@@ -95,6 +98,13 @@ def test_nothing_is_divided_without_other_processes(monkeypatch):
     assert distributed.first_to_say()
     distributed.expect_equal("experiment", 1)
     assert len(trained("ce", together=True).history) == 2
+
+
+def test_a_grid_is_refused_where_every_process_would_compute_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(BadInput, match="torchrun starts the processes of one training"):
+        next(run([], tmp_path))
 
 
 def test_only_the_first_process_writes_and_tells(tmp_path, monkeypatch):

@@ -16,7 +16,6 @@ from noisewise.training.distributed.processes import (
     expect_equal_weights,
     first_to_say,
     join,
-    launched,
     together,
     writes,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "expect_equal_weights",
     "first_to_say",
     "join",
-    "launched",
     "read_together",
     "together",
     "writes",

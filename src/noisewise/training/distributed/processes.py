@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, distributed, nn
 
-from noisewise.errors import BadInput, Lost
+from noisewise.errors import BadInput, ProcessEnded
+from noisewise.threads import launched
 
-_LAUNCHED, _COUNT, _RANK, _LOCAL = "TORCHELASTIC_RUN_ID", "WORLD_SIZE", "RANK", "LOCAL_RANK"
+_COUNT, _RANK, _LOCAL = "WORLD_SIZE", "RANK", "LOCAL_RANK"
 _SAID = "noisewise/said"
 
 
@@ -45,7 +45,7 @@ class Processes:
     def total(self, values: Tensor) -> Tensor:
         """The sum of a tensor over all processes, the same to the bit in each."""
         found = values.clone(memory_format=torch.contiguous_format)
-        with _or_lost():
+        with _or_ended():
             distributed.all_reduce(found)
         return found
 
@@ -62,7 +62,7 @@ class Processes:
         padded = part.new_zeros(part.shape[0], -(-rows // self.count), *part.shape[2:])
         padded[:, : part.shape[1]] = part
         found = [torch.empty_like(padded) for _ in range(self.count)]
-        with _or_lost():
+        with _or_ended():
             distributed.all_gather(found, padded)
         return torch.cat([one[:, :size] for one, size in zip(found, self.sizes(rows), strict=True)], dim=1)
 
@@ -71,19 +71,13 @@ _JOINED: Processes | None = None
 _TOGETHER = False
 
 
-def launched() -> bool:
-    """Whether `torchrun` started this process along with others."""
-    started = _LAUNCHED in os.environ and int(os.environ.get(_COUNT, "1")) > 1
-    return started and multiprocessing.parent_process() is None  # a worker inherits the environment, not the task
-
-
 def join() -> None:
     """Meet the other processes that `torchrun` started, until this process ends; without others nothing happens.
 
-    From then on SIGTERM, which `torchrun` sends where a process has ended, raises `Lost`.
+    From then on SIGTERM, which `torchrun` sends where a process has ended, raises `ProcessEnded`.
 
     Raises:
-        Lost: another process ended before all had met.
+        ProcessEnded: another process ended before all had met.
     """
     global _JOINED
     if _JOINED is not None or not launched():
@@ -92,7 +86,7 @@ def join() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get(_LOCAL, "0")) % torch.cuda.device_count())
         backend = "cpu:gloo,cuda:nccl"
-    with _or_lost():
+    with _or_ended():
         distributed.init_process_group(backend)
     _JOINED = Processes(int(os.environ[_RANK]), int(os.environ[_COUNT]))
     atexit.register(_leave)
@@ -167,7 +161,7 @@ def expect_equal(what: str, value: Any) -> None:
     if _JOINED is None:
         return
     found: list[Any] = [None] * _JOINED.count
-    with _or_lost():
+    with _or_ended():
         distributed.all_gather_object(found, value)
     other = next((rank for rank, one in enumerate(found) if one != found[0]), None)
     if other is not None:
@@ -206,17 +200,17 @@ def first_to_say() -> bool:
 
 
 @contextlib.contextmanager
-def _or_lost() -> Iterator[None]:
+def _or_ended() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, Lost):
+        if isinstance(error, ProcessEnded):
             raise
-        raise Lost(
+        raise ProcessEnded(
             "another process of this training has ended, and the rest cannot go on: start all of them again, "
             "with --resume to continue from the last checkpoint"
         ) from error
 
 
 def _terminated(number: int, frame: object) -> NoReturn:
-    raise Lost("this process was told to end, as torchrun does when another process of the training has ended")
+    raise ProcessEnded("this process was told to end, as torchrun does when another process of the training has ended")
