@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Cache:
     def __init__(self, encoder: str) -> None:
         self.folder = cache_folder() / "embeddings" / digest(encoder)
 
-    def fill(self, keys: Sequence[bytes], embeddings: np.ndarray) -> np.ndarray:
+    def fill(self, keys: Sequence[bytes], embeddings: Any) -> np.ndarray:
         """Write those embeddings that are known into their rows.
 
         Args:

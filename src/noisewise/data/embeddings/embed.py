@@ -96,7 +96,7 @@ def embed(
     every = np.concatenate(found)
     if out is None:
         return every
-    with _array(out, every.shape) as array:
+    with _array(out, (len(every), every.shape[1])) as array:
         array[:] = every
     return np.load(out, mmap_mode="r")
 
@@ -130,23 +130,43 @@ def embedded_images(
             if type(error) is not BadInput:  # of the engine
                 raise
             raise images.refusal(error) from error
-    return found if out is None else np.load(out, mmap_mode="r")
+    return found if isinstance(found, np.ndarray) else np.load(str(out), mmap_mode="r")
+
+
+class _File:
+    """(n, d) float32 in a .npy file; it is mapped for each access alone, so that no more of it is held in memory.
+
+    Args:
+        path: of the file, which is made.
+        shape: (n, d).
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int]) -> None:
+        self.path, self.shape = path, shape
+        np.lib.format.open_memmap(path, "w+", np.float32, shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray:
+        return np.array(np.load(self.path, mmap_mode="r")[rows])
+
+    def __setitem__(self, rows: Any, values: np.ndarray, /) -> None:
+        np.load(self.path, mmap_mode="r+")[rows] = values
 
 
 @contextlib.contextmanager
-def _array(out: str | Path | None, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+def _array(out: str | Path | None, shape: tuple[int, int]) -> Iterator[np.ndarray | _File]:
     """An array to write: in memory, or in a file, which is there as a whole when the block has ended well."""
     if out is None:
         yield np.empty(shape, dtype=np.float32)
         return
     with whole(out) as temporary:
-        array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        yield array
-        array.flush()
+        yield _File(temporary, shape)
 
 
 def _embed_into(
-    found: np.ndarray,
+    found: np.ndarray | _File,
     images: _Images,
     encoder: ImageEncoder,
     cache: Cache | None,
