@@ -135,7 +135,7 @@ def test_a_learner_of_a_station_takes_the_others_inside():
     assert isinstance(method, MetaWeightNet)
     assert method.auxiliary == ("trusted",)
     assert method.remembers_rows
-    assert stations(method) == ("edit", "loss", "weight", "penalty")
+    assert stations(method) == ("run", "loss", "weight", "penalty")
 
 
 def test_two_learners_are_refused():

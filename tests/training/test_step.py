@@ -163,7 +163,7 @@ def test_dropout_asked_again_draws_the_same_masks():
 
 
 def test_fresh_masks_are_caught(monkeypatch):
-    monkeypatch.setattr(sys.modules["noisewise.training.step"], "_set_random_state", lambda state, device: None)
+    monkeypatch.setattr(sys.modules["noisewise.training.step"], "set_random_state", lambda state, device: None)
     assert_caught(check_same_masks)
 
 

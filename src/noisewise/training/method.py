@@ -22,7 +22,7 @@ from noisewise.training.batch import Batch
 from noisewise.training.ledger import Ledger
 from noisewise.training.networks import Networks, first_network
 
-STATIONS = ("edit", "target", "loss", "weight", "penalty", "gradient")
+STATIONS = ("edit", "run", "target", "loss", "weight", "penalty", "gradient")
 
 Gradients = dict[str, Tensor]
 Regrad = Callable[[Gradients], Gradients]
@@ -171,6 +171,19 @@ class Method(Bounded, nn.Module):
         """
         return batch
 
+    def run(self, batch: Batch, nets: Networks, params: Gradients) -> Batch:
+        """Run the networks: the step's own forward pass. For methods that look at its graph before the loss.
+
+        Args:
+            batch: as edited.
+            nets: the networks, in training mode.
+            params: their trainable parameters, by name.
+
+        Returns:
+            The batch with logits (N, B, K), whose graph is still there; weights may be others.
+        """
+        return replace(batch, logits=nets(batch.x))
+
     def target(self, batch: Batch) -> Tensor:
         """Targets (B, K) or (N, B, K), given a batch with logits. Pure."""
         return batch.y
@@ -284,6 +297,12 @@ class Chain(Method):
             batch = method.edit(batch, nets, rng)
         return batch
 
+    def run(self, batch: Batch, nets: Networks, params: Gradients) -> Batch:
+        for method in self.parts:
+            if changes(method, "run"):
+                return method.run(batch, nets, params)
+        return super().run(batch, nets, params)
+
     def target(self, batch: Batch) -> Tensor:
         for method in self.parts:
             batch = replace(batch, y=method.target(batch))
@@ -335,6 +354,9 @@ def _check_composition(methods: list[Method]) -> None:
     losses = [name_of(type(m)) for m in methods if changes(m, "loss")]
     if len(losses) > 1:
         raise BadInput(f"{' and '.join(losses)} each define a loss, and a step has only one: choose one of them")
+    runners = [name_of(type(m)) for m in methods if changes(m, "run")]
+    if len(runners) > 1:
+        raise BadInput(f"{' and '.join(runners)} each run the networks, and a step does so once: choose one of them")
     mixers = [name_of(type(m)) for m in methods if m.mixes_rows]
     keepers = [name_of(type(m)) for m in methods if m.remembers_rows]
     if mixers and keepers:

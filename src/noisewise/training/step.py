@@ -118,7 +118,11 @@ def step(
     if changes(method, "edit"):
         with torch.no_grad():
             batch = method.edit(batch, nets, rng)
-    evaluated, objective = compute_objective(nets, method, batch)
+    if changes(method, "run"):
+        batch = method.run(batch, nets, params)
+        evaluated, objective = objective_of(method, batch, batch.scores)
+    else:
+        evaluated, objective = compute_objective(nets, method, batch)
     moved = [*params.values(), *joint]
     for parameter in moved:
         parameter.grad = None  # so that the backward pass can take this memory
@@ -155,7 +159,7 @@ def regrad_of(nets: Networks, method: Method, batch: Batch, draws: Tensor | None
         here = {name: p.detach().requires_grad_() for name, p in at.items()}
         with torch.random.fork_rng(_cuda(batch.x.device)), torch.enable_grad():
             if draws is not None:
-                _set_random_state(draws, batch.x.device)  # the same dropout masks as in the first pass
+                set_random_state(draws, batch.x.device)  # the same dropout masks as in the first pass
             _, elsewhere = compute_objective(nets, method, batch, here)
         return dict(zip(here, _gradients(elsewhere, list(here.values())), strict=True))
 
@@ -229,7 +233,8 @@ def random_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
-def _set_random_state(state: Tensor, device: torch.device) -> None:
+def set_random_state(state: Tensor, device: torch.device) -> None:
+    """Restore what `random_state` returned."""
     if device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     else:

@@ -41,3 +41,13 @@ def networks(bias=True):
 def trusted_loss(nets, params, given):
     trusted = given.auxiliary["trusted"]
     return cross_entropy(functional_call(nets, params, (trusted.x,)), trusted.y).mean()
+
+
+def meta_gradient(method, given, nets, knobs):
+    """The gradient of the trusted loss by the method's parameters, as a step computes it."""
+    return method.meta_gradient(*method.along_trusted(given, nets, nets.trainable(), given.clock.lr), knobs)
+
+
+def alignment(method, given, nets):
+    """Of the rows with the trusted gradient, as a step of L2RW computes it."""
+    return method.alignment(*method.along_trusted(given, nets, nets.trainable(), 0.0))

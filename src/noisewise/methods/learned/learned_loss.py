@@ -14,7 +14,7 @@ Lambda is a function of unconstrained parameters u, which keeps it within its bo
 
 PolySoft starts at twice the loss of a guess, so that every row counts for a fresh network. The parameters u are trained
 by Adam (the paper uses SGD), whose steps do not depend on how flat the trusted loss is in them. Passes per row:
-5 forward and 3 backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
+2 forward and 4 backward for `order=exact`, 2 and 3 for `first`, 2 and 1 for `last-layer`.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ CARD = MethodCard(
     "Shu, Zhao, Chen, Xu and Meng, Learning Adaptive Loss for Robust Learning with Noisy Labels, arXiv 2020",
     2020,
     "Lambda <- Lambda - b grad_Lambda L_trusted(w - a grad L(w; Lambda))",
-    stations=("edit", "loss"),
-    forwards=5,
-    backwards=3,
+    stations=("run", "loss"),
+    forwards=2,
+    backwards=4,
     needs_trusted=True,
     departures="bounds are kept by sigmoid and softplus, and the hyper-parameters are trained by Adam",
 )
@@ -145,10 +145,11 @@ class LearnedLoss(Learned):
         base: "gce", "sce", "bi-tempered" or "poly-soft".
         lr: learning rate of the unconstrained parameters.
         order: form of the meta-gradient, "exact", "first" or "last-layer".
+        derivative: of the logits along the trusted gradient, "exact" or "difference".
     """
 
     card = CARD
     bounds = {"base": one_of(*BASES), "lr": between(0, 10)}
 
-    def __init__(self, base: str = "gce", lr: float = 0.01, order: str = "exact") -> None:
-        super().__init__([AdaptiveLoss(base)], lr=lr, order=order)
+    def __init__(self, base: str = "gce", lr: float = 0.01, order: str = "exact", derivative: str = "exact") -> None:
+        super().__init__([AdaptiveLoss(base)], lr=lr, order=order, derivative=derivative)

@@ -9,9 +9,10 @@ The input of V is detached. By default the weights are divided by their mean ove
 for WRN-28-10, the paper's network under uniform noise; their program for ResNet-32, of 58,800 steps, does not divide
 (`normalise`). In trainings of about a thousand steps V without division was near 1 at every loss after five epochs and
 at the end; with division, which leaves the mean weight at 1, it was small at large losses both times
-(`benchmarks/phases_kept_best.py`). The meta-gradient is exact, with 5 forward and 3 backward passes per row.
-`order=first` takes the trusted gradient without the virtual step, 4 and 2; `order=last-layer` that of the last linear
-layer only, 3 and 1.
+(`benchmarks/phases_kept_best.py`). The meta-gradient is exact, with 2 forward and 4 backward passes per row, of which
+one is a derivative along the trusted gradient. `order=first` takes the trusted gradient without the virtual step, 2 and
+3; `order=last-layer` that of the last linear layer only, 2 and 1. `derivative=difference` replaces one backward pass by
+a forward pass, and is not exact.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ CARD = MethodCard(
     "NeurIPS 2019",
     2019,
     "w_i = V(l_i; Theta), Theta learned through one virtual step on trusted rows",
-    stations=("edit", "weight"),
-    forwards=5,
-    backwards=3,
+    stations=("run", "weight"),
+    forwards=2,
+    backwards=4,
     needs_trusted=True,
-    departures="the meta-gradient is exact but computed with one forward-mode pass instead of a second backward pass; "
-    "weights are divided by their mean over the batch, as in the authors' program for WRN-28-10 and not in the "
-    "equation (`normalise`); V learns by Adam, as in their program for ResNet-32, where that one has SGD",
+    departures="the meta-gradient is exact but computed with one derivative along the trusted gradient instead of a "
+    "second backward pass; weights are divided by their mean over the batch, as in the authors' program for WRN-28-10 "
+    "and not in the equation (`normalise`); V learns by Adam, as in their program for ResNet-32, where that one has "
+    "SGD",
 )
 
 
@@ -78,6 +80,7 @@ class MetaWeightNet(Learned):
         weight_decay: weight decay of V's Adam (the paper: 1e-4).
         normalise: divide the weights by their mean over the batch. Not to be combined with a large lr such as 0.01.
         order: form of the meta-gradient, "exact", "first" or "last-layer".
+        derivative: of the logits along the trusted gradient, "exact" or "difference".
     """
 
     card = CARD
@@ -90,5 +93,8 @@ class MetaWeightNet(Learned):
         weight_decay: float = 1e-4,
         normalise: bool = True,
         order: str = "exact",
+        derivative: str = "exact",
     ) -> None:
-        super().__init__([WeightNet(hidden, normalise)], lr=lr, weight_decay=weight_decay, order=order)
+        super().__init__(
+            [WeightNet(hidden, normalise)], lr=lr, weight_decay=weight_decay, order=order, derivative=derivative
+        )

@@ -9,7 +9,7 @@ bilevel update equations for a transition matrix.
 T thus needs no second network and no anchor points. It starts with `start` on the diagonal and a uniform rest: a
 softmax near the identity would hardly change, and labels memorised before T has changed stay memorised. A trusted batch
 carries no information about a class that it does not contain; the row of U of that class gets no gradient from it.
-Passes per row: 5 forward and 3 backward for `order=exact`, 4 and 2 for `first`, 3 and 1 for `last-layer`.
+Passes per row: 2 forward and 4 backward for `order=exact`, 2 and 3 for `first`, 2 and 1 for `last-layer`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from noisewise.methods.transition.matrix import forward_loss
 from noisewise.training.batch import Batch
 from noisewise.training.meta import TRUSTED, Learned
 from noisewise.training.method import LearningTask, Method, MethodCard
-from noisewise.training.networks import Networks
 
 CARD = MethodCard(
     "learned-transition",
@@ -33,9 +32,9 @@ CARD = MethodCard(
     "Wang, Hu and Hu, Training Noise-Robust Deep Neural Networks via Meta-Learning, CVPR 2020",
     2020,
     "L = -log sum_i p_i T_iy,  T <- T - b grad_T L_trusted(w - a grad L(w; T))",
-    stations=("edit", "loss"),
-    forwards=5,
-    backwards=3,
+    stations=("run", "loss"),
+    forwards=2,
+    backwards=4,
     needs_trusted=True,
     departures="the rows of the matrix are softmaxes, updated by Adam; a trusted batch does not update the row of a "
     "class that it does not contain",
@@ -81,16 +80,17 @@ class LearnedTransition(Learned):
         start: initial share of every class that is assumed to be labelled correctly, in (0, 1).
         lr: learning rate of the matrix.
         order: order of the meta-gradient, "exact", "first" or "last-layer".
+        derivative: of the logits along the trusted gradient, "exact" or "difference".
     """
 
     card = CARD
     bounds = {"start": between(1e-6, 1 - 1e-6), "lr": between(0, 10)}
 
-    def __init__(self, start: float = 0.5, lr: float = 0.03, order: str = "exact") -> None:
-        super().__init__([Transition(start)], lr=lr, order=order)
+    def __init__(self, start: float = 0.5, lr: float = 0.03, order: str = "exact", derivative: str = "exact") -> None:
+        super().__init__([Transition(start)], lr=lr, order=order, derivative=derivative)
 
-    def meta_gradient(self, batch: Batch, nets: Networks, knobs: list[Tensor]) -> tuple[Tensor, ...]:
+    def meta_gradient(self, batch: Batch, tangent: Tensor, knobs: list[Tensor]) -> tuple[Tensor, ...]:
         """The gradient of the base class, with zero rows for the classes that the trusted batch does not contain."""
-        first, *others = super().meta_gradient(batch, nets, knobs)
+        first, *others = super().meta_gradient(batch, tangent, knobs)
         present = batch.auxiliary[TRUSTED].y.sum(dim=0) > 0
         return first * present[:, None], *others

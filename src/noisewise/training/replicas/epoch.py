@@ -60,6 +60,8 @@ class Epoch:
     def form(self) -> Hashable:
         """Epochs of equal forms can be trained as one; None for one that has to be trained alone."""
         nets, optimizer = self.learner.nets, self.learner.optimizer
+        if changes(self.method, "run"):
+            return None  # it makes the forward pass itself
         if len(optimizer.param_groups) > 1 or (len(nets) > 1 and has_dropout(nets)):
             return None  # several networks draw their masks one network after the other
         return form_of(nets), self.streams.rows, self.streams.size, str(self.streams.drawn.device), type(optimizer)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.testing import assert_close
 
@@ -10,13 +11,12 @@ from noisewise.errors import BadInput
 from noisewise.methods.learned.l2rw import L2RW, helpful_weights
 from noisewise.methods.learned.meta_weight_net import WeightNet
 from noisewise.methods.losses.gce import GCE
-from noisewise.training import meta
 from noisewise.training.batch import Clock, cross_entropy
-from noisewise.training.meta import Learned
+from noisewise.training.meta import Learned, ahead
 from noisewise.training.networks import Networks
 from noisewise.training.step import objective_of, step
 
-from .support import assert_caught, make_batch, mlp, rng, twins
+from ..support import assert_caught, make_batch, mlp, rng, twins
 
 
 @pytest.fixture
@@ -30,6 +30,12 @@ def scene():
     trusted = make_batch(6, seed=9, dtype=torch.float64)
     batch = make_batch(8, seed=2, dtype=torch.float64, clock=Clock(lr=0.7), auxiliary={"trusted": trusted})
     return Networks([mlp().double()]), method, list(net.parameters()), batch
+
+
+def meta_gradient(method, batch, nets, knobs):
+    """The gradient of the trusted loss by the method's parameters, as a step computes it."""
+    seen, tangent = method.along_trusted(batch, nets, nets.trainable(), batch.clock.lr)
+    return method.meta_gradient(seen, tangent, knobs)
 
 
 def trusted_loss(nets, method, batch, *, create_graph=False):
@@ -53,7 +59,7 @@ def central_difference(nets, method, batch, knob, position, size=1e-5):
 
 
 def check_central_differences(nets, method, knobs, batch):
-    for knob, found in zip(knobs, method.meta_gradient(batch, nets, knobs), strict=True):
+    for knob, found in zip(knobs, meta_gradient(method, batch, nets, knobs), strict=True):
         for position in range(min(3, knob.numel())):
             expected = central_difference(nets, method, batch, knob, position)
             assert abs(found.view(-1)[position].item() - expected) < 1e-8 + 1e-6 * abs(expected)
@@ -61,38 +67,42 @@ def check_central_differences(nets, method, knobs, batch):
 
 def test_the_meta_gradient_is_the_central_difference(scene):
     nets, method, knobs, batch = scene
-    assert max(g.abs().max() for g in method.meta_gradient(batch, nets, knobs)) > 1e-4
+    assert max(g.abs().max() for g in meta_gradient(method, batch, nets, knobs)) > 1e-4
     check_central_differences(nets, method, knobs, batch)
 
 
 def test_a_first_order_shortcut_is_caught(scene, monkeypatch):
     nets, method, knobs, batch = scene
-    real = meta.trusted_gradient
-    monkeypatch.setattr(meta, "trusted_gradient", lambda n, params, trusted: real(n, n.trainable(), trusted))
+    real = ahead.trusted_gradient
+    monkeypatch.setattr(ahead, "trusted_gradient", lambda n, params, trusted: real(n, n.trainable(), trusted))
     assert_caught(lambda: check_central_differences(nets, method, knobs, batch))
 
 
 def test_the_meta_gradient_is_double_backward(scene):
     nets, method, knobs, batch = scene
     expected = torch.autograd.grad(trusted_loss(nets, method, batch, create_graph=True), knobs)
-    for found, exact in zip(method.meta_gradient(batch, nets, knobs), expected, strict=True):
+    for found, exact in zip(meta_gradient(method, batch, nets, knobs), expected, strict=True):
         assert_close(found, exact, rtol=1e-9, atol=1e-13)
 
 
-def test_networks_without_forward_mode_give_the_same(scene, monkeypatch):
+def test_networks_with_an_unknown_operation_give_the_same(scene):
     nets, method, knobs, batch = scene
-    forward_mode = method.meta_gradient(batch, nets, knobs)
-
-    def refuses(*args):
-        raise NotImplementedError
-
-    monkeypatch.setattr(meta, "jvp", refuses)
-    for found, exact in zip(method.meta_gradient(batch, nets, knobs), forward_mode, strict=True):
+    other = Networks([nn.Sequential(nets.nets[0][0], Odd(), nets.nets[0][2])])
+    for found, exact in zip(
+        meta_gradient(method, batch, other, knobs), meta_gradient(method, batch, nets, knobs), strict=True
+    ):
         assert_close(found, exact, rtol=1e-9, atol=1e-13)
 
 
-class OneWay(torch.autograd.Function):
-    """Tanh without a forward-mode derivative."""
+class Odd(nn.Module):
+    """Tanh by an operation without a rule."""
+
+    def forward(self, x):
+        return 1 - 2 * torch.special.expit(-2 * x)
+
+
+class Once(torch.autograd.Function):
+    """Tanh that cannot be differentiated twice."""
 
     @staticmethod
     def forward(ctx, x):
@@ -101,34 +111,46 @@ class OneWay(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient):
         (y,) = ctx.saved_tensors
         return gradient * (1 - y**2)
 
 
-class OneWayTanh(nn.Module):
+class OnceTanh(nn.Module):
     def forward(self, x):
-        return OneWay.apply(x)
+        return Once.apply(x)
 
 
-def test_a_real_operation_without_forward_mode_gives_the_same(scene):
+def test_what_cannot_be_differentiated_twice_needs_a_difference(scene):
     nets, method, knobs, batch = scene
-    other = Networks([nn.Sequential(nets.nets[0][0], OneWayTanh(), nets.nets[0][2])])
-    for found, exact in zip(
-        method.meta_gradient(batch, other, knobs), method.meta_gradient(batch, nets, knobs), strict=True
-    ):
-        assert_close(found, exact, rtol=1e-9, atol=1e-13)
+    other = Networks([nn.Sequential(nets.nets[0][0], OnceTanh(), nets.nets[0][2])])
+    with pytest.raises(BadInput, match="derivative=difference"):
+        meta_gradient(method, batch, other, knobs)
+    method.derivative = "difference"
+    found = torch.cat([g.flatten() for g in meta_gradient(method, batch, other, knobs)])
+    method.derivative = "exact"
+    exact = torch.cat([g.flatten() for g in meta_gradient(method, batch, nets, knobs)])
+    assert_close(found, exact, rtol=0, atol=1e-3 * float(exact.norm()))
 
 
-@pytest.mark.parametrize("forward_mode", [True, False])
-def test_dropout_masks_are_those_of_the_step(forward_mode, monkeypatch):
-    if not forward_mode:
-        monkeypatch.setattr(meta, "jvp", lambda *args: (_ for _ in ()).throw(NotImplementedError()))
-    nets, _ = twins(mlp(0, nn.Dropout(0.5)))
+@pytest.mark.parametrize("derivative", ["exact", "difference"])
+def test_the_forward_pass_is_that_of_the_step(derivative):
+    """Dropout draws and statistics of normalisation are those of one plain forward pass, also for the difference."""
+    layers = nn.BatchNorm1d(8), nn.Dropout(0.5)
+    nets, plain = twins(mlp(0, *layers))
+    method = Learned([WeightNet(5)], derivative=derivative)
+    batch = make_batch(8, auxiliary={"trusted": make_batch(6, seed=9)})
     torch.manual_seed(5)
-    point, batch = nets.trainable(), make_batch()
-    looked, _ = meta.directional(nets, point, {name: torch.ones_like(p) for name, p in point.items()}, batch.x)
-    assert_close(looked, nets(batch.x).detach())
+    seen, tangent = method.along_trusted(batch, nets, nets.trainable(), 0.1)
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    logits = plain(batch.x)
+    assert torch.equal(seen.scores, logits)
+    assert torch.equal(torch.rand(1), after)
+    for name, buffer in plain.named_buffers():
+        assert torch.equal(buffer, nets.get_buffer(name)), name
+    assert float(tangent.norm()) < 100  # a difference with other masks is as large as the masks over the step
 
 
 def test_l2rw_aligns_rows_with_the_trusted_gradient_one_by_one():
@@ -142,7 +164,9 @@ def test_l2rw_aligns_rows_with_the_trusted_gradient_one_by_one():
 
     goal = gradient(trusted.x, trusted.y)
     by_hand = [gradient(batch.x[i : i + 1], batch.y[i : i + 1]) @ goal for i in range(8)]
-    assert_close(L2RW().alignment(batch, nets)[0], torch.stack(by_hand))
+    method = L2RW()
+    seen = method.along_trusted(batch, nets, nets.trainable(), 0.0)
+    assert_close(method.alignment(*seen)[0], torch.stack(by_hand))
 
 
 def test_helpful_weights_have_mean_one_or_are_all_zero():
