@@ -56,9 +56,10 @@ def reached(data: Dataset, model: str, seconds: float, *, method: str = "ce", **
         method: by which the network trains.
         **settings: further fields of `Config`.
     """
-    tried = min(TRIED, len(data))
-    _, short = _trained(data.take(np.arange(tried)), model, method, 3, settings)
-    epochs = max(1, round(seconds / (short / 3 * len(data) / tried)))
+    tried = data.take(np.arange(min(TRIED, len(data))))
+    one, more = (_trained(tried, model, method, epochs, settings)[1] for epochs in (1, 3))
+    epoch = max(more - one, one / 5) / 2 * len(data) / len(tried)
+    epochs = max(1, round(seconds / epoch))
     accuracy, taken = _trained(data, model, method, epochs, settings)
     return Reached(epochs, taken, accuracy)
 
