@@ -28,7 +28,7 @@ import numpy as np
 from noisewise.files import whole
 
 OUT = Path(__file__).parents[1] / "docs" / "results" / "growth"
-CLASSES, ROWS, WIDTH = 10, 20_000, 32  # where these do not grow
+CLASSES, JUDGED, TRAINED, WIDTH = 10, 100_000, 20_000, 32  # where these do not grow
 WRONG = 0.1
 BATCH = 256
 WARM = {"rows": 100, "classes": 10, "files": 20}  # sizes that are done before, so that imports are not measured
@@ -187,10 +187,10 @@ MEASUREMENTS = {
         lambda size, folder: judging(size, CLASSES),
     ),
     "judge-classes": Measurement(
-        f"judging given probabilities, {ROWS:,} rows",
+        f"judging given probabilities, {JUDGED:,} rows",
         "classes",
         (10, 100, 1000),
-        lambda size, folder: judging(ROWS, size),
+        lambda size, folder: judging(JUDGED, size),
     ),
     "train-rows": Measurement(
         f"an epoch of an MLP on {WIDTH} numbers, {CLASSES} classes",
@@ -199,10 +199,10 @@ MEASUREMENTS = {
         lambda size, folder: training(size, CLASSES),
     ),
     "train-classes": Measurement(
-        f"an epoch of an MLP on {WIDTH} numbers, {ROWS:,} rows",
+        f"an epoch of an MLP on {WIDTH} numbers, {TRAINED:,} rows",
         "classes",
         (10, 100, 1000),
-        lambda size, folder: training(ROWS, size),
+        lambda size, folder: training(TRAINED, size),
     ),
     "load-files": Measurement(
         "loading a folder of JPEGs and reading every image twice", "files", (10**3, 10**4, 10**5), loading
@@ -263,6 +263,15 @@ def write(costs: list[Cost], out: Path) -> None:
     with whole(out.with_suffix(".md")) as file:
         file.write_text(page(costs, out.name), encoding="utf-8")
     draw(costs, out)
+
+
+def others(out: Path, than: Cost | None = None) -> list[Cost]:
+    """What was measured before, without an earlier measurement of the same."""
+    path = out.with_suffix(".json")
+    known = [Cost(**line) for line in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+    if than is None:
+        return known
+    return [one for one in known if (one.what, one.who, one.size) != (than.what, than.who, than.size)]
 
 
 def exponent(costs: list[Cost], value: Callable[[Cost], float]) -> float | None:
@@ -347,18 +356,13 @@ def main(arguments: list[str] | None = None) -> None:
         what, who, size = args.one
         print(json.dumps(asdict(measured(what, who, int(size)))))
         return
-    known: dict[tuple[str, str, int], Cost] = {}
-    if args.out.with_suffix(".json").exists():
-        for line in json.loads(args.out.with_suffix(".json").read_text(encoding="utf-8")):
-            known[line["what"], line["who"], line["size"]] = Cost(**line)
     for what in () if args.pages else args.what or MEASUREMENTS:
         for size in MEASUREMENTS[what].sizes:
             for who in who_does(what) if args.least <= size <= args.most else ():
                 cost = measured_apart(what, who, max(10, size // 100) if args.quick else size)
-                known[what, who, cost.size] = cost
                 print(f"{what} {who} {cost.size:,}: {cost.seconds:.2f} s of the processor", file=sys.stderr)
-                write(list(known.values()), args.out)
-    write(list(known.values()), args.out)
+                write([*others(args.out, cost), cost], args.out)
+    write(others(args.out), args.out)
 
 
 if __name__ == "__main__":
