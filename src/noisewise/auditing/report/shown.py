@@ -14,6 +14,7 @@ from noisewise.auditing.report.thumbnails import BUDGET, thumbnails
 from noisewise.auditing.result import AuditResult
 from noisewise.data.dataset import Dataset
 from noisewise.data.row_names import name_columns
+from noisewise.judgement.entries import blocks
 
 SHOWN, MOST = 500, 20_000  # rows on the page: at least, if there are as many, and at most
 FIRST = 500  # rows whose pictures are the largest
@@ -64,7 +65,7 @@ def _rows(result: AuditResult, positions: np.ndarray, drawn: bool = False) -> tu
     columns, cells = _described(result.data, positions, _names(result))
     images = _pictures(result.data, positions, drawn) if result.data.kind == "image" else []
     names = _named(result, positions)
-    rows = [_row(result, int(position)) for position in positions]
+    rows = _numbers(result, positions)
     before = set() if result.reviewed is None else set(result.reviewed.rows.tolist())
     for at, (position, row) in enumerate(zip(positions.tolist(), rows, strict=True)):
         row |= {"reviewed": True} if position in before else {}
@@ -120,18 +121,29 @@ def _drawn(result: AuditResult, shown_already: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _row(result: AuditResult, position: int) -> dict[str, Any]:
-    row = {
-        "index": int(result.data.index[position]),
-        "given": int(result.data.given[position]),
-        "suggested": int(result.suggested[position]),
-        "suspicion": round(float(np.nan_to_num(result.suspicion[position])), 6),
-        "issue": bool(result.is_issue[position]),
-        "gain": round(float(np.nan_to_num(result.expected_gain[position])), 6),
+def _numbers(result: AuditResult, positions: np.ndarray) -> list[dict[str, Any]]:
+    """What the page holds of every row apart from its contents and names."""
+    data = result.data
+    columns: dict[str, list[Any]] = {
+        "index": data.index[positions].tolist(),
+        "given": data.given[positions].tolist(),
+        "suggested": result.suggested[positions].tolist(),
+        "suspicion": _rounded(result.suspicion[positions]),
+        "issue": result.is_issue[positions].astype(bool).tolist(),
+        "gain": _rounded(result.expected_gain[positions]),
     }
     if result.probabilities is not None:
-        row["likely"] = np.argsort(-result.probabilities[position], kind="stable")[:LIKELY].tolist()
-    return row
+        likely: list[list[int]] = []
+        for part in blocks(len(positions), len(data.classes)):
+            table = np.asarray(result.probabilities[positions[part]])
+            likely += np.argsort(-table, axis=1, kind="stable")[:, :LIKELY].tolist()
+        columns["likely"] = likely
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    found: list[float] = np.round(np.nan_to_num(values.astype(float)), 6).tolist()
+    return found
 
 
 def _key(result: AuditResult, content: dict[str, Any]) -> str:
