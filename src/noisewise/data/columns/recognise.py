@@ -180,7 +180,9 @@ def _dates(values: np.ndarray, why: str) -> Recognised:
 
 def _texts(column: pd.Series, name: str) -> Recognised:
     text = _as_text(column)
-    levels, codes = np.unique(text.astype(str), return_inverse=True)
+    codes, levels = pd.factorize(text)
+    levels, places = np.unique(levels.astype(str), return_inverse=True)
+    codes = places[codes]
     counts = np.bincount(codes, minlength=len(levels))
     filled = np.array([bool(level.strip()) for level in levels])
     if len(levels) < 2 or not filled.any():

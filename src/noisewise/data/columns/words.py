@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -33,8 +34,41 @@ def word_weights(texts: Sequence[str], *, pairs: bool = True, whole: bool = Fals
     Raises:
         ValueError: no word counts.
     """
-    least = 2 if len(texts) >= _ONCE_BELOW else 1
-    return _vectorizer(pairs, whole, min_df=least, max_features=None if pairs else COMMONEST).fit_transform(texts)
+    least, most = 2 if len(texts) >= _ONCE_BELOW else 1, None if pairs else COMMONEST
+    if whole:
+        return _level_weights(texts, least, most)
+    return _vectorizer(pairs, whole, min_df=least, max_features=most).fit_transform(texts)
+
+
+def _level_weights(texts: Sequence[str], least: int, most: int | None) -> Any:
+    """What the vectorizer makes of texts that are one word each, without a Python call per row.
+
+    Args:
+        texts: n levels of a category.
+        least: rows in which a level that counts occurs.
+        most: the number of levels that count; None for all.
+
+    Raises:
+        ValueError: no level counts.
+    """
+    from scipy import sparse
+
+    codes, levels = pd.factorize(np.array(texts, dtype=object))
+    counts = np.bincount(codes, minlength=len(levels))
+    order = np.array(sorted(range(len(levels)), key=levels.__getitem__), dtype=np.int64)
+    kept = order[counts[order] >= least]
+    if not len(kept):
+        raise ValueError("no level occurs often enough")
+    if most is not None and len(kept) > most:
+        # the same order of equal counts as scikit-learn's, on the same numbers
+        kept = kept[np.sort((-counts[kept].astype(np.float32)).argsort()[:most])]
+    column = np.full(len(levels), -1)
+    column[kept] = np.arange(len(kept))
+    found = column[codes]
+    counted = found >= 0
+    ends = np.concatenate([[0], np.cumsum(counted)])
+    values = np.ones(int(counted.sum()), dtype=np.float32)
+    return sparse.csr_matrix((values, found[counted], ends), shape=(len(texts), len(kept)))
 
 
 def _vectorizer(pairs: bool, whole: bool, **more: Any) -> TfidfVectorizer:

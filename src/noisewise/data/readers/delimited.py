@@ -108,7 +108,7 @@ def _with_codes(text: str, frame: pd.DataFrame, options: dict[str, Any]) -> pd.D
         return frame
     plain = pd.read_csv(io.StringIO(text), low_memory=False, usecols=numbers, dtype=str, **options)
     for name in numbers:
-        if plain[name].str.fullmatch(_CODE).any():
+        if pd.Series(plain[name].unique(), dtype=str).str.fullmatch(_CODE).any():
             frame[name] = plain[name].str.strip()
     return frame
 

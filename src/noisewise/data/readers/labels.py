@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,21 +32,29 @@ def clean_labels(where: str, column: pd.Series) -> np.ndarray:
         BadInput: a label is a list or the like.
     """
     values = column.to_numpy(dtype=object)
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        codes, levels = pd.factorize(values)
+        _check_lengths(where, levels)
+        return np.array([*(level.strip() or None for level in levels), None], dtype=object)[codes]
     odd = next((value for value in values if isinstance(value, (list, tuple, dict, set, np.ndarray))), None)
     if odd is not None:
         raise BadInput(f"{where} has the label {str(odd)[:40]}, but each row must have one label")
     if not any(isinstance(value, str) for value in values):
         return column.to_numpy()
-    longest = max((value for value in values if isinstance(value, str)), key=len)
+    _check_lengths(where, [value for value in values if isinstance(value, str)])
+    gaps = pd.isna(values)
+    return np.array(
+        [None if gap else str(v).strip() or None for v, gap in zip(values, gaps, strict=True)], dtype=object
+    )
+
+
+def _check_lengths(where: str, names: Iterable[str]) -> None:
+    longest = max(names, key=len)
     if len(longest) > _LONGEST:
         raise BadInput(
             f"{where} has a label of {len(longest):,} characters, {longest[:20]!r}...: a class has a name of at most "
             f"{_LONGEST:,}"
         )
-    gaps = pd.isna(values)
-    return np.array(
-        [None if gap else str(v).strip() or None for v, gap in zip(values, gaps, strict=True)], dtype=object
-    )
 
 
 def like_missing(classes: Sequence[str]) -> list[str]:
@@ -94,7 +102,7 @@ def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]
     plain = [_plain(where, np.asarray(column)) for column in columns]
     if len({values.dtype.kind for values in plain}) > 1:
         plain = [values.astype(str) for values in plain]
-    classes, numbers = np.unique(np.concatenate(plain), return_inverse=True)
+    classes, numbers = _distinct(np.concatenate(plain))
     if classes.dtype.kind == "U" and all(_WHOLE.fullmatch(name) for name in classes):
         order = np.array(sorted(range(len(classes)), key=lambda at: int(classes[at])), dtype=np.int64)
         classes, numbers = classes[order], np.argsort(order)[numbers]
@@ -110,6 +118,15 @@ def encode(where: str, *columns: Any) -> tuple[list[np.ndarray], tuple[str, ...]
         raise BadInput(f"{where} has {found}, but at least 2 classes are needed")
     ends = np.cumsum([len(values) for values in plain])
     return np.split(numbers.reshape(-1).astype(np.int64), ends[:-1]), tuple(map(str, classes))
+
+
+def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values, sorted, and the place of each value among them; texts are hashed before they are sorted."""
+    if values.dtype.kind != "U":
+        return np.unique(values, return_inverse=True)
+    codes, levels = pd.factorize(values.astype(object))
+    classes, places = np.unique(levels.astype(values.dtype), return_inverse=True)
+    return classes, places[codes]
 
 
 def _refuse_quantities(where: str, classes: np.ndarray) -> None:
