@@ -8,6 +8,7 @@ each replica's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -21,6 +22,7 @@ from noisewise.training.networks import Learner
 from noisewise.training.optim import schedule
 from noisewise.training.replicas.optimizer import StackedOptimizer, course_of
 from noisewise.training.replicas.stack import Draws, Stack, can_stack, form_of, has_dropout
+from noisewise.training.replicas.stations import SharedStations, alike, can_share, form_of_method
 from noisewise.training.step import (
     LateCheck,
     check_weights,
@@ -106,51 +108,122 @@ def train_stacked(epochs: Sequence[Epoch]) -> tuple[list[Exception | None], Draw
         epoch.ledger.flush()
     stack = Stack([epoch.learner.nets for epoch in epochs])
     optimizer = StackedOptimizer(stack, [epoch.learner for epoch in epochs], [epoch.course for epoch in epochs])
-    with stack.held():
+    with ExitStack() as held:
+        held.enter_context(stack.held())
         replicas = [_Replica(epoch, number, stack, draws) for number, epoch in enumerate(epochs)]
+        groups: list[_Group] | None = None
         for number in range(epochs[0].streams.steps):
-            live = [one for one in replicas if one.tried(one.begin, number)]
+            live = [one for one in replicas if one.tried(one.begin, number, draws=one.edits or one.corrects)]
             if not live:
                 break
-            _step(live, stack, optimizer, draws)
+            logits = _forward(live, stack, draws)
+            if groups is None:
+                groups = _grouped(live, logits)
+                for group in groups:
+                    held.enter_context(group.stations.held())
+            _step(live, groups, logits, stack, optimizer)
         for one in replicas:
-            one.tried(one.end)
+            one.tried(one.end, draws=False)
             one.close()
     optimizer.give_back()
     return [one.error for one in replicas], draws
 
 
-def _step(live: list[_Replica], stack: Stack, optimizer: StackedOptimizer, draws: Draws) -> None:
-    """One step of the replicas that have a batch; their forward and backward pass is one."""
-    if len({one.batch.x.shape for one in live}) == 1:
-        inputs = {one.number: one.batch.x for one in live}
-        idle = live[0].batch.x  # replicas that have ended compute on, and nothing is read
-        logits = stack.forward([inputs.get(number, idle) for number in range(len(draws))], draws)
-        wanted = list(stack.params.values())
-    else:  # edits have left different numbers of rows
-        logits, wanted = None, []
-    for one in live:
+def _forward(live: list[_Replica], stack: Stack, draws: Draws) -> Tensor | None:
+    """(R, N, B, K) logits of all replicas; None where edits have left different numbers of rows."""
+    if len({one.batch.x.shape for one in live}) > 1:
+        return None
+    inputs = {one.number: one.batch.x for one in live}
+    idle = live[0].batch.x  # replicas that have ended compute on, and nothing is read
+    return stack.forward([inputs.get(number, idle) for number in range(len(draws))], draws)
+
+
+def _step(
+    live: list[_Replica], groups: list[_Group], logits: Tensor | None, stack: Stack, optimizer: StackedOptimizer
+) -> None:
+    """One step of the replicas that have a batch; their backward pass is one."""
+    sharing = [] if logits is None else [group for group in groups if group.can_step()]
+    shared = [one for group in sharing for one in group.replicas]
+    alone = [one for one in live if one not in shared]
+    objectives = [group.judge(logits) for group in sharing if logits is not None]
+    for one in alone:
         one.tried(one.judge, None if logits is None else logits[one.number])
-    live = [one for one in live if one.error is None]
-    if not live:
+    alone = [one for one in alone if one.error is None]
+    objectives += [one.objective[None] for one in alone]
+    if not objectives:
         return
-    joint = [p for one in live for p in one.joint]
-    own = [] if logits is not None else [p for one in live for p in one.params.values()]
-    total = torch.stack([one.objective for one in live]).sum()
-    pulled = torch.autograd.grad(total, [*wanted, *own, *joint], allow_unused=True, materialize_grads=True)
+    wanted = [] if logits is None else list(stack.params.values())
+    own = [] if logits is not None else [p for one in alone for p in one.params.values()]
+    joint = [p for one in alone for p in one.joint]
+    pulled = torch.autograd.grad(
+        torch.cat(objectives).sum(), [*wanted, *own, *joint], allow_unused=True, materialize_grads=True
+    )
     with torch.no_grad():
-        if logits is not None:
+        if wanted:
             torch._foreach_copy_(optimizer.gradients, pulled[: len(wanted)])
         rest = iter(pulled[len(wanted) :])
         if logits is None:
-            for one in live:
+            for one in alone:
                 one.put([next(rest) for _ in one.params], optimizer.gradients)
-        for one in live:
+        for one in (*shared, *alone):
             one.joint_gradients = [next(rest) for _ in one.joint]
-            one.tried(one.change, optimizer.gradients)
+            one.tried(one.change, optimizer.gradients, draws=one.corrects)
         optimizer.step()
-        for one in live:
-            one.tried(one.observe)
+        for group in sharing:
+            group.observe()
+        for one in (*shared, *alone):
+            one.tried(one.observe, one in shared, draws=one not in shared)
+
+
+def _grouped(live: Sequence[_Replica], logits: Tensor | None) -> list[_Group]:
+    """Replicas whose methods can share their stations, tried on their first batches."""
+    forms: dict[Hashable, list[_Replica]] = {}
+    for one in live:
+        if logits is not None and (form := form_of_method(one.epoch.method)) is not None:
+            place = one.epoch.learner.epochs_done, total_epochs(one.epoch.config, one.epoch.learner)
+            forms.setdefault((form, place), []).append(one)
+    return [
+        _Group(members)
+        for members in forms.values()
+        if logits is not None and len(members) > 1 and _Group.can_share(members, logits)
+    ]
+
+
+class _Group:
+    """Replicas that share their stations.
+
+    Args:
+        replicas: of one form of method.
+    """
+
+    def __init__(self, replicas: Sequence[_Replica]) -> None:
+        self.replicas = list(replicas)
+        self.stations = SharedStations([one.epoch.method for one in replicas])
+
+    @staticmethod
+    def can_share(replicas: Sequence[_Replica], logits: Tensor) -> bool:
+        """Whether shared stations do what each does alone."""
+        methods, batches = [one.epoch.method for one in replicas], [one.batch for one in replicas]
+        with torch.random.fork_rng([logits.device] if logits.device.type == "cuda" else []):
+            return can_share(methods, batches, logits[[one.number for one in replicas]])
+
+    def can_step(self) -> bool:
+        """Whether all of its replicas have a batch of one shape."""
+        return all(one.error is None for one in self.replicas) and alike([one.batch for one in self.replicas])
+
+    def judge(self, logits: Tensor) -> Tensor:
+        """(r,) objectives of its replicas."""
+        self._logits = logits[[one.number for one in self.replicas]] if len(self.replicas) < len(logits) else logits
+        self._found, objectives = self.stations.judge([one.batch for one in self.replicas], self._logits)
+        scores, seen = self._logits.detach(), objectives.detach()
+        for place, one in enumerate(self.replicas):
+            one.judged(replace(one.batch, logits=scores[place]), seen[place])
+        return objectives
+
+    def observe(self) -> None:
+        """Write the memories of its replicas."""
+        found = {name: tensor.detach() for name, tensor in self._found.items()}
+        self.stations.observe([one.batch for one in self.replicas], found, self._logits.detach())
 
 
 @dataclass(eq=False)
@@ -172,14 +245,23 @@ class _Replica:
         self._batches: Generator[Batch] = one.streams.epoch(order)  # type: ignore[assignment]
         self._late, self._known = LateCheck(), one.ledger.knows(one.streams.drawn.index)
         self._epochs = total_epochs(one.config, one.learner)
-        self._corrects = changes(one.method, "gradient")
+        self.edits, self.corrects = changes(one.method, "edit"), changes(one.method, "gradient")
         self.params, self.joint = one.learner.nets.trainable(), one.method.joint_parameters()
 
-    def tried(self, act: Callable[..., None], *given: object) -> bool:
-        """Do a part of a step with the replica's own random state; an exception ends this replica alone."""
+    def tried(self, act: Callable[..., None], *given: object, draws: bool = True) -> bool:
+        """Do a part of a step; an exception ends this replica alone.
+
+        Args:
+            act: the part.
+            *given: its arguments.
+            draws: whether it may draw from the replica's own random state.
+        """
         if self.error is None:
             try:
-                with self.draws.of(self.number):
+                if draws:
+                    with self.draws.of(self.number):
+                        act(*given)
+                else:
                     act(*given)
             except Exception as error:
                 self.error = error
@@ -191,11 +273,13 @@ class _Replica:
         drawn = next(self._batches)
         done = (one.learner.epochs_done + number / steps) / self._epochs
         lr = schedule(one.learner.optimizer, one.config, done, self._epochs)
-        self._drawn = drawn.index
+        self._index = drawn.index
         timed = replace(drawn, clock=Clock(one.learner.epochs_done, self._epochs, number, steps, lr))
-        self._before = random_state(drawn.x.device) if self._corrects else None
-        with torch.no_grad():
-            self.batch = one.method.edit(timed, one.learner.nets, self._rng)
+        self._before = random_state(drawn.x.device) if self.corrects else None
+        self.batch = timed
+        if self.edits:
+            with torch.no_grad():
+                self.batch = one.method.edit(timed, one.learner.nets, self._rng)
 
     def judge(self, logits: Tensor | None) -> None:
         """The pure stations, from (N, B, K) logits; None makes the forward pass here."""
@@ -204,8 +288,12 @@ class _Replica:
             evaluated, self.objective = compute_objective(self.epoch.learner.nets, method, self.batch)
         else:
             evaluated, self.objective = objective_of(method, self.batch, logits)
-        self._late(self.objective.detach(), self.batch.clock)
+        self.judged(detached(evaluated), self.objective.detach())
+
+    def judged(self, evaluated: Batch, objective: Tensor) -> None:
+        """Keep a batch after the stations, detached, and look at the objective when the epoch ends."""
         self._evaluated = evaluated
+        self._late(objective, self.batch.clock)
 
     def put(self, gradients: Sequence[Tensor], into: Sequence[Tensor]) -> None:
         """Write this replica's gradients, in the order of its parameters, into the stacked ones."""
@@ -218,8 +306,7 @@ class _Replica:
     def change(self, stacked: Sequence[Tensor]) -> None:
         """The gradient station and clipping, on this replica's part of the stacked gradients."""
         one, limit = self.epoch, self.epoch.config.clip_norm
-        self._evaluated = detached(self._evaluated)
-        if self._corrects:
+        if self.corrects:
             places = self._places(stacked)
             given = {name: gradient.clone() for name, gradient in places.items()}
             regrad = regrad_of(one.learner.nets, one.method, self.batch, self._before)
@@ -232,11 +319,12 @@ class _Replica:
         if one.joint is not None:
             one.joint.step()
 
-    def observe(self) -> None:
-        """Memories and the ledger."""
+    def observe(self, shared: bool) -> None:
+        """The ledger, and memories that are not shared."""
         one, stepped = self.epoch, self._evaluated
-        one.method.observe(stepped)
-        one.ledger.observe(stepped, known=self._known and stepped.index is self._drawn)
+        if not shared:
+            one.method.observe(stepped)
+        one.ledger.observe(stepped, known=self._known and stepped.index is self._index)
 
     def end(self) -> None:
         """Raise for a loss or a weight that is not finite."""

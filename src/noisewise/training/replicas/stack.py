@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,22 +54,18 @@ class Stack:
     @contextmanager
     def held(self) -> Iterator[None]:
         """The replicas' own weights and buffers are slices of the stacked ones within the block."""
-        own: list[tuple[Tensor, Tensor, Tensor]] = []
-        with torch.no_grad():
-            for number, net in enumerate(self._nets):
-                for name, tensor in self._all.items():
-                    own.append((net.get_parameter(name), net.get_parameter(name).data, tensor.data[number]))
-                for name, tensor in self._buffers.items():
-                    own.append((net.get_buffer(name), net.get_buffer(name).data, tensor[number]))
-            for tensor, _, part in own:
-                tensor.data = part
-        try:
+        weights = [
+            (net.get_parameter(name), whole.data[number])
+            for number, net in enumerate(self._nets)
+            for name, whole in self._all.items()
+        ]
+        buffers = [
+            (net.get_buffer(name), whole[number])
+            for number, net in enumerate(self._nets)
+            for name, whole in self._buffers.items()
+        ]
+        with lent([*weights, *buffers]):
             yield
-        finally:
-            with torch.no_grad():
-                for tensor, before, part in own:
-                    before.copy_(part)
-                    tensor.data = before
 
     def forward(self, inputs: Sequence[Tensor], draws: Draws) -> Tensor:
         """The step's own forward pass of all replicas: it updates normalisation statistics.
@@ -169,6 +165,26 @@ class _Mask(torch.autograd.Function):
             with draws.of(replica):
                 masks.append(func(torch.ones_like(part), p, True))
         return torch.stack(masks), 0
+
+
+@contextmanager
+def lent(pairs: Iterable[tuple[Tensor, Tensor]]) -> Iterator[None]:
+    """Tensors have other storage within the block; afterwards their own again, with the values written meanwhile.
+
+    Args:
+        pairs: a tensor, and what holds its values meanwhile.
+    """
+    with torch.no_grad():
+        borrowed = [(tensor, tensor.data, place) for tensor, place in pairs]
+        for tensor, _, place in borrowed:
+            tensor.data = place
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, own, place in borrowed:
+                own.copy_(place)
+                tensor.data = own
 
 
 def stacked(tensors: Sequence[Tensor]) -> Tensor:
