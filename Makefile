@@ -21,7 +21,7 @@ QUIET_PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c
 TEST = $(RUN)/python -m pytest -n $(WORKERS) -m "not slow" -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-portable slow lint pages docs notebooks packages gallery gpu e2e clean
+.PHONY: help install demo test test-portable slow lint pages docs notebooks packages gallery gpu gpu-studies e2e clean
 
 help:
 	@echo "make demo   find injected label errors in a small data set"
@@ -36,6 +36,7 @@ help:
 	@echo "make packages  build wheel and source distribution, and install them and every extra into empty environments"
 	@echo "make gallery  run all studies at SCALE=$(SCALE) and show them in docs/gallery.md"
 	@echo "make gpu    compare all methods, on a GPU if there is one; MINUTES=9 computes a piece, the next call goes on"
+	@echo "make gpu-studies  run the studies at scale paper, in pieces likewise"
 	@echo "make clean  remove $(VENV), $(DEMO) and caches"
 	@echo "Each installs what it needs into VENV=$(VENV) first."
 
@@ -96,9 +97,13 @@ gallery: $(VENV)/.installed
 	$(RUN)/noisewise study --all --scale $(SCALE) --out $(STUDIES)/$(SCALE) || [ $$? -eq 1 ] # 1: a claim fails, which is shown
 	$(RUN)/python tools/gallery.py docs $(STUDIES)/$(SCALE)
 
-# All cells are hours of 16 processors and one GPU.
+# All cells are hours of 16 processors and one GPU. Timings come first.
 gpu: $(VENV)/.installed
 	$(RUN)/python -m benchmarks.campaign --out $(CAMPAIGN) $(if $(MINUTES),--minutes $(MINUTES))
+
+# Runs that are done are not repeated, and others go on from their checkpoints.
+gpu-studies: $(VENV)/.installed
+	$(if $(MINUTES),timeout --signal=INT $(MINUTES)m) $(RUN)/noisewise study --all --scale paper --out $(CAMPAIGN)/studies || [ $$? -ne 2 ]
 
 e2e: $(VENV)/.installed
 	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out $(RESULTS)

@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of results.jsonl")
     parser.add_argument("--spec", type=Path, default=HERE / "campaign.toml", help="the cells")
     parser.add_argument("--tiny", action="store_true", help="a campaign of seconds")
-    parser.add_argument("--parts", nargs="*", help="only these parts")
+    parser.add_argument("--parts", nargs="*", help="only these parts; `timings` is the first (see timings.py)")
     parser.add_argument("--first", nargs="*", default=[], help="parts to compute before all others")
     parser.add_argument("--only", nargs="*", default=[""], help="only cells whose title has one of these texts")
     parser.add_argument("--published-epochs", type=int, help="length of the published runs; default: as in the cells")
@@ -55,6 +55,8 @@ def main() -> int:
     if args.list:
         listed(cells, [*args.done, args.out / "results.jsonl"])
         return 0
+    if args.parts is None or "timings" in args.parts:
+        time_all(args, "cuda" if gpu else "cpu")
     for source in {cell.stated["source"] for cell in cells}:
         loaded(source)  # decodes photographs once, for all processes
     left = None if args.minutes is None else args.minutes - (time.time() - began) / 60
@@ -62,6 +64,15 @@ def main() -> int:
     counts = run(cells, args.out, machine, minutes=left, done=args.done, retry=args.retry, about=about)
     print(", ".join(f"{number} {name}" for name, number in counts.items()))
     return 0
+
+
+def time_all(args: argparse.Namespace, device: str) -> None:
+    """Compute the timings that are missing; they need the machine for themselves, so they come before all cells."""
+    from .timings import run as time_them
+    from .timings import timings
+
+    counts = time_them(timings(args.tiny, device), args.out, device, args.minutes)
+    print("timings:", ", ".join(f"{number} {name}" for name, number in counts.items()), flush=True)
 
 
 def listed(cells: list[Cell], done: list[Path]) -> None:
