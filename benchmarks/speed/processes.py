@@ -18,7 +18,7 @@ from .row import Row
 from .turns import QUICK_TURNS, Spread
 
 COMMAND = "python -m benchmarks.speed processes"
-TURNS, STEPS = 15, 8
+TURNS, STEPS = 9, 8
 
 
 def measure(quick: bool) -> list[Row]:

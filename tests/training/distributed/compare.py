@@ -2,7 +2,8 @@
 
     torchrun --nproc-per-node 2 tests/training/distributed/compare.py OUT.json CASE ...
 
-The first process writes, by case, the largest differences of weights, of ledgers and of recorded losses.
+The first process writes, by case, the largest differences of weights, of ledgers and of recorded losses; and those of
+logits and derivatives for one batch.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import nn
 from noisewise.data import Dataset, split
 from noisewise.data.rows import Rows
 from noisewise.methods import build
-from noisewise.training import Config, Training, distributed
+from noisewise.training import Config, Networks, Training, distributed
 
 CLASSES = ("a", "b", "c", "d")
 SHORT = {"epochs": 2, "batch_size": 18, "lr": 0.02, "augment": "flip", "precision": "fp32"}
@@ -99,10 +100,29 @@ def differences(case: str) -> dict[str, float]:
     return {"weights": weights, "ledger": ledger, "history": history}
 
 
+def derivatives() -> dict[str, float]:
+    """The largest differences of logits, and of first and second derivatives by the weights, for one batch."""
+    x = torch.randn(19, 3, 8, 8, generator=torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
+    found = []
+    for shared in (distributed.together, distributed.alone):
+        torch.manual_seed(0)
+        nets = Networks([network((8, 8, 3), len(CLASSES))])
+        weights = list(nets.trainable().values())
+        with shared():
+            logits = nets(x)
+            first = torch.autograd.grad(logits.square().mean(), weights, create_graph=True)
+            second = torch.autograd.grad(torch.stack([one.square().sum() for one in first]).sum(), weights)
+        found.append((logits[None], first, second))
+    return {
+        name: max(float((one - other).detach().abs().max()) for one, other in zip(*pair, strict=True))
+        for name, *pair in zip(("logits", "first", "second"), *found, strict=True)
+    }
+
+
 def main() -> None:
     out, *cases = sys.argv[1:]
     distributed.join()
-    found = {case: differences(case) for case in cases}
+    found = {"derivatives": derivatives(), **{case: differences(case) for case in cases}}
     distributed.expect_equal("comparison", len(found))
     if distributed.writes():
         Path(out).write_text(json.dumps(found), encoding="utf-8")

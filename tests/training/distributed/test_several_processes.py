@@ -131,6 +131,17 @@ def test_a_divided_memory_keeps_its_own_rows_alone():
     assert memory[:-1, 0].tolist() == [1, 0, 1]  # rows 2, 3 and 4
 
 
+def test_weights_that_differ_between_processes_end_the_training(monkeypatch):
+    class Other(distributed.processes.Processes):
+        def gather(self, part, rows):
+            return torch.cat([part, part + 1e-12], dim=1)
+
+    monkeypatch.setattr(distributed.processes, "_JOINED", Other(0, 2))
+    distributed.expect_equal_weights(torch.nn.Linear(2, 2))  # nothing is divided now
+    with distributed.together(), pytest.raises(RuntimeError, match="no longer the same in all processes"):
+        distributed.expect_equal_weights(torch.nn.Linear(2, 2))
+
+
 def test_parts_cover_a_batch_and_differ_by_one_row_at_most():
     for rows in (2, 7, 128):
         team = distributed.processes.Processes(0, 3)

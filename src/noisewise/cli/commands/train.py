@@ -73,6 +73,8 @@ def train(source: str, settings: tuple[str, ...], resume: bool, out: Path, as_js
 
     What training saw of every row is written too, with the suspicion that its label is wrong.
 
+    On N GPUs, or processes, of one machine: torchrun --nproc-per-node N -m noisewise train SOURCE ...
+
     SOURCE is a name of `noisewise sources`, a folder of images per class, a .npz file, a table (.csv, .tsv, .json or
     .jsonl, each also with .gz, .parquet or .xlsx), a .txt file of lines "__label__NAME TEXT", or hf:NAME.
     """

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from noisewise.data.rows import Rows
+from noisewise.training.distributed.batch_norm import batch_norm
 from noisewise.training.distributed.exchange import divide, gather, gather_rows, spread
 from noisewise.training.distributed.processes import Processes, alone, current
 
@@ -79,7 +80,7 @@ class _AcrossProcesses(TorchFunctionMode):
     ) -> Any:
         given = dict(kwargs or {})
         if func is functional.batch_norm:
-            return _batch_norm(self._processes, self._rows, *args, **given)
+            return batch_norm(self._processes, self._rows, *args, **given)
         if func in _DROPOUTS:
             return self._dropout(func, *args, **given)
         return func(*args, **given)
@@ -101,41 +102,3 @@ _DROPOUTS = (functional.dropout, functional.dropout1d, functional.dropout2d, fun
 
 def _is_channels_last(x: Tensor) -> bool:
     return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
-
-
-def _batch_norm(
-    processes: Processes,
-    whole: int,
-    x: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """`torch.nn.functional.batch_norm` with the statistics of all `whole` rows; `x` is the part of this process."""
-    if not training:
-        return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-    channels, axes = x.shape[1], [axis for axis in range(x.ndim) if axis != 1]
-    shape = [1, channels, *[1] * (x.ndim - 2)]
-    z = x if x.dtype == torch.float64 else x.float()
-    # Mean and squares of every part, then those of all: sums of squares would cancel (Chan, Golub and LeVeque, 1983).
-    mean = z.mean(axes)
-    squares = (z - mean.view(shape)).square().sum(axes)
-    every = gather(processes, torch.cat([mean, squares])[None, None], processes.count)
-    means, squares = spread(processes, [every])[0][0].chunk(2, dim=1)
-    per_row = z.numel() // channels // len(x)
-    counts = [rows * per_row for rows in processes.sizes(whole)]
-    share = torch.tensor(counts, dtype=z.dtype, device=z.device)[:, None] / sum(counts)
-    mean = (share * means).sum(dim=0)
-    var = squares.sum(dim=0) / sum(counts) + (share * (means - mean).square()).sum(dim=0)
-    if running_mean is not None and running_var is not None:
-        with torch.no_grad():
-            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-            running_var.lerp_((var * (sum(counts) / (sum(counts) - 1))).to(running_var.dtype), momentum)
-    scale = (var + eps).rsqrt()
-    scale = scale if weight is None else scale * weight
-    shift = -mean * scale if bias is None else bias - mean * scale
-    return (z * scale.view(shape) + shift.view(shape)).to(x.dtype)
