@@ -42,10 +42,7 @@ def batch_norm(
         return functional.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
     per_row = x.numel() // x.shape[1] // len(x)
     counts = [size * per_row for size in processes.sizes(rows)]
-    if torch._C._functorch.is_functorch_wrapped_tensor(x) or x.dtype == torch.float64:
-        y, mean, var = _by_steps(processes, counts, x, weight, bias, eps)
-    else:
-        y, mean, var = _Fused.apply(processes, counts, x, weight, bias, eps)
+    y, mean, var = _Fused.apply(processes, counts, x, weight, bias, eps)
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
             running_mean.lerp_(mean.to(running_mean.dtype), momentum)
@@ -57,7 +54,7 @@ def batch_norm(
 def _by_steps(
     processes: Processes, counts: list[int], x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The normalised part, and mean and variance of the whole; differentiable in every way and as often as wanted."""
+    """The normalised part, and mean and variance of the whole; differentiable as often as wanted."""
     axes, shape = [axis for axis in range(x.ndim) if axis != 1], [1, -1, *[1] * (x.ndim - 2)]
     z = x if x.dtype == torch.float64 else x.float()
     mean = z.mean(axes)
@@ -94,7 +91,8 @@ class _Fused(torch.autograd.Function):
         bias: Tensor | None,
         eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        ones = torch.ones(x.shape[1], device=x.device)  # so that statistics are in single precision whatever x is in
+        # In half precision the statistics are in single precision, as those of these weights are.
+        ones = torch.ones(x.shape[1], dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
         _, mean, inverse = torch.native_batch_norm(x, ones, ones, None, None, True, 0.0, eps)
         squares = (inverse.square().reciprocal() - eps) * counts[processes.rank]
         every = processes.gather(torch.cat([mean, squares])[None, None], processes.count)

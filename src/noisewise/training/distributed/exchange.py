@@ -76,10 +76,6 @@ class _Total(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         return None, gradient
 
-    @staticmethod
-    def jvp(ctx: Any, _: None, tangent: Tensor) -> Tensor:
-        return total(ctx.processes, tangent)
-
 
 class _Divide(torch.autograd.Function):
     @staticmethod
@@ -94,10 +90,6 @@ class _Divide(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         return None, gather(ctx.processes, gradient, ctx.rows)
 
-    @staticmethod
-    def jvp(ctx: Any, _: None, tangent: Tensor) -> Tensor:
-        return divide(ctx.processes, tangent)
-
 
 class _Gather(torch.autograd.Function):
     @staticmethod
@@ -111,10 +103,6 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
         return None, divide(ctx.processes, gradient), None
-
-    @staticmethod
-    def jvp(ctx: Any, _: None, tangent: Tensor, __: None) -> Tensor:
-        return gather(ctx.processes, tangent, ctx.rows)
 
 
 def _in_memory(tensor: Tensor) -> list[int]:
