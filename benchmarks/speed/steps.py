@@ -1,4 +1,4 @@
-"""A step of `ce` by the trainer: beside a plain loop on tensors, without the ledger, by a DataLoader; precisions."""
+"""A step of `ce` by the trainer: beside a plain loop on tensors, without the ledger, and by a DataLoader."""
 
 from __future__ import annotations
 
@@ -32,9 +32,4 @@ def measure(quick: bool) -> list[Row]:
             Row.of(f"{case.name}: of which the ledger", "<= 0.03", taken.share("ours", "no ledger", "plain")),
             Row.of(f"{case.name}: a loop over a DataLoader / ours", ">= 2", taken.ratio("loader", "ours")),
         ]
-    for case in CASES:
-        arms = {kind: trained(replace(case, precision=kind)) for kind in ("fp32", "bf16")}
-        taken = take_turns(arms, QUICK_TURNS if quick else 9, 2 if quick else 16)
-        name = case.name.removesuffix(", bf16")
-        found.append(Row.of(f"{name}: a step in bf16 / in fp32", "", taken.ratio("bf16", "fp32")))
     return [replace(row, command=COMMAND) for row in found]

@@ -1,4 +1,4 @@
-"""Numbers of the host on another device, without waiting for what the device still has to do.
+"""What devices can do; numbers of the host on another device, without waiting for what it still has to do.
 
 A copy waits for the device unless it is asynchronous and comes from pinned memory. Nothing in a training step may wait:
 `tests/pretend_device.py` is a stand-in on which waiting raises.
@@ -6,8 +6,17 @@ A copy waits for the device unless it is asynchronous and comes from pinned memo
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
+
+
+@cache
+def multiplies_bf16() -> bool:
+    """Whether this processor has instructions for products of bfloat16 (AVX-512 BF16 or AMX)."""
+    has = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return torch.backends.mkldnn.is_available() and any(ask is not None and ask() for ask in has)
 
 
 def sent(host: Tensor, device: torch.device) -> Tensor:

@@ -77,3 +77,20 @@ def test_momentum_is_below_one(name):
 def test_a_device_without_numbers_is_no_device():
     with pytest.raises(BadInput, match="device='meta' must be"):
         Config(device="meta")
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "shape", "half"),
+    [
+        ("image", (28, 28, 1), True),
+        ("image", (16, 40, 3), True),
+        ("image", (8, 8, 1), False),
+        ("vector", (784,), False),
+    ],
+)
+def test_images_train_in_bf16_where_the_processor_multiplies_it(kind, shape, half, multiplies, monkeypatch):
+    monkeypatch.setattr("noisewise.training.config.multiplies_bf16", lambda: multiplies)
+    assert Config(device="cpu").torch_precision(kind, shape) == ("bf16" if half and multiplies else "fp32")
+    for stated in ("fp32", "bf16"):
+        assert Config(device="cpu", precision=stated).torch_precision(kind, shape) == stated

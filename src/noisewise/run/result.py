@@ -278,7 +278,7 @@ def result(training: Training, data: Dataset, about: dict[str, Any]) -> Run:
         "seconds": training.seconds,
         "examples_per_second": training.examples_per_second,
         "device": str(config.torch_device),
-        "precision": config.torch_precision,
+        "precision": training.precision,
         "versions": versions(),
     }
     if (decision := training.decision) is not None:

@@ -13,11 +13,15 @@ import torch
 
 from noisewise.bounds import SEED, Bound, at_least, below, between, check, check_options, number, one_of, whole
 from noisewise.data.augment.spec import check_setting
+from noisewise.devices import multiplies_bf16
 from noisewise.errors import BadInput, nearest, shown
 from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 OWN = ("schedule", "optimizer", "lr")  # who states one of them has a recipe of their own
+# Pixels a side from which images train faster in bf16 on a CPU that multiplies it: of `fast` a step takes 1.05 times as
+# long at 8 pixels, .89 at 16, .73 at 32 (python -m benchmarks.speed precision).
+HALF_FROM = 16
 SCHEDULES = ("constant", "cosine", "step", "linear", "exponential", "one-cycle")
 BOUNDS: dict[str, Bound] = {
     "epochs": whole(1),
@@ -75,7 +79,8 @@ class Config:
             them another weak view.
         normalise: "auto" normalises inputs by the statistics that the model's card states, else by those of the
             training rows; "none" leaves them as they are, bytes divided by 255.
-        precision: "auto", "fp32" or "bf16".
+        precision: "auto", "fp32" or "bf16", in which networks compute under autocast. "auto" is bf16 on a GPU, and on a
+            CPU with instructions for it where rows are images of 16 pixels a side or more; else fp32.
         device: "auto" or a torch device, such as "cpu" or "cuda:1".
 
     Raises:
@@ -143,12 +148,17 @@ class Config:
             raise BadInput(f"device={self.device!r} is not available here") from error
         return device
 
-    @property
-    def torch_precision(self) -> str:
-        """ "fp32" or "bf16"; automatic is bf16 on CUDA and fp32 elsewhere."""
+    def torch_precision(self, kind: str, shape: tuple[int, ...]) -> str:
+        """ "fp32" or "bf16"; what "auto" is for some rows.
+
+        Args:
+            kind: of the data, as in `Dataset.kind`.
+            shape: of a row.
+        """
         if self.precision != "auto":
             return self.precision
-        return "bf16" if self.torch_device.type == "cuda" else "fp32"
+        device, images = self.torch_device.type, kind == "image" and min(shape[:2]) >= HALF_FROM
+        return "bf16" if device == "cuda" or (device == "cpu" and images and multiplies_bf16()) else "fp32"
 
     def plain(self) -> dict[str, Any]:
         """All settings by name, as plain data."""

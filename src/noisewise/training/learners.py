@@ -88,6 +88,11 @@ class Learners(Splits):
         positions = torch.arange(count) * len(self.rows) // count
         return torch.cat([self.rows.prepare(raw, None).cpu() for _, raw in self.rows.stream(positions, count)])
 
+    @property
+    def precision(self) -> str:
+        """ "fp32" or "bf16", in which networks train and predict."""
+        return self.config.torch_precision(self.data.kind, self.data.shape)
+
     def networks(self, modules: Iterable[nn.Module], precision: str | None = None) -> Networks:
         """Networks that train and predict in the precision of this training.
 
@@ -95,7 +100,7 @@ class Learners(Splits):
             modules: the networks; shared, not copied.
             precision: "fp32" or "bf16"; default: that of the training.
         """
-        return Networks(modules, precision or self.config.torch_precision)
+        return Networks(modules, precision or self.precision)
 
     def add_learner(self, name: str, nets: Networks, config: Config | None = None) -> Learner:
         """Make a learner of networks that the recipe built with `networks`, and restore it if the run is resumed.

@@ -255,6 +255,7 @@ class Deprivation:
             gamma=self.decay,
             validation=0.0,
             augment="auto" if self.shrink == 1 else "none",
+            precision="fp32",
         )
 
 

@@ -21,7 +21,9 @@ from noisewise.training import Training
 from noisewise.training.observer import Callbacks, Observer, Row
 
 BASELINE = "ce"  # the method of runs that name none
-PLAIN: dict[str, Any] = {"method": BASELINE, "validation": 0.0, "augment": "none"}
+# What studies committed was computed in fp32, on any device; a scale may say otherwise.
+EXACT: dict[str, Any] = {"precision": "fp32"}
+PLAIN: dict[str, Any] = {**EXACT, "method": BASELINE, "validation": 0.0, "augment": "none"}
 _FIRST = ("source", "corrupt", "method", "model", "deficit")
 _LAST = ("test_accuracy", "train_loss", "trusted_accuracy", "trusted_confidence", "transition_error")
 
@@ -80,12 +82,12 @@ def trained(source: str, scratch: Path, **fields: Any) -> dict[str, Any]:
     Returns:
         What `run.json` holds, by name, and the table `history`, one row per recorded epoch.
     """
-    return _run(Experiment.of(source, **{"method": BASELINE, **fields}), scratch)
+    return _run(Experiment.of(source, **{**EXACT, "method": BASELINE, **fields}), scratch)
 
 
 def trained_on_drawn(source: str, scratch: Path, **fields: Any) -> dict[str, Any]:
     """`trained` on the rows that `draw` gives, which do not depend on the seed."""
-    return _run(on_drawn(Experiment.of(source, **{"method": BASELINE, **fields})), scratch)
+    return _run(on_drawn(Experiment.of(source, **{**EXACT, "method": BASELINE, **fields})), scratch)
 
 
 def _run(experiment: Experiment, scratch: Path) -> dict[str, Any]:

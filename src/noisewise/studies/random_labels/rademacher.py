@@ -67,6 +67,7 @@ def network(source: str, points: int, draw: int, model: str) -> dict[str, Any]:
         validation=0.0,
         weight_decay=0.0,
         augment="none",
+        precision="fp32",
     )
     right = run.predict(rows.x) == signs
     return {

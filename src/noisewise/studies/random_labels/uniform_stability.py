@@ -56,6 +56,7 @@ def twins(source: str, points: int, labels: str, model: str, replaced: int, seed
             validation=0.0,
             weight_decay=0.0,
             augment="none",
+            precision="fp32",
         )
         values = np.concatenate([run.predict_proba(x), run.predict_proba(test_x)])
         return 1 - values[np.arange(len(values)), np.concatenate([y, test_y])]

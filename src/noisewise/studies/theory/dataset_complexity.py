@@ -71,7 +71,9 @@ class Problem:
     def config(self) -> Config:
         """The settings of the network's training."""
         settings = {"lr": self.rate, "batch_size": self.batch, "weight_decay": 0.0, "schedule": "cosine"}
-        return configured(self.epochs, self.seed, {**settings, "augment": "none", "validation": 0.0})
+        return configured(
+            self.epochs, self.seed, {**settings, "augment": "none", "validation": 0.0, "precision": "fp32"}
+        )
 
 
 def measured(shares: list[float], **fields: Any) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def traced(source: str, points: int, flipped: float, epochs: int, seed: int) -> 
 
     rows = sample(source, points, 1, seed)
     given = corrupt(rows.dataset(rows.y, source), f"symmetric:{flipped}", seed).given
-    settings = {"lr": RATE, "batch_size": BATCH, "weight_decay": 0.0, "augment": "none"}
+    settings = {"lr": RATE, "batch_size": BATCH, "weight_decay": 0.0, "augment": "none", "precision": "fp32"}
     config, blind = configured(epochs, seed, settings), rows.dataset(given, source)
     evidence = cross_fit(blind, CrossFit(MODEL, config=config, folds=FOLDS, last_layer=needed(DETECTORS)))
     scores = scores_of(evidence, DETECTORS)

@@ -141,7 +141,7 @@ def _corrupted(source: str, noise: str, points: int, seed: int) -> tuple[Dataset
 
 def _config(epochs: int, batch: int, rate: float, seed: int) -> Config:
     settings = {"lr": rate, "batch_size": batch, "weight_decay": 0.0, "augment": "none", "validation": 0.0}
-    return configured(epochs, seed, settings)
+    return configured(epochs, seed, {**settings, "precision": "fp32"})
 
 
 def runs(scale: Scale) -> list[Task]:
