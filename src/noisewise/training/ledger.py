@@ -6,6 +6,7 @@ them or because they were not drawn. Methods read it, probes plot it, detectors 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -19,7 +20,8 @@ from noisewise.training.distributed import RowPart
 
 EARLY = 0.5
 _FLOOR = 1e-8
-_TOGETHER = 32
+# Batches that are recorded together, and how many logits may wait: 64 MB.
+_TOGETHER, _WAITING = 32, 2**24
 
 
 class Ledger(nn.Module):
@@ -67,6 +69,7 @@ class Ledger(nn.Module):
         rows, device = len(given), given.device
         self.early = early_observations(epochs)
         self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._returned: threading.Event | None = None
         self.register_buffer("given", given.clone())
         for name in ("seen", "wrong_events", "forgetting", "learned_at"):
             self.register_buffer(name, torch.zeros(rows, dtype=torch.int32, device=device))
@@ -95,11 +98,24 @@ class Ledger(nn.Module):
             return
         if known:
             self._waiting.append((batch.index, batch.scores))
-            if len(self._waiting) >= _TOGETHER:
+            lent = self._returned is not None and not self._returned.is_set()
+            enough = len(self._waiting) >= _TOGETHER and not lent
+            if enough or len(self._waiting) * batch.scores.numel() >= _WAITING:
                 self.flush()
             return
         training = self.given[batch.index] >= 0
         self.record(batch.index[training], batch.scores[:, training])
+
+    def lend(self) -> threading.Event:
+        """Let another thread read the statistics: nothing is recorded until it sets the event that this returns."""
+        self._returned = threading.Event()
+        return self._returned
+
+    def take_back(self) -> None:
+        """Wait until the other thread has read the statistics."""
+        if self._returned is not None:
+            self._returned.wait()
+            self._returned = None
 
     def flush(self) -> None:
         """Record the batches that wait to be recorded together."""
@@ -119,6 +135,7 @@ class Ledger(nn.Module):
         if missing.any():
             for batch in passes(missing):
                 self.record(batch.rows, batch.scores)
+        self.take_back()
         self.fresh.zero_()
 
     @torch.no_grad()
@@ -130,6 +147,7 @@ class Ledger(nn.Module):
             logits: (N, B, K) of N networks.
             labels: (B,) given labels, needed for rows outside the training split, which the ledger does not know.
         """
+        self.take_back()
         given = self.given[index] if labels is None else labels
         mean = logits.mean(dim=0).float()
         log_p = functional.log_softmax(mean, dim=-1)

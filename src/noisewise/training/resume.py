@@ -3,14 +3,20 @@
 An interrupted recipe is called again from its start. Its calls of `fit` are numbered: finished ones return immediately,
 the interrupted one continues after its last epoch, and memoized values come from the checkpoint. The recipe must
 therefore make the same calls in the same order.
+
+A checkpoint is written by a thread while the training goes on. It holds copies, except of the ledger, which can be as
+large as rows times classes: that promises not to change while it is read, and collects batches meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +27,13 @@ from noisewise.errors import BadInput
 from noisewise.files import whole
 from noisewise.memory import need
 from noisewise.training.distributed import agreed, writes
+from noisewise.training.ledger import Ledger
 
 FILE, SEAL = "state.pt", "fingerprint"
+# From the end of a checkpoint to the beginning of the next; with 0 every epoch has one, and the training waits for it.
 CHECKPOINT_SECONDS = 10.0
+# What is not copied: the ledger is lent, and the selected weights are never changed, only replaced.
+_AS_THEY_ARE = ("ledger", "selected")
 
 
 class Checkpoints:
@@ -45,6 +55,8 @@ class Checkpoints:
         self._folder, self._identity = folder, identity
         self._calls = 0
         self._saved_at = time.monotonic()
+        self._writer: ThreadPoolExecutor | None = None
+        self._writing: Future[None] | None = None
         self.stored: dict[str, Any] = (resume and folder and read(folder)) or {}
         if self.stored and self.stored["identity"] != identity:
             raise BadInput(f"the checkpoint in {folder} is of another data set, method, model or configuration")
@@ -70,27 +82,83 @@ class Checkpoints:
         self.memos[name] = (at, value)
         return value
 
-    def save(self, call: int, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
-        """Write a checkpoint, unless one was written in the last seconds.
+    def save(self, call: int, epoch: int, state: Callable[[], dict[str, Any]], ledger: Ledger) -> None:
+        """Begin to write a checkpoint, unless one is being written or was in the last seconds.
 
         Args:
             call: number of the present call.
             epoch: how many of its epochs are done.
             state: returns what else is stored.
+            ledger: is lent until it is written.
+
+        Raises:
+            BadInput: the one before could not be written.
         """
-        if agreed(time.monotonic() - self._saved_at > CHECKPOINT_SECONDS):
-            self._write(call, epoch, state())
+        if not agreed(self._is_due()):
+            return
+        stored = {**self._about(call, epoch), **state()}  # of several processes all must ask for the state
+        if self._folder is None or not writes():
+            self._saved_at = time.monotonic()
+            return
+        taken = {name: part if name in _AS_THEY_ARE else _copied(part) for name, part in stored.items()}
+        self._writer = self._writer or ThreadPoolExecutor(1, "checkpoint")
+        self._writing = self._writer.submit(self._written, taken, self._folder, ledger.lend())
+        if CHECKPOINT_SECONDS <= 0:
+            self.settle()
 
     def finish(self, state: dict[str, Any]) -> None:
         """Write the last checkpoint, in which all calls so far are done."""
-        self._write(self._calls, 0, state)
+        self.settle()
+        if self._folder is not None and writes():
+            write(self._folder, {**self._about(self._calls, 0), **state})
+        if self._writer is not None:
+            self._writer.shutdown()
+            self._writer = None
 
-    def _write(self, call: int, epoch: int, state: dict[str, Any]) -> None:
-        if self._folder is None or not writes():
-            return
-        about = {"identity": self._identity, "calls": call, "epoch": epoch, "remembered": dict(self.memos)}
-        write(self._folder, {**about, **state})
-        self._saved_at = time.monotonic()
+    def settle(self) -> None:
+        """Wait until what is being written is written.
+
+        Raises:
+            BadInput: it could not be written.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    @contextlib.contextmanager
+    def whole_when_interrupted(self) -> Iterator[None]:
+        """An exception leaves the block when what is being written is written."""
+        try:
+            yield
+        except BaseException:
+            wait([] if self._writing is None else [self._writing])
+            raise
+
+    def _is_due(self) -> bool:
+        if self._writing is not None:
+            if not self._writing.done():
+                return False
+            self.settle()
+        return time.monotonic() - self._saved_at > CHECKPOINT_SECONDS
+
+    def _about(self, call: int, epoch: int) -> dict[str, Any]:
+        return {"identity": self._identity, "calls": call, "epoch": epoch, "remembered": dict(self.memos)}
+
+    def _written(self, state: dict[str, Any], folder: Path, returned: threading.Event) -> None:
+        try:
+            write(folder, state)
+        finally:
+            returned.set()
+            self._saved_at = time.monotonic()
+
+
+def _copied(value: Any) -> Any:
+    """A copy of nested dicts and lists, with tensors of their own on the host."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:

@@ -213,16 +213,17 @@ class Training(Learners):
         if by is not None and "validation" in self.splits:
             stored = self._checkpoints.stored.get("best") if done else None
             self._best = Best(_learned(learner, method, predictor), stored)
-        for epoch in range(done, total):
-            if record and self.history.stopped:
-                break
-            self._epoch(learner, method, joint, streams)
-            kept: Row = {}
-            if self._best is not None:
-                kept["kept"] = self._best.offer(self._validated(str(by), learner, method, predictor))
-            if record:
-                self._record(learner, method, predictor, kept)
-            self._checkpoints.save(call, epoch + 1, self._state)
+        with self._checkpoints.whole_when_interrupted():
+            for epoch in range(done, total):
+                if record and self.history.stopped:
+                    break
+                self._epoch(learner, method, joint, streams)
+                kept: Row = {}
+                if self._best is not None:
+                    kept["kept"] = self._best.offer(self._validated(str(by), learner, method, predictor))
+                if record:
+                    self._record(learner, method, predictor, kept)
+                self._checkpoints.save(call, epoch + 1, self._state, self.ledger)
         if self._best is not None and self._best.put_back():
             learner.optimizer.state.clear()  # its momentum belongs to other weights
         self._best = None
@@ -250,7 +251,7 @@ class Training(Learners):
         self._seconds += seconds
         self._examples += len(self.rows)
         self._record(learner, method, predictor, {})
-        self._checkpoints.save(call, 1, self._state)
+        self._checkpoints.save(call, 1, self._state, self.ledger)
 
     def memoize(self, name: str, compute: Callable[[], Any]) -> Any:
         """Compute a value once. An interrupted recipe that is called again gets the stored value.
@@ -275,6 +276,7 @@ class Training(Learners):
     def finish(self) -> None:
         """Write the last checkpoint, and tell the observers."""
         self._checkpoints.finish(self._state())
+        self.ledger.take_back()
         for observer in self.observers:
             observer.after(self)
 
