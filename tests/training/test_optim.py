@@ -1,12 +1,14 @@
-"""Learning-rate schedules."""
+"""Learning-rate schedules and optimisers."""
 
+import copy
 import math
 
 import pytest
 import torch
+from torch import nn
 
 from noisewise.training import Config
-from noisewise.training.optim import build_optimizer, learning_rate, schedule
+from noisewise.training.optim import FusedSGD, build_optimizer, learning_rate, schedule
 
 STEPS = 101  # torch's cycle ends at its last step, ours at the end of the training: shares of 100
 
@@ -58,3 +60,24 @@ def test_momentum_falls_at_the_first_milestone(name, key):
 def test_a_rate_beyond_the_range_of_floats_is_infinite():
     config = Config(schedule="exponential", gamma=1e38, lr=1.0)
     assert learning_rate(config, 0.5, 10_000) == math.inf
+
+
+@pytest.mark.parametrize("settings", [{}, {"nesterov": True}, {"momentum": 0.0}])
+def test_fused_sgd_is_that_of_torch_to_the_bit(settings):
+    def moved(kind):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        asked = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-3, "fused": True, **settings}
+        optimizer = kind([{"params": net[0].parameters()}, {"params": net[2].parameters(), "lr": 0.01}], **asked)
+        for number in range(6):
+            optimizer.zero_grad()
+            (net if number != 4 else net[2])(torch.randn(5, 4 if number != 4 else 8)).square().mean().backward()
+            optimizer.param_groups[0]["lr"] = 0.1 / (1 + number)
+            optimizer.step()
+            if number == 2:
+                stored = copy.deepcopy(optimizer.state_dict())
+                optimizer.load_state_dict(stored)
+        return [*net.parameters(), *(b for state in optimizer.state.values() for b in state.values() if b is not None)]
+
+    for ours, theirs in zip(moved(FusedSGD), moved(torch.optim.SGD), strict=True):
+        assert torch.equal(ours, theirs)

@@ -91,6 +91,7 @@ def step(
     clip_norm: float | None = None,
     check: Callable[[Tensor, Clock], None] | None = None,
     params: dict[str, Tensor] | None = None,
+    joint: list[Tensor] | None = None,
 ) -> Batch:
     """Train on one batch.
 
@@ -105,6 +106,7 @@ def step(
             GPU waits for the device.
         params: `nets.trainable()`, where the caller has it from an earlier step; finding it takes as long as several
             operations.
+        joint: `method.joint_parameters()`, likewise.
 
     Returns:
         The batch with logits, targets, losses and weights, detached, as `observe` saw it.
@@ -114,7 +116,7 @@ def step(
     """
     bent = changes(method, "gradient")
     draws = random_state(batch.x.device) if bent else None
-    params, joint = nets.trainable() if params is None else params, method.joint_parameters()
+    params, joint = params or nets.trainable(), method.joint_parameters() if joint is None else joint
     if changes(method, "edit"):
         with torch.no_grad():
             batch = method.edit(batch, nets, rng)
@@ -277,7 +279,9 @@ def train_epoch(
     # On a GPU nothing in a step may wait for the device: what would is done once an epoch.
     late = LateCheck() if streams.drawn.device.type != "cpu" else None
     known = ledger.knows(streams.drawn.index)
-    take_step = partial(step, clip_norm=config.clip_norm, check=late, params=learner.nets.trainable())
+    take_step = partial(
+        step, clip_norm=config.clip_norm, check=late, params=learner.nets.trainable(), joint=method.joint_parameters()
+    )
     ledger.flush()  # what an epoch left that diverged, if a recipe goes on after it
     for number, batch in enumerate(streams.epoch(order_rng)):
         done = (learner.epochs_done + number / streams.steps) / epochs
