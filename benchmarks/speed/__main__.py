@@ -20,6 +20,7 @@ import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -39,15 +40,18 @@ over turns of the ratio of CPU seconds of the thread, *spread* its quartiles.
 """
 
 
-def names() -> list[str]:
-    """The comparisons: modules of this package that have `measure`."""
-    found = [module.name for module in pkgutil.iter_modules(here) if module.name != "__main__"]
-    return [name for name in found if hasattr(importlib.import_module(f"{__package__}.{name}"), "measure")]
+def comparisons() -> dict[str, ModuleType]:
+    """By name, the modules of this package that have `measure`."""
+    names = [
+        module.name for module in pkgutil.walk_packages(here, f"{__package__}.") if not module.name.endswith("__main__")
+    ]
+    found = map(importlib.import_module, sorted(names))
+    return {module.__name__.rpartition(".")[2]: module for module in found if hasattr(module, "measure")}
 
 
 def measured(name: str, quick: bool) -> list[Row]:
     """The lines of one comparison."""
-    rows: list[Row] = importlib.import_module(f"{__package__}.{name}").measure(quick)
+    rows: list[Row] = comparisons()[name].measure(quick)
     return rows
 
 
@@ -90,19 +94,19 @@ def page(found: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(comparisons())}; default: all")
     parser.add_argument("--quick", action="store_true", help="seconds, to see whether it runs; the figures say nothing")
     parser.add_argument("--out", type=Path, default=OUT, help="files to write, without their suffix")
     args = parser.parse_args()
-    unknown = set(args.names) - set(names())
+    unknown = set(args.names) - set(comparisons())
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(names())}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(comparisons())}")
     if args.quick and args.out == OUT:
         parser.error("--quick measures nothing worth keeping: say where by --out")
     torch.set_num_threads(1)
     stored = args.out.with_suffix(".json")
     found = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
-    for name in args.names or names():
+    for name in args.names or comparisons():
         rows = measured(name, args.quick)
         found[name] = {**about(), "rows": [asdict(row) for row in rows]}
         for row in rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -161,28 +162,44 @@ def plain(case: Case) -> Callable:
     return steps().__next__
 
 
+def transforms(size: int, channels: int, augmented: bool) -> tuple[Callable[[Image.Image], Tensor], str]:
+    """Transforms of one image, and whose they are: torchvision's where it is installed, else the same by Pillow."""
+    try:
+        from torchvision import transforms as ready
+    except (ImportError, RuntimeError):  # RuntimeError: of another build of torch
+        return partial(by_pillow, augmented=augmented), "Pillow's"
+    moves = [ready.RandomCrop(size, 4, padding_mode="reflect"), ready.RandomHorizontalFlip()] if augmented else []
+    normalise = ready.Normalize((0.5,) * channels, (0.25,) * channels)
+    return ready.Compose([*moves, ready.ToTensor(), normalise]), "torchvision's"
+
+
+def by_pillow(image: Image.Image, augmented: bool) -> Tensor:
+    """A random crop of the image padded by 4 pixels, mirrored or not, as normalised numbers."""
+    if augmented:
+        size = image.size[0]
+        padded = Image.fromarray(np.pad(np.asarray(image), ((4, 4), (4, 4), (0, 0)), mode="reflect"))
+        left, top = random.randint(0, 8), random.randint(0, 8)
+        image = padded.crop((left, top, left + size, top + size))
+        if random.random() < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    pixels = torch.from_numpy(np.array(image, np.uint8, copy=True))
+    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    x = pixels.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+    return x.sub_(0.5).div_(0.25)
+
+
 class PerImage(TorchDataset):
     """Rows as torchvision's data sets give them: an image of Pillow, through one transform after the other."""
 
     def __init__(self, data: Dataset, augmented: bool) -> None:
-        self.images, self.labels, self.augmented = np.asarray(data.inputs[:]), data.given.tolist(), augmented
+        self.images, self.labels = np.asarray(data.inputs[:]), data.given.tolist()
+        self.transform = transforms(data.shape[0], data.shape[-1], augmented)[0]
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        image: Any = Image.fromarray(self.images[row].squeeze())
-        if self.augmented:
-            size = image.size[0]
-            padded = Image.fromarray(np.pad(np.asarray(image), ((4, 4), (4, 4), (0, 0)), mode="reflect"))
-            left, top = random.randint(0, 8), random.randint(0, 8)
-            image = padded.crop((left, top, left + size, top + size))
-            if random.random() < 0.5:
-                image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        pixels = torch.from_numpy(np.array(image, np.uint8, copy=True))
-        pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        x = pixels.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
-        return x.sub_(0.5).div_(0.25), self.labels[row]
+        return self.transform(Image.fromarray(self.images[row].squeeze())), self.labels[row]
 
 
 def by_loader(case: Case) -> Callable:

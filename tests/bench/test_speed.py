@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.speed.__main__ import names, page
+from benchmarks.speed.__main__ import comparisons, page
 from benchmarks.speed.row import Row
 from benchmarks.speed.turns import Spread, Turns, compare, take_turns
 
@@ -44,7 +44,7 @@ def test_a_goal_is_reached_or_not(goal, reached):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", comparisons())
 def test_every_comparison_runs(name, tmp_path):
     command = [sys.executable, "-m", "benchmarks.speed", name, "--quick", "--out", str(tmp_path / "speed")]
     subprocess.run(command, cwd=PROJECT, check=True)

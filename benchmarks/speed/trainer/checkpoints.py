@@ -11,8 +11,8 @@ import torch
 from noisewise.training.ledger import Ledger
 from noisewise.training.resume import Checkpoints, write
 
-from .row import Row
-from .turns import QUICK_TURNS, Spread
+from ..row import Row
+from ..turns import QUICK_TURNS, Spread
 
 COMMAND = "python -m benchmarks.speed checkpoints"
 SIZES = ((1_000_000, 10), (200_000, 1_000))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .arms import FAST, LENET, MLP, NARROW, Case, trained
-from .row import Row
-from .turns import QUICK_TURNS, take_turns
+from ..arms import FAST, LENET, MLP, NARROW, Case, trained
+from ..row import Row
+from ..turns import QUICK_TURNS, take_turns
 
 COMMAND = "python -m benchmarks.speed precision"
 CASES = (LENET, MLP, FAST, NARROW, *(Case(f"fast, {size}x{size}x3", "fast", size, 3) for size in (8, 16)))

@@ -1,6 +1,6 @@
 """What bf16 autocast changes on a CPU: accuracy and how well margins find wrong labels, beside the spread of seeds.
 
-    NOISEWISE_DATA=... OMP_NUM_THREADS=1 python benchmarks/precision.py --out docs/results/precision.md
+    NOISEWISE_DATA=... OMP_NUM_THREADS=1 python -m benchmarks.speed.trainer.bf16 --out docs/results/precision.md
 
 Every seed trains twice, in fp32 and in bf16, with everything else equal: the same weights at first, order and
 augmentation. 20 % of the labels are wrong.
@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
-from speed.arms import narrow_resnet
 
 from noisewise.data import load, subset
 from noisewise.files import whole
 from noisewise.methods import build
 from noisewise.noise import corrupt
 from noisewise.training import Config, Training
+
+from ..arms import narrow_resnet
 
 CASES: dict[str, tuple[str, Any]] = {
     "LeNet, Fashion-MNIST": ("fashion-mnist", "lenet"),
@@ -74,7 +75,7 @@ def main() -> None:
     torch.set_num_threads(1)
     stated = f"--rows {args.rows} --epochs {args.epochs} --seeds {args.seeds}"
     page = HEAD.format(
-        command=f"NOISEWISE_DATA=... OMP_NUM_THREADS=1 python benchmarks/precision.py {stated}",
+        command=f"NOISEWISE_DATA=... OMP_NUM_THREADS=1 python -m benchmarks.speed.trainer.bf16 {stated}",
         torch=torch.__version__,
         **vars(args),
     )
