@@ -22,12 +22,7 @@ from .cases import CASES
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
 
 # Methods whose steps wait, and why.
-WAITING = {
-    "fwl": "the ledger selects the training rows among trusted ones by a mask",
-    "glc": "the ledger selects the training rows among trusted ones by a mask",
-    "resampling": "the ledger selects the training rows among repeated ones by a mask",
-    "promix": "the reliable rows of a batch are selected by a mask, and counted",
-}
+WAITING = {"promix": "the reliable rows of a batch are selected by a mask, and counted"}
 # What is as large as the inputs is drawn on the device, by another generator than on the CPU.
 DRAWS_THERE = {"gradient-noise", "perturbed-gd", "pgd-training", "sop-plus"}
 

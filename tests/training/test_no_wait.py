@@ -131,6 +131,22 @@ def test_batches_recorded_together_are_recorded_as_one_by_one(networks: int) -> 
             assert torch.equal(buffer, together.get_buffer(name)), name
 
 
+def test_rows_that_are_not_trained_on_are_not_recorded() -> None:
+    torch.manual_seed(0)
+    given = torch.where(torch.rand(60) < 0.4, -1, torch.randint(0, 5, (60,)))
+    some, alone = Ledger(given, 5, 4), Ledger(given, 5, 4)
+    for _ in range(4):
+        for index in torch.randperm(60).split(13):
+            batch = replace(Batch.of(torch.zeros(len(index), 1), given[index].clamp_min(0), 5, index), logits=None)
+            logits = 3 * torch.randn(2, len(index), 5)
+            some.observe(replace(batch, logits=logits))
+            trained = given[index] >= 0
+            alone.record(index[trained], logits[:, trained])
+    assert not some.seen[given < 0].any()
+    for name, buffer in alone.named_buffers():
+        assert torch.equal(buffer, some.get_buffer(name)), name
+
+
 def test_rows_drawn_twice_or_not_trained_on_are_not_known() -> None:
     ledger = Ledger(torch.tensor([0, 1, -1]), 2)
     assert ledger.knows(torch.tensor([1, 0]))

@@ -103,8 +103,8 @@ class Ledger(nn.Module):
             if enough or len(self._waiting) * batch.scores.numel() >= _WAITING:
                 self.flush()
             return
-        training = self.given[batch.index] >= 0
-        self.record(batch.index[training], batch.scores[:, training])
+        # All rows are computed: how many are not counted is known on the device alone, and no step waits for it.
+        self.record(batch.index, batch.scores, counted=self.given[batch.index] >= 0)
 
     def lend(self) -> threading.Event:
         """Let another thread read the statistics: nothing is recorded until it sets the event that this returns."""
@@ -139,40 +139,48 @@ class Ledger(nn.Module):
         self.fresh.zero_()
 
     @torch.no_grad()
-    def record(self, index: Tensor, logits: Tensor, labels: Tensor | None = None) -> None:
+    def record(
+        self, index: Tensor, logits: Tensor, labels: Tensor | None = None, *, counted: Tensor | None = None
+    ) -> None:
         """Record one observation of some rows.
 
         Args:
             index: (B,) of the rows.
             logits: (N, B, K) of N networks.
             labels: (B,) given labels, needed for rows outside the training split, which the ledger does not know.
+            counted: (B,) which of them to record; None records all.
         """
         self.take_back()
         given = self.given[index] if labels is None else labels
+        given = given if counted is None else given.clamp_min(0)
         mean = logits.mean(dim=0).float()
         log_p = functional.log_softmax(mean, dim=-1)
         at_given = mean.gather(1, given[:, None])[:, 0]
         others = mean.scatter(1, given[:, None], -torch.inf).amax(dim=1)
         loss = -log_p.gather(1, given[:, None])[:, 0]
         right = at_given > others
-        self.forgetting[index] += (self.was_right[index] & ~right).int()
-        self.wrong_events[index] += (~right).int()
-        self.seen[index] += 1
-        first = right & (self.learned_at[index] == 0)
-        self.learned_at[index] = torch.where(first, self.seen[index], self.learned_at[index])
-        self.was_right[index] = right
+
+        def put(statistic: Tensor, new: Tensor | bool) -> None:
+            statistic[index] = new if counted is None else torch.where(counted, new, statistic[index])
+
+        put(self.forgetting, self.forgetting[index] + (self.was_right[index] & ~right).int())
+        put(self.wrong_events, self.wrong_events[index] + (~right).int())
+        seen, learned_at = self.seen[index] + 1, self.learned_at[index]
+        put(self.seen, seen)
+        put(self.learned_at, torch.where(right & (learned_at == 0), seen, learned_at))
+        put(self.was_right, right)
         predicted = mean.argmax(dim=1).int()
-        self.moved[index] = predicted != self.predicted[index]
-        self.predicted[index] = predicted
-        self.loss_last[index] = loss
-        self.loss_sum[index] += loss
-        self.margin_sum[index] += at_given - others
+        put(self.moved, predicted != self.predicted[index])
+        put(self.predicted, predicted)
+        put(self.loss_last, loss)
+        put(self.loss_sum, self.loss_sum[index] + loss)
+        put(self.margin_sum, self.margin_sum[index] + (at_given - others))
         p = log_p.exp()
         error = p.scatter_add(1, given[:, None], -torch.ones_like(loss)[:, None]).norm(dim=1)
-        self.error_sum[index] += torch.where(self.seen[index] <= self.early, error, 0.0)
-        self.sieve_sum[index] += loss + (p + _FLOOR).log().mean(dim=1)
-        self.part.add(self.probability_sum, index, p)
-        self.fresh[index] = True
+        put(self.error_sum, self.error_sum[index] + torch.where(seen <= self.early, error, 0.0))
+        put(self.sieve_sum, self.sieve_sum[index] + (loss + (p + _FLOOR).log().mean(dim=1)))
+        self.part.add(self.probability_sum, index, p if counted is None else torch.where(counted[:, None], p, 0.0))
+        put(self.fresh, True)
 
     def believed(self) -> Tensor:
         """(rows,) the class with the largest averaged prediction; all processes that train together must ask for it."""
