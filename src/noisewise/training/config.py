@@ -43,6 +43,7 @@ BOUNDS: dict[str, Bound] = {
     "patience": whole(1) | None,
     "normalise": one_of("auto", "none"),
     "precision": one_of("auto", "fp32", "bf16"),
+    "compile": one_of("none", "default", "reduce-overhead"),
 }
 
 
@@ -82,6 +83,9 @@ class Config:
         precision: "auto", "fp32" or "bf16", in which networks compute under autocast. "auto" is bf16 on a GPU, and on a
             CPU with instructions for it where rows are images of 16 pixels a side or more; else fp32.
         device: "auto" or a torch device, such as "cpu" or "cuda:1".
+        compile: "none", or how `torch.compile` translates the networks before the first step, which takes a minute or
+            more: "default", or "reduce-overhead", by which a GPU replays their forward and backward pass as CUDA
+            graphs. Results change by rounding alone.
 
     Raises:
         BadInput: a value that is not legal.
@@ -110,6 +114,7 @@ class Config:
     normalise: str = "auto"
     precision: str = "auto"
     device: str = "auto"
+    compile: str = "none"
 
     def __post_init__(self) -> None:
         stated = {name: getattr(self, name) for name in BOUNDS}

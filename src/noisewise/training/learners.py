@@ -116,6 +116,9 @@ class Learners(Splits):
         nets.to(self.device)
         if self.data.kind == "image":
             nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.config.compile != "none":
+            for net in nets.nets:
+                net.compile(mode=self.config.compile)
         optimizer = build_optimizer(config or self.config, nets.trainable().values())
         learner = Learner(name, nets, optimizer, config=config)
         stored = self._checkpoints.stored.get("learners", {}).get(name)
@@ -154,7 +157,8 @@ class Learners(Splits):
     def _identity(self, method: str) -> str:
         """Digest of what a checkpoint must agree with: settings, method, model, stated noise rate and all data."""
         model = self.model if isinstance(self.model, str) else type(self.model).__name__
-        settings = {**self.config.plain(), "device": None}  # a run may be resumed on another device
+        settings = {**self.config.plain(), "device": None}  # a run may be resumed on another device, compiled or not
+        del settings["compile"]
         return digest([settings, method, model, self.task.noise_rate, content(self.data)])
 
     def _members(self) -> dict[str, Any]:
