@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from noisewise.compute import run
+from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS
 from noisewise.threads import launched
 from noisewise.training import distributed, resume
 
-from .compare import STREAMED, trained
+from .compare import STREAMED, images, trained
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[2] / "src"
@@ -140,6 +141,22 @@ def test_weights_that_differ_between_processes_end_the_training(monkeypatch):
     distributed.expect_equal_weights(torch.nn.Linear(2, 2))  # nothing is divided now
     with distributed.together(), pytest.raises(RuntimeError, match="no longer the same in all processes"):
         distributed.expect_equal_weights(torch.nn.Linear(2, 2))
+
+
+def test_each_process_reads_its_own_rows_of_those_on_disk(monkeypatch):
+    read = []
+
+    class Seen(distributed.processes.Processes):
+        def gather(self, part, rows):
+            read.append(part.shape[1])
+            return part.new_zeros(1, rows, *part.shape[2:])
+
+    monkeypatch.setattr(distributed.processes, "_JOINED", Seen(1, 2))
+    rows = Rows(images(), torch.device("cpu"), resident_limit=0)
+    with distributed.together():
+        batches = list(distributed.read_together(rows, torch.arange(7), 4))
+    assert read == [2, 2]
+    assert [tuple(raw.shape) for _, raw in batches] == [(4, 3, 8, 8), (3, 3, 8, 8)]
 
 
 def test_parts_cover_a_batch_and_differ_by_one_row_at_most():

@@ -47,12 +47,9 @@ def gather_rows(processes: Processes, part: Tensor, rows: int) -> Tensor:
 
 class _Spread(torch.autograd.Function):
     @staticmethod
-    def forward(processes: Processes, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, processes: Processes, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.processes, ctx.orders = processes, [_in_memory(tensor) for tensor in tensors]
         return tuple(tensor.view_as(tensor) for tensor in tensors)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.processes, ctx.orders = inputs[0], [_in_memory(tensor) for tensor in inputs[1:]]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -65,12 +62,8 @@ class _Spread(torch.autograd.Function):
 
 class _Total(torch.autograd.Function):
     @staticmethod
-    def forward(processes: Processes, tensor: Tensor) -> Tensor:
+    def forward(ctx: Any, processes: Processes, tensor: Tensor) -> Tensor:
         return processes.total(tensor)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.processes = inputs[0]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
@@ -79,12 +72,9 @@ class _Total(torch.autograd.Function):
 
 class _Divide(torch.autograd.Function):
     @staticmethod
-    def forward(processes: Processes, tensor: Tensor) -> Tensor:
+    def forward(ctx: Any, processes: Processes, tensor: Tensor) -> Tensor:
+        ctx.processes, ctx.rows = processes, tensor.shape[1]
         return tensor[:, processes.part(tensor.shape[1])].clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.processes, ctx.rows = inputs[0], inputs[1].shape[1]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
@@ -93,12 +83,9 @@ class _Divide(torch.autograd.Function):
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(processes: Processes, tensor: Tensor, rows: int) -> Tensor:
+    def forward(ctx: Any, processes: Processes, tensor: Tensor, rows: int) -> Tensor:
+        ctx.processes = processes
         return processes.gather(tensor, rows)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.processes, ctx.rows = inputs[0], inputs[2]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
