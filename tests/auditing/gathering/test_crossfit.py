@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.gathering.candidates.networks import fit_of
 from noisewise.auditing.gathering.crossfit import CrossFit, FoldWork, held_out
 from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.auditing.gathering.gather import gather
@@ -85,3 +86,12 @@ def test_the_default_spares_and_asked_folds_do_not(monkeypatch):
     gather(data(50), AuditPlan(model="mlp"))
     gather(data(50), AuditPlan(model="mlp", folds=3))
     assert [(fit.folds, fit.spared) for fit in fits] == [(3, 0.2), (3, 0.0)]
+
+
+@pytest.mark.parametrize(("kind", "model"), [("image", "speedy:width=16"), ("vector", "mlp")])
+def test_the_network_of_a_plan_that_names_none(kind, model):
+    rows = data(20)
+    inputs = np.zeros((20, 9, 9, 1), dtype=np.uint8) if kind == "image" else rows.inputs
+    rows = replace(rows, inputs=inputs, kind=kind)
+    assert fit_of(rows, AuditPlan()).model == model
+    assert fit_of(rows, AuditPlan(model="lenet")).model == "lenet"

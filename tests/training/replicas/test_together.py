@@ -120,7 +120,13 @@ def test_every_method(method):
 
 
 @pytest.mark.parametrize(
-    "model", ["lenet", "fast", pytest.param("wide-resnet:depth=10,width=1,dropout=0.3", marks=pytest.mark.slow)]
+    "model",
+    [
+        "lenet",
+        "fast",
+        "speedy:width=4",
+        pytest.param("wide-resnet:depth=10,width=1,dropout=0.3", marks=pytest.mark.slow),
+    ],
 )
 def test_normalisation_dropout_and_augmentation(model):
     data = pictures(48)
