@@ -73,7 +73,8 @@ def stateless_forward(nets: Networks, x: Tensor, *, params: Mapping[str, Tensor]
         (N, B, K) logits.
     """
     with no_trace(nets) as buffers:
-        return functional_call(nets, {**(params or {}), **buffers}, (x,))
+        changed = {**(params or {}), **buffers}
+        return functional_call(nets, changed, (x,)) if changed else nets(x)
 
 
 def eval_forward(nets: Networks, x: Tensor) -> Tensor:
@@ -89,10 +90,16 @@ def no_trace(nets: Networks) -> Iterator[dict[str, Tensor]]:
     Yields:
         Copies of the buffers of all other layers, by name, to be used in place of the real ones.
     """
-    norms = {name: module for name, module in nets.named_modules() if isinstance(module, _NormBase)}
-    moving = [m for m in norms.values() if m.training and m.track_running_stats]
-    copies = {name: buffer.clone() for name, buffer in nets.named_buffers() if name.rpartition(".")[0] not in norms}
-    devices = {p.device for p in nets.parameters() if p.device.type == "cuda"}
+    moving: list[_NormBase] = []
+    copies: dict[str, Tensor] = {}
+    for name, module in nets.named_modules():  # once: it takes as long as a pass through a small network
+        if isinstance(module, _NormBase):
+            if module.training and module.track_running_stats:
+                moving.append(module)
+        elif module._buffers:
+            own = module.named_buffers(name, recurse=False)
+            copies |= {key: buffer.clone() for key, buffer in own}
+    devices = {p.device for p in nets.parameters() if p.device.type == "cuda"} if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng([d.index for d in devices if d.index is not None]):
         for module in moving:
             module.track_running_stats = False
