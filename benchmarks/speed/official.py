@@ -2,7 +2,9 @@
 
     git clone https://github.com/xiaoboxia/CDR FOLDER/CDR
     git clone https://github.com/bhanML/Co-teaching FOLDER/Co-teaching
-    NOISEWISE_OFFICIAL=FOLDER python -m benchmarks.speed cdr coteaching
+    git clone https://github.com/xjtushujun/meta-weight-net FOLDER/meta-weight-net
+    git clone https://github.com/LiJunnan1992/DivideMix FOLDER/DivideMix
+    NOISEWISE_OFFICIAL=FOLDER python -m benchmarks.speed cdr coteaching meta dividemix
 
 Without the folder the lines beside them are left out.
 """
@@ -51,6 +53,28 @@ def functions(file: str, names: tuple[str, ...], known: dict[str, Any]) -> dict[
         exec(
             source.replace("correct[:k].view(-1)", "correct[:k].reshape(-1)"), space
         )  # torch refuses `view` there today
+    return space
+
+
+def whole(file: str, known: dict[str, Any], only: str | None = None) -> dict[str, Any]:
+    """What a file of a program, or one of its classes, defines; on the CPU.
+
+    Args:
+        file: below the folder.
+        known: what it needs, by name.
+        only: the name of the class; None for the whole file.
+
+    Returns:
+        The definitions by name.
+    """
+    text = (Path(FOLDER) / file).read_text(encoding="utf-8")
+    if only is not None:
+        found = re.search(rf"^class {only}\(.*?(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+        if found is None:
+            raise SystemExit(f"{file} has no class {only}")
+        text = found.group()
+    space = dict(known)
+    exec(text.replace(".cuda()", "").replace("torch.cuda.FloatTensor", "torch.FloatTensor"), space)
     return space
 
 

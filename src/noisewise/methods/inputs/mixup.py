@@ -23,7 +23,7 @@ from noisewise.training.networks import Networks
 
 def mix(values: Tensor, partner: Tensor, share: float) -> Tensor:
     """Mix every row with its partner: share * values + (1 - share) * values[partner], along the first axis."""
-    return share * values + (1 - share) * values[partner]
+    return (share * values).add_(values[partner].mul_(1 - share))  # two tensors as large as the batch, not four
 
 
 def draw_share(alpha: float, rng: torch.Generator) -> float:
