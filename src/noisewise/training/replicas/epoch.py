@@ -169,10 +169,9 @@ def _step(
             one.joint_gradients = [next(rest) for _ in one.joint]
             one.tried(one.change, optimizer.gradients, draws=one.corrects)
         optimizer.step()
-        for group in sharing:
-            group.observe()
+        remembered = [one for group in sharing if group.observe() for one in group.replicas]
         for one in (*shared, *alone):
-            one.tried(one.observe, one in shared, draws=one not in shared)
+            one.tried(one.observe, one in remembered, draws=one not in remembered)
 
 
 def _grouped(live: Sequence[_Replica], logits: Tensor | None) -> list[_Group]:
@@ -182,11 +181,8 @@ def _grouped(live: Sequence[_Replica], logits: Tensor | None) -> list[_Group]:
         if logits is not None and (form := form_of_method(one.epoch.method)) is not None:
             place = one.epoch.learner.epochs_done, total_epochs(one.epoch.config, one.epoch.learner)
             forms.setdefault((form, place), []).append(one)
-    return [
-        _Group(members)
-        for members in forms.values()
-        if logits is not None and len(members) > 1 and _Group.can_share(members, logits)
-    ]
+    groups = [_Group.tried(members, logits) for members in forms.values() if logits is not None and len(members) > 1]
+    return [group for group in groups if group is not None]
 
 
 class _Group:
@@ -194,18 +190,20 @@ class _Group:
 
     Args:
         replicas: of one form of method.
+        observes: whether memories are written together too.
     """
 
-    def __init__(self, replicas: Sequence[_Replica]) -> None:
-        self.replicas = list(replicas)
+    def __init__(self, replicas: Sequence[_Replica], observes: bool) -> None:
+        self.replicas, self._observes = list(replicas), observes
         self.stations = SharedStations([one.epoch.method for one in replicas])
 
-    @staticmethod
-    def can_share(replicas: Sequence[_Replica], logits: Tensor) -> bool:
-        """Whether shared stations do what each does alone."""
+    @classmethod
+    def tried(cls, replicas: Sequence[_Replica], logits: Tensor) -> _Group | None:
+        """The group, if sharing changes nothing on the present batches."""
         methods, batches = [one.epoch.method for one in replicas], [one.batch for one in replicas]
         with torch.random.fork_rng([logits.device] if logits.device.type == "cuda" else []):
-            return can_share(methods, batches, logits[[one.number for one in replicas]])
+            stations, memories = can_share(methods, batches, logits[[one.number for one in replicas]])
+        return cls(replicas, memories) if stations else None
 
     def can_step(self) -> bool:
         """Whether all of its replicas have a batch of one shape."""
@@ -220,10 +218,13 @@ class _Group:
             one.judged(replace(one.batch, logits=scores[place]), seen[place])
         return objectives
 
-    def observe(self) -> None:
-        """Write the memories of its replicas."""
+    def observe(self) -> bool:
+        """Write the memories of its replicas, unless each writes its own; returns whether it did."""
+        if not self._observes:
+            return False
         found = {name: tensor.detach() for name, tensor in self._found.items()}
         self.stations.observe([one.batch for one in self.replicas], found, self._logits.detach())
+        return True
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -31,11 +31,14 @@ class SharedStations:
 
     Args:
         methods: of one form; within `held` their memories are slices of common tensors.
+
+    Attributes:
+        state: (R, ...) the memories, by their name in one method.
     """
 
     def __init__(self, methods: Sequence[Method]) -> None:
         self._methods, self._base = list(methods), methods[0]
-        self._state = {
+        self.state = {
             name: stacked([dict(method.named_buffers())[name] for method in methods])
             for name, _ in methods[0].named_buffers()
         }
@@ -47,7 +50,7 @@ class SharedStations:
         with lent(
             (method.get_buffer(name), whole[number])
             for number, method in enumerate(self._methods)
-            for name, whole in self._state.items()
+            for name, whole in self.state.items()
         ):
             yield
 
@@ -72,7 +75,7 @@ class SharedStations:
         known = [batch.labels for batch in batches]
         labels = torch.stack([one for one in known if one is not None]) if all(x is not None for x in known) else None
         dims = (0, 0, None if labels is None else 0, 0)
-        found, objectives = vmap(one, dims, randomness="error")(self._state, _gathered(batches), labels, logits)
+        found, objectives = vmap(one, dims, randomness="error")(self.state, _gathered(batches), labels, logits)
         return found, objectives
 
     def observe(self, batches: Sequence[Batch], found: State, logits: Tensor) -> None:
@@ -86,9 +89,9 @@ class SharedStations:
                 self._base.observe(_with(like, {**given, "logits": scores}))
                 return after()
 
-        moved = vmap(one, randomness="error")(self._state, {**_gathered(batches), **found}, logits)
+        moved = vmap(one, randomness="error")(self.state, {**_gathered(batches), **found}, logits)
         for name, tensor in moved.items():  # memories that are other tensors afterwards
-            self._state[name].copy_(tensor)
+            self.state[name].copy_(tensor)
 
 
 def form_of_method(method: Method) -> Hashable | None:
@@ -104,37 +107,48 @@ def form_of_method(method: Method) -> Hashable | None:
     return None if settings is None else repr((settings, shapes))
 
 
-def can_share(methods: Sequence[Method], batches: Sequence[Batch], logits: Tensor) -> bool:
+def can_share(methods: Sequence[Method], batches: Sequence[Batch], logits: Tensor) -> tuple[bool, bool]:
     """Whether shared stations do what each method does alone, tried on copies of the methods.
 
     Args:
         methods: of one form.
         batches: as edited, one for each.
         logits: (R, N, B, K).
+
+    Returns:
+        Whether the pure stations can be shared, and whether memories can be written together too.
     """
     if any(batch.auxiliary or batch.info for batch in batches) or not alike(batches):
-        return False
+        return False, False
     ours, theirs = copy.deepcopy(list(methods)), copy.deepcopy(list(methods))
     before, logits = _settings(ours[0]), logits.detach()
+    shared = SharedStations(ours)
+    judged = _attempted(shared.judge, batches, logits)
+    if judged is None or _settings(ours[0]) != before:
+        return False, False
+    found, objectives = judged
+    alone = [objective_of(*each) for each in zip(theirs, batches, logits, strict=True)]
+    pairs = [(objectives[number], one) for number, (_, one) in enumerate(alone)]
+    pairs += [(found[name][number], getattr(one, name)) for number, (one, _) in enumerate(alone) for name in _FOUND]
+    if not all(_close(*pair) for pair in pairs):
+        return False, False
+    written = _attempted(shared.observe, batches, found, logits) is not None and _settings(ours[0]) == before
+    for number, (method, (evaluated, _)) in enumerate(zip(theirs, alone, strict=True)):
+        method.observe(evaluated)
+        memories = [(shared.state[name][number], memory) for name, memory in method.named_buffers()]
+        written = written and _settings(method) == before and all(_close(*pair) for pair in memories)
+    return True, written
+
+
+def _attempted(call: Callable[..., Any], *given: Any) -> Any:
+    """What a call returns, True for nothing; None where it cannot be made for several at once, or only one by one."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what vmap does one by one is no faster than one by one
-            shared = SharedStations(ours)
-            found, objectives = shared.judge(batches, logits)
-            shared.observe(batches, found, logits)
-    except Exception:  # whatever a method does that cannot be done for several at once
-        return False
-    if _settings(ours[0]) != before:
-        return False
-    for number, (method, batch) in enumerate(zip(theirs, batches, strict=True)):
-        evaluated, objective = objective_of(method, batch, logits[number])
-        method.observe(evaluated)
-        pairs = [(objectives[number], objective)]
-        pairs += [(found[name][number], getattr(evaluated, name)) for name in _FOUND]
-        pairs += [(shared._state[name][number], memory) for name, memory in method.named_buffers()]
-        if _settings(method) != before or not all(_close(*pair) for pair in pairs):
-            return False
-    return True
+            warnings.simplefilter("error")
+            found = call(*given)
+    except Exception:  # whatever a method does
+        return None
+    return True if found is None else found
 
 
 def _close(found: Tensor, expected: Tensor) -> bool:
