@@ -91,11 +91,14 @@ def can_train_stacked(epochs: Sequence[Epoch]) -> bool:
     return can_stack([epoch.learner.nets for epoch in epochs[:2]], rows.prepare(raw, None))
 
 
-def train_stacked(epochs: Sequence[Epoch]) -> tuple[list[Exception | None], Draws]:
+def train_stacked(
+    epochs: Sequence[Epoch], known: dict[Hashable, tuple[bool, bool]] | None = None
+) -> tuple[list[Exception | None], Draws]:
     """Train epochs of one form as one computation.
 
     Args:
         epochs: of equal `form`; those of equal `course` stand side by side.
+        known: what `can_share` found in earlier epochs, by form; completed here.
 
     Returns:
         For each the exception that ended it, or None: `Diverged`, or what its method raised. And the random states that
@@ -118,7 +121,7 @@ def train_stacked(epochs: Sequence[Epoch]) -> tuple[list[Exception | None], Draw
                 break
             logits = _forward(live, stack, draws)
             if groups is None:
-                groups = _grouped(live, logits)
+                groups = _grouped(live, logits, {} if known is None else known)
                 for group in groups:
                     held.enter_context(group.stations.held())
             _step(live, groups, logits, stack, optimizer)
@@ -174,15 +177,29 @@ def _step(
             one.tried(one.observe, one in remembered, draws=one not in remembered)
 
 
-def _grouped(live: Sequence[_Replica], logits: Tensor | None) -> list[_Group]:
+def _grouped(live: Sequence[_Replica], logits: Tensor | None, known: dict[Hashable, tuple[bool, bool]]) -> list[_Group]:
     """Replicas whose methods can share their stations, tried on their first batches."""
-    forms: dict[Hashable, list[_Replica]] = {}
+    forms: dict[tuple[Hashable, tuple[int, int]], list[_Replica]] = {}
     for one in live:
         if logits is not None and (form := form_of_method(one.epoch.method)) is not None:
             place = one.epoch.learner.epochs_done, total_epochs(one.epoch.config, one.epoch.learner)
             forms.setdefault((form, place), []).append(one)
-    groups = [_Group.tried(members, logits) for members in forms.values() if logits is not None and len(members) > 1]
-    return [group for group in groups if group is not None]
+    groups = []
+    for (form, _), members in forms.items():
+        key = form, members[0].epoch.form
+        if logits is not None and len(members) > 1:
+            if key not in known:
+                known[key] = _tried_to_share(members, logits)
+            stations, memories = known[key]
+            groups += [_Group(members, memories)] if stations else []
+    return groups
+
+
+def _tried_to_share(replicas: Sequence[_Replica], logits: Tensor) -> tuple[bool, bool]:
+    """What `can_share` finds on the present batches."""
+    methods, batches = [one.epoch.method for one in replicas], [one.batch for one in replicas]
+    with torch.random.fork_rng([logits.device] if logits.device.type == "cuda" else []):
+        return can_share(methods, batches, torch.stack([logits[one.number] for one in replicas]))
 
 
 class _Group:
@@ -197,21 +214,14 @@ class _Group:
         self.replicas, self._observes = list(replicas), observes
         self.stations = SharedStations([one.epoch.method for one in replicas])
 
-    @classmethod
-    def tried(cls, replicas: Sequence[_Replica], logits: Tensor) -> _Group | None:
-        """The group, if sharing changes nothing on the present batches."""
-        methods, batches = [one.epoch.method for one in replicas], [one.batch for one in replicas]
-        with torch.random.fork_rng([logits.device] if logits.device.type == "cuda" else []):
-            stations, memories = can_share(methods, batches, logits[[one.number for one in replicas]])
-        return cls(replicas, memories) if stations else None
-
     def can_step(self) -> bool:
         """Whether all of its replicas have a batch of one shape."""
         return all(one.error is None for one in self.replicas) and alike([one.batch for one in self.replicas])
 
     def judge(self, logits: Tensor) -> Tensor:
         """(r,) objectives of its replicas."""
-        self._logits = logits[[one.number for one in self.replicas]] if len(self.replicas) < len(logits) else logits
+        # Picking by a list of numbers would copy the list to the device, and wait for it.
+        self._logits = torch.stack([logits[one.number] for one in self.replicas])
         self._found, objectives = self.stations.judge([one.batch for one in self.replicas], self._logits)
         scores, seen = self._logits.detach(), objectives.detach()
         for place, one in enumerate(self.replicas):

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -86,6 +87,19 @@ class _Turn:
 _TURN: ContextVar[_Turn | None] = ContextVar("turn", default=None)
 
 
+@dataclass
+class _Known:
+    """What trials have shown.
+
+    Attributes:
+        stacked: by form of epochs, whether their networks compute as one.
+        shared: by forms of methods and epochs, what `can_share` found.
+    """
+
+    stacked: dict[Hashable, bool] = field(default_factory=dict)
+    shared: dict[Hashable, tuple[bool, bool]] = field(default_factory=dict)
+
+
 def run_epoch(epoch: Epoch) -> Generator[float, None, float]:
     """Train an epoch, along with others where the present training is one of several.
 
@@ -127,7 +141,7 @@ def together(
         The number of a call, and its value or the exception that it raised, in the order in which they end.
     """
     waiting, live = enumerate(calls), dict[int, _Turn]()
-    known: dict[Hashable, bool] = {}  # by form, whether networks can be stacked
+    known = _Known()
     try:
         while True:
             room = None if at_once is None else at_once - len(live)
@@ -157,15 +171,15 @@ def _groups(turns: Sequence[_Turn]) -> list[list[_Turn]]:
     return [sorted(group, key=lambda turn: turn.waiting.course if turn.waiting else "") for group in groups.values()]
 
 
-def _train(group: Sequence[_Turn], trained: Callable[[int], None], known: dict[Hashable, bool]) -> None:
+def _train(group: Sequence[_Turn], trained: Callable[[int], None], known: _Known) -> None:
     """Train one epoch of each, as one where that is possible, and let each go on to its next one."""
     epochs = [turn.waiting for turn in group if turn.waiting is not None]
     form = epochs[0].form
-    if len(epochs) > 1 and form not in known:
-        known[form] = can_train_stacked(epochs)
-    if len(epochs) > 1 and known[form]:
+    if len(epochs) > 1 and form not in known.stacked:
+        known.stacked[form] = can_train_stacked(epochs)
+    if len(epochs) > 1 and known.stacked[form]:
         began = time.perf_counter()
-        errors, draws = train_stacked(epochs)
+        errors, draws = train_stacked(epochs, known.shared)
         trained(len(epochs))
         seconds = (time.perf_counter() - began) / len(epochs)
         for replica, (turn, error) in enumerate(zip(group, errors, strict=True)):
