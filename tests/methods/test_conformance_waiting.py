@@ -22,7 +22,7 @@ from .cases import CASES
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
 
 # Methods whose steps wait, and why.
-WAITING = {"promix": "the reliable rows of a batch are selected by a mask, and counted"}
+WAITING = {"promix": "the reliable rows of a batch are mixed among themselves: shapes depend on how many there are"}
 # What is as large as the inputs is drawn on the device, by another generator than on the CPU.
 DRAWS_THERE = {"gradient-noise", "perturbed-gd", "pgd-training", "sop-plus"}
 
