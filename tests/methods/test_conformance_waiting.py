@@ -43,7 +43,7 @@ def small(shape, classes):
 
 def weights(data, spec):
     """The weights at the end of a training, on the host."""
-    training = Training(data, small, Config(epochs=4, batch_size=20, lr=0.05))
+    training = Training(data, small, Config(epochs=4, batch_size=20, lr=0.05, precision="fp32"))
     build(spec)(training)
     training.finish()
     return {name: value.cpu() for name, value in training.predictor.nets.state_dict().items()}

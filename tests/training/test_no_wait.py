@@ -38,7 +38,7 @@ def small(shape: tuple[int, ...], classes: int) -> nn.Module:
 
 def trained(augment: str, **settings: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The weights and the ledger at the end of a training, on the host."""
-    config = Config(epochs=2, batch_size=10, lr=0.05, augment=augment, **settings)
+    config = Config(epochs=2, batch_size=10, lr=0.05, augment=augment, precision="fp32", **settings)
     training = Training(images(330), small, config)  # more batches than the ledger records together
     training.fit(training.learner(), METHODS["ce"]())
     parts = (training.learner().nets, training.ledger)
