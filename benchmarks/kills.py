@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="commands whose name contains this")
     asked = parser.parse_args()
     chosen = {name: words for name, words in COMMANDS.items() if asked.only in name}
-    resume.CHECKPOINT_SECONDS = 0.0
+    resume.CHECKPOINT_SECONDS = 1e-9  # always due, and written while the training goes on
     bad = 0
     with tempfile.TemporaryDirectory(prefix="noisewise-kills-") as root:
         for number, (name, words) in enumerate(chosen.items()):

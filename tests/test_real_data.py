@@ -43,7 +43,7 @@ PROGRAM = """
 import sys
 import noisewise as nw
 from noisewise.training import resume
-resume.CHECKPOINT_SECONDS = 0
+resume.CHECKPOINT_SECONDS = 1e-9  # always due, and written while the training goes on
 nw.train("digits", method=sys.argv[1], corrupt="symmetric:0.3", model="lenet", epochs=12, out=sys.argv[2], resume=True)
 """
 
