@@ -38,8 +38,8 @@ class Judged:
 def judged(labels: np.ndarray, probabilities: np.ndarray) -> Judged:
     """Judge given labels by predictions, with the constants of the audit.
 
-    The rate and its interval are those of an audit with the same predictions; the audit estimates them on a sample
-    where there are very many rows, and also ranks rows by what networks that trained on them predict.
+    The rate and its interval are those of an audit with the same predictions. The audit also ranks rows by what
+    networks that trained on them predict.
 
     Args:
         labels: (n,) given labels, as class numbers.

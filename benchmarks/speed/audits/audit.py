@@ -19,8 +19,8 @@ from noisewise.compute import SerialEngine
 from noisewise.data import Dataset, load, subset
 from noisewise.noise import corrupt
 
-from .row import Row
-from .turns import Spread
+from ..row import Row
+from ..turns import Spread
 
 COMMAND = "python -m benchmarks.speed audit"
 NOISE, ROWS = "symmetric:0.2", 3000

@@ -1,0 +1,1 @@
+"""Whole audits beside cleanlab."""
