@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.pretend_device import WAITS, Waits
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from noisewise.data import Dataset, load, subset
 from noisewise.errors import Diverged
@@ -19,7 +21,7 @@ from noisewise.methods import METHODS, build, card
 from noisewise.run.experiment import Experiment
 from noisewise.training import Method, resume
 from noisewise.training.observer import Observer
-from noisewise.training.replicas import together
+from noisewise.training.replicas import epoch, together
 from noisewise.training.trainer import Training
 
 # Of the largest weight of a tensor. Rounding differs because sums run in another order, and grows with every step.
@@ -265,3 +267,31 @@ def test_random_states_between_epochs_are_those_of_each_replica():
             self.drawn += torch.rand(3)
 
     assert compared([replace(on_digits(seed), method=Drawing()) for seed in range(2)]) == [2, 2]
+
+
+class NoWaits(TorchDispatchMode):
+    """Raises for operations that wait for a GPU."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        places = args[1] if name in ("index", "index_put", "index_put_") else ()
+        if name in WAITS or any(place is not None and place.dtype is torch.bool for place in places):
+            raise Waits(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", ["ce", "elr", "coteaching", "sam"])
+def test_steps_of_replicas_do_not_wait(method, monkeypatch):
+    steps, real = [], epoch._step
+
+    def watched(*given):
+        with NoWaits():
+            real(*given)
+        steps.append(1)
+
+    monkeypatch.setattr(epoch, "_step", watched)
+    found = all_of([partial(trained, on_digits(seed, method, noise_rate=0.3)) for seed in range(2)])
+    assert all(isinstance(one, Training) for one in found), found
+    assert len(steps) == 8
+    with pytest.raises(Waits), NoWaits():
+        torch.ones(3).sum().item()

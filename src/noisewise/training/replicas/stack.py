@@ -80,7 +80,7 @@ class Stack:
         replicas, networks = len(self.members), len(self.members[0])
         x = torch.stack(list(inputs))
         if networks > 1:
-            x = x.repeat_interleave(networks, dim=0)
+            x = x[:, None].expand(-1, networks, *x.shape[1:]).flatten(0, 1)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"), _Dropout(draws):
             logits = vmap(self._one, randomness="error")(self._all, self._buffers, x)
         logits = logits if logits.dtype == torch.float64 else logits.float()
