@@ -57,6 +57,14 @@ def test_no_step_waits(name, few):
         assert_close(there, weights(few, CASES[name].spec))
 
 
+@pytest.mark.parametrize("options", ["order=first", "order=last-layer", "derivative=difference"])
+def test_no_form_of_the_meta_gradient_waits(options, few):
+    with PretendDevice() as device, device.steps_do_not_wait():
+        there = weights(few, f"meta-weight-net:{options}")
+    # A difference divides rounding by its small step.
+    assert_close(there, weights(few, f"meta-weight-net:{options}"), atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize("name", sorted(WAITING))
 def test_steps_that_wait_are_known(name, few):
     with PretendDevice() as device, device.steps_do_not_wait(), pytest.raises(Waits):
