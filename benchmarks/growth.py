@@ -1,6 +1,6 @@
 """Cost as the work grows: seconds and memory by rows, classes and files, beside cleanlab where it does the same.
 
-    python benchmarks/growth.py                      # all of it: about an hour, 12 GB of memory, 1 GB of disk
+    python benchmarks/growth.py                      # all of it, up to 10 million rows and 100,000 files
     python benchmarks/growth.py judge-rows --most 1e6
     python benchmarks/growth.py --pages              # the page and its figure from the numbers again
 
