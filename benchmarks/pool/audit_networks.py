@@ -206,7 +206,8 @@ epochs, as the audit did when the recipe was chosen.
 - `lenet` learns less than `fast`. `speedy:width=16`, in bf16 and by the same recipe, has a lower loss than `fast` by
   0.06 on average of five tasks: by 0.08 to 0.13 on colour images and digits, while it is 0.01 to 0.04 higher on
   Fashion-MNIST. It takes about 1.3 times the seconds, for which `fast` has 13 epochs, and a loss that is higher by 0.05
-  on average. It is the network of images; `mlp` stays that of numbers.
+  on average. It is the network of images ([shown on others](audit-shown-networks.md)); `mlp` stays
+  that of numbers.
 """
 IN_TRAINING = """## Do statistics of the training help?
 
