@@ -31,6 +31,10 @@ SETS = (
     ("fashion-mnist", "annotators:0.2"),
     ("mnist", "annotators:0.1"),
 )
+READ = """
+The ranking is better by `speedy:width=16` on all five sets, also than by `fast` in the same time. The rate is
+nearer to the truth on three and farther on the two with annotators, where all audits are too low.
+"""
 MODELS = (("fast", 10), ("fast", 13), ("speedy:width=16", 10))
 
 
@@ -78,7 +82,7 @@ def main() -> None:
             lines.append(line(source, noise, model, epochs, args.precision))
             print(lines[-1], flush=True)
     with whole(args.out) as path:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text("\n".join(lines) + "\n" + READ, encoding="utf-8")
 
 
 if __name__ == "__main__":
