@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -88,4 +87,6 @@ def peak(name: str, labels: Path, probabilities: Path) -> float:
 
 if __name__ == "__main__":
     arm(sys.argv[1], *(np.load(file) for file in sys.argv[2:]))()
-    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+    # `ru_maxrss` would include the memory of the process that started this one
+    kib = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    print(json.dumps(int(kib) / 2**20))
