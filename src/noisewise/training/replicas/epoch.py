@@ -191,7 +191,7 @@ def _grouped(live: Sequence[_Replica], logits: Tensor | None, known: dict[Hashab
             if key not in known:
                 known[key] = _tried_to_share(members, logits)
             stations, memories = known[key]
-            groups += [_Group(members, memories)] if stations else []
+            groups += [_Group(members, len(logits), memories)] if stations else []
     return groups
 
 
@@ -207,12 +207,16 @@ class _Group:
 
     Args:
         replicas: of one form of method.
+        count: how many replicas there are in all.
         observes: whether memories are written together too.
     """
 
-    def __init__(self, replicas: Sequence[_Replica], observes: bool) -> None:
+    def __init__(self, replicas: Sequence[_Replica], count: int, observes: bool) -> None:
         self.replicas, self._observes = list(replicas), observes
         self.stations = SharedStations([one.epoch.method for one in replicas])
+        numbers, device = [one.number for one in replicas], replicas[0].batch.x.device
+        # Made once: a step that copied a list of numbers to the device would wait for it.
+        self._at = None if numbers == list(range(count)) else torch.tensor(numbers, device=device)
 
     def can_step(self) -> bool:
         """Whether all of its replicas have a batch of one shape."""
@@ -220,8 +224,7 @@ class _Group:
 
     def judge(self, logits: Tensor) -> Tensor:
         """(r,) objectives of its replicas."""
-        # Picking by a list of numbers would copy the list to the device, and wait for it.
-        self._logits = torch.stack([logits[one.number] for one in self.replicas])
+        self._logits = logits if self._at is None else logits.index_select(0, self._at)
         self._found, objectives = self.stations.judge([one.batch for one in self.replicas], self._logits)
         scores, seen = self._logits.detach(), objectives.detach()
         for place, one in enumerate(self.replicas):
