@@ -17,6 +17,7 @@ from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.files import digest
 from noisewise.training.config import Config
+from noisewise.training.distributed import expect_alone
 from noisewise.training.method import Method
 from noisewise.training.networks import Learner, Networks
 from noisewise.training.optim import build_optimizer
@@ -117,6 +118,7 @@ class Learners(Splits):
         if self.data.kind == "image":
             nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.config.compile != "none":
+            expect_alone(f"compile={self.config.compile!r}")
             for net in nets.nets:
                 net.compile(mode=self.config.compile)
         optimizer = build_optimizer(config or self.config, nets.trainable().values())

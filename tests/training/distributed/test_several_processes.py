@@ -16,7 +16,7 @@ from noisewise.data.rows import Rows
 from noisewise.errors import BadInput
 from noisewise.methods import METHODS
 from noisewise.threads import launched
-from noisewise.training import distributed, resume
+from noisewise.training import Config, Training, distributed, resume
 
 from .compare import STREAMED, images, trained
 
@@ -73,6 +73,7 @@ def test_when_one_process_ends_all_end_with_one_sentence_and_resume(tmp_path, mo
     errors = [line for line in cut.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, cut.stderr
     assert said in errors[0]
+    assert resume.read(tmp_path / "cut" / "checkpoint")["history"][-1]["epoch"] == 1
     resumed = torchrun(*command, tmp_path / "cut", "--resume", processes=2 if how == "kill" else 3)
     assert resumed.returncode == 0, resumed.stderr
     whole_weights, weights = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
@@ -106,6 +107,12 @@ def test_a_grid_is_refused_where_every_process_would_compute_it(monkeypatch, tmp
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(BadInput, match="torchrun starts the processes of one training"):
         next(run([], tmp_path))
+
+
+def test_compiled_networks_are_refused(monkeypatch):
+    monkeypatch.setattr(distributed.processes, "_JOINED", distributed.processes.Processes(0, 2))
+    with distributed.together(), pytest.raises(BadInput, match="compile='default' is for one process"):
+        Training(images(), "mlp", Config(compile="default")).learner()
 
 
 def test_only_the_first_process_writes_and_tells(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from noisewise.training.distributed.division import divided, read_together
 from noisewise.training.distributed.processes import (
     agreed,
     alone,
+    expect_alone,
     expect_equal,
     expect_equal_weights,
     first_to_say,
@@ -26,6 +27,7 @@ __all__ = [
     "agreed",
     "alone",
     "divided",
+    "expect_alone",
     "expect_equal",
     "expect_equal_weights",
     "first_to_say",

@@ -148,6 +148,19 @@ def agreed(decision: bool, device: torch.device | str = "cpu") -> bool:
     return bool(processes.total(first) > 0)
 
 
+def expect_alone(setting: str) -> None:
+    """Refuse a setting that is for one process.
+
+    Args:
+        setting: as it was stated.
+
+    Raises:
+        BadInput: several processes divide the work.
+    """
+    if current() is not None:
+        raise BadInput(f"{setting} is for one process, and torchrun started several")
+
+
 def expect_equal(what: str, value: Any) -> None:
     """Check that all processes agree, where they have joined.
 
