@@ -19,8 +19,8 @@ from noisewise.training.history import RULES
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 OWN = ("schedule", "optimizer", "lr")  # who states one of them has a recipe of their own
-# Pixels a side from which images train faster in bf16 on a CPU that multiplies it: of `fast` a step takes 1.05 times as
-# long at 8 pixels, .89 at 16, .73 at 32 (python -m benchmarks.speed precision).
+# Pixels a side from which images train faster in bf16 on a CPU that multiplies it: of `fast` a step takes 1.12 times as
+# long at 8 pixels, .91 at 16, .78 at 32 (python -m benchmarks.speed precision).
 HALF_FROM = 16
 SCHEDULES = ("constant", "cosine", "step", "linear", "exponential", "one-cycle")
 BOUNDS: dict[str, Bound] = {

@@ -21,6 +21,7 @@ from noisewise.bounds import check, one_of, whole
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.data.rows import Rows
+from noisewise.devices import keep_freed_memory
 from noisewise.formatting import count
 from noisewise.training.config import Config
 from noisewise.training.distributed import expect_equal_weights, writes
@@ -141,6 +142,7 @@ class Training(Learners):
             method=method,
             normalise=normalise,
         )
+        keep_freed_memory()
         self.ledger = Ledger(self.task.given, self.classes, config.epochs)
         self.history = History(config.select, config.patience)
         self.selected: dict[str, Tensor] = {}
