@@ -54,7 +54,7 @@ def predictions(kind, labels, classes, rng):
 def test_a_judgement_of_any_probabilities_agrees_with_itself(n, classes, kind, seed):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, n)
-    found = judge(Evidence(labels, classes, probabilities=predictions(kind, labels, classes, rng)), seed)
+    found = judge(Evidence(labels, classes, probabilities=predictions(kind, labels, classes, rng)))
     assert_agreement(found, labels, (n, classes, kind, seed))
 
 
