@@ -227,8 +227,11 @@ class _Group:
         self._logits = logits if self._at is None else logits.index_select(0, self._at)
         self._found, objectives = self.stations.judge([one.batch for one in self.replicas], self._logits)
         scores, seen = self._logits.detach(), objectives.detach()
+        # Memories that each replica writes itself may depend on what the stations found.
+        found = {} if self._observes else {name: tensor.detach() for name, tensor in self._found.items()}
         for place, one in enumerate(self.replicas):
-            one.judged(replace(one.batch, logits=scores[place]), seen[place])
+            mine = {name: tensor[place] for name, tensor in found.items()}
+            one.judged(replace(one.batch, logits=scores[place], **mine), seen[place])
         return objectives
 
     def observe(self) -> bool:
