@@ -114,8 +114,8 @@ def step(
     Raises:
         Diverged: the objective is not finite; the optimiser has not stepped.
     """
-    bent = changes(method, "gradient")
-    draws = random_state(batch.x.device) if bent else None
+    corrects = changes(method, "gradient")
+    draws = random_state(batch.x.device) if corrects else None
     params, joint = params or nets.trainable(), method.joint_parameters() if joint is None else joint
     if changes(method, "edit"):
         with torch.no_grad():
@@ -133,7 +133,7 @@ def step(
     evaluated = detached(evaluated)
     with torch.no_grad():
         gradients = dict(zip(params, pulled, strict=False))
-        if bent:
+        if corrects:
             gradients = method.gradient(gradients, params, regrad_of(nets, method, batch, draws), evaluated)
         if clip_norm is not None:
             clip(list(gradients.values()), clip_norm)
