@@ -64,8 +64,13 @@ def run_blocks(page: str, chosen: list[Block], folder: Path) -> None:
                 run_command(where, line, int(block.marks.get("exit", 0)))
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a command, without the variables that it sets."""
+    return [word for word in shlex.split(line) if not re.fullmatch(r"[A-Z_]+=.*", word)]
+
+
 def run_command(where: str, line: str, code: int = 0) -> None:
-    program, *words = [word for word in shlex.split(line) if not re.fullmatch(r"[A-Z_]+=.*", word)]
+    program, *words = words_of(line)
     if program == "noisewise":
         if words[0] == "decide":
             review(words[2:])
@@ -73,8 +78,9 @@ def run_command(where: str, line: str, code: int = 0) -> None:
             main(words)
         assert ended.value.code == code, f"{where}: {line} ended with {ended.value.code}"
     elif program == "python" and "benchmarks" in line:
-        script = words[1].replace(".", "/") + ".py" if words[0] == "-m" else words[0]
-        assert (ROOT / script).is_file(), f"{where}: there is no {script}"
+        script = words[1].replace(".", "/") if words[0] == "-m" else words[0].removesuffix(".py")
+        found = (ROOT / f"{script}.py").is_file() or (ROOT / script / "__main__.py").is_file()
+        assert found, f"{where}: there is no {script}"
     elif program == "python":
         subprocess.run([sys.executable, *words], check=True, timeout=300)
     elif program != "...":  # a command that was given in full before
@@ -95,7 +101,7 @@ def check_only(where: str, block: Block) -> None:
     if block.language == "python":
         compile(block.text, where, "exec")
     for line in block.commands() if block.language == "shell" else []:
-        words = shlex.split(line)
+        words = words_of(line)
         assert words[0] in PROGRAMS, f"{where}: {line} is no command that a test knows"
         if words[0] in ("noisewise", "torchrun") and "noisewise" in words:
             parse(words[words.index("noisewise") + 1 :])
