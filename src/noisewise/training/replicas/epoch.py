@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -230,7 +231,7 @@ class _Group:
         # Memories that each replica writes itself may depend on what the stations found.
         found = {} if self._observes else {name: tensor.detach() for name, tensor in self._found.items()}
         for place, one in enumerate(self.replicas):
-            mine = {name: tensor[place] for name, tensor in found.items()}
+            mine: dict[str, Any] = {name: tensor[place] for name, tensor in found.items()}
             one.judged(replace(one.batch, logits=scores[place], **mine), seen[place])
         return objectives
 
