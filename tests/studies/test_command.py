@@ -34,7 +34,7 @@ def test_a_study_runs_and_goes_on(run, catalogued, tmp_path):
     code, out, err = run("mean-error", "mean_error:STUDY", "--scale", "smoke", "--out", tmp_path, "--json")
     assert [line.rpartition(": ")[2] for line in err.splitlines()] == ["was done"] * 6
     (found, again) = json.loads(out)
-    assert (found["study"], found["holds"], found["failed"]) == ("mean-error", True, [])
+    assert (found["study"], found["passed"], found["failed"]) == ("mean-error", True, [])
     assert found["claims"] == json.loads((tmp_path / "mean-error" / "claims.json").read_text())
     assert again == found
 

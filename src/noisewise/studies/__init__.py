@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from noisewise.studies.catalogue import STUDIES, find
 from noisewise.studies.frame.claim import Claim
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.perform import Outcome, perform
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import SCALES, Scale, Study, StudyCard
@@ -13,6 +14,7 @@ __all__ = [
     "SCALES",
     "STUDIES",
     "Claim",
+    "Estimate",
     "Outcome",
     "Results",
     "Scale",

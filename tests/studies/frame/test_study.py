@@ -1,7 +1,6 @@
 """Claims, cards and what asks for results."""
 
 import copy
-import math
 import pickle
 import re
 from dataclasses import replace
@@ -10,70 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from noisewise.compute import Result, Task
 from noisewise.errors import BadInput
 from noisewise.studies import STUDIES, Claim, Results, Study, find, means, training
-from noisewise.studies.frame.claim import listed
-
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
-
-
-@given(NUMBERS, NUMBERS)
-def test_a_claim_holds_as_it_says(measured, threshold):
-    def holds(comparison):
-        return Claim("c", "s", measured, comparison, threshold).holds
-
-    assert holds(">=") == (measured >= threshold)
-    assert holds("<=") == (measured <= threshold)
-    assert holds(">") != holds("<=")
-    assert holds("<") != holds(">=")
-    assert holds("==") == (holds(">=") and holds("<="))
-
-
-@given(NUMBERS, NUMBERS, NUMBERS)
-def test_an_interval_is_closed(measured, low, high):
-    assert Claim("c", "s", measured, "in", (low, high)).holds == (low <= measured <= high)
-    assert Claim("c", "s", low, "in", (low, low)).holds
-
-
-@pytest.mark.parametrize("comparison, threshold", [(">=", -1e300), ("<=", 1e300), ("in", (-1e300, 1e300))])
-@pytest.mark.parametrize("measured", [None, math.nan, math.inf, -math.inf])
-def test_what_was_not_measured_does_not_hold(measured, comparison, threshold):
-    assert not Claim("c", "s", measured, comparison, threshold).holds
-
-
-@pytest.mark.parametrize(
-    "changes, words",
-    [
-        ({"id": "Z 1"}, "hyphens"),
-        ({"comparison": "=>"}, "'=>' of claim 'c' is not one of >=, <=, >, <, ==, in"),
-        ({"threshold": math.nan}, "a finite number"),
-        ({"threshold": (0.0, 1.0)}, "a finite number"),
-        ({"comparison": "in"}, "two finite numbers"),
-        ({"comparison": "in", "threshold": (0.0,)}, "two finite numbers"),
-    ],
-)
-def test_bad_claims_are_refused(changes, words):
-    with pytest.raises(BadInput, match=words):
-        replace(Claim("c", "s", 1.0, ">=", 0.5), **changes)
-
-
-def test_a_claim_as_text():
-    claim = Claim("c", "s", 0.98765, ">=", 0.5)
-    assert (claim.found, claim.required) == ("0.9877", ">= 0.5")
-    assert Claim("c", "s", None, "in", (0.1, 2.0)).required == "0.1 to 2"
-    assert claim.plain("cpu") == {
-        "claim": "c",
-        "statement": "s",
-        "measured": 0.98765,
-        "comparison": ">=",
-        "threshold": 0.5,
-        "holds": True,
-        "scale": "cpu",
-    }
 
 
 @pytest.mark.parametrize(
@@ -213,6 +152,9 @@ def filled(text):
         ((HOLDS, HOLDS + "\nscales = ['zz']"), "claim 'root-law': scales='zz' must be one of smoke, cpu"),
         ((HOLDS, HOLDS + "\nscales = ['paper']"), "claim 'root-law': scales='paper' must be one of smoke, cpu"),
         ((HOLDS, HOLDS + "\noptional = 'no'"), "claim 'root-law': optional='no' must be true or false"),
+        ((HOLDS, HOLDS + "\ngate = 'no'"), "claim 'root-law': gate='no' must be true or false"),
+        ((HOLDS, HOLDS + "\ncause.cpu = 'bad luck'"), "claim 'root-law': cause=.* must be a table of texts by scale"),
+        ((HOLDS, HOLDS + "\ncause.paper = 'too small: 9'"), "claim 'root-law': cause='paper' must be one of smoke"),
         *(
             ((HOLDS, f"{HOLDS}\neach = {each}"), "claim 'root-law': each=.* must be a list of tables, or a table of")
             for each in ("'draws'", "3", "[1]", "{of = 3}")
@@ -249,28 +191,6 @@ def test_a_field_that_is_wrong_is_named_with_its_file(example, tmp_path, change,
 def test_changes_to_a_scale_do_not_reach_the_study(example):
     example.STUDY.scale("smoke").draws.append(7)
     assert example.STUDY.scale("smoke").draws == [10, 100, 1000]
-
-
-def test_families_of_claims():
-    entries = [
-        {
-            "id": "fit-{kind}-{share}",
-            "each": {"kind": ["a", "b"], "share": "shares"},
-            "says": "{share:.0%}",
-            "holds": "> 0",
-        },
-        {"id": "gain-{net}", "each": [{"net": "mlp:8", "least": 0.5}], "says": "Of\n{net}.", "holds": ">= {least}"},
-        {"id": "whole", "says": "All {rows:,}.", "holds": "in 0 {rows}", "scales": ["paper"]},
-    ]
-    found = listed(entries, "cpu", {"shares": [0.2, 0.4]})
-    assert [claim.id for claim in found] == ["fit-a-0-2", "fit-a-0-4", "fit-b-0-2", "fit-b-0-4", "gain-mlp-8"]
-    assert found[1].statement == "40%"
-    assert found[4] == Claim("gain-mlp-8", "Of mlp:8.", None, ">=", 0.5)
-    assert listed(entries, "paper", {"shares": [], "rows": 60000})[1:] == [
-        Claim("whole", "All 60,000.", None, "in", (0.0, 60000.0))
-    ]
-    with pytest.raises(BadInput, match="two claims have the id 'whole' at scale paper"):
-        listed(entries[2:] * 2, "paper", {"rows": 1})
 
 
 def test_the_word_all_is_none(example, tmp_path):

@@ -19,7 +19,7 @@ from noisewise.errors import BadInput
 
 if TYPE_CHECKING:
     from noisewise.compute import Done
-    from noisewise.studies import Outcome, Study
+    from noisewise.studies import Claim, Outcome, Study
 
 _NONE = "there are no studies in this version"
 
@@ -67,8 +67,9 @@ def study(
 ) -> int:
     """Run published experiments again: their runs, their figure, their claims.
 
-    NAME is one of `--list`, or module:attribute for a study of your own. Runs that are done are not repeated. The exit
-    code is 1 when a claim or a run fails."""
+    NAME is one of `--list`, or module:attribute for a study of your own. Runs that are done are not repeated. A claim
+    is undecided where its threshold lies within the sampling error. The exit code is 1 when a run or a gated claim
+    fails."""
     if (bool(names) + everything + listing) != 1:
         raise BadInput("say which studies: NAME..., or --all, or --list")
     if listing:
@@ -91,7 +92,7 @@ def study(
             where = engine_of(engine, workers, say=lambda line: click.echo(line, err=True))
             ended.append(perform(one, scale, out=out, source=source, model=model, engine=where, on_done=report))
     _show(ended, as_json)
-    return 0 if all(outcome.holds for outcome in ended) else 1
+    return 0 if all(outcome.passed for outcome in ended) else 1
 
 
 def _chosen(names: tuple[str, ...], scale: str) -> list[Study]:
@@ -137,12 +138,12 @@ def _show(ended: list[Outcome], as_json: bool) -> None:
         print_json([_plain(outcome) for outcome in ended])
         return
     rows = [
-        (outcome.study.card.name, claim.id, claim.statement, claim.found, claim.required, _word(claim.holds))
+        (outcome.study.card.name, claim.id, claim.statement, claim.found, _n(claim), claim.required, _word(claim))
         for outcome in ended
         for claim in outcome.claims
     ]
     if rows:
-        print_table(["study", "claim", "statement", "measured", "required", ""], rows, right="measured required")
+        print_table(["study", "claim", "statement", "measured", "n", "required", ""], rows, right="measured n required")
     for outcome in ended:
         click.echo(printable(f"{outcome.study.card.name}: {_ending(outcome)}"))
 
@@ -164,17 +165,21 @@ def _list_claims(studies: list[Study], scale: str, as_json: bool) -> None:
     print_table(["study", "claim", "statement", "required"], rows, right="required")
 
 
-def _word(holds: bool) -> str:
-    return "holds" if holds else "FAILS"
+def _n(claim: Claim) -> str:
+    return "" if claim.n is None else f"{claim.n:,}"
+
+
+def _word(claim: Claim) -> str:
+    verdict = claim.verdict.upper() if claim.fails and claim.gated else claim.verdict
+    return verdict + ("" if claim.gated else " (not gated)")
 
 
 def _ending(outcome: Outcome) -> str:
-    from noisewise.studies.frame.report import duration
+    from noisewise.studies.frame.report import duration, totals
 
     if outcome.failed:
         return f"{len(outcome.failed)} runs failed, so nothing is claimed: give the command again to go on"
-    held = sum(claim.holds for claim in outcome.claims)
-    said = f"{held} of {len(outcome.claims)} claims hold at scale {outcome.scale}"
+    said = f"{totals(outcome.claims)} at scale {outcome.scale}"
     return f"{said}; {duration(outcome.seconds)} of computing; report: {(outcome.folder / 'report.html').resolve()}"
 
 
@@ -182,7 +187,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {
         "study": outcome.study.card.name,
         "scale": outcome.scale,
-        "holds": outcome.holds,
+        "passed": outcome.passed,
         "claims": [claim.plain(outcome.scale) for claim in outcome.claims],
         "failed": [{"run": done.task.title, "error": done.error} for done in outcome.failed],
         "seconds": outcome.seconds,

@@ -1,4 +1,4 @@
-"""Claims: a statement, the threshold it must meet, and what was measured."""
+"""Claims: a statement, the threshold it must meet, what was measured, and what that decides."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from itertools import product
 from typing import Any
 
 from noisewise.errors import BadInput
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.fields import check_claim
 
+__all__ = ["FAILS", "HOLDS", "NAME", "UNDECIDED", "Claim", "Estimate", "listed", "slug"]
+
+HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -34,6 +38,10 @@ class Claim:
         comparison: How `measured` must compare with `threshold`: >=, <=, >, <, ==, or `in` for a closed interval.
         threshold: A number, or for `in` the two ends.
         optional: Whether a study may leave it unmeasured, for example because it applies to some sources only.
+        error: The standard error of `measured`; 0 where it has none, None where it is not known.
+        n: The number of independent observations behind the error.
+        gated: Whether the exit code of `noisewise study` depends on it.
+        cause: Why it does not hold, where that is known; it starts with one of `fields.CAUSES`.
 
     Raises:
         BadInput: an unknown comparison, or a threshold that does not go with it.
@@ -45,6 +53,10 @@ class Claim:
     comparison: str
     threshold: float | tuple[float, float]
     optional: bool = False
+    error: float | None = None
+    n: int | None = None
+    gated: bool = True
+    cause: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.id):
@@ -58,13 +70,37 @@ class Claim:
             raise BadInput(f"threshold={self.threshold!r} of claim {self.id!r} must be {wanted}")
 
     @property
-    def holds(self) -> bool:
-        """Whether the measured value meets the threshold; a missing or non-finite value does not."""
+    def verdict(self) -> str:
+        """What the measured value decides: "holds", "fails" or "undecided".
+
+        The claim holds if every value within the sampling error of the measured one meets the threshold, and fails if
+        none does; the sampling error is that of one-sided confidence of 95 % (`Estimate.margin`). A value whose error
+        is not known counts as it is. A missing or non-finite value fails.
+        """
         if self.measured is None or not math.isfinite(self.measured):
-            return False
+            return FAILS
+        margin = Estimate(self.measured, self.error, self.n).margin
+        low, high = self.measured - margin, self.measured + margin
+        met = [self._meets(low), self._meets(high)]
+        if all(met):
+            return HOLDS
+        ends = self.threshold if isinstance(self.threshold, Sequence) else (self.threshold,)
+        return UNDECIDED if any(met) or any(low < end < high for end in ends) else FAILS
+
+    def _meets(self, value: float) -> bool:
         if isinstance(self.threshold, Sequence):
-            return self.threshold[0] <= self.measured <= self.threshold[1]
-        return bool(_COMPARISONS[self.comparison](self.measured, self.threshold))
+            return self.threshold[0] <= value <= self.threshold[1]
+        return bool(_COMPARISONS[self.comparison](value, self.threshold))
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measured value decides that the claim is true."""
+        return self.verdict == HOLDS
+
+    @property
+    def fails(self) -> bool:
+        """Whether the measured value decides that the claim is false."""
+        return self.verdict == FAILS
 
     @property
     def required(self) -> str:
@@ -75,8 +111,11 @@ class Claim:
 
     @property
     def found(self) -> str:
-        """The measured value as text."""
-        return "not measured" if self.measured is None else f"{self.measured:.4g}"
+        """The measured value and its standard error as text: "0.512 ± 0.004", "0.5 exact", "0.51" if not known."""
+        if self.measured is None:
+            return "not measured"
+        said = "" if self.error is None else f" ± {self.error:.2g}" if self.error else " exact"
+        return f"{self.measured:.4g}{said}"
 
     def plain(self, scale: str) -> dict[str, Any]:
         """An entry of `claims.json`."""
@@ -84,9 +123,14 @@ class Claim:
             "claim": self.id,
             "statement": self.statement,
             "measured": self.measured,
+            "error": self.error,
+            "n": self.n,
             "comparison": self.comparison,
             "threshold": self.threshold,
+            "verdict": self.verdict,
             "holds": self.holds,
+            "gated": self.gated,
+            "cause": self.cause if not self.holds else "",
             "scale": scale,
         }
 
@@ -123,14 +167,23 @@ def _expanded(entry: Mapping[str, Any], scale: str, values: Mapping[str, Any]) -
         return
     for member in _members(entry, scale, values):
         given = {**values, **member}
-        name, says, holds = (_filled(entry, field, scale, given) for field in ("id", "says", "holds"))
+        name, says, holds = (_filled(entry, field, entry[field], scale, given) for field in ("id", "says", "holds"))
+        cause = _filled(entry, f"cause.{scale}", entry.get("cause", {}).get(scale, ""), scale, given)
         comparison, threshold = _threshold(name, holds)
-        yield Claim(slug(name), " ".join(says.split()), None, comparison, threshold, entry.get("optional", False))
+        yield Claim(
+            slug(name),
+            " ".join(says.split()),
+            None,
+            comparison,
+            threshold,
+            optional=entry.get("optional", False),
+            gated=entry.get("gate", True),
+            cause=" ".join(cause.split()),
+        )
 
 
-def _filled(entry: Mapping[str, Any], field: str, scale: str, values: Mapping[str, Any]) -> str:
-    """A field of a claim with values in place of their names."""
-    text: str = entry[field]
+def _filled(entry: Mapping[str, Any], field: str, text: str, scale: str, values: Mapping[str, Any]) -> str:
+    """The text of a claim's field with values in place of their names."""
     try:
         return text.format(**values)
     except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:

@@ -32,7 +32,12 @@ OPTIONAL = {"departures": _TEXT, "takes": _LIST}
 _PARTS = {"scales": _TABLE, "claims": _TABLES}
 _FILE = {**CARD, **OPTIONAL, **_PARTS, "values": _TABLE}
 _CLAIM = {"id": _TEXT, "says": _TEXT, "holds": _TEXT}
-_CLAIM_OPTIONAL = {"each": _MEMBERS, "scales": _LIST, "optional": flag()}
+CAUSES = ("too small", "too short", "settings", "honest negative")
+_CAUSES = Bound(
+    f"be a table of texts by scale that start with {', '.join(map(repr, CAUSES[:-1]))} or {CAUSES[-1]!r}",
+    lambda value: _TABLE.allows(value) and all(_TEXT.allows(text) and _cause(text) for text in value.values()),
+)
+_CLAIM_OPTIONAL = {"each": _MEMBERS, "scales": _LIST, "optional": flag(), "gate": flag(), "cause": _CAUSES}
 
 
 def check_file(table: Mapping[str, Any]) -> None:
@@ -75,6 +80,12 @@ def check_claim(entry: Mapping[str, Any], scales: Iterable[str] = SCALES) -> Non
         check(owner, name, value, known[name])
     for scale in entry.get("scales", ()):
         check(owner, "scales", scale, one_of(*scales))
+    for scale in entry.get("cause", {}):
+        check(owner, "cause", scale, one_of(*scales))
+
+
+def _cause(text: str) -> bool:
+    return " ".join(text.split()).removeprefix("an ").startswith(CAUSES)
 
 
 def _names(table: Mapping[str, Any], wanted: set[str], known: set[str], where: str) -> None:

@@ -46,9 +46,9 @@ class Outcome:
     cpu_seconds: float | None = None
 
     @property
-    def holds(self) -> bool:
-        """Whether all runs ended well and all claims hold."""
-        return not self.failed and all(claim.holds for claim in self.claims)
+    def passed(self) -> bool:
+        """Whether all runs ended well and no gated claim fails; a claim that is undecided does not fail."""
+        return not self.failed and not any(claim.fails and claim.gated for claim in self.claims)
 
 
 def perform(

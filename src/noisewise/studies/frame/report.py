@@ -10,8 +10,10 @@ from typing import Any
 
 from noisewise.auditing.report.markup import count, escape, source_hash
 from noisewise.reports import resource
-from noisewise.studies.frame.claim import Claim
+from noisewise.studies.frame.claim import FAILS, HOLDS, UNDECIDED, Claim
 from noisewise.studies.frame.study import StudyCard
+
+_CLASSES = {HOLDS: "yes", FAILS: "no", UNDECIDED: "quiet"}
 
 
 def render(card: StudyCard, claims: Sequence[Claim], timings: dict[str, Any], figure: bytes) -> str:
@@ -65,15 +67,27 @@ def _ran(card: StudyCard, timings: dict[str, Any]) -> str:
     return f"Scale {scale}: {card.scales[scale]}" + (f"; with {' and '.join(chosen)}" if chosen else "")
 
 
+def totals(claims: Sequence[Claim]) -> str:
+    """How many claims hold, fail or are undecided: "5 of 8 claims hold, 2 fail (1 not gated), 1 is undecided"."""
+    verdicts = [claim.verdict for claim in claims]
+    held, failed, open_ = (verdicts.count(verdict) for verdict in (HOLDS, FAILS, UNDECIDED))
+    said = f"{held} of {len(claims)} claims hold"
+    if failed:
+        loose = sum(claim.fails and not claim.gated for claim in claims)
+        said += f", {failed} {'fails' if failed == 1 else 'fail'}" + (f" ({loose} not gated)" if loose else "")
+    return said + (f", {open_} {'is' if open_ == 1 else 'are'} undecided" if open_ else "")
+
+
 def _verdict(claims: Sequence[Claim]) -> str:
-    held = sum(claim.holds for claim in claims)
-    return f"<strong>{held}</strong> of {count(len(claims), 'claim')} {'holds' if held == 1 else 'hold'}"
+    return escape(totals(claims))
 
 
 def _claim(claim: Claim) -> str:
-    holds = "<td class=yes>holds</td>" if claim.holds else "<td class=no>fails</td>"
-    cells = f"<td class=number>{escape(claim.found)}</td><td class=number>{escape(claim.required)}</td>"
-    return f"<tr><th scope=row>{escape(claim.id)}</th><td>{escape(claim.statement)}</td>{cells}{holds}</tr>"
+    verdict = f"<td class={_CLASSES[claim.verdict]}>{claim.verdict}{'' if claim.gated else ' (not gated)'}</td>"
+    n = "" if claim.n is None else f"{claim.n:,}"
+    cells = "".join(f"<td class=number>{escape(cell)}</td>" for cell in (claim.found, n, claim.required))
+    said = claim.statement + (f" ({claim.cause})" if claim.cause and not claim.holds else "")
+    return f"<tr><th scope=row>{escape(claim.id)}</th><td>{escape(said)}</td>{cells}{verdict}</tr>"
 
 
 def _run(run: dict[str, Any]) -> str:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import math
 import re
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from noisewise import models
 from noisewise.compute import Task
 from noisewise.errors import BadInput
 from noisewise.formatting import count
+from noisewise.studies.frame import estimate
 from noisewise.studies.frame.claim import NAME, Claim, listed
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.fields import CARD, CHOICES, OPTIONAL, SCALES, check_file
 from noisewise.studies.frame.results import Results
 
@@ -116,7 +123,7 @@ class Study:
         values: By scale, the values that its runs and claims use.
         claims: The tables `[[claims]]` of its file; `listed` reads them at a scale.
         runs: From a `Scale` to tasks.
-        measured: From `Results` to what was measured, by id of the claim.
+        measured: From `Results` to what was measured, by id of the claim: numbers or `Estimate`s.
         figure: From `Results` to a figure (see `noisewise.figures.subplots`).
     """
 
@@ -143,7 +150,7 @@ class Study:
         Args:
             path: The Python file, `__file__`.
             runs: From a `Scale` to tasks.
-            measured: From `Results` to what was measured, by id of the claim.
+            measured: From `Results` to what was measured, by id of the claim: numbers or `Estimate`s.
             figure: From `Results` to a figure.
 
         Raises:
@@ -189,7 +196,9 @@ class Study:
         return listed(self.claims, scale.name, scale.values)
 
     def judged(self, results: Results) -> list[Claim]:
-        """The claims with what was measured, in the order of the TOML file.
+        """The claims with what was measured and its standard error, in the order of the TOML file.
+
+        A plain number gets its error by the jackknife over the seeds of the runs, where there are at least three.
 
         Raises:
             BadInput: a claim was not measured, or something was measured that no claim is about.
@@ -200,7 +209,14 @@ class Study:
         if missing or unknown:
             where = f"study {self.card.name!r} at scale {results.scale.name}"
             raise BadInput(f"{where}: claims not measured: {missing}, measured without a claim: {unknown}")
-        return [replace(claim, measured=_number(found[claim.id])) for claim in claims if claim.id in found]
+        estimates = {name: estimate.of(value) for name, value in found.items()}
+        plain = [name for name, value in found.items() if not isinstance(value, Estimate)]
+        estimates.update(_without_seeds(self.measured, results, {name: estimates[name] for name in plain}))
+        return [
+            replace(claim, measured=one.value, error=one.error, n=one.n)
+            for claim in claims
+            if (one := estimates.get(claim.id)) is not None
+        ]
 
 
 def chosen(card: StudyCard, scale: str, *, source: str | None, model: str | None) -> dict[str, str]:
@@ -235,8 +251,33 @@ def _read(
     return card, {name: _nones({**shared, **values}) for name, values in scales.items()}, table["claims"]
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _without_seeds(
+    measured: Callable[[Results], Mapping[str, Any]], results: Results, found: Mapping[str, Estimate]
+) -> dict[str, Estimate]:
+    """What was measured as plain numbers, with errors by the jackknife over the argument `seed` of the runs.
+
+    A number whose measurement needs a seed that is left out keeps an unknown error: it stands on that one run.
+    """
+    seeds = {seed: None for seed in results.choices("seed") if seed is not None}
+    if len(seeds) < estimate.FEWEST or not found:
+        return dict(found)
+    others = []
+    # Where the runs of a seed are missing, a measurement may fail in any way; then nothing is known of its error.
+    with contextlib.suppress(Exception), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in seeds:
+            left = tuple(item for item in results if item.task.arguments.get("seed") != seed)
+            others.append(dict(measured(Results(results.scale, left))))
+    if len(others) < len(seeds):
+        return dict(found)
+    return {
+        name: Estimate(one.value, estimate.spread([_number(other.get(name)) for other in others]), len(seeds))
+        for name, one in found.items()
+    }
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _unwrapped(value: Any) -> Any:
