@@ -5,8 +5,8 @@
     non-critical:  w <- w - eta decay
 
 The gradient of non-critical parameters is set to zero, so that only the decay changes them. As in the authors' code the
-ranking is global over all weight matrices and convolutions, biases and normalisation are not changed, and the decay is
-the optimiser's L2 (the paper has L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a
+ranking is global over all weight matrices and convolutions, biases and normalisation are not changed (`biases` changes
+them too), and the decay is the optimiser's L2 (the paper has L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a
 threshold would keep or drop all of them. The optimiser's momentum still contains gradients of earlier steps. Random
 numbers (`fixed`, `sampled`) are functions of a seed, drawn once, and of the step.
 """
@@ -67,6 +67,8 @@ class CDR(Method):
         compat_supplement: the faster rule of that note's supplement, by tensor and without the factor 1 - tau; it
             overrides `ordering` and `scale`. Tensors of up to 1,000 entries are not changed. In those of m > 10,000 the
             first 10,000 entries set the threshold, and about 100 sqrt(m) (1 - tau) entries are kept.
+        biases: also mask, scale and decay by `l1` what has one dimension (biases and normalisation), as that note does:
+            its form is `ordering=tensor,compat_kth=true,biases=true`.
 
     Raises:
         BadInput: two of `sampled`, `compat_kth` and `compat_supplement`.
@@ -82,7 +84,7 @@ class CDR(Method):
         "g <- (1 - tau) g where |w g| is among the (1 - tau) m largest, else 0",
         departures="L2 decay by the optimiser as in the authors' code, L1 as an option; the accuracy pass "
         "that moves BatchNorm twice is left out; the strict rule of a practitioner's note as `compat_kth`, its "
-        f"supplement's as `compat_supplement`; {SELF_SET}",
+        f"supplement's as `compat_supplement`, and its masks of biases as `biases`; {SELF_SET}",
     )
     bounds = {
         "tau": between(0, 0.9999) | None,
@@ -104,13 +106,14 @@ class CDR(Method):
         sampled: int | None = None,
         compat_kth: bool = False,
         compat_supplement: bool = False,
+        biases: bool = False,
     ) -> None:
         super().__init__()
         ways = {"sampled": sampled is not None, "compat_kth": compat_kth, "compat_supplement": compat_supplement}
         chosen = [name for name, given in ways.items() if given]
         if len(chosen) > 1:
             raise BadInput(f"cdr: {chosen[0]} and {chosen[1]} are two ways to find the threshold: give one of them")
-        self.tau, self.criterion, self.l1, self.decay = tau, criterion, l1, decay
+        self.tau, self.criterion, self.l1, self.decay, self.biases = tau, criterion, l1, decay, biases
         self.ordering, self.scale = ("tensor", False) if compat_supplement else (ordering, scale)
         self._space: Tensor | None = None
         self.sampled, self.compat_kth, self.compat_supplement = sampled, compat_kth, compat_supplement
@@ -121,7 +124,7 @@ class CDR(Method):
         self.draws = Draws(task)
 
     def gradient(self, gradients: Gradients, params: Gradients, regrad: Regrad, batch: Batch) -> Gradients:
-        share, names = self.noise.value, [name for name, p in params.items() if p.ndim >= 2]
+        share, names = self.noise.value, [name for name, p in params.items() if self.biases or p.ndim >= 2]
         if not names or (share == 0 and not self.l1 and not self.compat_supplement):
             return gradients
         rng = self.draws.at(Clock() if self.criterion == "fixed" else batch.clock) if self._random else None
