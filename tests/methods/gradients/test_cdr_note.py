@@ -6,7 +6,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from noisewise.methods.gradients.cdr import CDR
-from noisewise.training.batch import one_hot
 from noisewise.training.method import LearningTask
 from noisewise.training.networks import Networks
 from noisewise.training.step import step

@@ -5,10 +5,11 @@
     non-critical:  w <- w - eta decay
 
 The gradient of non-critical parameters is set to zero, so that only the decay changes them. As in the authors' code the
-ranking is global over all weight matrices and convolutions, biases and normalisation are not changed (`biases` changes
-them too), and the decay is the optimiser's L2 (the paper has L1: `l1`). Exactly m_c entries are kept: ties are broken by position, where a
-threshold would keep or drop all of them. The optimiser's momentum still contains gradients of earlier steps. Random
-numbers (`fixed`, `sampled`) are functions of a seed, drawn once, and of the step.
+ranking is global over all weight matrices and convolutions, biases and normalisation are not changed (with `biases`
+they are treated like weights), and the decay is the optimiser's L2 (the paper has L1: `l1`). Exactly m_c entries are
+kept: ties are broken by position, where a threshold would keep or drop all of them. The optimiser's momentum still
+contains gradients of earlier steps. Random numbers (`fixed`, `sampled`) are functions of a seed, drawn once, and of the
+step.
 """
 
 from __future__ import annotations
