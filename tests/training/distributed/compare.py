@@ -8,8 +8,10 @@ logits and derivatives for one batch.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -119,8 +121,18 @@ def derivatives() -> dict[str, float]:
     }
 
 
+def expect_no_threads() -> None:
+    """Fail where threads of the group still run: they could abort the end of the program."""
+    tasks = Path("/proc/self/task")
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()] if tasks.is_dir() else []
+    if any("gloo" in name for name in names):
+        print(f"threads are left: {names}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
 def main() -> None:
     out, *cases = sys.argv[1:]
+    atexit.register(expect_no_threads)  # before `join`, so that it is called after what `join` registers
     distributed.join()
     found = {"derivatives": derivatives(), **{case: differences(case) for case in cases}}
     distributed.expect_equal("comparison", len(found))

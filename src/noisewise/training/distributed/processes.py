@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -86,6 +87,9 @@ def join() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get(_LOCAL, "0")) % torch.cuda.device_count())
         backend = "cpu:gloo,cuda:nccl"
+    # Optimisers import this late. Imported after the group is made, it keeps the group alive beyond `_leave`. The
+    # group's threads may then still run while the interpreter ends, which aborts the process.
+    importlib.import_module("torch._dynamo")
     with _or_ended():
         distributed.init_process_group(backend)
     _JOINED = Processes(int(os.environ[_RANK]), int(os.environ[_COUNT]))
