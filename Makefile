@@ -103,7 +103,7 @@ gpu: $(VENV)/.installed
 
 # Runs that are done are not repeated, and others go on from their checkpoints.
 gpu-studies: $(VENV)/.installed
-	$(if $(MINUTES),timeout --signal=INT $(MINUTES)m) $(RUN)/noisewise study --all --scale paper --out $(CAMPAIGN)/studies || [ $$? -ne 2 ]
+	$(RUN)/noisewise study --all --scale paper --out $(CAMPAIGN)/studies $(if $(MINUTES),--minutes $(MINUTES)) || [ $$? -ne 2 ]
 
 e2e: $(VENV)/.installed
 	$(RUN)/noisewise audit fashion-mnist --corrupt symmetric:0.2 --out $(RESULTS)

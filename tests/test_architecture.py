@@ -15,6 +15,7 @@ MOST_FILES = 15
 SHARED = {
     "__init__",
     "_version",
+    "allowance",
     "bounds",
     "catalogue",
     "devices",

@@ -36,6 +36,18 @@ def steps(log, count, scratch):
     return {"pid": os.getpid(), "scratch": str(scratch)}
 
 
+def paced(log, count, scratch):
+    from noisewise.allowance import Pace
+
+    here, pace = scratch / "step", Pace()
+    first = int(here.read_text()) if here.exists() else 0
+    for number in range(first, count):
+        pace.begin(lambda: here.write_text(str(number)))
+        with open(log, "a") as file:
+            file.write(f"{number}\\n")
+    return {"first": first}
+
+
 def fails(words):
     print("noise on stdout")
     raise ValueError("first line\\n" + words)

@@ -133,3 +133,18 @@ def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path)
     (entry,) = json.loads(run("--list", "--json")[1])
     assert (entry["name"], entry["year"]) == ("mean-error", 1823)
     assert entry["measured"] == known["mean-error"]
+
+
+def test_minutes_leave_runs_to_the_next_call(run, catalogued, tmp_path):
+    arguments = ("mean-error", "--scale", "smoke", "--out", tmp_path, "--engine", "serial")
+    code, out, err = run(*arguments, "--minutes", 1e-9)
+    assert code == 3
+    assert "mean-error: 3 runs left: give the command again to go on" in out
+    assert err.count("left for the next call") == 3
+    assert not (tmp_path / "mean-error").exists()
+    assert run(*arguments, "--minutes", 5, "--device", "cpu")[0] == 0
+
+
+def test_a_device_that_is_not_here_is_refused(run, catalogued, tmp_path):
+    code, _, err = run("mean-error", "--scale", "smoke", "--out", tmp_path, "--device", "cuda:99")
+    assert (code, "device='cuda:99' is not available here" in err) == (2, True)

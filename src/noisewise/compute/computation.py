@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from noisewise.allowance import Allowance, OutOfTime, allowing
 from noisewise.compute.engine import Engine, Lost, Unsendable
 from noisewise.compute.lease import lease
 from noisewise.compute.local import LocalEngine
@@ -22,7 +23,7 @@ from noisewise.errors import BadInput
 from noisewise.threads import launched
 
 WORK = ".work"
-_DONE, _CACHED, _BUSY = "done", "cached", "busy"
+_DONE, _CACHED, _BUSY, _LEFT = "done", "cached", "busy", "left"
 _POLL_SECONDS = 0.2
 
 
@@ -72,39 +73,48 @@ class Done:
         folder: where its result is.
         error: the sentence it failed with, or None.
         cached: whether its result was there already.
+        left: whether the time was over before it was done: what it has stored is kept, and it goes on from there.
     """
 
     task: Any
     folder: Path
     error: str | None = None
     cached: bool = False
+    left: bool = False
 
 
-def run(tasks: Sequence[Any], folder: Path, engine: Engine | None = None) -> Iterator[Done]:
+def run(
+    tasks: Sequence[Any], folder: Path, engine: Engine | None = None, allowance: Allowance | None = None
+) -> Iterator[Done]:
     """Compute every task into `folder / task.key`.
 
     Finished tasks are not computed again, tasks that another writer is computing are waited for, and a failure stops
-    only its own task. Closing the iterator ends the running tasks.
+    only its own task. Closing the iterator ends the running tasks. When the time of the allowance is over, no further
+    task is started, and those that run end where they can go on later.
 
     Args:
         tasks: see `Computation`.
         folder: of all of them; several writers may work on it.
         engine: where they are computed; by default in one process per core of this machine.
+        allowance: until when, and on which device; by default without end, on a GPU where there is one.
 
     Yields:
         One `Done` per task, in the order in which they end.
 
     Raises:
-        BadInput: the folder cannot be made; `torchrun` started this program in several processes.
+        BadInput: the folder cannot be made; `torchrun` started this program in several processes; a time limit with
+            an engine whose machines do not see the folder.
     """
+    allowance = allowance or Allowance()
     if launched():
         raise BadInput("torchrun starts the processes of one training: start a bench or a study without it")
     engine = engine or LocalEngine()
+    if allowance.until is not None and not engine.shares_files:
+        raise BadInput("a time limit needs runs that are stored on this machine: with engine='ray' there is none")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"cannot write {folder}: {error.strerror}") from error
-    ended = _ended_here if engine.shares_files else _ended_elsewhere
     waiting = list(tasks)
     while waiting:
         free: dict[str, Any] = {}
@@ -112,13 +122,15 @@ def run(tasks: Sequence[Any], folder: Path, engine: Engine | None = None) -> Ite
         for task in waiting:
             if task.finished(folder / task.key):
                 yield Done(task, folder / task.key, cached=True)
+            elif allowance.over:
+                yield Done(task, folder / task.key, left=True)
             elif task.key in free or _is_computed(task, folder):
                 later.append(task)
             else:
                 free[task.key] = task
         if later and not free:
             time.sleep(_POLL_SECONDS)
-        for task, done in ended(list(free.values()), folder, engine) if free else ():
+        for task, done in _ended(list(free.values()), folder, engine, allowance) if free else ():
             if done is None:
                 later.append(task)
             else:
@@ -137,23 +149,28 @@ def _lock(task: Computation, folder: Path) -> Path:
     return folder / WORK / f"{task.key}.lock"
 
 
-def _ended_here(tasks: list[Any], folder: Path, engine: Engine) -> Iterator[tuple[Any, Done | None]]:
-    """Tasks as they end, computed by processes that see the folder; None for one that another writer computes."""
-    for number, answer in engine.map(functools.partial(attempt, folder), tasks):
+def _ended(tasks: list[Any], folder: Path, engine: Engine, allowance: Allowance) -> Iterator[tuple[Any, Done | None]]:
+    """Tasks as they end; None for one that another writer computes."""
+    if not engine.shares_files:
+        yield from _ended_elsewhere(tasks, folder, engine, allowance)
+        return
+    for number, answer in engine.map(functools.partial(attempt, folder, allowance), tasks):
         task = tasks[number]
         status, error = (_DONE, _sentence(answer)) if isinstance(answer, BaseException) else answer
-        done = Done(task, folder / task.key, error, cached=status == _CACHED)
+        done = Done(task, folder / task.key, error, cached=status == _CACHED, left=status == _LEFT)
         yield task, None if status == _BUSY else done
 
 
-def attempt(folder: Path, task: Computation) -> tuple[str, str | None]:
+def attempt(folder: Path, allowance: Allowance, task: Computation) -> tuple[str, str | None]:
     """Compute a task into `folder / task.key` unless that is done, or being done by another process.
 
     The traceback of a failure is kept in `folder/.work/KEY.failed` until the task succeeds.
 
     Returns:
-        "done", "cached" or "busy", and the sentence it failed with, if it did.
+        "done", "cached", "busy", or "left" where the time was over first; and the sentence it failed with, if it did.
     """
+    if allowance.over:
+        return _LEFT, None
     failed = folder / WORK / f"{task.key}.failed"
     try:
         with lease(_lock(task, folder)) as held:
@@ -161,8 +178,11 @@ def attempt(folder: Path, task: Computation) -> tuple[str, str | None]:
                 return _BUSY, None
             if task.finished(folder / task.key):
                 return _CACHED, None
-            task.compute(folder / task.key)
+            with allowing(allowance):
+                task.compute(folder / task.key)
         failed.unlink(missing_ok=True)
+    except OutOfTime:
+        return _LEFT, None
     except (Exception, SystemExit) as error:
         with contextlib.suppress(OSError):
             failed.write_text(traceback.format_exc(), encoding="utf-8")
@@ -170,7 +190,9 @@ def attempt(folder: Path, task: Computation) -> tuple[str, str | None]:
     return _DONE, None
 
 
-def _ended_elsewhere(tasks: list[Any], folder: Path, engine: Engine) -> Iterator[tuple[Any, Done | None]]:
+def _ended_elsewhere(
+    tasks: list[Any], folder: Path, engine: Engine, allowance: Allowance
+) -> Iterator[tuple[Any, Done | None]]:
     """Tasks as they end, computed by machines that do not see the folder: their files come back and are written here.
 
     The present process holds their leases meanwhile. What a task reads is sent once, with the function; a machine
@@ -193,7 +215,7 @@ def _ended_elsewhere(tasks: list[Any], folder: Path, engine: Engine) -> Iterator
                 busy.append(task)
 
     try:
-        for number, answer in engine.map(_Files(_inputs(tasks), prefix), leased()):
+        for number, answer in engine.map(_Files(_inputs(tasks), prefix, allowance), leased()):
             task = sent[number]
             error = _sentence(answer) if isinstance(answer, BaseException) else None
             if error is None:
@@ -228,14 +250,16 @@ class _Files:
     Attributes:
         inputs: what tasks read, by its name.
         prefix: start of the name of the temporary folder.
+        allowance: without a limit of time, because the temporary folder is lost.
     """
 
     inputs: dict[Hashable, Any]
     prefix: str
+    allowance: Allowance
 
     def __call__(self, task: Any) -> dict[str, bytes]:
         """The files of the task's folder, by their path in it."""
-        with tempfile.TemporaryDirectory(prefix=self.prefix) as name:
+        with tempfile.TemporaryDirectory(prefix=self.prefix) as name, allowing(self.allowance):
             folder = Path(name) / task.key
             given = self.inputs.get(task.input_name) if isinstance(task, WithInput) else None
             if given is None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from noisewise.allowance import present
 from noisewise.catalogue import load
 from noisewise.compute.computation import WORK, emptied, publish
 from noisewise.doors import parsing
@@ -190,6 +191,6 @@ def _place() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     versions = {"noisewise": __version__, "numpy": np.__version__}
     versions |= {} if torch is None else {"torch": str(torch.__version__)}
-    gpu = torch is not None and torch.cuda.is_available()
+    gpu = torch is not None and torch.cuda.is_available() and present().device != "cpu"
     machine = torch.cuda.get_device_name() if torch is not None and gpu else f"{os.cpu_count()} CPU cores"
     return {"machine": machine, "versions": versions}

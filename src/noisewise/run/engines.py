@@ -12,12 +12,19 @@ from noisewise.compute.engine import check_workers
 from noisewise.training.replicas import StackedEngine
 
 
-def engine_of(name: str | None, workers: int | None = None, *, say: Callable[[str], None] | None = None) -> Engine:
+def engine_of(
+    name: str | None,
+    workers: int | None = None,
+    *,
+    devices: Iterable[str] = (),
+    say: Callable[[str], None] | None = None,
+) -> Engine:
     """The engine of a name.
 
     Args:
         name: "stacked", runs of one kind of network as one computation; else as in `compute.build`; None is `usual`.
         workers: how many runs at a time.
+        devices: what the runs state as their device.
         say: see `RayEngine`.
 
     Raises:
@@ -25,7 +32,7 @@ def engine_of(name: str | None, workers: int | None = None, *, say: Callable[[st
     """
     check_workers(workers)
     if name is None:
-        return usual(workers=workers)
+        return usual(devices, workers)
     if name == "stacked":
         return StackedEngine() if workers is None else StackedEngine(workers)
     return build(name, workers, say=say)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from noisewise.allowance import AUTO, present
 from noisewise.bounds import SEED, Bound, at_least, below, between, check, check_options, number, one_of, whole
 from noisewise.data.augment.spec import check_setting
 from noisewise.devices import multiplies_bf16
@@ -144,13 +145,14 @@ class Config:
         Raises:
             BadInput: the device does not exist here.
         """
-        if self.device == "auto":
+        named = present().device if self.device == AUTO else self.device
+        if named == AUTO:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            device = torch.device(self.device)
+            device = torch.device(named)
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
-            raise BadInput(f"device={self.device!r} is not available here") from error
+            raise BadInput(f"device={named!r} is not available here") from error
         return device
 
     def torch_precision(self, kind: str, shape: tuple[int, ...]) -> str:

@@ -106,6 +106,18 @@ class Checkpoints:
         if CHECKPOINT_SECONDS <= 0:
             self.settle()
 
+    @property
+    def stores(self) -> bool:
+        """Whether checkpoints are stored, from which an interrupted training goes on."""
+        return self._folder is not None
+
+    def keep(self, call: int, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
+        """Write a checkpoint now, and wait until it is written; arguments as of `save`."""
+        self.settle()
+        stored = {**self._about(call, epoch), **state()}
+        if self._folder is not None and writes():
+            write(self._folder, stored)
+
     def finish(self, state: dict[str, Any]) -> None:
         """Write the last checkpoint, in which all calls so far are done."""
         self.settle()

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from noisewise.allowance import Pace
 from noisewise.bounds import check, one_of, whole
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
@@ -196,6 +197,7 @@ class Training(Learners):
 
         Raises:
             Diverged: a loss or weight that is not finite; the last good checkpoint is kept.
+            OutOfTime: there is a checkpoint, and the time does not suffice for another epoch (see `allowance`).
             BadInput: the method needs trusted rows and there are none; no rows to train on; a split that is not there,
                 is held out or has rows of unknown index.
         """
@@ -215,10 +217,13 @@ class Training(Learners):
         if by is not None and "validation" in self.splits:
             stored = self._checkpoints.stored.get("best") if done else None
             self._best = Best(_learned(learner, method, predictor), stored)
+        pace = Pace()
         with self._checkpoints.whole_when_interrupted():
             for epoch in range(done, total):
                 if record and self.history.stopped:
                     break
+                if self._checkpoints.stores:
+                    pace.begin(partial(self._checkpoints.keep, call, epoch, self._state))
                 self._epoch(learner, method, joint, streams)
                 kept: Row = {}
                 if self._best is not None:

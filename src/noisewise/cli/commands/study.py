@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from noisewise.compute import Done
     from noisewise.studies import Claim, Outcome, Study
 
+# The exit code where the minutes were over, and what is left to a study that comes after: time to see what is done.
+_LEFT, _LEAST_MINUTES = 3, 1e-6
 _NONE = "there are no studies in this version"
 
 
@@ -43,6 +46,13 @@ _NONE = "there are no studies in this version"
 )
 @click.option("--source", metavar="SOURCE", help="Use your own data, where the study allows it.")
 @click.option("--model", metavar="NET", help="Use your own network: a name of `noisewise models`, or module:function.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="Do as much as fits into M minutes: trainings then stop at a checkpoint, and the same command goes on.",
+)
+@options.device
 @options.engine_of_runs
 @options.workers
 @click.option(
@@ -60,6 +70,8 @@ def study(
     scale: str,
     source: str | None,
     model: str | None,
+    minutes: float | None,
+    device: str,
     engine: str | None,
     workers: int | None,
     out: Path | None,
@@ -69,7 +81,8 @@ def study(
 
     NAME is one of `--list`, or module:attribute for a study of your own. Runs that are done are not repeated. A claim
     is undecided where its threshold lies within the sampling error. The exit code is 1 when a run or a gated claim
-    fails."""
+    fails, and 3 when the minutes were over first."""
+    began = time.monotonic()
     if (bool(names) + everything + listing) != 1:
         raise BadInput("say which studies: NAME..., or --all, or --list")
     if listing:
@@ -89,9 +102,25 @@ def study(
     ended = []
     for one in chosen:
         with _reporter(one) as report:
-            where = engine_of(engine, workers, say=lambda line: click.echo(line, err=True))
-            ended.append(perform(one, scale, out=out, source=source, model=model, engine=where, on_done=report))
+            where = engine_of(engine, workers, devices=[device], say=lambda line: click.echo(line, err=True))
+            spent = (time.monotonic() - began) / 60
+            left = None if minutes is None else max(minutes - spent, _LEAST_MINUTES)
+            ended.append(
+                perform(
+                    one,
+                    scale,
+                    out=out,
+                    source=source,
+                    model=model,
+                    engine=where,
+                    minutes=left,
+                    device=device,
+                    on_done=report,
+                )
+            )
     _show(ended, as_json)
+    if any(outcome.left for outcome in ended):
+        return _LEFT
     return 0 if all(outcome.passed for outcome in ended) else 1
 
 
@@ -125,6 +154,7 @@ def _reporter(one: Study) -> Iterator[Callable[[Done, int], None]]:
             nonlocal ended
             ended += 1
             ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
+            ending = "left for the next call" if done.left else ending
             meter.say(printable(f"{one.card.name} {ended}/{count}: {done.task.title}: {ending}"), one.card.name)
             meter(ended / count)
 
@@ -175,8 +205,11 @@ def _word(claim: Claim) -> str:
 
 
 def _ending(outcome: Outcome) -> str:
+    from noisewise.formatting import count
     from noisewise.studies.frame.report import duration, totals
 
+    if outcome.left:
+        return f"{count(len(outcome.left), 'run')} left: give the command again to go on"
     if outcome.failed:
         return f"{len(outcome.failed)} runs failed, so nothing is claimed: give the command again to go on"
     said = f"{totals(outcome.claims)} at scale {outcome.scale}"
@@ -190,6 +223,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "passed": outcome.passed,
         "claims": [claim.plain(outcome.scale) for claim in outcome.claims],
         "failed": [{"run": done.task.title, "error": done.error} for done in outcome.failed],
+        "left": [done.task.title for done in outcome.left],
         "seconds": outcome.seconds,
         "out": outcome.folder.resolve(),
     }

@@ -59,6 +59,7 @@ def check_file(table: Mapping[str, Any]) -> None:
             raise BadInput(f"[scales.{name}] does not say what it runs; add `runs`")
         check(None, f"scales.{name}.runs", values["runs"], _TEXT)
         check(None, f"scales.{name}.budget", values.get("budget"), _SECONDS | None)
+        check(None, f"scales.{name}.needs", values.get("needs"), _TEXT | None)
         _values(values, f"scales.{name}")
     for entry in table["claims"]:
         check_claim(entry, table["scales"])

@@ -52,6 +52,7 @@ class StudyCard:
         budget: By scale, the most seconds of computing on an idle machine; stated for smoke at least.
         departures: Where the study departs from the paper.
         takes: Which of "source" and "model" a person may choose.
+        needs: By scale, the device, hours and memory that it takes, where that is more than a few minutes.
 
     Raises:
         BadInput: a name of the wrong form, an unknown scale or choice, or no budget for smoke.
@@ -68,6 +69,7 @@ class StudyCard:
     budget: Mapping[str, float] = field(repr=False)
     departures: str = field(default="none known", repr=False)
     takes: tuple[str, ...] = ()
+    needs: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
@@ -246,6 +248,7 @@ def _read(
         **text,
         scales={name: _unwrapped(values.pop("runs")) for name, values in scales.items()},
         budget={name: values.pop("budget") for name, values in scales.items() if "budget" in values},
+        needs={name: _unwrapped(values.pop("needs")) for name, values in scales.items() if "needs" in values},
     )
     shared = table.get("values", {})
     return card, {name: _nones({**shared, **values}) for name, values in scales.items()}, table["claims"]
