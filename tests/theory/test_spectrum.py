@@ -77,11 +77,36 @@ def test_networks_are_those_of_their_seed():
 def test_descent_fits_and_tells_the_steps():
     net = rectified(1, 16, 1, 1, 0)
     x = torch.linspace(-1, 1, 20)[:, None]
-    seen = {}
-    descend(net, x, x.abs(), steps=300, rate=0.01, every=100, observe=lambda step, found: seen.update({step: found}))
-    assert list(seen) == [0, 100, 200, 300]
-    errors = [float(np.abs(found - x.abs().numpy()).mean()) for found in seen.values()]
+    times, seen = descend(net, x, x.abs(), steps=300, rate=0.01, every=100, observe=lambda found: found[:, 0])
+    assert times.tolist() == [0, 100, 200, 300]
+    errors = np.abs(seen - x.abs()[:, 0].numpy()).mean(axis=1)
     assert errors[-1] < 0.05 < errors[0]
+
+
+def test_an_interrupted_descent_continues_to_the_same_end(tmp_path):
+    x = torch.linspace(-1, 1, 20)[:, None]
+
+    def descended(stop=None, checkpoint=None):
+        net, calls = rectified(1, 8, 1, 1, 0), []
+
+        def observe(found):
+            calls.append(1)
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+            return found[:, 0].copy()
+
+        found = descend(
+            net, x, x.abs(), steps=50, rate=0.01, every=10, observe=observe, checkpoint=checkpoint, keep=15
+        )
+        return *found, len(calls)
+
+    whole = descended()
+    with pytest.raises(KeyboardInterrupt):
+        descended(5, tmp_path / "state.pt")
+    again = descended(None, tmp_path / "state.pt")
+    assert again[0].tolist() == whole[0].tolist()
+    assert (again[1] == whole[1]).all()
+    assert again[2] == 2, "the steps up to 30 were not repeated"
 
 
 def test_weights_move_by_their_norm_and_come_back():

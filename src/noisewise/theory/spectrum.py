@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from noisewise.errors import BadInput
+from noisewise.files import whole
 from noisewise.theory.minimum_norm import gaussian_gram
 
 
@@ -126,8 +128,10 @@ def descend(
     steps: int,
     rate: float,
     every: int,
-    observe: Callable[[int, np.ndarray], None],
-) -> None:
+    observe: Callable[[np.ndarray], np.ndarray],
+    checkpoint: Path | None = None,
+    keep: int = 1000,
+) -> tuple[np.ndarray, np.ndarray]:
     """Adam on the mean squared error of all rows at once; the network changes in place.
 
     Args:
@@ -136,18 +140,42 @@ def descend(
         y: (n, K) values.
         steps: number of steps.
         rate: learning rate.
-        every: number of steps between two calls of `observe`.
-        observe: called with the number of steps taken and the (n, K) outputs after them.
+        every: number of steps between two observations.
+        observe: from the (n, K) outputs to the numbers that are kept of them.
+        checkpoint: a file from which an interrupted descent continues; None keeps none.
+        keep: number of steps between two checkpoints.
+
+    Returns:
+        (T,) the numbers of steps taken at the observations, and (T, ...) what was observed.
     """
-    optimiser = torch.optim.Adam(net.parameters(), rate)
-    for step in range(steps + 1):
+    optimiser, first = torch.optim.Adam(net.parameters(), rate), 0
+    times: list[int] = []
+    seen: list[np.ndarray] = []
+    if checkpoint is not None and checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        net.load_state_dict(state["net"])
+        optimiser.load_state_dict(state["optimiser"])
+        first, times, seen = state["step"], state["times"], [one.numpy() for one in state["seen"]]
+    for step in range(first, steps + 1):
+        if checkpoint is not None and step > first and step % keep == 0:
+            _save(checkpoint, net, optimiser, step, times, seen)
         found = net(x)
         if step % every == 0:
-            observe(step, found.detach().numpy())
+            times.append(step)
+            seen.append(np.asarray(observe(found.detach().numpy())))
         if step < steps:
             optimiser.zero_grad()
             nn.functional.mse_loss(found, y).backward()
             optimiser.step()
+    return np.array(times), np.array(seen)
+
+
+def _save(
+    path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, step: int, times: list[int], seen: list[np.ndarray]
+) -> None:
+    state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "times": times}
+    with whole(path) as temporary:
+        torch.save({**state, "seen": [torch.as_tensor(one) for one in seen]}, temporary)
 
 
 @contextmanager

@@ -148,7 +148,11 @@ def runs(scale: Scale) -> list[Task]:
             for share in scale.shares
             for seed in range(scale.net_seeds)
         ),
-        *(Task.of(removals, labels=one, seed=0, **shared, **scale.tests) for one in LABELS),
+        *(
+            Task.of(removals, labels=one, seed=seed, **shared, **scale.tests)
+            for one in LABELS
+            for seed in range(scale.asked_seeds)
+        ),
         *(
             Task.of(search, labels=one, flipped=scale.flipped, seed=seed, **shared)
             for one in LABELS

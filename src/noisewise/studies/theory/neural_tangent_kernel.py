@@ -134,7 +134,8 @@ def runs(scale: Scale) -> list[Task]:
     aligning = {"source": scale.source, **scale.aligned}
     return [
         *(
-            Task.of(trained, hidden=nets["hidden"], width=width, labels=labels, seed=0, **data)
+            Task.of(trained, hidden=nets["hidden"], width=width, labels=labels, seed=seed, **data)
+            for seed in range(scale.seeds)
             for nets in scale.trained
             for width in reversed(nets["widths"])
             for labels in (("true", "random") if nets["hidden"] == 1 else ("true",))
@@ -144,7 +145,7 @@ def runs(scale: Scale) -> list[Task]:
             for hidden in reversed(DEPTHS)
             for width in reversed(scale.near["widths"])
         ),
-        Task.of(aligned_network, model=scale.model, seed=0, **aligning),
+        *(Task.of(aligned_network, model=scale.model, seed=seed, **aligning) for seed in range(scale.seeds)),
         *(Task.of(aligned, hidden=hidden, **aligning) for hidden in ALIGNED_DEPTHS),
     ]
 

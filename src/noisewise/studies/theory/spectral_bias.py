@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from noisewise.compute import Result, Task
 from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
+from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import Sample, sample, unit
 from noisewise.studies.harness.drawing import draw_runs
-from noisewise.studies.harness.statistics import spearman
+from noisewise.studies.harness.statistics import mean, spearman
 from noisewise.theory.spectrum import (
     amplitudes_of,
     descend,
@@ -47,7 +49,14 @@ LABELS = ("true", "random")
 
 
 def line(
-    frequencies: list[int], amplitudes: str, width: int, hidden: int, steps: int, rate: float, seed: int
+    frequencies: list[int],
+    amplitudes: str,
+    width: int,
+    hidden: int,
+    steps: int,
+    rate: float,
+    seed: int,
+    scratch: Path | None = None,
 ) -> dict[str, Any]:
     """Train a network on a sum of sines with random phases at 200 points of [0, 1).
 
@@ -63,24 +72,24 @@ def line(
         steps: of Adam.
         rate: learning rate of Adam.
         seed: random seed.
+        scratch: for a checkpoint; None keeps none.
     """
     rng, count = np.random.default_rng(seed), len(frequencies)
     sizes = np.ones(count) if amplitudes == "equal" else np.linspace(0.1, 1.0, count)
     target = sines(ON_LINE, frequencies, sizes.tolist(), rng.uniform(0, 2 * np.pi, count).tolist())
     x = torch.arange(ON_LINE, dtype=torch.float32)[:, None] / ON_LINE
-    net, times, seen = rectified(1, width, hidden, 1, seed), [], []
+    net, y = rectified(1, width, hidden, 1, seed), torch.as_tensor(target, dtype=torch.float32)[:, None]
 
-    def observe(step: int, found: np.ndarray) -> None:
-        times.append(step)
-        seen.append(amplitudes_of(found[:, 0].astype(np.float64), frequencies) / sizes)
+    def observe(found: np.ndarray) -> np.ndarray:
+        return np.asarray(amplitudes_of(found[:, 0].astype(np.float64), frequencies) / sizes)
 
-    y = torch.as_tensor(target, dtype=torch.float32)[:, None]
-    descend(net, x, y, steps=steps, rate=rate, every=10, observe=observe)
+    kept_in = None if scratch is None else scratch / "line.pt"
+    times, seen = descend(net, x, y, steps=steps, rate=rate, every=10, observe=observe, checkpoint=kept_in)
     kept, errors = _moved(net, x, frequencies, seed)
-    reached = first_reached(np.array(times), np.array(seen), HALF)
+    reached = first_reached(times, seen, HALF)
     return {
-        "times": np.array(times),
-        "ratios": np.array(seen),
+        "times": times,
+        "ratios": seen,
         "reached": reached,
         "order": spearman(np.array(frequencies, dtype=float), np.nan_to_num(reached, nan=float(steps + 1))),
         "missed": int(np.isnan(reached).sum()),
@@ -113,16 +122,14 @@ def cloud(source: str, points: int, labels: str, steps: int, seed: int) -> dict[
     rows = sample(source, points, 1, seed)
     x, y = _points(rows), rows.targets(seed if labels == "random" else None)
     smooth, y = smoother(x, WIDTH), y - y.mean(axis=0)
-    net, times, seen = rectified(x.shape[1], UNITS, LAYERS, y.shape[1], seed), [], []
+    net = rectified(x.shape[1], UNITS, LAYERS, y.shape[1], seed)
 
-    def observe(step: int, found: np.ndarray) -> None:
-        times.append(step)
-        seen.append(part_errors(smooth, found, y))
+    def observe(found: np.ndarray) -> np.ndarray:
+        return np.array(part_errors(smooth, found, y))
 
     inputs, values = (torch.as_tensor(part, dtype=torch.float32) for part in (x, y))
-    descend(net, inputs, values, steps=steps, rate=CLOUD_RATE, every=EVERY, observe=observe)
-    low, high, whole = np.array(seen).T
-    taken = np.array(times)
+    taken, seen = descend(net, inputs, values, steps=steps, rate=CLOUD_RATE, every=EVERY, observe=observe)
+    low, high, whole = seen.T
     return {
         "times": taken,
         "low": low,
@@ -178,23 +185,27 @@ def runs(scale: Scale) -> list[Task]:
             for name in AMPLITUDES
             for seed in range(scale.seeds)
         ),
-        *(Task.of(cloud, source=scale.source, labels=labels, seed=0, **scale.cloud) for labels in LABELS),
-        Task.of(spectrum, source=scale.source, seed=0, **scale.spectrum),
+        *(
+            Task.of(cloud, source=scale.source, labels=labels, seed=seed, **scale.cloud)
+            for labels in LABELS
+            for seed in range(scale.seeds)
+        ),
+        *(Task.of(spectrum, source=scale.source, seed=seed, **scale.spectrum) for seed in range(scale.seeds)),
     ]
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """The order of frequencies, robustness to moved weights, slow parts before fast ones, and random labels."""
-    lines, clouds = results.of("line").table, results.of("cloud").table.set_index("labels")
-    order = lines.groupby("amplitudes")["order"].agg(lambda values: values.min(skipna=False))
-    true, random, labels = clouds.loc["true"], clouds.loc["random"], results.of("spectrum").one()
+    lines, labels = results.of("line").table, results.of("spectrum").table
+    clouds = results.of("cloud").table.set_index("seed")
+    true, random = (clouds[clouds["labels"] == name] for name in LABELS)
     return {
-        **{f"order-{name}": order[name] for name in AMPLITUDES},
-        "robust": lines.loc[lines["amplitudes"] == "equal", "kept"].map(_robustness).min(skipna=False),
-        "low-first": true["high_steps"] / true["low_steps"],
-        "random-high": (labels["random"] - labels["true"]).min(),
-        "wrong-high": spearman(labels["wrong"], labels["energies"]),
-        "random-slower": random["half_steps"] / true["half_steps"],
+        **{f"order-{name}": mean(some["order"]) for name, some in lines.groupby("amplitudes")},
+        "robust": mean(lines.loc[lines["amplitudes"] == "equal", "kept"].map(_robustness)),
+        "low-first": mean(true["high_steps"] / true["low_steps"]),
+        "random-high": mean([(one["random"] - one["true"]).min() for one in results.of("spectrum")]),
+        "wrong-high": mean(list(map(spearman, labels["wrong"], labels["energies"]))),
+        "random-slower": mean(random["half_steps"] / true["half_steps"]),
     }
 
 
@@ -218,12 +229,14 @@ def figure(results: Results) -> Figure:
     order.legend(loc="upper left")
     _draw_moves(robust, lines.where(amplitudes="equal"))
     _draw_errors(errors, results.of("cloud"))
-    labels = results.of("spectrum").one()
-    wrong.plot(100 * labels["wrong"], 100 * labels["energies"], "o-")
+    labels = results.of("spectrum").items
+    shares = np.mean([one["wrong"] for one in labels], axis=0)
+    draw_runs(wrong, 100 * shares, [one["energies"] for one in labels], "o-", scale=100, color=COLOURS[0])
     wrong.set(xlabel="wrong labels (%)", ylabel="energy in high frequencies (%)", ylim=(0, 104))
     wrong.set_title("Wrong labels are high frequencies")
     for name, colour in zip(LABELS, COLOURS, strict=False):
-        widths.semilogx(WIDTHS, 100 * labels[name], "o-", color=colour, label=f"{name} labels")
+        draw_runs(widths, WIDTHS, [one[name] for one in labels], "o-", scale=100, color=colour, label=f"{name} labels")
+    widths.set_xscale("log")
     widths.axvline(WIDTH, linestyle="--", color=GREY, label="taken elsewhere")
     widths.set(xlabel="width of the smoothing", ylabel="energy in high frequencies (%)", ylim=(0, 104))
     widths.set_title("At every width")
@@ -262,7 +275,7 @@ def _draw_moves(axes: Axes, lines: Results) -> None:
 
 def _draw_errors(axes: Axes, clouds: Results) -> None:
     for labels, style in zip(LABELS, ("-", ":"), strict=True):
-        item = clouds.one(labels=labels)
+        item = clouds.one(labels=labels, seed=0)
         for part, colour, name in (("low", COLOURS[0], "slow part"), ("high", COLOURS[1], "the rest")):
             axes.semilogx(item["times"][1:], item[part][1:], style, color=colour, label=f"{name}, {labels}")
     axes.axhline(LOW, linestyle="--", color=GREY, linewidth=1)

@@ -77,15 +77,19 @@ def _labels(name: str, rows: Pair, spectrum: Spectrum, seed: int) -> np.ndarray:
 
 def runs(scale: Scale) -> list[Task]:
     """All runs, the widest networks first because they take longest."""
-    given: dict[str, Any] = {"source": scale.source, "points": scale.points, "steps": scale.steps, "seed": 0}
+    given: dict[str, Any] = {"source": scale.source, "points": scale.points, "steps": scale.steps}
     return [
         *(
-            Task.of(trained, labels=labels, width=width, kappa=1.0, **given)
+            Task.of(trained, labels=labels, width=width, kappa=1.0, seed=seed, **given)
             for width in reversed(scale.widths)
             for labels in LABELS
+            for seed in range(scale.seeds)
         ),
-        Task.of(trained, labels="random", width=WIDE, kappa=SMALL_START, **given),
-        Task.of(known, source=scale.source, seed=0, **scale.known),
+        *(
+            Task.of(trained, labels="random", width=WIDE, kappa=SMALL_START, seed=seed, **given)
+            for seed in range(scale.seeds)
+        ),
+        *(Task.of(known, source=scale.source, seed=seed, **scale.known) for seed in range(scale.seeds)),
     ]
 
 
