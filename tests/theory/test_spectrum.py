@@ -95,9 +95,7 @@ def test_an_interrupted_descent_continues_to_the_same_end(tmp_path):
                 raise KeyboardInterrupt
             return found[:, 0].copy()
 
-        found = descend(
-            net, x, x.abs(), steps=50, rate=0.01, every=10, observe=observe, checkpoint=checkpoint, keep=15
-        )
+        found = descend(net, x, x.abs(), steps=50, rate=0.01, every=10, observe=observe, checkpoint=checkpoint, keep=15)
         return *found, len(calls)
 
     whole = descended()

@@ -141,6 +141,21 @@ def sampled_gradients(
     return by_filter / draws, by_output / draws
 
 
+def batch_gradients(
+    w: np.ndarray, a: np.ndarray, teacher: Teacher, batch: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, p) and (n, k): the gradients of every network on a batch of inputs Z of its own, drawn for it."""
+    z = rng.standard_normal((len(w), batch * a.shape[1], w.shape[1]))
+    shape = (len(w), batch, a.shape[1])
+    before = (z @ w[:, :, None]).reshape(shape)
+    units = np.maximum(before, 0)
+    wanted = np.maximum((z @ teacher.filter).reshape(shape), 0) @ teacher.output
+    error = ((units @ a[:, :, None])[:, :, 0] - wanted) / batch
+    by_output = (error[:, None, :] @ units)[:, 0]
+    passed = (error[:, :, None] * (before > 0) * a[:, None, :]).reshape(len(w), 1, -1)
+    return (passed @ z)[:, 0], by_output
+
+
 def spurious(teacher: Teacher) -> tuple[np.ndarray, np.ndarray]:
     """(p,) and (k,): the critical point that is not the teacher."""
     patches = len(teacher.output)
@@ -194,6 +209,7 @@ def descend(
     stages: Sequence[Stage],
     rng: np.random.Generator | None = None,
     keep: int | None = None,
+    batch: int | None = None,
 ) -> Descent:
     """Perturbed gradient descent on the population loss (Zhou et al., algorithm 1), from all starts at once.
 
@@ -208,6 +224,8 @@ def descend(
         stages: carried out one after the other.
         rng: generator of the noise; by default seeded with 0.
         keep: record the path at the start and every `keep` steps; None does not record it.
+        batch: inputs that are drawn for every step of every start, on which its gradients are computed; None takes
+            those of the population loss. This is the paper's mini-batch variant.
 
     Raises:
         BadInput: a diverges at the step size of a stage.
@@ -221,7 +239,7 @@ def descend(
     done = 0
     for stage in stages:
         for _ in range(stage.steps):
-            w, a = _step(teacher, w, a, stage, rng)
+            w, a = _step(teacher, w, a, stage, rng, batch)
             done += 1
             if keep and done % keep == 0:
                 path.append((done, w, a))
@@ -230,14 +248,17 @@ def descend(
 
 
 def _step(
-    teacher: Teacher, w: np.ndarray, a: np.ndarray, stage: Stage, rng: np.random.Generator
+    teacher: Teacher, w: np.ndarray, a: np.ndarray, stage: Stage, rng: np.random.Generator, batch: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     near_w, near_a = w, a
     if stage.filter_noise:
         near_w = _unit(w + in_ball(w.shape[0], w.shape[1], stage.filter_noise, rng))
     if stage.output_noise:
         near_a = a + in_ball(a.shape[0], a.shape[1], stage.output_noise, rng)
-    by_filter, by_output = gradients(near_w, near_a, teacher)
+    if batch is None:
+        by_filter, by_output = gradients(near_w, near_a, teacher)
+    else:
+        by_filter, by_output = batch_gradients(near_w, near_a, teacher, batch, rng)
     by_filter -= _dots(by_filter, w)[:, None] * w
     return _unit(w - stage.rate * by_filter), a - stage.rate * by_output
 

@@ -75,6 +75,10 @@ class Results:
         ]
         return Results(self.scale, tuple(chosen))
 
+    def of_seed(self, seed: int) -> Results:
+        """The results of the runs with this argument `seed`, and of those without such an argument."""
+        return Results(self.scale, tuple(i for i in self.items if i.task.arguments.get("seed") in (None, seed)))
+
     def one(self, **arguments: Any) -> Result:
         """The only result with these arguments.
 

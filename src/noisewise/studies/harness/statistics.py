@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from sklearn.metrics import roc_auc_score
 
 from noisewise.errors import BadInput
 from noisewise.studies.frame.estimate import Estimate, jackknife
+from noisewise.studies.frame.results import Results
 
 __all__ = [
     "accuracies",
     "auroc",
+    "by_seed",
     "difference",
     "exact",
     "gap",
@@ -43,6 +45,20 @@ def mean(values: Any) -> Estimate:
         return Estimate(math.nan)
     error = found.std(ddof=1) / math.sqrt(len(found)) if len(found) > 1 else None
     return Estimate(found.mean(), error, len(found))
+
+
+def by_seed(ask: Callable[[Results], Mapping[str, Any]], results: Results) -> dict[str, Estimate]:
+    """What is measured on the runs of one seed, averaged over the seeds.
+
+    The least or largest of several values has no standard error; that of every seed, averaged over seeds, has.
+
+    Args:
+        ask: Gives numbers by name for the runs of one seed.
+        results: Runs with the argument `seed`; those without it belong to every seed.
+    """
+    seeds = [seed for seed in results.choices("seed") if seed is not None]
+    found = [ask(results.of_seed(seed)) for seed in seeds]
+    return {name: mean([math.nan if one[name] is None else one[name] for one in found]) for name in found[0]}
 
 
 def difference(a: Any, b: Any) -> Estimate:

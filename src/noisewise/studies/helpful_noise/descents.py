@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from noisewise.theory.nonoverlapping import (
+    Descent,
     Stage,
     Teacher,
     angles,
@@ -32,6 +33,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "annealed, filter only": {"output_noise": 0.0},
     "annealed, output only": {"filter_noise": 0.0},
 }
+BATCHED = ("none", "annealed")
 FOUND = 0.1
 
 
@@ -125,6 +127,35 @@ def trapped(patches: int, inputs: int, ratio: float, count: int, steps: int, arm
     teacher = Teacher.of_ratio(patches, inputs, ratio)
     w, a = starts(teacher, count, np.random.default_rng([seed, 0]))
     end = descend(teacher, w, a, stages(steps, **ARMS[arm]), np.random.default_rng([seed, 1]))
+    return _ends(end, teacher)
+
+
+def batched(
+    patches: int, inputs: int, ratio: float, count: int, batch: int, steps: int, arm: str, seed: int
+) -> dict[str, Any]:
+    """Descend from many random starts by gradients on batches of drawn inputs.
+
+    Args:
+        patches: patches per input of the teacher.
+        inputs: dimension of a patch.
+        ratio: (1 . a*)^2 / |a*|^2 of the teacher.
+        count: number of starts.
+        batch: inputs per step.
+        steps: per epoch, of 20 epochs.
+        arm: the noise in addition to that of the batches, a name in `BATCHED`.
+        seed: of the starts, and of the inputs and the noise.
+
+    Returns:
+        As of `trapped`.
+    """
+    teacher = Teacher.of_ratio(patches, inputs, ratio)
+    w, a = starts(teacher, count, np.random.default_rng([seed, 0]))
+    plan = stages(steps, **ARMS[arm])
+    end = descend(teacher, w, a, plan, np.random.default_rng([seed, 1]), batch=batch)
+    return _ends(end, teacher)
+
+
+def _ends(end: Descent, teacher: Teacher) -> dict[str, Any]:
     phi, distance = angles(end.w, teacher), np.linalg.norm(end.a - teacher.output, axis=1)
     return {
         "trapped": float((phi > np.pi / 2).mean()),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -16,10 +17,12 @@ from noisewise.methods.catalogue import METHODS
 from noisewise.probes import Subject
 from noisewise.probes.curvature import Curvature
 from noisewise.spec import parse
+from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.interpolation import Evaluation
+from noisewise.studies.harness.statistics import mean
 from noisewise.training import Config, Learner, Training
 from noisewise.training.config import configured
 from noisewise.training.method import Method
@@ -199,14 +202,15 @@ def arms(results: Results) -> pd.DataFrame:
     return runs.assign(arm=names, noisy=runs["corrupt"].notna())
 
 
-def measured(results: Results) -> dict[str, float | None]:
+def measured(results: Results) -> dict[str, float | Estimate | None]:
     """The order of sharpness at equal training loss, by eigenvalue and by perturbation, and the gain in accuracy."""
     runs = arms(results)
-    losses = runs["train_loss"].to_numpy()
-    found: dict[str, float | None] = {"equal-loss": losses.max() / losses.min() if runs["reached"].all() else None}
+    losses = runs.groupby("seed")["train_loss"]
+    spread = losses.max() / losses.min() if runs["reached"].all() else [np.nan]
+    found: dict[str, float | Estimate | None] = {"equal-loss": mean(spread)}
     for noisy, some in runs.groupby("noisy"):
-        mean, ending = means(some, "arm", [*MEASURES]), "-noisy" if noisy else ""
-        top, rise, accuracy = (mean[name] for name in MEASURES)
+        average, ending = means(some, "arm", [*MEASURES]), "-noisy" if noisy else ""
+        top, rise, accuracy = (average[name] for name in MEASURES)
         found |= {
             f"gd-sharp{ending}": top["GD"] / top["SGD, small step"],
             f"small-sharp{ending}": top["SGD, small step"] / top["SGD, annealed"],

@@ -9,9 +9,11 @@ import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
-from noisewise.studies.helpful_noise.descents import ARMS, checked, reflected, trapped, turned, walked
+from noisewise.studies.harness.statistics import exact, gap, mean, share
+from noisewise.studies.helpful_noise.descents import ARMS, BATCHED, batched, checked, reflected, trapped, turned, walked
 from noisewise.theory.nonoverlapping import Teacher, loss, spurious, threshold
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def runs(scale: Scale) -> list[Task]:
         Task.of(checked, **small, draws=scale.draws, points=scale.points, seed=0),
         *(Task.of(turned, patches=patches, inputs=SMALL[1]) for patches in scale.patches),
         *(Task.of(trapped, **small, count=scale.starts, steps=steps, arm=arm, seed=0) for arm in ARMS),
+        *(Task.of(batched, **small, **scale.batches, steps=steps, arm=arm, seed=0) for arm in BATCHED),
         *(
             Task.of(trapped, **large, ratio=ratio, count=scale.swept, steps=steps, arm=arm, seed=0)
             for ratio in scale.ratios
@@ -53,27 +56,37 @@ def swept(results: Results) -> pd.DataFrame:
     return large.table.pivot(index="ratio", columns="arm", values="trapped")
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """The theory's statements about the loss, and where descents end."""
     sampled, turns = results.of("checked").items[0], results.of("turned").table
-    lost, found = arms(results)["trapped"], arms(results)["found"]
-    shares, by_ratio = results.of("reflected").items[0]["shares"], swept(results)
+    table, batches = arms(results), results.of("batched").table.set_index("arm")
+    lost, count = table["trapped"], results.scale.starts
+    shares, by_ratio, swept_count = results.of("reflected").items[0]["shares"], swept(results), results.scale.swept
+    none, above = by_ratio["none"].to_numpy(), by_ratio.index > threshold(LARGE[0])
+    rise = int(np.diff(none).argmax())
+    off = np.maximum(sampled["by_filter"], sampled["by_output"])
+
+    def part(value: float, number: int = count) -> Estimate:
+        return share(value * number, number)
+
     return {
-        "closed-form": max(sampled["by_filter"].max(), sampled["by_output"].max()),
-        "critical": turns["gradient"].max(skipna=False),
-        "stability": (turns["ratio"] / turns["patches"].map(threshold) - 1).abs().max(skipna=False),
-        "trapped": lost["none"],
-        "annealed": lost["annealed"],
-        "accurate": found["annealed"],
-        "small-noise": abs(lost["small, kept"] - lost["none"]),
-        "large-noise": found["large, kept"],
-        "filter-noise": lost["annealed, filter only"],
-        "output-noise": abs(lost["annealed, output only"] - lost["none"]),
-        "falls": np.diff(by_ratio["none"]).max(),
-        "beyond": by_ratio["none"][by_ratio.index > threshold(LARGE[0])].max(skipna=False),
-        "annealed-everywhere": by_ratio["annealed"].max(skipna=False),
-        "worst-case": shares.max(),
-        "never-all": shares.min(),
+        "closed-form": mean(off),
+        "critical": exact(turns["gradient"].max(skipna=False)),
+        "stability": exact((turns["ratio"] / turns["patches"].map(threshold) - 1).abs().max(skipna=False)),
+        "trapped": part(lost["none"]),
+        "annealed": part(lost["annealed"]),
+        "accurate": part(table["found"]["annealed"]),
+        "small-noise": gap(lost["small, kept"], lost["none"], count),
+        "large-noise": part(table["found"]["large, kept"]),
+        "filter-noise": part(lost["annealed, filter only"]),
+        "output-noise": gap(lost["annealed, output only"], lost["none"], count),
+        "batches-alone": gap(batches["trapped"]["none"], lost["none"], results.scale.batches["count"]),
+        "batches-annealed": part(batches["trapped"]["annealed"], results.scale.batches["count"]),
+        "falls": gap(none[rise + 1], none[rise], swept_count),
+        "beyond": part(by_ratio["none"][above].max(skipna=False), swept_count),
+        "annealed-everywhere": part(by_ratio["annealed"].max(skipna=False), swept_count),
+        "worst-case": exact(shares.max()),
+        "never-all": exact(shares.min()),
     }
 
 
@@ -117,7 +130,8 @@ def _landscape(axes: Axes, results: Results) -> None:
 
 def _bars(axes: Axes, results: Results) -> None:
     """Draw per arm the share that is trapped and the share that ends at the truth."""
-    shares = arms(results)
+    batches = results.of("batched").table.set_index("arm").rename(lambda arm: f"mini-batches, {arm}")
+    shares = pd.concat([arms(results), batches])
     places = np.arange(len(shares))[::-1]
     axes.barh(places + 0.2, shares["trapped"], 0.38, color=COLOURS[1], label="trapped")
     axes.barh(places - 0.2, shares["found"], 0.38, color=COLOURS[2], label="at the truth")

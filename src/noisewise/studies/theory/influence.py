@@ -14,10 +14,12 @@ from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
-from noisewise.studies.frame.results import Results, means
+from noisewise.studies.frame.claim import Estimate
+from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.studies.harness.drawing import draw_runs
+from noisewise.studies.harness.statistics import by_seed, exact, mean
 from noisewise.theory.influence import Regression, changes, conjugate_gradients, lissa, self_influence
 from noisewise.training.config import configured
 
@@ -161,32 +163,35 @@ def runs(scale: Scale) -> list[Task]:
     ]
 
 
-def mean_recalls(results: Results) -> dict[str, np.ndarray]:
-    """By labels, (rankings, inspected) the recall, averaged over seeds."""
-    found = results.of("search").table.groupby("labels", sort=False)["recalls"]
-    return {str(labels): np.mean([*values], axis=0) for labels, values in found}
-
-
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """Influence predicts retraining, solvers agree, and flipped labels are found, in networks too."""
-    linear, nets = results.of("removals").table, results.of("traced").table
-    twice = INSPECTED.index(2 * results.scale.flipped)
-    own, by_loss, by_chance = np.array([found[:, twice] for found in mean_recalls(results).values()]).T
+    removed, nets = results.of("removals"), results.of("traced").table
+    return {
+        "conjugate-gradients": exact(removed.table["iterated"].max(skipna=False)),
+        **by_seed(_predicted, removed),
+        **by_seed(_searched, results.of("search")),
+        **{f"tracin-{round(100 * share)}": mean(some["tracin"]) for share, some in nets.groupby("flipped")},
+    }
+
+
+def _predicted(removed: Results) -> dict[str, float]:
+    linear = removed.table
     return {
         "leave-one-out": np.concatenate([*linear["correlations"]]).min(),
-        "conjugate-gradients": linear["iterated"].max(skipna=False),
         "lissa": np.concatenate([*linear["sampled_correlations"]]).min(),
-        "recall": own.min(),
-        "beats-chance": (own / by_chance).min(),
-        "loss-as-good": (by_loss - own).min(),
-        **means(nets, "flipped", "tracin").rename(lambda share: f"tracin-{round(100 * share)}"),
     }
+
+
+def _searched(searches: Results) -> dict[str, float]:
+    twice = INSPECTED.index(2 * searches.scale.flipped)
+    own, by_loss, by_chance = np.array([found[:, twice] for found in searches.table["recalls"]]).T
+    return {"recall": own.min(), "beats-chance": (own / by_chance).min(), "loss-as-good": (by_loss - own).min()}
 
 
 def figure(results: Results) -> Figure:
     """Draw prediction against retraining, LiSSA, recall by the share inspected, and detectors on networks."""
     drawn, ((left, solver), (recall, bars)) = subplots(2, 2)
-    for item, colour in zip(results.of("removals"), COLOURS, strict=False):
+    for item, colour in zip(results.of("removals").where(seed=0), COLOURS, strict=False):
         name, style = item.task.arguments["labels"], {"ms": 3, "alpha": 0.6, "color": colour}
         left.plot(item["found"].ravel(), item["predicted"].ravel(), "o", label=name, **style)
         solver.plot(item["predicted"].ravel(), item["by_lissa"].ravel(), "o", label=name, **style)

@@ -12,9 +12,12 @@ from torch import Tensor
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
+from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_groups
 from noisewise.studies.harness.pairs import pair
+from noisewise.studies.harness.statistics import by_seed, exact, jackknife
 from noisewise.theory.tangent import (
     TangentNet,
     alignment,
@@ -94,32 +97,32 @@ def _descend(net: TangentNet, x: Tensor, y: Tensor, held: Tensor, rate: float) -
     return np.array(real), np.array(others)
 
 
-def aligned(source: str, points: int, hidden: int) -> dict[str, Any]:
+def aligned(source: str, points: int, hidden: int, seed: int) -> dict[str, Any]:
     """Alignment of the kernel of infinite width with true labels and with 20 draws of random ones, and when centred.
 
     `cross` is the largest difference between the share of the first layer and twice the Gram matrix H of Arora et al.
     (2019), which at one hidden layer are the same by two derivations.
     """
-    rows = pair(source, points)
+    rows = pair(source, points, seed=seed)
     found = infinite_kernels(rows.x, hidden=hidden)
     first = infinite_kernels(rows.x, hidden=1)
     return {
-        **_alignments(found.tangent, rows.y),
+        **_alignments(found.tangent, rows.y, seed),
         "cross": float(np.abs(first.tangent - first.output - 2 * infinite_gram(rows.x)).max()),
     }
 
 
 def aligned_network(source: str, points: int, model: str, seed: int) -> dict[str, Any]:
     """The same of the kernel of a network of the catalogue at its start, by its Jacobian; inputs of mean square one."""
-    rows = pair(source, points)
+    rows = pair(source, points, seed=seed)
     net = build(model, rows.shape, 2, seed=seed)
     x = torch.tensor(rows.x * rows.x.shape[1] ** 0.5, dtype=torch.float32).reshape(-1, *rows.shape)
     kernel = empirical_tangent(net, x.movedim(-1, 1) if len(rows.shape) == 3 else x)
-    return _alignments(kernel, rows.y)
+    return _alignments(kernel, rows.y, seed)
 
 
-def _alignments(kernel: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    signs, middle = np.random.default_rng(0).choice([-1.0, 1.0], size=(RANDOM, len(y))), centred(kernel)
+def _alignments(kernel: np.ndarray, y: np.ndarray, seed: int) -> dict[str, Any]:
+    signs, middle = np.random.default_rng(seed).choice([-1.0, 1.0], size=(RANDOM, len(y))), centred(kernel)
     return {
         "true": alignment(kernel, y),
         "random": np.array([alignment(kernel, drawn) for drawn in signs]),
@@ -145,8 +148,12 @@ def runs(scale: Scale) -> list[Task]:
             for hidden in reversed(DEPTHS)
             for width in reversed(scale.near["widths"])
         ),
-        *(Task.of(aligned_network, model=scale.model, seed=seed, **aligning) for seed in range(scale.seeds)),
-        *(Task.of(aligned, hidden=hidden, **aligning) for hidden in ALIGNED_DEPTHS),
+        *(Task.of(aligned_network, version=2, model=scale.model, seed=seed, **aligning) for seed in range(scale.seeds)),
+        *(
+            Task.of(aligned, hidden=hidden, seed=seed, **aligning)
+            for hidden in ALIGNED_DEPTHS
+            for seed in range(scale.seeds)
+        ),
     ]
 
 
@@ -155,18 +162,31 @@ def by_width(results: Results, function: str) -> pd.DataFrame:
     return results.of(function).table.sort_values("width", kind="stable")
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """Kernels approach the limit and move less with width, training is linear, true labels align more."""
-    nets, fits = by_width(results, "trained"), results.of("aligned").table
     near = by_width(results, "nearness").groupby("hidden")
+    return {
+        **{f"root-law-{hidden}": _slope(some) for hidden, some in near},
+        "two-layers": exact(results.of("aligned").table["cross"].max(skipna=False)),
+        **by_seed(_of_seed, Results(results.scale, tuple(i for i in results if i.task.name != "nearness"))),
+    }
+
+
+def _slope(near: pd.DataFrame) -> Estimate:
+    """The slope of the logarithm of the mean error by that of the width; draws of networks are left out in turn."""
+    errors, widths = np.array([*near["errors"]]), np.log(near["width"].to_numpy(dtype=float))
+    draws = range(errors.shape[1])
+    return jackknife(lambda chosen: np.polyfit(widths, np.log(errors[:, [*chosen]].mean(axis=1)), 1)[0], draws)
+
+
+def _of_seed(results: Results) -> dict[str, float]:
+    nets, fits = by_width(results, "trained"), results.of("aligned").table
     widest = nets[nets["width"] == nets["width"].max()]
     both = pd.concat([fits, results.of("aligned_network").table])
     growth = nets.groupby(["hidden", "labels"])[["drift", "held_deviation"]].apply(
         lambda some: (some / some.shift()).iloc[1:]
     )
     return {
-        **{f"root-law-{h}": np.polyfit(np.log(some["width"]), np.log(some["error"]), 1)[0] for h, some in near},
-        "two-layers": fits["cross"].max(skipna=False),
         "drift": growth["drift"].max(skipna=False),
         "linear": widest[["deviation", "held_deviation"]].to_numpy().max(),
         "linear-wider": growth["held_deviation"].max(skipna=False),
@@ -189,14 +209,15 @@ def figure(results: Results) -> Figure:
     limit.legend()
     kinds = nets.sort_values(["hidden", "labels"], ascending=[True, False], kind="stable")
     for ((layers, labels), some), colour in zip(kinds.groupby(["hidden", "labels"], sort=False), COLOURS, strict=False):
-        moved.loglog(some["width"], some["drift"], "o-", color=colour, label=f"{layers} hidden, {labels}")
-        moved.loglog(some["width"], some["held_deviation"], ":", color=colour)
+        draw_groups(moved, some, "width", "drift", color=colour, label=f"{layers} hidden, {labels}")
+        draw_groups(moved, some, "width", "held_deviation", ":", color=colour)
+    moved.set(xscale="log", yscale="log")
     moved.plot([], [], "-", color=GREY, label="kernel, relative")
     moved.plot([], [], ":", color=GREY, label="outputs, to linear")
     moved.set(xlabel="width m", ylabel="change", title="What training moves")
     _room_above(moved, 30)
     moved.legend(loc="upper right", ncols=2, fontsize=8)
-    _draw_outputs(outputs, nets[nets["labels"] == "true"].iloc[-1])
+    _draw_outputs(outputs, nets[(nets["labels"] == "true") & (nets["seed"] == 0)].iloc[-1])
     _draw_alignment(fits, results)
     for axes, ticks in ((limit, near["width"].unique()), (moved, nets["width"].unique())):
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
@@ -226,8 +247,13 @@ def _draw_outputs(axes: Any, item: pd.Series) -> None:
     axes.legend(loc="upper right", ncols=2)
 
 
+# Means over seeds: of the true labels' alignment, and by draw of random ones.
+_SEEDS: dict[str, Any] = {"centred_true": "mean", "centred_random": lambda some: np.mean([*some], axis=0)}
+
+
 def _draw_alignment(axes: Any, results: Results) -> None:
-    kernels, network = results.of("aligned").table, results.of("aligned_network").table
+    kernels = results.of("aligned").table.groupby("hidden", as_index=False).agg(_SEEDS)
+    network = results.of("aligned_network").table.groupby("model", as_index=False).agg(_SEEDS)
     fits = pd.concat([kernels, network])
     places = np.arange(len(fits))
     axes.bar(places - 0.2, fits["centred_true"], 0.4, color=COLOURS[0], label="true")

@@ -9,9 +9,12 @@ import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_groups, draw_runs
 from noisewise.studies.harness.pairs import Pair, pair
+from noisewise.studies.harness.statistics import by_seed, exact
 from noisewise.theory.wide import Spectrum, TwoLayer, descend_two_layer, infinite_gram, sampled_gram
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ WIDE, JUDGED = 4096, 100
 DRAWS, DRAWN_POINTS = 100_000, 200
 SHARE = 0.1
 SMALL_START = 0.01
+FITTED = 1e-3  # share of the loss at the start
 
 
 def known(source: str, points: int, seed: int) -> dict[str, Any]:
@@ -86,6 +90,10 @@ def runs(scale: Scale) -> list[Task]:
             for seed in range(scale.seeds)
         ),
         *(
+            Task.of(trained, source=scale.source, labels="random", kappa=1.0, seed=seed, **scale.fitted)
+            for seed in range(scale.seeds)
+        ),
+        *(
             Task.of(trained, labels="random", width=WIDE, kappa=SMALL_START, seed=seed, **given)
             for seed in range(scale.seeds)
         ),
@@ -93,44 +101,68 @@ def runs(scale: Scale) -> list[Task]:
     ]
 
 
-def networks(results: Results) -> tuple[pd.DataFrame, pd.Series]:
-    """The mirrored networks, a row each, the narrowest first; and the one that starts small."""
+def networks(results: Results) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The mirrored networks, a row each, the narrowest first; those that start small; those that fit random labels."""
     found = results.of("trained").table.sort_values("width", kind="stable")
-    small = found["kappa"] == SMALL_START
-    return found[~small], found[small].iloc[0]
+    small, long = found["kappa"] == SMALL_START, found["steps"] != results.scale.steps
+    return found[~small & ~long], found[small], found[long]
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """Wider networks follow the prediction more closely; true labels are learned faster than random ones."""
-    (nets, small), before = networks(results), results.of("known").one()
+    diagonal = results.of("known").table["diagonal"].max(skipna=False)
+    return {**by_seed(_measured, results), "diagonal": exact(diagonal)}
+
+
+def _measured(results: Results) -> dict[str, float]:
+    """Those of one seed."""
+    (nets, small, fitted), before = networks(results), results.of("known").one()
     deviation = nets.pivot(index="width", columns="labels", values="deviation")
     widest = nets[nets["width"] == nets["width"].max()].set_index("labels")
     last = widest["real"].map(lambda norms: norms[-1])
     true, random, worst = (float(steps) for steps in before["steps"])
     top = before["energies"][:, : before["energies"].shape[1] // 10].sum(axis=1)
+    real, predicted = (_losses(fitted[name].iloc[0]) for name in ("real", "predicted"))
     return {
         "trajectory": deviation[deviation.index >= WIDE].to_numpy().max(),
         "wider": (deviation / deviation.shift()).iloc[1:].to_numpy().max(),
-        "small-start": small["deviation"] / deviation.loc[WIDE, "random"],
+        "zero": real[-1],
+        "zero-steps": _fell(real) / _fell(predicted),
+        "small-start": small["deviation"].iloc[0] / deviation.loc[WIDE, "random"],
         "distance": (nets["distance"] / nets["farthest"]).max(skipna=False),
         "order": min(last["random"] - last["true"], last["worst"] - last["random"]),
         "random-slower": random / true,
         "worst-slowest": worst / random,
         "energy": top[0] / top[1],
         "monte-carlo": before["error"],
-        "diagonal": before["diagonal"],
         "positive": before["values"][-1],
     }
 
 
+def _losses(norms: np.ndarray) -> np.ndarray:
+    """(steps + 1,) the squared loss, relative to that at the start."""
+    return np.asarray((norms / norms[0]) ** 2)
+
+
+def _fell(losses: np.ndarray) -> float:
+    """The first step at which a loss is at most `FITTED` of that at the start; NaN if there is none."""
+    there = losses <= FITTED
+    return float(there.argmax()) if there.any() else float("nan")
+
+
 def figure(results: Results) -> Figure:
-    """Draw losses and their predictions, labels along eigenvectors, deviation by width, and the small start."""
-    nets, small = networks(results)
-    drawn, ((losses, shares), (widths, control)) = subplots(2, 2)
-    _draw_losses(losses, nets[nets["width"] == nets["width"].max()])
-    energies = results.of("known").one()["energies"]
-    for name, colour, row in zip(LABELS, COLOURS, energies, strict=False):
-        shares.semilogx(range(1, len(row) + 1), 100 * np.cumsum(row), color=colour, label=name)
+    """Draw losses and predictions, random labels to zero loss, labels along eigenvectors, and deviation by width."""
+    nets, small, fitted = networks(results)
+    first = nets[nets["seed"] == 0]
+    drawn, ((losses, zero, shares), (widths, control, distances)) = subplots(2, 3)
+    _draw_losses(losses, first[first["width"] == first["width"].max()])
+    _draw_zero(zero, fitted)
+    energies = [one["energies"] for one in results.of("known")]
+    for k, (name, colour) in enumerate(zip(LABELS, COLOURS, strict=False)):
+        some = [np.cumsum(rows[k]) for rows in energies]
+        size = min(map(len, some))
+        draw_runs(shares, range(1, size + 1), [one[:size] for one in some], scale=100, color=colour, label=name)
+    shares.set_xscale("log")
     shares.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     shares.set(xlabel="first eigenvectors", ylabel="of the labels, squared (%)", title="Where labels lie")
     shares.set_ylim(-3, 125)
@@ -138,15 +170,33 @@ def figure(results: Results) -> Figure:
     shares.legend(loc="upper left", ncols=3)
     for name, colour in zip(LABELS, COLOURS, strict=False):
         some = nets[nets["labels"] == name]
-        widths.loglog(some["width"], 100 * some["deviation"], "o-", color=colour, label=name)
-    widths.plot(WIDE, 100 * small["deviation"], "x", color=GREY, ms=8, mew=2, label="random, small start")
+        draw_groups(widths, some, "width", "deviation", scale=100, color=colour, label=name)
+        draw_groups(distances, some, "width", "distance", color=colour, label=name)
+        distances.axhline(some["farthest"].mean(), linestyle="--", color=colour, linewidth=1)
+    widths.plot(WIDE, 100 * small["deviation"].mean(), "x", color=GREY, ms=8, mew=2, label="random, small start")
+    widths.set(xscale="log", yscale="log")
     _plain(widths, sorted(nets["width"].unique()))
     widths.set(xlabel="width m", ylabel=f"deviation up to k = {JUDGED} (%)", title="Wider follows more closely")
     widths.set_ylim(top=widths.get_ylim()[1] * 3)
-    widths.legend(loc="upper right", ncols=2)
-    lazy = nets[(nets["labels"] == "random") & (nets["width"] == WIDE)].iloc[0]
-    _draw_control(control, lazy, small)
+    widths.legend(loc="upper right", ncols=2, fontsize=8)
+    distances.plot([], [], "--", color=GREY, label="bound for that colour")
+    distances.set(xscale="log", yscale="log", xlabel="width m", ylabel="|W(k) - W(0)|", title="How far weights move")
+    distances.set_ylim(top=distances.get_ylim()[1] * 3)
+    _plain(distances, sorted(nets["width"].unique()))
+    distances.legend(loc="upper right", ncols=2, fontsize=8)
+    lazy = first[(first["labels"] == "random") & (first["width"] == WIDE)].iloc[0]
+    _draw_control(control, lazy, small.iloc[0])
     return drawn
+
+
+def _draw_zero(axes: Any, fitted: pd.DataFrame) -> None:
+    for values, line, colour, label in (("real", "-", COLOURS[1], "real"), ("predicted", "--", GREY, "predicted")):
+        for k, (_, item) in enumerate(fitted.iterrows()):
+            axes.semilogy(_losses(item[values]), line, color=colour, label=label if not k else None)
+    axes.axhline(FITTED, linestyle=":", color=GREY, label="a thousandth")
+    width = fitted["width"].max()
+    axes.set(xlabel="steps k", ylabel="loss, relative", title=f"Random labels to zero loss (m = {width:,})")
+    axes.legend(loc="upper right")
 
 
 def _draw_losses(axes: Any, widest: pd.DataFrame) -> None:

@@ -9,9 +9,12 @@ import numpy as np
 
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.claim import Estimate, slug
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.fit import best, following, last
+from noisewise.studies.harness.statistics import by_seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +35,7 @@ GRADUAL = 10
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Every method of the scale at every noise on every source, one seed."""
+    """Every method of the scale at every noise on every source, for every seed."""
     return [
         following(
             source=source,
@@ -40,10 +43,12 @@ def runs(scale: Scale) -> list[Task]:
             method=spec(method, scale),
             model=scale.model,
             noise_rate=rate,
-            seed=0,
+            seed=seed,
             **{**ADAM, **scale.sizes},
         )
-        for source, (noise, rate), method in product(scale.sources, NOISES.items(), scale.methods)
+        for seed, source, (noise, rate), method in product(
+            range(scale.seeds), scale.sources, NOISES.items(), scale.methods
+        )
     ]
 
 
@@ -78,8 +83,12 @@ def rise(item: Result) -> float:
     return float(precision[ramp(len(precision)) - 1] - precision[0])
 
 
-def measured(results: Results) -> dict[str, float]:
-    """The statements of tables 4 to 6 and figures 3 to 5 of the paper."""
+def measured(results: Results) -> dict[str, Estimate]:
+    """The statements of tables 4 to 6 and figures 3 to 5 of the paper, by seed."""
+    return by_seed(_of_seed, results)
+
+
+def _of_seed(results: Results) -> dict[str, float]:
     epochs, taught = results.scale.last, results.where(method=spec(TAUGHT, results.scale))
     runs = results.table.assign(
         method=[name(str(method)) for method in results.table["method"]],
@@ -89,13 +98,14 @@ def measured(results: Results) -> dict[str, float]:
     ends = runs.pivot(index=["source", "corrupt"], columns="method", values="end")
     ahead = ends.rsub(ends[TAUGHT], axis=0)
     gains = {noise: ahead.xs(noise, level="corrupt").min(skipna=False) for noise in HEAVY}
+    mentor = ahead.xs("pair:0.45", level="corrupt")["mentornet"]
     falls = runs[runs["corrupt"].isin(HEAVY)].groupby("method")["fall"]
     found = {
         "gain-symmetric-50": gains["symmetric:0.5"][PLAIN],
         "gain-pair-45": gains["pair:0.45"][PLAIN],
         "plain-falls": np.min(falls.get_group(PLAIN).to_numpy()),
         "taught-stays": np.max(falls.get_group(TAUGHT).to_numpy()),
-        "before-mentornet": gains["pair:0.45"]["mentornet"],
+        **{f"before-mentornet-{slug(str(source))}": value for source, value in mentor.items()},
         "picks": np.min([purity(item, epochs) for item in taught]),
         "picks-rise": np.min([rise(item) for item in taught]),
     }
@@ -119,19 +129,19 @@ def figure(results: Results) -> Figure:
 
 
 def _draw_accuracies(axes: Axes, found: Results, title: str) -> None:
-    for item in found:
-        method, history = name(str(item.task.arguments["method"])), item["history"]
-        colour = COLOURS[METHODS.index(method)]
-        axes.plot(history["epoch"], 100 * history["test_accuracy"], color=colour, label=method)
+    for spec in found.choices("method"):
+        method, histories = name(str(spec)), [item["history"] for item in found.where(method=spec)]
+        runs, colour = [one["test_accuracy"] for one in histories], COLOURS[METHODS.index(method)]
+        draw_runs(axes, histories[0]["epoch"], runs, scale=100, color=colour, label=method)
     axes.set(xlabel="epoch", ylabel="test accuracy (%)", title=title)
     axes.locator_params(axis="x", integer=True)
 
 
 def _draw_picks(axes: Axes, found: Results, noise: str) -> None:
-    for item, colour in zip(found, (COLOURS[5], COLOURS[6]), strict=False):
-        history = item["history"]
-        label = str(item.task.arguments["source"])
-        axes.plot(history["epoch"], 100 * history["label_precision"], "o-", ms=3, color=colour, label=label)
+    for source, colour in zip(found.choices("source"), (COLOURS[5], COLOURS[6]), strict=False):
+        histories = [item["history"] for item in found.where(source=source)]
+        runs = [one["label_precision"] for one in histories]
+        draw_runs(axes, histories[0]["epoch"], runs, "o-", ms=3, scale=100, color=colour, label=str(source))
     items = found.items
     axes.axhline(100 * (1 - float(np.mean([item["noise_rate"] for item in items]))), linestyle="--", color=GREY)
     axes.axvline(ramp(items[0].task.arguments["epochs"]), linestyle=":", color=GREY)

@@ -15,11 +15,12 @@ from noisewise.compute import Task
 from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.noise import corrupt
+from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample
 from noisewise.studies.harness.drawing import draw_runs
-from noisewise.studies.harness.statistics import auroc
+from noisewise.studies.harness.statistics import auroc, by_seed
 from noisewise.training import Method, Training
 from noisewise.training.config import Config, configured
 from noisewise.training.observer import Observer, Row
@@ -163,8 +164,12 @@ def curves(results: Results) -> dict[str, pd.DataFrame]:
     return found
 
 
-def measured(results: Results) -> dict[str, float]:
-    """Early all scores detect wrong labels; late the last loss fails and its mean works; INCV selects as predicted."""
+def measured(results: Results) -> dict[str, Estimate]:
+    """By seed: all scores detect wrong labels early; late the last loss fails, not its mean; INCV is as predicted."""
+    return by_seed(_of_seed, results)
+
+
+def _of_seed(results: Results) -> dict[str, float]:
     early, areas, runs = results.scale.early, curves(results), results.table
     nets = runs[(runs["task"] == "watched") & runs["noise"].isin(SYMMETRIC.values())]
     ends = pd.DataFrame([area[:, -1] for area in nets["auroc"]], columns=list(SCORES))
