@@ -104,7 +104,7 @@ def test_an_interrupted_descent_continues_to_the_same_end(tmp_path):
     again = descended(None, tmp_path / "state.pt")
     assert again[0].tolist() == whole[0].tolist()
     assert (again[1] == whole[1]).all()
-    assert again[2] == 2, "the steps up to 30 were not repeated"
+    assert again[2] == 3, "it went on from step 30"
 
 
 def test_weights_move_by_their_norm_and_come_back():

@@ -56,7 +56,7 @@ def test_each_claim_can_hold_and_fail():
 def test_arms_are_told_apart():
     study = find("noise-and-flatness")
     tasks = study.tasks("cpu")
-    assert len(tasks) == 2 * 3 * len(ARMS)
+    assert len(tasks) == 2 * 5 * len(ARMS)
     assert {arm_of(task.arguments) for task in tasks} == set(ARMS)
     batches = {arm_of(task.arguments): task.arguments["batch"] for task in tasks}
     assert [name for name, size in batches.items() if size is None] == list(ARMS)[:3]

@@ -39,6 +39,7 @@ def planted(arm=None, ratio=None, **others):
                 "turned": {"gradient": 1e-16, "ratio": 1.001 * threshold(given["patches"])},
                 "reflected": {"shares": np.array([[0.5, 0.75], [0.5, 0.5]])},
                 "walked": {},
+                "batched": {"trapped": 0.1 if given.get("arm") == "none" else 0.0, "found": 1.0},
             }[task.name] | others.get(task.name, {})
         items.append(Result(task, values, 1.0, "here"))
     claims = study.judged(Results(study.scale("cpu"), tuple(items)))

@@ -38,7 +38,7 @@ def test_each_claim_can_hold_and_fail():
     bent = 1 + 2 * shares
     bent[1] = 1.0
     assert failing({"complexity": bent}, "mnist") == {"complexity-rises"}
-    assert failing({"complexity": 1 + 0.9 * shares}, "cifar10") == {"random-twice"}
+    assert "random-more" in failing({"complexity": 1 - 0.1 * shares}, "cifar10")
     turned = shares[[0, 2, 1, 4, 3, 5, 6]]
     assert failing({"kernel_error": turned}) == {"tracks-kernel"}
     assert failing({"net_error": turned}, "fashion-mnist") == {"tracks-network"}

@@ -16,7 +16,7 @@ def planted(power=-0.5, cross=0.0, drift=-1.0, away=5.0, held=-1.0, loss=0.1, tr
         width = task.arguments.get("width", 1)
         random = {"random": np.array([0.01, 0.06]), "centred_random": np.array([0.01, 0.02])}
         values = {
-            "nearness": {"error": float(width) ** power},
+            "nearness": {"errors": np.full(3, float(width) ** power)},
             "trained": {
                 "deviation": away / width,
                 "held_deviation": away * width**held,
@@ -68,7 +68,7 @@ def test_wider_is_nearer():
 
 
 def test_alignment_of_limits_and_networks():
-    limit = aligned("digits", 60, 2)
+    limit = aligned("digits", 60, 2, 0)
     assert limit["true"] > limit["random"].max()
     assert limit["centred_true"] > 0.5 > limit["centred_random"].max()
     assert limit["cross"] < 1e-12

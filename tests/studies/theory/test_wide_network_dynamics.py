@@ -11,7 +11,9 @@ from noisewise.studies.harness.pairs import pair
 from noisewise.studies.theory.wide_network_dynamics import known, trained
 
 
-def planted(off=10.0, law=-1.0, small=1.0, distance=0.8, left=(1.0, 2.0, 3.0), steps=(10, 30, 90), top=0.9, **gram):
+def planted(off=10.0, law=-1.0, small=1.0, distance=0.8, left=(1.0, 2.0, 3.0), steps=(10, 30, 90), top=0.9, **given):
+    gram, long = dict(given), given.get("long", (1.0, 0.1, 0.01))
+    gram.pop("long", None)
     study = find("wide-network-dynamics")
     kept = dict(zip(("true", "random", "worst"), left, strict=True))
     energies = np.array([[top] + [(1 - top) / 9] * 9, [0.1] * 10, [0.0] * 9 + [1.0]])
@@ -23,7 +25,9 @@ def planted(off=10.0, law=-1.0, small=1.0, distance=0.8, left=(1.0, 2.0, 3.0), s
         else:
             deviation = small if task.arguments["kappa"] != 1 else off * task.arguments["width"] ** law
             values = {"deviation": deviation, "distance": distance, "farthest": 1.0}
-            values["real"] = np.array([9.0, kept[task.arguments["labels"]]])
+            values["real"] = values["predicted"] = np.array([9.0, kept[task.arguments["labels"]]])
+            if task.arguments["steps"] != study.scale("cpu").steps:
+                values |= {"real": np.array(long), "predicted": np.array([1.0, 0.1, 0.01])}
         items.append(Result(task, values, 1.0, "here"))
     return {claim.id: claim for claim in study.judged(Results(study.scale("cpu"), tuple(items)))}
 
@@ -36,6 +40,8 @@ def test_each_claim_can_hold_and_fail():
     assert failed(planted()) == set()
     assert failed(planted(off=300.0)) == {"trajectory"}
     assert failed(planted(off=0.04, law=0.0)) == {"wider"}
+    assert failed(planted(long=(1.0, 0.1, 0.1))) == {"zero", "zero-steps"}
+    assert failed(planted(long=(1.0, 0.01, 0.01))) == {"zero-steps"}
     assert failed(planted(small=0.001)) == {"small-start"}
     assert failed(planted(distance=1.1)) == {"distance"}
     assert failed(planted(left=(2.0, 1.0, 3.0))) == {"order"}

@@ -170,7 +170,10 @@ def measured(results: Results) -> dict[str, Estimate]:
         "conjugate-gradients": exact(removed.table["iterated"].max(skipna=False)),
         **by_seed(_predicted, removed),
         **by_seed(_searched, results.of("search")),
-        **{f"tracin-{round(100 * share)}": mean(some["tracin"]) for share, some in nets.groupby("flipped")},
+        **{
+            f"tracin-{round(100 * share)}": mean(nets.loc[nets["flipped"] == share, "tracin"])
+            for share in results.scale.shares
+        },
     }
 
 

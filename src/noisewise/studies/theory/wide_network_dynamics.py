@@ -159,9 +159,9 @@ def figure(results: Results) -> Figure:
     _draw_zero(zero, fitted)
     energies = [one["energies"] for one in results.of("known")]
     for k, (name, colour) in enumerate(zip(LABELS, COLOURS, strict=False)):
-        some = [np.cumsum(rows[k]) for rows in energies]
-        size = min(map(len, some))
-        draw_runs(shares, range(1, size + 1), [one[:size] for one in some], scale=100, color=colour, label=name)
+        sums = [np.cumsum(rows[k]) for rows in energies]
+        size = min(map(len, sums))
+        draw_runs(shares, range(1, size + 1), [one[:size] for one in sums], scale=100, color=colour, label=name)
     shares.set_xscale("log")
     shares.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     shares.set(xlabel="first eigenvectors", ylabel="of the labels, squared (%)", title="Where labels lie")
