@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,11 +78,12 @@ class Problem:
         )
 
 
-def measured(shares: list[float], **fields: Any) -> dict[str, Any]:
+def measured(shares: list[float], scratch: Path | None = None, **fields: Any) -> dict[str, Any]:
     """Replace more and more labels by random signs, and measure their complexity and what is learned from them.
 
     Args:
         shares: Of the given labels that are random.
+        scratch: For checkpoints; None keeps none.
         **fields: Those of `Problem`.
 
     Returns:
@@ -106,12 +108,12 @@ def measured(shares: list[float], **fields: Any) -> dict[str, Any]:
     rng = np.random.default_rng([problem.seed, 1])
     order, signs = rng.permutation(len(y)), rng.choice([-1.0, 1.0], size=len(y))
     found: dict[str, list[float]] = {}
-    for share in shares:
+    for number, share in enumerate(shares):
         replaced = order[: round(share * len(y))]
         given = y.copy()
         given[replaced] = signs[replaced]
         row = asdict(ground.difficulty(given[:, None])) | _by_kernel(ground.wide, across, given, test_y)
-        row |= _by_network(problem, _two_classes(train_rows, given, test))
+        row |= _by_network(problem, _two_classes(train_rows, given, test), scratch and scratch / str(number))
         row["wrong"] = float((given != y).mean())
         for name, value in row.items():
             found.setdefault(name, []).append(value)
@@ -134,10 +136,12 @@ def _two_classes(rows: np.ndarray, signs: np.ndarray, test: Dataset | None = Non
     return Dataset(rows, (signs < 0).astype(np.int64), ("plus", "minus"), kind, name="train", test=test)
 
 
-def _by_network(problem: Problem, data: Dataset) -> dict[str, float]:
+def _by_network(problem: Problem, data: Dataset, folder: Path | None) -> dict[str, float]:
     """Of a network trained on the given labels, at the test rows and at the training rows."""
-    training = Training(data, problem.model, problem.config(), evaluate_from=problem.epochs - 1)
+    resume, config = folder is not None, problem.config()
+    training = Training(data, problem.model, config, evaluate_from=problem.epochs - 1, folder=folder, resume=resume)
     training.fit(training.learner(), Method(), problem.epochs)
+    training.finish()
     last = training.history[-1]
     return {
         "net_error": 1 - last["test_accuracy"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,13 +114,14 @@ def robust(
     }
 
 
-def as_noise(source: str, **fields: Any) -> dict[str, Any]:
+def as_noise(source: str, scratch: Path | None = None, **fields: Any) -> dict[str, Any]:
     """Train on inputs that were moved against another network, once and for all, and on inputs with random noise.
 
     The other network has the same form, other first weights and the same training rows. Labels stay right.
 
     Args:
         source: Of images.
+        scratch: For checkpoints; None keeps none.
         **fields: Further ones of `Trial`.
 
     Returns:
@@ -136,10 +138,11 @@ def as_noise(source: str, **fields: Any) -> dict[str, Any]:
     trial = Trial(source, **fields)
     data = trial.data()
     inputs = np.asarray(data.inputs[:])
-    victim, victims = trained_net(data, trial.model, trial.config(OTHER_SEED))
+    folders = (scratch and scratch / str(number) for number in itertools.count())
+    victim, victims = trained_net(data, trial.model, trial.config(OTHER_SEED), folder=next(folders))
 
     def learned(moved: np.ndarray) -> float:
-        training, learner = trained_net(perturbed(data, moved), trial.model, trial.config())
+        training, learner = trained_net(perturbed(data, moved), trial.model, trial.config(), folder=next(folders))
         return attack(training, learner.nets, "test", 0.0, 1).accuracy
 
     found: dict[str, list[float]] = {name: [] for name in _NUMBERS}

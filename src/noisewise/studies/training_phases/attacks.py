@@ -106,6 +106,7 @@ def trained_net(
     learner = training.learner()
     for method, epochs in defence.stages(config.epochs) if defence else [(Method(), config.epochs)]:
         training.fit(learner, method, epochs, record=False)
+    training.finish()
     return training, learner
 
 

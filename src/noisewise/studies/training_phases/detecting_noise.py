@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,10 +35,13 @@ PAIR = "pair:0.4"
 LAST, MEAN = "last loss", "mean loss"
 BY_PACKAGE = ("aum", "forgetting", "loss-mixture")
 SCORES = (LAST, MEAN, *BY_PACKAGE)
+COLUMNS = (*(f"auroc of {name}" for name in SCORES), "all predicted", "right predicted", "wrong predicted")
 FOLDS = 2
 
 
-def watched(source: str, noise: str, points: int, model: str, seed: int, **training: Any) -> dict[str, Any]:
+def watched(
+    source: str, noise: str, points: int, model: str, seed: int, scratch: Path | None = None, **training: Any
+) -> dict[str, Any]:
     """One training, and after every epoch how well each score separates wrong labels from right ones.
 
     Training is by SGD with momentum 0.9 and a learning rate that falls along a cosine.
@@ -48,6 +52,7 @@ def watched(source: str, noise: str, points: int, model: str, seed: int, **train
         points: Number of rows.
         model: A catalogue name with its options.
         seed: Random seed of rows, noise and training.
+        scratch: For checkpoints; None keeps none.
         **training: `epochs`, `batch` (rows per batch) and `rate` (the learning rate).
 
     Returns:
@@ -57,9 +62,9 @@ def watched(source: str, noise: str, points: int, model: str, seed: int, **train
     """
     data, wrong = _corrupted(source, noise, points, seed)
     observer, config = _Scores(data, wrong), _config(seed=seed, **training)
-    fitted = Training(data, model, config, observers=[observer])
+    fitted = Training(data, model, config, observers=[observer], folder=scratch, resume=scratch is not None)
     fitted.fit(fitted.learner(), Method(), config.epochs)
-    table = np.array(observer.rows).T
+    table = np.array([[row[name] for name in COLUMNS] for row in fitted.history]).T
     names = ("train_accuracy", "clean_fit", "noisy_fit")
     return {"auroc": table[: len(SCORES)], **dict(zip(names, table[len(SCORES) :], strict=True)), "wrong": wrong.mean()}
 
@@ -69,7 +74,6 @@ class _Scores(Observer):
 
     def __init__(self, data: Dataset, wrong: np.ndarray) -> None:
         self.data, self.wrong = data, wrong
-        self.rows: list[list[float]] = []
 
     def after_epoch(self, training: Training, method: Method) -> Row:
         data, wrong = self.data, self.wrong
@@ -77,8 +81,8 @@ class _Scores(Observer):
         fits = training.ledger.was_right.cpu().numpy()[data.index]
         found = scores(Evidence(data.given, len(data.classes), ledger=statistics))
         areas = [auroc(wrong, found[name]) for name in SCORES]
-        self.rows.append([*areas, float(fits.mean()), float(fits[~wrong].mean()), float(fits[wrong].mean())])
-        return {}
+        shares = (float(fits.mean()), float(fits[~wrong].mean()), float(fits[wrong].mean()))
+        return dict(zip(COLUMNS, (*areas, *shares), strict=True))
 
 
 def scores(evidence: Evidence) -> dict[str, np.ndarray]:
