@@ -154,6 +154,7 @@ def test_a_number_that_is_left_out_is_seen():
         "trapped": {"trapped": 0.3, "found": 0.7},
         "reflected": {"shares": np.array([[0.5, 0.75]])},
         "walked": {},
+        "batched": {"trapped": 0.1, "found": 0.9},
     }
     results = Results(scale, tuple(Result(task, values[task.name], 1.0, "here") for task in study.tasks("smoke")))
     assert ignored(study, results) == []
