@@ -151,7 +151,7 @@ def _fell(losses: np.ndarray) -> float:
 
 
 def figure(results: Results) -> Figure:
-    """Draw losses and predictions, random labels to zero loss, labels along eigenvectors, and deviation by width."""
+    """Draw losses and predictions, random labels for longer, labels along eigenvectors, and deviation by width."""
     nets, small, fitted = networks(results)
     first = nets[nets["seed"] == 0]
     drawn, ((losses, zero, shares), (widths, control, distances)) = subplots(2, 3)
@@ -195,7 +195,7 @@ def _draw_zero(axes: Any, fitted: pd.DataFrame) -> None:
             axes.semilogy(_losses(item[values]), line, color=colour, label=label if not k else None)
     axes.axhline(FITTED, linestyle=":", color=GREY, label="a thousandth")
     width = fitted["width"].max()
-    axes.set(xlabel="steps k", ylabel="loss, relative", title=f"Random labels to zero loss (m = {width:,})")
+    axes.set(xlabel="steps k", ylabel="loss, relative", title=f"Random labels, longer (m = {width:,})")
     axes.legend(loc="upper right")
 
 
