@@ -44,7 +44,6 @@ def test_claims_can_be_read_before_a_run(study):
         assert study.listed(study.scale(scale))
 
 
-@pytest.mark.slow
 def test_what_was_measured_is_what_is_claimed(study):
     for scale, entry in measured().get(study.card.name, {}).items():
         listed = {claim.id: claim for claim in study.listed(study.scale(scale))}

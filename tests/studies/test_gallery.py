@@ -71,7 +71,6 @@ def test_runs_on_other_data_are_not_shown(catalogued, finished):
         collect({}, [finished / "runs"], STUDIES)
 
 
-@pytest.mark.slow
 def test_the_page_is_up_to_date():
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == page(measured(), STUDIES), "run `make pages`"
     shown = {f"{name}-{scale}.png" for name, scales in measured().items() for scale in scales}

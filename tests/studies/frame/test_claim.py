@@ -150,6 +150,7 @@ def test_an_estimate_is_taken_as_it_is(example):
     claim = judged(example, lambda results: Estimate(np.float32(2.5), np.float64(0.1), np.int64(7)))
     assert (claim.measured, claim.error, claim.n, claim.verdict) == (2.5, 0.1, 7, "fails")
     assert judged(example, lambda results: Estimate(4, 0)).found == "4 exact"
+    assert judged(example, lambda results: Estimate(4, 0, 3)).found == "4 ± 0"
     assert judged(example, lambda results: Estimate(math.nan, math.nan, 3)).verdict == "fails"
 
 

@@ -111,10 +111,14 @@ class Claim:
 
     @property
     def found(self) -> str:
-        """The measured value and its standard error as text: "0.512 ± 0.004", "0.5 exact", "0.51" if not known."""
+        """The measured value and its standard error as text: "0.512 ± 0.004", "0.5 exact", "0.51" if not known.
+
+        An error of 0 from observations means that they do not differ, so the value is not called exact.
+        """
         if self.measured is None:
             return "not measured"
-        said = "" if self.error is None else f" ± {self.error:.2g}" if self.error else " exact"
+        exact = self.error == 0 and self.n is None
+        said = "" if self.error is None else " exact" if exact else f" ± {self.error:.2g}"
         return f"{self.measured:.4g}{said}"
 
     def plain(self, scale: str) -> dict[str, Any]:
