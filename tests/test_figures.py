@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.image import imread
 
-from noisewise.figures import COLOURS, HATCHES, MARKERS, subplots, write_figure
+from noisewise.figures import COLOURS, HATCHES, MARKERS, subplots, write_figure, write_panels
 from noisewise.studies.harness.drawing import draw_groups, draw_runs
 
 
@@ -68,3 +69,15 @@ def test_equal_figures_are_equal_files(tmp_path):
         write_figure(figure, tmp_path, name)
     for kind in ("png", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+
+
+def test_panels_are_cut_out_with_what_belongs_to_them(tmp_path):
+    figure, (left, right) = subplots(1, 2)
+    left.plot([0, 1], [0, 1])
+    left.twinx().set_ylabel("second")
+    figure.colorbar(right.imshow(np.eye(3)))
+    write_panels(figure, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure-a.png", "figure-b.png"]
+    write_figure(figure, tmp_path)
+    wide, *narrow = (imread(tmp_path / f"figure{part}.png").shape[1] for part in ("", "-a", "-b"))
+    assert all(0.35 * wide < one < 0.65 * wide for one in narrow)

@@ -1,8 +1,9 @@
 """Collect results of studies and generate the gallery: `python tools/gallery.py DOCS [DIR ...]`.
 
 Every DIR is an output folder of `noisewise study --out DIR`. Its claims and times are added to the package's
-`studies/measured.json`, which `noisewise study --list` reads, and its figures to `DOCS/gallery/`. Then the page
-`DOCS/gallery.md` is written. Without a DIR only the page is written, from earlier results.
+`studies/measured.json`, which `noisewise study --list` reads, and its figures to `DOCS/gallery/`. Of scale smoke only
+the times are kept where a larger scale was measured. Then the page `DOCS/gallery.md` is written. Without a DIR only
+the page is written, from earlier results.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ from noisewise.errors import BadInput
 from noisewise.files import whole, write_json
 from noisewise.studies.catalogue import STUDIES
 from noisewise.studies.frame.claim import Claim
-from noisewise.studies.frame.measured import Measured, last
-from noisewise.studies.frame.report import computing, duration
+from noisewise.studies.frame.fields import CAUSES
+from noisewise.studies.frame.measured import Measured, last, shown, verdicts
+from noisewise.studies.frame.report import computing, duration, totals
 from noisewise.studies.frame.study import Study
 
 MEASURED = Path(noisewise.__file__).parent / "studies" / "measured.json"
@@ -29,9 +33,12 @@ _COUNTED = ("none", "one", "two", "three", "four", "five")
 _HEAD = """\
 # Gallery
 
-Written by `make gallery` from finished runs; [how to run them](studies.md). A claim that fails is reported, not tuned
-away.
+Written by `make gallery` from finished runs; [how to run them](studies.md). Values are given with their standard error,
+and n is the number of observations behind it, such as seeds or test rows. A claim *holds* or *fails* where its
+threshold lies beyond the sampling error (one-sided 95 %), and is *undecided* otherwise. A claim that fails is reported,
+not tuned away, with its cause.
 """
+_NOT_YET = "Not measured yet.\n\n"
 
 # What explains noise to somebody who sees it for the first time, in the order of a lecture.
 FIRST = {
@@ -70,19 +77,35 @@ def collect(
             found.setdefault(name, {})[scale] = {
                 "seconds": round(timings["seconds"], 1),
                 "cpu_seconds": None if (busy := timings.get("cpu_seconds")) is None else round(busy, 1),
+                "longest": round(max((run["seconds"] for run in timings["runs"]), default=0.0), 1),
                 "machines": timings["machines"],
                 "runs": len(timings["runs"]),
                 "claims": json.loads((path.parent / "claims.json").read_text(encoding="utf-8")),
             }
             figures[f"{name}-{scale}.png"] = (path.parent / "figure.png").read_bytes()
-    return {name: found[name] for name in studies if name in found}, figures
+    merged = {name: found[name] for name in studies if name in found}
+    pictures = _pictures(merged)
+    for scales in merged.values():
+        # Of a scale that is not shown only the times are wanted.
+        scales.update({scale: {**scales[scale], "claims": []} for scale in set(scales) - set(shown(scales))})
+    return merged, {name: picture for name, picture in figures.items() if name in pictures}
+
+
+def _pictures(known: Measured) -> set[str]:
+    return {f"{name}-{scale}.png" for name, scales in known.items() for scale in shown(scales)}
 
 
 def page(known: Measured, studies: Mapping[str, Study]) -> str:
-    """The gallery as Markdown, with the largest measured scale of every study."""
+    """The gallery as Markdown, with every scale that `measured.shown` names."""
     parts = [_section(study, known.get(name, {})) for name, study in studies.items()]
     return "\n".join(
-        [_HEAD, *_first(known, studies), _overview(known, studies), *(parts or ["There are no studies yet.\n"])]
+        [
+            _HEAD,
+            *_first(known, studies),
+            _overview(known, studies),
+            *_unmet(known, studies),
+            *(parts or ["There are no studies yet.\n"]),
+        ]
     )
 
 
@@ -121,29 +144,65 @@ def _anchor(study: Study) -> str:
 
 def _overview(known: Measured, studies: Mapping[str, Study]) -> str:
     """A table of all studies, and their total computing time at scale cpu."""
-    head = "| figure | study | claims that hold | scale | time |\n|---|---|---|---|---|\n"
+    head = "| figure | study | scale | hold | fail | undecided | time |\n|---|---|---|---|---|---|---|\n"
     lines = []
     for name, study in studies.items():
-        scale = last(known.get(name, {}))
-        result = ["", "", ""]
-        if scale is not None:
-            entry = known[name][scale]
-            held = sum(stated(claim).holds for claim in entry["claims"])
-            result = [f"{held} of {len(entry['claims'])}", scale, computing(entry)]
-        picture = _thumbnail(study, known.get(name, {}), 160)
+        scales = known.get(name, {})
+        rows = [
+            [scale, *map(str, verdicts(scales[scale]["claims"])), computing(scales[scale])] for scale in shown(scales)
+        ] or [[""] * 5]
+        cells = ["<br>".join(column) for column in zip(*rows, strict=True)]
         title = f"{_link(study, study.card.title)}<br>`{name}`"
-        lines.append(f"| {picture} | {title} | " + " | ".join(result) + " |\n")
+        lines.append(f"| {_thumbnail(study, scales, 160)} | {title} | " + " | ".join(cells) + " |\n")
     return head + "".join(lines) + _together([scales["cpu"] for scales in known.values() if "cpu" in scales])
+
+
+def _unmet(known: Measured, studies: Mapping[str, Study]) -> list[str]:
+    """The section of the claims that fail or are undecided, with their causes; none where all hold."""
+    rows: list[str] = []
+    causes: Counter[str] = Counter()
+    for name, study in studies.items():
+        for scale in shown(known.get(name, {})):
+            for claim in _claims(study, scale, known[name][scale]):
+                if claim.holds:
+                    continue
+                if claim.fails:
+                    causes[_cause(claim)] += 1
+                word = claim.verdict + ("" if claim.gated else ", not gated")
+                cells = (_link(study, f"`{name}`"), scale, claim.id, word, claim.cause or "-")
+                rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    if not rows:
+        return []
+    counted = ", ".join(f"{number} {cause}" for cause, number in causes.most_common())
+    said = f"Of those that fail, by cause: {counted}.\n\n" if causes else ""
+    table = "| study | scale | claim | verdict | cause |\n|---|---|---|---|---|\n" + "".join(rows)
+    return [f"## Claims that do not hold\n\n{said}{table}"]
+
+
+def _cause(claim: Claim) -> str:
+    """The kind of cause that a claim's text starts with."""
+    text = claim.cause.removeprefix("an ")
+    return next((cause for cause in CAUSES if text.startswith(cause)), "without a stated cause")
+
+
+def _claims(study: Study, scale: str, entry: Mapping[str, Any]) -> list[Claim]:
+    """The claims of a measured scale, with the causes that the study states now."""
+    try:
+        now = {claim.id: claim.cause for claim in study.listed(study.scale(scale))}
+    except BadInput:  # the scale is gone
+        now = {}
+    claims = map(stated, entry["claims"])
+    return [replace(claim, cause=now.get(claim.id) or claim.cause) for claim in claims]
 
 
 def _together(entries: Sequence[Mapping[str, Any]]) -> str:
     if not entries:
         return ""
-    claims = [stated(claim).holds for entry in entries for claim in entry["claims"]]
+    claims = [stated(claim) for entry in entries for claim in entry["claims"]]
     busy = [entry.get("cpu_seconds") for entry in entries]
     known = [(one, entry["seconds"]) for one, entry in zip(busy, entries, strict=True) if one is not None]
     total = sum(entry["seconds"] for entry in entries)
-    said = f"\nAll of scale cpu together: {len(entries)} studies, {sum(claims)} of {len(claims)} claims hold, "
+    said = f"\nAll of scale cpu together: {len(entries)} studies, {totals(claims)}; "
     said += f"{duration(total)} of computing. Computing is summed over runs, each on one core, and was measured while "
     said += "the machine did other work too"
     if known:
@@ -169,9 +228,9 @@ def write(docs: Path, folders: Sequence[Path], *, record: Path = MEASURED) -> No
     for name, content in figures.items():
         with whole(docs / "gallery" / name) as picture:
             picture.write_bytes(content)
-    shown = {f"{name}-{scale}.png" for name, scales in known.items() for scale in scales}
+    pictures = _pictures(known)
     for path in (docs / "gallery").glob("*.png"):
-        if path.name not in shown:
+        if path.name not in pictures:
             path.unlink()
     if known != before:
         write_json(record, known)
@@ -180,32 +239,40 @@ def write(docs: Path, folders: Sequence[Path], *, record: Path = MEASURED) -> No
 
 
 def _section(study: Study, scales: Mapping[str, dict[str, Any]]) -> str:
-    card, scale = study.card, last(scales)
+    card = study.card
     head = f"## {card.title}\n\n`noisewise study {card.name}`: {card.shows}\n\n"
     tail = (
         f"{card.explanation}\n\n{card.paper} ({card.year}), {card.figure}. Departures: {card.departures.rstrip('.')}.\n"
     )
-    if scale is None:
-        return f"{head}Not measured yet.\n\n{tail}"
-    entry = scales[scale]
+    wanted = {scale: needs for scale, needs in card.needs.items() if scale not in scales}
+    needs = "".join(f"Scale {scale}, not run yet, needs {needs.rstrip('.')}.\n\n" for scale, needs in wanted.items())
+    return head + ("".join(_result(study, scale, scales[scale]) for scale in shown(scales)) or _NOT_YET) + needs + tail
+
+
+def _result(study: Study, scale: str, entry: Mapping[str, Any]) -> str:
+    """The figure, the runs and the claims of a measured scale."""
+    card = study.card
     ran = f"Scale {scale}: {card.scales.get(scale, scale)}; {entry['runs']} runs, {computing(entry)} on "
     ran += f"{' and '.join(entry['machines'])}.\n"
-    rows = "".join(map(_row, entry["claims"]))
-    table = f"| claim | measured | required | holds |\n|---|---|---|---|\n{rows}"
-    return f"{head}![{card.title}](gallery/{card.name}-{scale}.png)\n\n{ran}\n{table}\n{tail}"
+    rows = "".join(map(_row, _claims(study, scale, entry)))
+    table = f"| claim | measured | n | required | verdict |\n|---|---|---|---|---|\n{rows}"
+    return f"![{card.title}](gallery/{card.name}-{scale}.png)\n\n{ran}\n{table}\n"
 
 
-def _row(entry: dict[str, Any]) -> str:
-    claim = stated(entry)
-    cells = (f"{claim.id}: {claim.statement}", claim.found, claim.required, "yes" if claim.holds else "**no**")
+def _row(claim: Claim) -> str:
+    verdict = (f"**{claim.verdict}**" if claim.fails else claim.verdict) + ("" if claim.gated else " (not gated)")
+    verdict += f": {claim.cause}" if claim.cause and not claim.holds else ""
+    n = "" if claim.n is None else f"{claim.n:,}"
+    cells = (f"{claim.id}: {claim.statement}", claim.found, n, claim.required, verdict)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
-def stated(entry: dict[str, Any]) -> Claim:
+def stated(entry: Mapping[str, Any]) -> Claim:
     """The claim of an entry of `claims.json`."""
     threshold = entry["threshold"]
     ends = tuple(threshold) if isinstance(threshold, list) else threshold
-    return Claim(entry["claim"], entry["statement"], entry["measured"], entry["comparison"], ends)
+    known = {name: entry[name] for name in ("error", "n", "gated", "cause") if name in entry}
+    return Claim(entry["claim"], entry["statement"], entry["measured"], entry["comparison"], ends, **known)
 
 
 if __name__ == "__main__":

@@ -128,3 +128,25 @@ def write_figure(figure: Figure, folder: Path, name: str = "figure") -> None:
     with styled():
         figure.savefig(folder / f"{name}.png", metadata={"Software": None})
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+def write_panels(figure: Figure, folder: Path, name: str = "figure") -> None:
+    """Write every panel on its own, as `NAME-a.png`, `NAME-b.png` and so on, in the order in which they were made.
+
+    A panel is cut out of the figure with its colour bar and whatever shares its place, such as a second y axis.
+    """
+    from matplotlib.transforms import Bbox
+
+    with styled():
+        figure.draw_without_rendering()
+        panels: dict[Any, list[Any]] = {}
+        for axes in figure.axes:
+            if axes.get_visible():
+                bar = getattr(axes, "_colorbar", None)
+                home = axes if bar is None or bar.mappable.axes is None else bar.mappable.axes
+                place = tuple(round(bound, 4) for bound in home.get_position().bounds)
+                panels.setdefault(place, []).append(axes)
+        for letter, panel in zip("abcdefghijklmnopqrstuvwxyz", panels.values(), strict=False):
+            whole = Bbox.union([box for axes in panel if (box := axes.get_tightbbox()) is not None])
+            inches = whole.padded(4).transformed(figure.dpi_scale_trans.inverted())
+            figure.savefig(folder / f"{name}-{letter}.png", metadata={"Software": None}, bbox_inches=inches)

@@ -118,21 +118,29 @@ def test_an_empty_catalogue_says_so(run, monkeypatch, tmp_path):
     assert run("--all", "--out", tmp_path) == (0, "", "there are no studies in this version\n")
 
 
-def test_the_list_says_what_was_measured(run, catalogued, monkeypatch, tmp_path):
+def test_the_list_has_a_line_per_study_and_details_of_one(run, catalogued, monkeypatch, tmp_path):
     monkeypatch.setattr("noisewise.studies.STUDIES._own", {"mean-error": "mean_error:STUDY"})
+    monkeypatch.setattr("noisewise.cli.commands.study_list.cores", lambda: 2)
+    title = "The error of a mean falls with the square root of the number of draws"
     _, out, _ = run("--list")
-    assert out.startswith("mean-error\n  The error of a mean falls with the square root of the number of draws (Gauss")
-    assert "smoke: not measured, cpu: not measured" in out
-    assert "at last" not in out
-    claims = [Claim(name, "s", 1.0, ">=", limit).plain("cpu") for name, limit in (("a", 0.0), ("b", 2.0))]
-    known = {"mean-error": {"cpu": {"seconds": 150.0, "machines": ["2 CPU cores"], "runs": 4, "claims": claims}}}
-    monkeypatch.setattr("noisewise.studies.frame.measured.measured", lambda: known)
+    assert out.splitlines()[1].split(maxsplit=4) == ["mean-error", "?", "?", "-", title]
+    assert "not measured" in run("mean-error", "--list")[1]
+    claims = [Claim(name, "s", 1.0, ">=", limit, error=0.5).plain("cpu") for name, limit in (("a", 0.0), ("b", 9.0))]
+    claims += [Claim("c", "s", 1.0, ">=", 1.1, error=0.5).plain("cpu")]
+    smoke = {"seconds": 9.0, "cpu_seconds": 8.0, "longest": 5.0, "machines": ["here"], "runs": 3, "claims": []}
+    cpu = {"seconds": 150.0, "machines": ["2 CPU cores"], "runs": 4, "claims": claims}
+    monkeypatch.setattr(
+        "noisewise.studies.frame.measured.measured", lambda: {"mean-error": {"smoke": smoke, "cpu": cpu}}
+    )
     _, out, _ = run("--list")
-    assert "smoke: not measured, cpu: 2.5 min of computing on 2 CPU cores" in out
-    assert "1 of 2 claims held when last run, at scale cpu; failed: b" in out
+    assert out.splitlines()[1].split(maxsplit=6)[:6] == ["mean-error", "5.0", "s", "75", "s", "1/1/1"]
+    for details in (run("mean-error", "--list")[1], run("--all", "--list")[1]):
+        assert details.startswith(f"mean-error\n  {title} (Gauss")
+        assert "about 75 s on the 2 cores here (2.5 min of computing on 2 CPU cores)" in " ".join(details.split())
+        assert "1 of 3 claims held when last run, at scale cpu; failed: b; undecided: c" in details
     (entry,) = json.loads(run("--list", "--json")[1])
     assert (entry["name"], entry["year"]) == ("mean-error", 1823)
-    assert entry["measured"] == known["mean-error"]
+    assert entry["measured"] == {"smoke": smoke, "cpu": cpu}
 
 
 def test_minutes_leave_runs_to_the_next_call(run, catalogued, tmp_path):
@@ -148,3 +156,9 @@ def test_minutes_leave_runs_to_the_next_call(run, catalogued, tmp_path):
 def test_a_device_that_is_not_here_is_refused(run, catalogued, tmp_path):
     code, _, err = run("mean-error", "--scale", "smoke", "--out", tmp_path, "--device", "cuda:99")
     assert (code, "device='cuda:99' is not available here" in err) == (2, True)
+
+
+def test_panels_are_written_on_their_own(run, catalogued, tmp_path):
+    assert run("mean-error", "--scale", "smoke", "--out", tmp_path, "--workers", 1, "--panels")[0] == 0
+    panels = sorted(path.name for path in (tmp_path / "mean-error").glob("figure*.png"))
+    assert panels == ["figure-a.png", "figure.png"]

@@ -15,7 +15,7 @@ from noisewise.catalogue import load
 from noisewise.compute import Result
 from noisewise.figures import COLOURS, GREY
 from noisewise.studies import STUDIES, perform
-from noisewise.studies.frame.measured import measured
+from noisewise.studies.frame.measured import measured, shown
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import SCALES, Study
 
@@ -45,8 +45,9 @@ def test_claims_can_be_read_before_a_run(study):
 
 
 def test_what_was_measured_is_what_is_claimed(study):
-    for scale, entry in measured().get(study.card.name, {}).items():
-        listed = {claim.id: claim for claim in study.listed(study.scale(scale))}
+    scales = measured().get(study.card.name, {})
+    for scale in shown(scales):
+        entry, listed = scales[scale], {claim.id: claim for claim in study.listed(study.scale(scale))}
         for known in json.loads(json.dumps(entry["claims"])):
             found = json.loads(json.dumps(listed.pop(known["claim"]).plain(scale)))
             changed = {name for name in found if found[name] != known.get(name)}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import textwrap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import click
 from noisewise.cli import options
 from noisewise.cli.command import Command
 from noisewise.cli.commands.catalogues import usable
+from noisewise.cli.commands.study_list import NO_STUDIES, print_studies
 from noisewise.cli.text import printable
 from noisewise.errors import BadInput
 
@@ -24,18 +23,20 @@ if TYPE_CHECKING:
 
 # The exit code where the minutes were over, and what is left to a study that comes after: time to see what is done.
 _LEFT, _LEAST_MINUTES = 3, 1e-6
-_NONE = "there are no studies in this version"
 
 
 @click.command(
     cls=Command,
-    example="noisewise study --list\nnoisewise study NAME --scale smoke --out studies/\n"
+    example="noisewise study --list\nnoisewise study NAME --list\nnoisewise study NAME --scale smoke --out studies/\n"
     "noisewise study NAME --claims\nnoisewise study --all --out studies/",
 )
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--all", "everything", is_flag=True, help="Run all studies that have the scale.")
 @click.option(
-    "--list", "listing", is_flag=True, help="List what each study shows, how long it took and which claims held."
+    "--list",
+    "listing",
+    is_flag=True,
+    help="List the studies, one line each, with expected times and claims; with NAME or --all in detail.",
 )
 @click.option("--claims", "claims", is_flag=True, help="List claims and their thresholds; run nothing.")
 @click.option(
@@ -44,6 +45,7 @@ _NONE = "there are no studies in this version"
     default="cpu",
     help="smoke: seconds. cpu: minutes on two cores with real data. paper: the paper's data and networks, on a GPU.",
 )
+@click.option("--panels", is_flag=True, help="Also write every panel of the figure on its own: figure-a.png, ...")
 @click.option("--source", metavar="SOURCE", help="Use your own data, where the study allows it.")
 @click.option("--model", metavar="NET", help="Use your own network: a name of `noisewise models`, or module:function.")
 @click.option(
@@ -68,6 +70,7 @@ def study(
     listing: bool,
     claims: bool,
     scale: str,
+    panels: bool,
     source: str | None,
     model: str | None,
     minutes: float | None,
@@ -83,10 +86,10 @@ def study(
     is undecided where its threshold lies within the sampling error. The exit code is 1 when a run or a gated claim
     fails, and 3 when the minutes were over first."""
     began = time.monotonic()
-    if (bool(names) + everything + listing) != 1:
+    if bool(names) + everything + (listing and not names and not everything) != 1:
         raise BadInput("say which studies: NAME..., or --all, or --list")
     if listing:
-        _list(as_json)
+        print_studies(names, everything, as_json)
         return 0
     if claims:
         _list_claims(_chosen(names, scale), scale, as_json)
@@ -112,6 +115,7 @@ def study(
                     out=out,
                     source=source,
                     model=model,
+                    panels=panels,
                     engine=where,
                     minutes=left,
                     device=device,
@@ -131,7 +135,7 @@ def _chosen(names: tuple[str, ...], scale: str) -> list[Study]:
     if names:
         return [find(name) for name in dict.fromkeys(names)]
     if not STUDIES:
-        click.echo(_NONE, err=True)
+        click.echo(NO_STUDIES, err=True)
     chosen = []
     for name in usable(STUDIES):
         found = STUDIES[name]
@@ -227,44 +231,3 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "out": outcome.folder.resolve(),
     }
-
-
-def _list(as_json: bool) -> None:
-    from noisewise.cli.output import print_json
-    from noisewise.studies import STUDIES
-    from noisewise.studies.frame.measured import measured
-
-    known = measured()
-    entries = [
-        {**asdict(one.card), "measured": known.get(name, {})} for name in usable(STUDIES) for one in [STUDIES[name]]
-    ]
-    if as_json:
-        print_json(entries)
-    elif not entries:
-        click.echo(_NONE)
-    else:
-        click.echo("\n".join(_entry(entry) for entry in entries), nl=False)
-
-
-def _entry(entry: dict[str, Any]) -> str:
-    """What `--list` says of a study, in a few lines."""
-    from noisewise.studies.frame.measured import last
-
-    times = ", ".join(_time(scale, entry["measured"].get(scale)) for scale in entry["scales"])
-    lines = [f"{entry['title']} ({entry['paper']}, {entry['year']}, {entry['figure']})", entry["shows"], times]
-    scale = last(entry["measured"])
-    if scale is not None:
-        claims = entry["measured"][scale]["claims"]
-        failed = [claim["claim"] for claim in claims if not claim["holds"]]
-        held = f"{len(claims) - len(failed)} of {len(claims)} claims held when last run, at scale {scale}"
-        lines.append(held + (f"; failed: {', '.join(failed)}" if failed else ""))
-    wrapped = [textwrap.fill(printable(line), 110, initial_indent="  ", subsequent_indent="  ") for line in lines]
-    return "\n".join([entry["name"], *wrapped]) + "\n"
-
-
-def _time(scale: str, measured: dict[str, Any] | None) -> str:
-    from noisewise.studies.frame.report import computing
-
-    if measured is None:
-        return f"{scale}: not measured"
-    return f"{scale}: {computing(measured)} on {' and '.join(measured['machines'])}"

@@ -12,7 +12,7 @@ from noisewise.bounds import Bound, at_least, check
 from noisewise.catalogue import load as named
 from noisewise.compute import Done, Engine, Result, run
 from noisewise.data import load
-from noisewise.figures import styled, write_figure
+from noisewise.figures import styled, write_figure, write_panels
 from noisewise.files import to_json, whole_folder
 from noisewise.models import MODELS, build
 from noisewise.run.engines import usual
@@ -64,6 +64,7 @@ def perform(
     out: str | Path,
     source: str | None = None,
     model: str | None = None,
+    panels: bool = False,
     engine: Engine | None = None,
     minutes: float | None = None,
     device: str = AUTO,
@@ -81,6 +82,7 @@ def perform(
         out: The folder for studies.
         source: Your own data, where the study takes them.
         model: Your own network, where the study takes one.
+        panels: Whether to write every panel of the figure on its own, too: `figure-a.png` and so on.
         engine: Executes the runs; by default as `run.engines.usual`.
         minutes: How long to compute; None computes to the end. A training ends after an epoch, so it may take longer by
             the first epoch of a run.
@@ -112,6 +114,8 @@ def perform(
         with styled():
             figure = study.figure(results)
         write_figure(figure, writing)
+        if panels:
+            write_panels(figure, writing)
         timings = _timings(results.items, about, seconds)
         (writing / "timings.json").write_text(to_json(timings), encoding="utf-8")
         (writing / "claims.json").write_text(to_json([claim.plain(scale) for claim in claims]), encoding="utf-8")
