@@ -1,8 +1,8 @@
 """Meta-Weight-Net (Shu et al. 2019): learn on trusted rows how much a row with a given loss should count.
 
 One virtual step of the network as a function of V's weights, the trusted loss after it, and its gradient by V's
-weights, by differentiating twice. Then V moves, then the network. Weights are as V gives them
-(`normalise=false`). Needs trusted rows.
+weights, by differentiating twice. Then V moves, then the network. Weights are as V gives them (`normalise=false`) and
+V moves as in the authors' program (`optimizer=adam,weight_decay=1e-4`). Needs trusted rows.
 """
 
 import torch

@@ -21,7 +21,7 @@ TWINS = {
     "plain_weight_coteaching": "coteaching:rate=0.4,gradual=10",
     "plain_gradient_cdr": "cdr:tau=0.4",
     "plain_gradient_sam": "sam",
-    "plain_meta_weight_net": "meta-weight-net:normalise=false",
+    "plain_meta_weight_net": "meta-weight-net:optimizer=adam,weight_decay=1e-4,normalise=false",
     "plain_recipe_glc": "glc",
     "plain_edit_mixup": "mixup",
 }

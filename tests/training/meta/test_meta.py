@@ -192,7 +192,7 @@ def evaluated_without_weights(evaluated):
 def test_nothing_to_learn_and_unknown_optimisers_are_refused():
     with pytest.raises(BadInput, match="nothing to learn"):
         Learned([GCE()])
-    with pytest.raises(BadInput, match="optimizer='adagrad' must be one of adam, sgd"):
+    with pytest.raises(BadInput, match="optimizer='adagrad' must be one of adam, adamw, sgd"):
         Learned([WeightNet()], optimizer="adagrad")
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 METHODS = {
     "glc": "GLC",
     "l2rw": "L2RW",
-    "meta-weight-net:lr=0.01,normalise=false": "Meta-Weight-Net",
+    "meta-weight-net": "Meta-Weight-Net",
     "fwl": "FWL",
     "mentornet:curriculum=data-driven": "MentorNet",
 }

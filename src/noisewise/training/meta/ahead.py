@@ -34,6 +34,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -55,6 +56,11 @@ from noisewise.training.step import objective_of, random_state, set_random_state
 TRUSTED = "trusted"
 ORDERS = ("exact", "first", "last-layer")
 DERIVATIVES = ("exact", "difference")
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+}
 
 # How far a difference steps, as a share of the norm of the weights, by precision. With smaller steps rounding costs
 # more than curvature and kinks do. Chosen on digits with 40 % wrong labels, with `lenet`, `fast` and `resnet32`.
@@ -172,8 +178,8 @@ class Learned(LookAhead):
     Args:
         methods: the chain whose parameters are learned.
         lr: learning rate of the method's parameters.
-        weight_decay: of the method's parameters.
-        optimizer: "adam" or "sgd" (momentum 0.9).
+        weight_decay: of the method's parameters; with "adamw" a share of them per unit of `lr`, else a penalty.
+        optimizer: "adam", "adamw" or "sgd" (momentum 0.9).
         order: of the meta-gradient, "exact", "first" or "last-layer" (see the module).
         derivative: of the logits along the trusted gradient, "exact" or "difference".
 
@@ -181,7 +187,7 @@ class Learned(LookAhead):
         BadInput: the chain has no parameters.
     """
 
-    bounds = {"optimizer": one_of("adam", "sgd")}
+    bounds = {"optimizer": one_of(*OPTIMIZERS)}
 
     def __init__(
         self,
@@ -202,12 +208,9 @@ class Learned(LookAhead):
     def meta_optimizer(self) -> torch.optim.Optimizer:
         """The optimiser of the method's parameters, made when first used, since `prepare` may replace them."""
         if self._meta_optimizer is None:
-            if self.optimizer == "adam":
-                self._meta_optimizer = torch.optim.Adam(self.parameters(), self.lr, weight_decay=self.weight_decay)
-            else:
-                self._meta_optimizer = torch.optim.SGD(
-                    self.parameters(), self.lr, momentum=0.9, weight_decay=self.weight_decay
-                )
+            self._meta_optimizer = OPTIMIZERS[self.optimizer](
+                self.parameters(), lr=self.lr, weight_decay=self.weight_decay
+            )
         return self._meta_optimizer
 
     def joint_groups(self) -> list[tuple[list[Tensor], float | None]]:
