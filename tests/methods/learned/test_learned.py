@@ -263,3 +263,26 @@ def test_transition_learns_the_confusions():
     for _ in range(200):
         step(nets, method, optimizer, given, RNG)
     assert (method.parts[0].transition - confusions).abs().mean() < 0.5 * before
+
+
+def test_the_initial_bias_of_the_weight_network():
+    drawn = []
+    for bias in (0.0, 3.0):
+        torch.manual_seed(0)
+        method = MetaWeightNet(5, bias=bias)
+        method.prepare(LearningTask(4, 2, torch.tensor([0, 1, 0, 1])))
+        drawn.append([p.detach().clone() for p in method.parameters()])
+    assert_close(drawn[1][-1], drawn[0][-1] + 3)
+    assert all(torch.equal(a, b) for a, b in zip(drawn[0][:-1], drawn[1][:-1], strict=True))
+
+
+def test_decay_apart_from_the_gradient_shrinks_the_weight_network():
+    """Without a gradient AdamW multiplies by 1 - lr decay, and Adam rescales its penalty to a step of lr."""
+    for optimizer, wanted in (("adamw", lambda p: p * (1 - 0.01 * 0.3)), ("adam", lambda p: p - 0.01 * p.sign())):
+        method = MetaWeightNet(5, lr=0.01, weight_decay=0.3, optimizer=optimizer)
+        before = [p.detach().clone() for p in method.parameters()]
+        for p in method.parameters():
+            p.grad = torch.zeros_like(p)
+        method.meta_optimizer.step()
+        for p, old in zip(method.parameters(), before, strict=True):
+            assert_close(p.detach(), wanted(old), atol=1e-5, rtol=1e-5)
