@@ -42,6 +42,11 @@ class MaxPool(nn.Module):
         return x.amax(dim=(2, 3))
 
 
+def dropped(dropout: float) -> list[nn.Module]:
+    """The layer of dropout, or none where the probability is 0."""
+    return [nn.Dropout(dropout)] if dropout else []
+
+
 class Residual(nn.Module):
     """x + inside(x)."""
 

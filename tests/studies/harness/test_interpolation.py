@@ -188,5 +188,5 @@ def test_vectors_are_neither_cut_nor_cropped(tmp_path):
     np.savez(tmp_path / "own.npz", x=digits.inputs.reshape(-1, 64).astype(np.float32), y=digits.given)
     own = {**QUICK, "source": str(tmp_path / "own.npz"), "epochs": 2}
     assert interpolate(**own, scratch=tmp_path / "runs")["parameters"] == 64 * 128 + 128 + 128 * 10 + 10
-    with pytest.raises(BadInput, match="kind 'vector', but only images can be cropped or shrunk"):
+    with pytest.raises(BadInput, match="kind 'vector', but only images can be cropped, varied or shrunk"):
         interpolate(**own, scratch=tmp_path / "runs", crop=True)

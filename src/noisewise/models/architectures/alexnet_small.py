@@ -13,7 +13,7 @@ from torch import nn
 
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import he_forward
+from noisewise.models.layers import dropped, he_forward
 
 CHANNELS = 64
 
@@ -26,17 +26,19 @@ CHANNELS = 64
         parameters="1,387,786 on 28x28x3 images and 10 classes",
         example="alexnet-small",
         departures="the paper does not name the initial weights; here they are normal, after He et al., ICCV 2015",
-    )
+    ),
+    {"dropout": checks.DROPOUT},
 )
-def alexnet_small(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def alexnet_small(shape: tuple[int, ...], classes: int, dropout: float = 0.0) -> nn.Sequential:
     """Two modules of convolution, pooling and normalisation; linear layers of 384, 192 and K.
 
     Args:
         shape: (H, W, C) of any size, which determines the inputs of the first linear layer.
         classes: K.
+        dropout: in [0, 1), the probability with which a unit of the hidden linear layers is dropped in training.
 
     Raises:
-        BadInput: the inputs are vectors.
+        BadInput: the inputs are vectors, or dropout is outside [0, 1).
     """
     *sides, channels = checks.image("alexnet-small", shape)
     down, across = ((side + 3) // 4 for side in sides)
@@ -47,8 +49,10 @@ def alexnet_small(shape: tuple[int, ...], classes: int) -> nn.Sequential:
             nn.Flatten(),
             nn.Linear(CHANNELS * down * across, 384),
             nn.ReLU(),
+            *dropped(dropout),
             nn.Linear(384, 192),
             nn.ReLU(),
+            *dropped(dropout),
             nn.Linear(192, classes),
         )
     )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MeanPool, he_forward
+from noisewise.models.layers import MeanPool, dropped, he_forward
 
 
 class Inception(nn.Module):
@@ -63,18 +63,20 @@ class Down(nn.Module):
         example="inception-small:norm=false",
         departures="the mean is taken over all remaining positions, 7x7 for 28x28 images; the paper does not name the "
         "initial weights, here they are normal, after He et al., ICCV 2015",
-    )
+    ),
+    {"dropout": checks.DROPOUT},
 )
-def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True) -> nn.Sequential:
+def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True, dropout: float = 0.0) -> nn.Sequential:
     """A 3x3 convolution, two Inception blocks, down; four, down; two, the mean over all positions, and K.
 
     Args:
         shape: (H, W, C) of any size.
         classes: K.
         norm: whether batch normalisation, without scale and shift, follows every convolution.
+        dropout: in [0, 1), the probability with which a mean is dropped, before the last layer.
 
     Raises:
-        BadInput: the inputs are vectors, or norm is not true or false.
+        BadInput: the inputs are vectors, norm is not true or false, or dropout is outside [0, 1).
     """
     _, _, channels = checks.image("inception-small", shape)
     return he_forward(
@@ -86,6 +88,7 @@ def inception_small(shape: tuple[int, ...], classes: int, norm: bool = True) -> 
             Down(144, 96, norm),
             *_stage(240, ((176, 160), (176, 160)), norm),
             MeanPool(),
+            *dropped(dropout),
             nn.Linear(336, classes),
         )
     )

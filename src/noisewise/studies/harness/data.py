@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from noisewise.data import Dataset, load, split, subset
+from noisewise.data.catalogue import SOURCES
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt as apply_corruption
 
 HELD_OUT = 0.2
+
+
+def loaded(source: str) -> Dataset:
+    """The data set of a source; one with a name is read once for all runs of a process."""
+    return _named(source) if source in SOURCES.own else load(source)
+
+
+@lru_cache(maxsize=1)
+def _named(source: str) -> Dataset:
+    return load(source)
 
 
 def draw(
@@ -41,7 +53,7 @@ def draw(
     Raises:
         BadInput: data that cannot be read or corrupted, or has too few rows; with `redraw`, no test split.
     """
-    data = load(source) if isinstance(source, str) else source
+    data = loaded(source) if isinstance(source, str) else source
     if redraw:
         return _redrawn(data, rows, tested, corrupt, seed, trusted)
     if data.test is None:
@@ -129,7 +141,7 @@ def numeric(source: str) -> Dataset:
     Raises:
         BadInput: the source cannot be read, or is of texts.
     """
-    data = load(source)
+    data = loaded(source)
     if data.kind == "text":
         raise BadInput(f"source={source!r} holds texts, but this study needs rows of numbers")
     return data

@@ -28,12 +28,13 @@ _FIRST = ("source", "corrupt", "method", "model", "deficit")
 _LAST = ("test_accuracy", "train_loss", "trusted_accuracy", "trusted_confidence", "transition_error")
 
 
-def task(function: Callable[..., dict[str, Any]], verb: str, **arguments: Any) -> Task:
+def task(function: Callable[..., dict[str, Any]], verb: str, *, version: int = 1, **arguments: Any) -> Task:
     """The task of a function that trains; its title begins with what is trained on what, and how.
 
     Args:
         function: At the top of a module.
         verb: The title's first word.
+        version: Of the function, see `Task.of`.
         **arguments: Of the function.
 
     Raises:
@@ -41,7 +42,7 @@ def task(function: Callable[..., dict[str, Any]], verb: str, **arguments: Any) -
     """
     named = [str(arguments[name]) for name in _FIRST if arguments.get(name) is not None]
     others = [f"{name}={value}" for name, value in arguments.items() if name not in _FIRST and value is not None]
-    return Task.of(function, title=" ".join([verb, *named, *others]), **arguments)
+    return Task.of(function, version=version, title=" ".join([verb, *named, *others]), **arguments)
 
 
 def training(**arguments: Any) -> Task:

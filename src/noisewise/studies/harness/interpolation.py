@@ -1,8 +1,8 @@
 """Training until every given label is fitted, shared by the studies of random labels.
 
 Zhang, Bengio, Hardt, Recht and Vinyals, Understanding Deep Learning Requires Rethinking Generalization, ICLR 2017,
-section 2 and appendix A. Images are cut to the 7/8 in their middle (28x28 of 32x32) and standardised one by one.
-Networks are trained by SGD with momentum 0.9, by default without augmentation and weight decay. The
+section 2 and appendices A and E. Images are cut to the 7/8 in their middle (28x28 of 32x32) and standardised one by
+one. Networks are trained by SGD with momentum 0.9, by default without augmentation, dropout and weight decay. The
 learning rate is that of the paper and falls by 0.95 every 391 steps, an epoch of the paper.
 
 All losses and accuracies are those of the whole training set in evaluation mode after the epoch, on the given labels.
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from noisewise import models
 from noisewise.compute import Task
+from noisewise.data.augment.colour import brightness, colour, contrast
+from noisewise.data.augment.policies import rotate
 from noisewise.data.dataset import Dataset
 from noisewise.data.normalise import Normalise
 from noisewise.errors import BadInput
@@ -32,6 +34,7 @@ from noisewise.training.method import Method
 from noisewise.training.networks import Networks, Predictor
 
 BATCH = 128
+TURN, JITTER = 25.0, 0.4
 DECAY, DECAY_STEPS = 0.95, 391
 ACCURACY, LOSS = 0.99, 0.01
 RATES = {"inception-small": 0.1}
@@ -41,9 +44,10 @@ RATE = 0.01
 def standardised(x: Tensor) -> Tensor:
     """(B, C, H, W) images, each minus its mean and divided by max(its standard deviation, 1 / sqrt(C H W))."""
     flat = x.flatten(1)
-    middle = flat.mean(dim=1)[:, None, None, None]
-    spread = flat.std(dim=1, correction=0).clamp_min(1 / math.sqrt(flat.shape[1]))[:, None, None, None]
-    return (x - middle) / spread
+    centred = flat - flat.mean(dim=1, keepdim=True)
+    root = math.sqrt(flat.shape[1])
+    spread = (torch.linalg.vector_norm(centred, dim=1, keepdim=True) / root).clamp_min(1 / root)
+    return (centred / spread).reshape(x.shape)
 
 
 def window(side: int) -> int:
@@ -56,19 +60,34 @@ def seen_shape(shape: tuple[int, ...], shrink: int = 1) -> tuple[int, ...]:
     return shape if len(shape) != 3 else (*(max(1, window(side) // shrink) for side in shape[:2]), shape[2])
 
 
+def varied(x: Tensor) -> Tensor:
+    """(B, C, H, W) images from 0 to 1, each flipped at random, turned by up to 25 degrees and recoloured.
+
+    Appendix E names flips, turns and a jitter of colours, but not how strong the jitter is: here brightness, contrast
+    and saturation are multiplied by factors from 0.6 to 1.4. Corners are filled with the mean colour of the batch.
+    """
+    factors = torch.rand(5, len(x), device=x.device)
+    x = torch.where((factors[0] < 0.5)[:, None, None, None], x.flip(-1), x)
+    x = rotate(x, TURN * (2 * factors[1] - 1), x.mean(dim=(0, 2, 3))[:, None, None])
+    for change, factor in zip((brightness, contrast, colour), 1 + JITTER * (2 * factors[2:] - 1), strict=True):
+        x = change(x, factor)
+    return x
+
+
 class Window(nn.Module):
-    """A network behind a window on the image: cut, shrink, standardise.
+    """A network behind a window on the image: vary, cut, shrink, standardise.
 
     Args:
         net: (B, C, h, w) to (B, K).
         crop: whether the window lies at a random place in every image in training mode; otherwise, and in evaluation
             mode, it lies in the middle.
         shrink: edge of the squares of pixels that are averaged into one after the cut; what is left over is dropped.
+        vary: whether images are changed at random in training mode, see `varied`.
     """
 
-    def __init__(self, net: nn.Module, *, crop: bool = False, shrink: int = 1) -> None:
+    def __init__(self, net: nn.Module, *, crop: bool = False, shrink: int = 1, vary: bool = False) -> None:
         super().__init__()
-        self.net, self.crop, self.shrink = net, crop, shrink
+        self.net, self.crop, self.shrink, self.vary = net, crop, shrink, vary
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K) logits of (B, C, H, W) images."""
@@ -76,17 +95,26 @@ class Window(nn.Module):
 
     def seen(self, x: Tensor) -> Tensor:
         """(B, C, h, w) of (B, C, H, W): what the network is given."""
-        down, across = (_cut(side, len(x), self.crop and self.training, x.device) for side in x.shape[2:])
-        images = torch.arange(len(x), device=x.device)[:, None, None]
-        cut = x.permute(0, 2, 3, 1)[images, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+        if self.vary and self.training:
+            x = varied(x)
+        cut = _moved(x) if self.crop and self.training else _middle(x)
         return standardised(nn.functional.avg_pool2d(cut, self.shrink) if self.shrink > 1 else cut)
 
 
-def _cut(side: int, batch: int, moving: bool, device: torch.device) -> Tensor:
-    kept = window(side)
-    spare = side - kept
-    start = torch.randint(spare + 1, (batch, 1), device=device) if moving else torch.full((1, 1), spare // 2)
-    return (start.to(device) + torch.arange(kept, device=device)).expand(batch, -1)
+def _middle(x: Tensor) -> Tensor:
+    down, across = ((side - window(side)) // 2 for side in x.shape[2:])
+    return x[:, :, down : down + window(x.shape[2]), across : across + window(x.shape[3])]
+
+
+def _moved(x: Tensor) -> Tensor:
+    """Windows at random places, one per image."""
+    batch, places = len(x), []
+    for side in x.shape[2:]:
+        start = torch.randint(side - window(side) + 1, (batch, 1), device=x.device)
+        places.append(start + torch.arange(window(side), device=x.device))
+    down, across = places
+    images = torch.arange(batch, device=x.device)[:, None, None]
+    return x.permute(0, 2, 3, 1)[images, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -143,9 +171,12 @@ class Interpolation:
         rate: The first learning rate; None is the paper's: 0.1 for inception-small, 0.01 for all others.
         decay: Factor of the learning rate every 391 steps.
         weight_decay: The L2 coefficient.
+        dropout: The probability of dropout, of networks that have it as an option; see their cards.
         crop: See `Window`; for images.
         shrink: See `Window`; for images.
+        vary: See `Window`; for images.
         batch_size: Rows per step.
+        precision: "fp32", or "bf16" for the passes through the network.
         stop: Whether to end after the first epoch that is fitted (`is_fitted`); otherwise all epochs are trained.
         follow: Whether to test after every epoch instead of after the last alone.
     """
@@ -160,25 +191,29 @@ class Interpolation:
     rate: float | None = None
     decay: float = DECAY
     weight_decay: float = 0.0
+    dropout: float = 0.0
     crop: bool = False
     shrink: int = 1
+    vary: bool = False
     batch_size: int = BATCH
+    precision: str = "fp32"
     stop: bool = True
     follow: bool = False
 
     def run(self, scratch: Path) -> dict[str, Any]:
         """Train; see `interpolate`."""
         data = draw(self.source, self.rows, self.tested, self.corrupt, self.seed)
-        if data.kind != "image" and (self.crop or self.shrink != 1):
+        if data.kind != "image" and (self.crop or self.vary or self.shrink != 1):
             kind = f"inputs of kind {data.kind!r}"
-            raise BadInput(f"source={self.source!r} holds {kind}, but only images can be cropped or shrunk")
+            raise BadInput(f"source={self.source!r} holds {kind}, but only images can be cropped, varied or shrunk")
         whole, rest = divmod(len(data), self.batch_size)
         steps = max(1, whole + (rest > 1))
         config = self._config(steps)
-        training = Training(data, self.model, config, folder=scratch, resume=True, normalise=_untouched(data))
+        model = self._model()
+        training = Training(data, model, config, folder=scratch, resume=True, normalise=_untouched(data))
         seed = config.seed_of("main", bits=31)
-        net = models.build(self.model, seen_shape(data.shape, self.shrink), len(data.classes), seed=seed)
-        behind = Window(net, crop=self.crop, shrink=self.shrink) if data.kind == "image" else net
+        net = models.build(model, seen_shape(data.shape, self.shrink), len(data.classes), seed=seed)
+        behind = Window(net, crop=self.crop, shrink=self.shrink, vary=self.vary) if data.kind == "image" else net
         learner = training.add_learner("main", training.networks([behind]))
         history = _history(training, learner, self.stop, self.follow)
         history["steps"] = steps * history["epoch"]
@@ -190,6 +225,12 @@ class Interpolation:
             "rows": len(data),
             "classes": len(data.classes),
         }
+
+    def _model(self) -> str:
+        """The network's spec, with dropout."""
+        return (
+            f"{self.model}{',' if ':' in self.model else ':'}dropout={self.dropout:g}" if self.dropout else self.model
+        )
 
     def _config(self, steps: int) -> Config:
         """The settings, with the decay of an epoch of so many steps."""
@@ -203,7 +244,7 @@ class Interpolation:
             weight_decay=self.weight_decay,
             validation=0.0,
             augment="none",
-            precision="fp32",
+            precision=self.precision,
         )
 
 
@@ -265,7 +306,7 @@ def fitting(**arguments: Any) -> Task:
     Raises:
         BadInput: an argument is not plain data.
     """
-    return task(interpolate, "fit", **arguments)
+    return task(interpolate, "fit", version=2, **arguments)
 
 
 def redrawn(corrupt: pd.Series) -> pd.Series:
