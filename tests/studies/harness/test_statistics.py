@@ -6,7 +6,17 @@ import pytest
 
 from noisewise.errors import BadInput
 from noisewise.studies import Estimate
-from noisewise.studies.harness.statistics import accuracies, difference, exact, gap, jackknife, mean, share, spearman
+from noisewise.studies.harness.statistics import (
+    accuracies,
+    difference,
+    exact,
+    gap,
+    jackknife,
+    mean,
+    ratio,
+    share,
+    spearman,
+)
 
 
 def test_rank_correlation_by_hand():
@@ -50,3 +60,12 @@ def test_errors_cover_the_truth_as_often_as_they_say():
         found = [estimate(values) for values in draws]
         above = np.mean([one.value - one.margin > 0 for one in found])
         assert above == pytest.approx(0.05, abs=0.015)
+
+
+def test_the_error_of_a_ratio_is_that_of_draws():
+    draws = np.random.default_rng(0).normal([4.0, 2.0], [0.4, 0.1], size=(2000, 25, 2))
+    found = [ratio(one[:, 0], one[:, 1]) for one in draws]
+    assert np.mean([float(one) for one in found]) == pytest.approx(2, abs=0.01)
+    assert np.mean([one.error for one in found]) == pytest.approx(np.std([float(one) for one in found]), rel=0.05)
+    assert found[0].n == 25
+    assert ratio([1.0], [2.0]).error is None

@@ -16,7 +16,7 @@ def planted(net=None, reference=None, noisy=None):
         points, labels = task.arguments["points"], task.arguments["labels"]
         if task.name == "twins":
             own = 0.8 if labels == "random" else 0.1
-            values = {"control": 0.0, "fitted": 1.0, "largest": 0.99, "own_mean": own, **(net or {})}
+            values = {"control": 0.0, "fitted": 1.0, "largest": 0.99, "own": np.full((6, 2), own), **(net or {})}
             values |= noisy(points) if noisy and labels == "random" else {}
         else:
             values = {"largest": 10 / points, "bound": 200 / points, **(reference or {})}
@@ -30,8 +30,8 @@ def test_each_claim_can_hold_and_fail():
     assert planted(net={"control": 1e-9}) == {"control"}
     assert planted(net={"fitted": 0.98}) == {"fitted"}
     assert planted(net={"largest": 0.5}) == {"unstable"}
-    assert planted(net={"own_mean": 0.5}) == {"labels"}
-    assert planted(noisy=lambda points: {"own_mean": 200 / points}) == {"no-decay"}
+    assert planted(net={"own": np.full((6, 2), 0.5)}) == {"labels"}
+    assert planted(noisy=lambda points: {"own": np.full((6, 2), 240 / points)}) == {"no-decay"}
     assert planted(reference={"bound": 0.001}) == {"bound"}
     assert planted(reference={"largest": 0.05}) == {"decay"}
 

@@ -24,6 +24,7 @@ __all__ = [
     "jackknife",
     "least",
     "mean",
+    "ratio",
     "share",
     "spearman",
 ]
@@ -77,6 +78,19 @@ def difference(a: Any, b: Any) -> Estimate:
     if one.shape != other.shape:
         raise BadInput(f"values of shape {one.shape} and {other.shape} are no pairs")
     return mean(one - other)
+
+
+def ratio(a: Any, b: Any) -> Estimate:
+    """The mean of a over the mean of b, two independent samples, with the standard error to first order.
+
+    Args:
+        a: (n,) values.
+        b: (m,) values, whose mean is not 0.
+    """
+    one, other = mean(a), mean(b)
+    value = float(one) / float(other)
+    errors = [math.nan if part.error is None else part.error / float(part) for part in (one, other)]
+    return Estimate(value, abs(value) * math.hypot(*errors), min(one.n or 0, other.n or 0))
 
 
 def share(k: float, n: int) -> Estimate:

@@ -10,8 +10,10 @@ import torch
 
 from noisewise.compute import Task
 from noisewise.figures import GREY, subplots
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
+from noisewise.studies.harness.statistics import exact
 from noisewise.theory.expressivity import count_weights, memorise, memorise_deep
 
 if TYPE_CHECKING:
@@ -47,18 +49,19 @@ def _wide_and_deep(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     return results.where(depth=2).table.set_index("points", drop=False).sort_index(), deep
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """The statements of theorem 1 and its corollary, in float64."""
     wide, deep = _wide_and_deep(results)
     deeper = deep[deep["depth"] > 2]
     room = deeper["width"] - np.ceil(deeper["points"] / (deeper["depth"] - 1)) - 3
-    return {
+    found = {
         "count": (wide["weights"] - 2 * wide["points"] - DIMENSIONS).abs().max(skipna=False),
         "exact-5000": wide["error"][5000],
         "any-labels": wide["accuracy"][results.scale.largest],
         "width": room.max(skipna=False),
         "deep": deep["accuracy"].min(skipna=False),
     }
+    return {name: exact(value) for name, value in found.items()}
 
 
 def figure(results: Results) -> Figure:

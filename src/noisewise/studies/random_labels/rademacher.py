@@ -13,9 +13,12 @@ from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.models import build
 from noisewise.models.build import parameter_count
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
+from noisewise.studies.harness.statistics import exact
+from noisewise.studies.harness.statistics import mean as average
 from noisewise.theory.counting import massart, separable
 
 if TYPE_CHECKING:
@@ -98,27 +101,36 @@ def runs(scale: Scale) -> list[Task]:
 
 
 def _by_size(runs: pd.DataFrame) -> pd.DataFrame:
-    """By number of points the mean correlation and its standard `error` over draws; of hyperplanes `d` and `bound`."""
+    """By number of points the mean correlation and its `error` over `draws`; of hyperplanes `d` and `bound`."""
     by = runs.groupby("points")
     found = pd.DataFrame({"correlation": means(runs, "points", "correlation"), "error": by["correlation"].sem()})
+    found["draws"] = by.size()
     if "bound" not in runs:
         return found
     ranks = by["dimensions"].agg(lambda values: values.min(skipna=False))
     return found.assign(d=ranks, bound=means(runs, "points", "bound"))
 
 
-def measured(results: Results) -> dict[str, float | None]:
+def measured(results: Results) -> dict[str, Estimate]:
     """Networks stay at one; hyperplanes are at one up to their dimension and one, then fall, below the bound."""
     planes, nets = _by_size(results.of("linear").table), results.of("network").table
     size, mean = planes.index.to_series(), planes["correlation"]
     room, general = nets["parameters"] > nets["points"], size <= planes["d"] + 1
     beyond = size >= results.scale.beyond * planes["d"]
     found = {
-        "networks": nets["correlation"][room].min(skipna=False),
-        "cover": mean[general].min(skipna=False),
-        "massart": (mean - planes["bound"]).max(skipna=False),
+        "networks": average(means(nets[room], "draw", "correlation")),
+        "cover": exact(mean[general].min(skipna=False)),
+        "massart": _largest(mean - planes["bound"], planes),
     }
-    return found | ({"linear-falls": mean[beyond].max(skipna=False)} if beyond.any() else {})
+    return found | ({"linear-falls": _largest(mean[beyond], planes)} if beyond.any() else {})
+
+
+def _largest(values: pd.Series, planes: pd.DataFrame) -> Estimate:
+    """The largest of some values by number of points, with the error of the correlation there."""
+    at = int(values.to_numpy().argmax())
+    size = values.index[[at]]
+    error, draws = (planes.loc[size, column].iloc[0] for column in ("error", "draws"))
+    return Estimate(values.iloc[at], error, draws)
 
 
 def figure(results: Results) -> Figure:

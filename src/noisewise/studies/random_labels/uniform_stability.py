@@ -11,9 +11,11 @@ from scipy.special import log_softmax
 from noisewise.compute import Task
 from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
+from noisewise.studies.harness.statistics import exact, ratio, share
 from noisewise.theory.stability import SOFTMAX_LIPSCHITZ, replacement_bound, softmax_regression
 
 if TYPE_CHECKING:
@@ -133,17 +135,19 @@ def _by_size(results: Results, function: str, value: str) -> pd.DataFrame:
     return results.of(function).table.pivot(index="points", columns="labels", values=value)
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, float | Estimate]:
     """Networks are not uniformly stable, and less stable with random labels; the reference stays within its bound."""
     nets, reference, scale = results.of("twins").table, results.of("regularised").table, results.scale
-    own, largest = _by_size(results, "twins", "own_mean"), _by_size(results, "regularised", "largest")
+    own, largest = _by_size(results, "twins", "own"), _by_size(results, "regularised", "largest")
+    # The mean change at the example that went and the one that came, by twin.
+    twin = own.map(lambda changes: np.mean(changes, axis=1))
     return {
-        "control": nets["control"].max(skipna=False),
-        "fitted": nets["fitted"].min(skipna=False),
-        "unstable": nets["largest"][nets["labels"] == "random"].min(skipna=False),
-        "no-decay": own["random"][scale.most] / own["random"][scale.fewest],
-        "labels": own["random"].mean(skipna=False) / own["true"].mean(skipna=False),
-        "bound": (reference["largest"] / reference["bound"]).max(skipna=False),
+        "control": exact(nets["control"].max(skipna=False)),
+        "fitted": share(float((nets["fitted"] * nets["points"]).sum()), int(nets["points"].sum())),
+        "unstable": exact(nets["largest"][nets["labels"] == "random"].min(skipna=False)),
+        "no-decay": ratio(twin["random"][scale.most], twin["random"][scale.fewest]),
+        "labels": ratio(np.concatenate(twin["random"].tolist()), np.concatenate(twin["true"].tolist())),
+        "bound": exact((reference["largest"] / reference["bound"]).max(skipna=False)),
         "decay": (largest.loc[scale.most] / largest.loc[scale.fewest]).max(skipna=False) * scale.most / scale.fewest,
     }
 
