@@ -9,9 +9,9 @@ Parameters of a method can be learned; its buffers are its memory. A method defi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +19,23 @@ from torch import Tensor, nn
 from noisewise.bounds import Bounded, name_of
 from noisewise.errors import BadInput
 from noisewise.training.batch import Batch
+from noisewise.training.config import Config
 from noisewise.training.ledger import Ledger
 from noisewise.training.networks import Networks, first_network
 
 STATIONS = ("edit", "run", "target", "loss", "weight", "penalty", "gradient")
 
 Gradients = dict[str, Tensor]
-Regrad = Callable[[Gradients], Gradients]
+
+
+class Regrad(Protocol):
+    """Derivatives of a step's objective at other parameters, on the same batch with the same random numbers."""
+
+    def __call__(self, at: Gradients) -> Gradients:
+        """The gradient at these parameters, by name."""
+
+    def curved(self, at: Gradients, directions: Sequence[Gradients]) -> list[Gradients]:
+        """The Hessian at these parameters times each direction: one forward pass, and 1 + 2 n backward ones for n."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class LearningTask:
         networks: N, the number of networks that train together.
         box: smallest and largest value that a prepared image can take, each (C, 1, 1); None for other data.
         steps: number of steps of one epoch over all training rows; None where it is not known.
+        config: settings of the training; None where another program trains.
     """
 
     rows: int
@@ -87,6 +98,7 @@ class LearningTask:
     networks: int = 1
     box: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
     steps: int | None = None
+    config: Config | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +218,8 @@ class Method(Bounded, nn.Module):
         Args:
             gradients: of the objective, by name of the parameter.
             params: the networks' trainable parameters, by name.
-            regrad: maps other parameters to their gradient on the same batch, with the same random numbers.
+            regrad: maps other parameters to their gradient on the same batch, with the same random numbers; also to
+                products with the Hessian there.
             batch: with logits, targets, losses and weights, detached.
 
         Returns:

@@ -6,8 +6,9 @@ Everything that training changes (networks, memories, statistics) changes here o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -156,16 +157,45 @@ def regrad_of(nets: Networks, method: Method, batch: Batch, draws: Tensor | None
         batch: as edited.
         draws: the random state before the step's forward pass.
     """
+    return _Regrad(nets, method, batch, draws)
 
-    def regrad(at: Gradients) -> Gradients:
+
+@dataclass(frozen=True, eq=False)
+class _Regrad:
+    nets: Networks
+    method: Method
+    batch: Batch
+    draws: Tensor | None
+
+    def __call__(self, at: Gradients) -> Gradients:
+        with self._objective(at) as (here, objective):
+            return dict(zip(here, _gradients(objective, list(here.values())), strict=True))
+
+    def curved(self, at: Gradients, directions: Sequence[Gradients]) -> list[Gradients]:
+        with self._objective(at) as (here, objective):
+            wanted = list(here.values())
+            gradients = torch.autograd.grad(
+                objective, wanted, create_graph=True, allow_unused=True, materialize_grads=True
+            )
+            bent = [name for name, g in zip(here, gradients, strict=True) if g.requires_grad]
+            own = dict(zip(here, gradients, strict=True))
+            found = []
+            for direction in directions:
+                along = torch.stack([(own[name] * direction[name]).sum() for name in bent]).sum()
+                products = torch.autograd.grad(
+                    along, wanted, retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+                found.append(dict(zip(here, products, strict=True)))
+        return found
+
+    @contextmanager
+    def _objective(self, at: Gradients) -> Iterator[tuple[Gradients, Tensor]]:
         here = {name: p.detach().requires_grad_() for name, p in at.items()}
-        with torch.random.fork_rng(_cuda(batch.x.device)), torch.enable_grad():
-            if draws is not None:
-                set_random_state(draws, batch.x.device)  # the same dropout masks as in the first pass
-            _, elsewhere = compute_objective(nets, method, batch, here)
-        return dict(zip(here, _gradients(elsewhere, list(here.values())), strict=True))
-
-    return regrad
+        device = self.batch.x.device
+        with torch.random.fork_rng(_cuda(device)), torch.enable_grad():
+            if self.draws is not None:
+                set_random_state(self.draws, device)  # the same dropout masks as in the first pass
+            yield here, compute_objective(self.nets, self.method, self.batch, here)[1]
 
 
 def detached(evaluated: Batch) -> Batch:

@@ -147,7 +147,9 @@ class Splits:
         given[self.rows.index] = self.rows.given
         stated = None if noise_rate is None else check(None, "noise_rate", noise_rate, between(0, 1))
         steps = steps_of(len(self.rows), self.config.batch_size)
-        return LearningTask(rows, self.classes, given, self.config.epochs, stated, box=self.rows.box, steps=steps)
+        return LearningTask(
+            rows, self.classes, given, self.config.epochs, stated, box=self.rows.box, steps=steps, config=self.config
+        )
 
     def split(self, name: str) -> Rows:
         """Rows other than the training rows.
