@@ -18,8 +18,12 @@ from noisewise.studies.harness.weighting import (
     GRID,
     Kept,
     balanced,
+    course,
     curve,
+    explained,
+    grouped,
     learned_function,
+    lowest,
     slope,
     tail,
     weighing,
@@ -142,3 +146,19 @@ def test_balanced_and_tail_recall_by_hand():
     assert tail(found) == pytest.approx(0.2)
     two = result(recalls=np.array([[0.9, 0.1]]), sizes=np.array([199, 1]))
     assert tail(two) == pytest.approx(0.1)
+
+
+def test_groups_of_rows_by_hand():
+    item = result(losses=np.array([3.0, 1.0, 2.0, 0.0]), weights=np.array([0.1, 0.9, 0.3, 0.5]))
+    losses, weights = grouped(item, 2)
+    assert losses == pytest.approx([0.5, 2.5])
+    assert weights == pytest.approx([0.7, 0.2])
+    # The mean is 0.45, the variance 0.0875 and that within the groups 0.025.
+    assert explained(item, 2) == pytest.approx(1 - 0.025 / 0.0875)
+    assert explained(result(losses=np.arange(4.0), weights=np.ones(4)), 2) == 0
+
+
+def test_the_course_of_a_learned_weight_by_hand():
+    item = result(curves=np.stack([GRID / 10, 1 - GRID / 20]))
+    assert course(item, 3.0) == pytest.approx([0.3, 0.85])
+    assert lowest(item) == pytest.approx(0.5)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 GRID = np.linspace(0.0, 10.0, 101)
 TAIL = 3
+GROUPS = 10  # of rows in the order of their losses
+FEW, MUCH = 0.1, 3.0  # a small and a large loss, at which a learned weight function is followed
 
 
 class Kept(Method):
@@ -188,6 +190,35 @@ def slope(result: Result) -> float:
     return spearman(losses, np.interp(losses, GRID, result["curves"][-1]))
 
 
+def course(result: Result, loss: float) -> np.ndarray:
+    """(epochs,) the learned weight at a loss after every epoch."""
+    return np.array([np.interp(loss, GRID, curve) for curve in result["curves"]])
+
+
+def lowest(result: Result) -> float:
+    """The smallest learned weight at any loss of `GRID` at the end; near 1 where the function is saturated."""
+    return float(result["curves"][-1].min())
+
+
+def grouped(result: Result, groups: int = GROUPS) -> tuple[np.ndarray, np.ndarray]:
+    """(g,) mean losses and (g,) mean weights of g groups of equally many rows, in the order of their losses."""
+    order = np.argsort(result["losses"], kind="stable")
+    parts = np.array_split(order, groups)
+    losses, weights = ([result[name][part].mean() for part in parts] for name in ("losses", "weights"))
+    return np.array(losses), np.array(weights)
+
+
+def explained(result: Result, groups: int = 10 * GROUPS) -> float:
+    """The share of the variance of the rows' weights that groups of equal loss explain; 0 where no weight differs."""
+    order = np.argsort(result["losses"], kind="stable")
+    weights = np.asarray(result["weights"], dtype=float)[order]
+    total = weights.var()
+    if total == 0:
+        return 0.0
+    within = np.mean([part.var() * len(part) for part in np.array_split(weights, groups)]) * groups / len(weights)
+    return float(1 - within / total)
+
+
 def curve(results: Results, progress: float = 1.0) -> np.ndarray:
     """(G,) the learned weight function after a share of the epochs, by default at the end; the mean over the runs."""
     return np.asarray(np.mean([item["curves"][round(progress * len(item["curves"])) - 1] for item in results], axis=0))
@@ -199,7 +230,7 @@ def draw_curves(axes: Axes, cases: dict[str, tuple[Results, str]]) -> None:
         axes.plot(GRID, curve(found), color=colour, label=name)
         axes.plot(GRID, curve(found, 0.8), color=colour, linestyle="--", linewidth=1.2)
     axes.set(xlabel="loss", ylabel="weight v", ylim=(-0.03, 1.03))
-    axes.set_title("Learned by Meta-Weight-Net (dashed: at 4/5)")
+    axes.set_title("Learned weights (dashed: at 4/5)")
     axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.79), fontsize=8)
 
 
