@@ -38,6 +38,10 @@ def test_cards_are_complete(study):
     assert 0 < card.budget["smoke"] <= SECONDS_FOR_SMOKE
 
 
+def test_scales_of_papers_say_what_they_need(study):
+    assert "paper" not in study.card.scales or study.card.needs["paper"]
+
+
 def test_claims_can_be_read_before_a_run(study):
     assert isinstance(study, Study)
     for scale in study.card.scales:
