@@ -5,6 +5,10 @@
 eps and the step size are in units of the raw input range [0, 1] for images, and of one standard deviation of each
 column for vectors; images stay in their range. The attack runs the networks in evaluation mode (`mode=train` uses
 batch statistics).
+
+Other attacks are settings: `steps=1,start=none` is the fast gradient sign method (Goodfellow et al., 2015), `norm=l2` the
+attack within a Euclidean ball, `target=next` one that aims at a class, and `loss=margin` raises the margin of Carlini and
+Wagner (2017) rather than the cross entropy.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from noisewise.bounds import between, one_of, whole
 from noisewise.devices import generator_on
-from noisewise.training.batch import Batch, cross_entropy
+from noisewise.models.attacks import LOSSES, NORMS, STARTS, TARGETS, Ascent, aimed, loss_of
+from noisewise.training.batch import Batch
 from noisewise.training.method import LearningTask, Method, MethodCard
 from noisewise.training.networks import Networks, eval_forward, stateless_forward
 
@@ -25,10 +31,14 @@ class PGDTraining(Method):
     """Edit station: replaces every input by an adversarial one near it.
 
     Args:
-        eps: radius in the maximum norm (MNIST 0.3, CIFAR-10 8/255).
+        eps: radius (in the maximum norm MNIST 0.3, CIFAR-10 8/255).
         step_size: step size of the attack; None takes 2.5 eps / steps.
         steps: steps of the attack (the paper: 40 for MNIST, 7 for CIFAR-10).
         mode: "eval" or "train", the mode of the networks during the attack.
+        norm: in which eps is measured: "inf", the largest change of a number, or "l2", the Euclidean length of all.
+        start: "random" in the ball, or "none", at the input itself.
+        target: "none" raises the loss of the given class; "next" and "random" lower that of the next or another class.
+        loss: "ce", the cross entropy, or "margin", the largest other logit minus that of the class, at most 50.
     """
 
     card = MethodCard(
@@ -42,32 +52,54 @@ class PGDTraining(Method):
         forwards=8,
         backwards=8,
         departures="by default the attack runs the network in evaluation mode and takes seven steps; the "
-        "paper's MNIST setting is eps=0.3, steps=40",
+        "paper's MNIST setting is eps=0.3, steps=40; training on targeted attacks and on margins is ours",
     )
     bounds = {
         "eps": between(0, 100),
         "step_size": between(0, 100) | None,
         "steps": whole(0, 1000),
         "mode": one_of("eval", "train"),
+        "norm": one_of(*NORMS),
+        "start": one_of(*STARTS),
+        "target": one_of(*TARGETS),
+        "loss": one_of(*LOSSES),
     }
 
-    def __init__(self, eps: float = 0.1, step_size: float | None = None, steps: int = 7, mode: str = "eval") -> None:
+    def __init__(
+        self,
+        eps: float = 0.1,
+        step_size: float | None = None,
+        steps: int = 7,
+        mode: str = "eval",
+        norm: str = "inf",
+        start: str = "random",
+        target: str = "none",
+        loss: str = "ce",
+    ) -> None:
         super().__init__()
-        self.eps, self.steps, self.mode = eps, steps, mode
-        self.step_size = 2.5 * eps / max(steps, 1) if step_size is None else step_size
+        self.ascent = Ascent(eps, steps, step_size, norm)
+        self.eps, self.mode, self.start, self.target, self.loss = eps, mode, start, target, loss
 
     def prepare(self, task: LearningTask) -> None:
         """Store the smallest and largest legal input, (C, 1, 1) each; None for vectors."""
         self.box = task.box
 
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
-        unit = 1.0 if self.box is None else self.box[1] - self.box[0]
         draws = generator_on(batch.x.device, rng)
-        noise = torch.rand(batch.x.shape, generator=draws, device=batch.x.device) * 2 - 1
-        return replace(batch, x=self.attack(nets, batch.x, batch.y, self.eps * unit * noise))
+        x, y = batch.x, batch.y
+        start = self.unit * self.ascent.random(x, draws) if self.start == "random" else torch.zeros_like(x)
+        if self.target != "none":
+            classes = y.shape[-1]
+            y = one_hot(aimed(y.argmax(dim=-1), classes, self.target, draws), classes).to(y)
+        return replace(batch, x=self.attack(nets, x, y, start))
+
+    @property
+    def unit(self) -> Tensor | float:
+        """What the whole range of a pixel is in units of a prepared image; 1 for vectors."""
+        return 1.0 if self.box is None else self.box[1] - self.box[0]
 
     def attack(self, nets: Networks, x: Tensor, y: Tensor, start: Tensor) -> Tensor:
-        """Projected gradient ascent on the loss.
+        """Projected gradient ascent on the loss, or descent towards `y` where the attack is targeted.
 
         Args:
             nets: the networks under attack.
@@ -78,16 +110,12 @@ class PGDTraining(Method):
         Returns:
             (B, ...) adversarial inputs within eps of `x`.
         """
-        unit = 1.0 if self.box is None else self.box[1] - self.box[0]
-        moved = self._project(x + start, x, unit)
-        for _ in range(self.steps):
+
+        def slope(moved: Tensor) -> Tensor:
             moved = moved.detach().requires_grad_()
             with torch.enable_grad():
                 logits = eval_forward(nets, moved) if self.mode == "eval" else stateless_forward(nets, moved)
-                (slope,) = torch.autograd.grad(cross_entropy(logits, y).sum(), moved)
-            moved = self._project(moved.detach() + self.step_size * unit * slope.sign(), x, unit)
-        return moved.detach()
+                (found,) = torch.autograd.grad(loss_of(logits, y, self.loss), moved)
+            return found if self.target == "none" else -found
 
-    def _project(self, moved: Tensor, x: Tensor, unit: Tensor | float) -> Tensor:
-        near = torch.maximum(torch.minimum(moved, x + self.eps * unit), x - self.eps * unit)
-        return near if self.box is None else torch.maximum(torch.minimum(near, self.box[1]), self.box[0])
+        return self.ascent.climb(slope, x, x + start, self.unit, self.box)

@@ -5,6 +5,9 @@
 Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018,
 section 2.1. The attacked network (the surrogate) is trained here first, by cross entropy on the given labels, and its
 weights are fixed during the attack. The same spec, seed and data thus give the same noise for any later training.
+
+Other attacks are settings: `steps=1,start=none` is the fast gradient sign method (Goodfellow et al., 2015), `norm=l2` the
+attack within a Euclidean ball, and `target=next` one that aims at a class.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from noisewise.bounds import whole
+from noisewise.bounds import one_of, whole
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise.checks import SCALE, Checked
@@ -29,32 +32,46 @@ if TYPE_CHECKING:
 
 BATCH = 128
 RATE = 2e-3  # learning rate of the surrogate
-PACE = 2.5  # length of all steps of the attack together, in units of eps
+# The words of `noisewise.models.attacks`, which imports torch.
+NORMS, STARTS, TARGETS = ("inf", "l2"), ("random", "none"), ("none", "next", "random")
 
 
 @dataclass(frozen=True)
 class PGD(Checked):
-    """Every number of an input is moved by at most `eps`, against a surrogate network.
+    """Every input is moved within a ball of radius `eps`, against a surrogate network.
 
     Args:
-        eps: radius in the maximum norm; for images as a share of the range of pixels, for tables and vectors in
-            standard deviations of each column.
+        eps: radius; for images as a share of the range of pixels, for tables and vectors in standard deviations of each
+            column.
         steps: number of steps of the attack, each of size 2.5 eps / steps.
         batches: number of batches, of about 128 rows, on which the surrogate is trained.
+        norm: "inf", the largest change of a number, or "l2", the Euclidean length of all changes of a row.
+        start: of the attack: "random" in the ball, or "none", at the input itself.
+        target: "none" raises the loss of the given class; "next" and "random" lower that of the next or another class.
     """
 
     eps: float
     steps: int = 10
     batches: int = 500
+    norm: str = "inf"
+    start: str = "random"
+    target: str = "none"
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="pgd",
-        does="inputs are moved within a box of radius eps to raise the loss of a network trained on them first",
+        does="inputs are moved within a ball of radius eps to raise the loss of a network trained on them first",
         paper="Madry et al., ICLR 2018",
         example="pgd:0.1,steps=3,batches=50",
         changes="inputs",
     )
-    bounds = {"eps": SCALE, "steps": whole(1, 10_000), "batches": whole(1, 1_000_000)}
+    bounds = {
+        "eps": SCALE,
+        "steps": whole(1, 10_000),
+        "batches": whole(1, 1_000_000),
+        "norm": one_of(*NORMS),
+        "start": one_of(*STARTS),
+        "target": one_of(*TARGETS),
+    }
 
     def apply(self, data: Dataset, rng: np.random.Generator) -> Dataset:
         """Return the data set with adversarial inputs.
@@ -77,22 +94,36 @@ class PGD(Checked):
             changed = 0
             for positions, block in blocks(data.inputs):
                 for part in np.array_split(positions, -(-len(positions) // (4 * BATCH))):
-                    moved = self._attack(net, block[part - positions[0]], data.given[part], scale)
+                    moved = self._attack(net, block[part - positions[0]], data.given[part], len(data.classes), scale)
                     inputs[part] = moved
                 changed += count_changed(block, inputs[positions])
         return reinput(data, inputs, {"step": "corrupt", "inputs_changed": changed / len(data)})
 
-    def _attack(self, net: nn.Module, block: np.ndarray, labels: np.ndarray, scale: Scale) -> np.ndarray:
+    def _attack(
+        self, net: nn.Module, block: np.ndarray, labels: np.ndarray, classes: int, scale: Scale
+    ) -> np.ndarray:
         """(b, ...) adversarial inputs in raw units."""
         import torch
 
-        x, y = scale.scaled(block), torch.from_numpy(labels)
-        low, high = scale.box(x, self.eps)
-        moved = low + (high - low) * torch.rand_like(x)
-        for _ in range(self.steps):
-            ascent = input_gradient(net, moved, y)
-            moved = (moved + PACE * self.eps / self.steps * ascent.sign()).clamp(low, high)
-        return scale.raw(moved, block, self.eps)
+        from noisewise.models.attacks import Ascent, aimed
+
+        ascent = Ascent(self.eps, self.steps, norm=self.norm)
+        x, unit = scale.scaled(block), scale.movable()
+        wanted = aimed(torch.from_numpy(labels), classes, self.target)
+        sign = 1.0 if self.target == "none" else -1.0
+
+        def slope(moved: Tensor) -> Tensor:
+            return sign * input_gradient(net, moved, wanted)
+
+        if self.start == "none":
+            moved = x
+        elif self.norm == "inf":
+            low, high = scale.box(x, self.eps)
+            moved = low + (high - low) * torch.rand_like(x)
+        else:
+            moved = x + unit * ascent.random(x)
+        found = ascent.climb(slope, x, moved, unit, (0.0, 1.0) if scale.image else None)
+        return scale.raw(found, block, self.eps if self.norm == "inf" else None)
 
 
 @dataclass(frozen=True)
@@ -132,27 +163,33 @@ class Scale:
         x = torch.from_numpy(((block - self.shift) / unit).astype(np.float32))
         return x.permute(0, 3, 1, 2) if self.image else x
 
-    def box(self, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-        """The corners between which inputs may move."""
+    def movable(self) -> Tensor:
+        """(C,) or (d,): 1 where numbers may change, 0 in constant columns of vectors."""
         import torch
 
+        return torch.ones(()) if self.image else torch.from_numpy(self.unit > 0).float()
+
+    def box(self, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+        """The corners between which inputs may move."""
         if self.image:
             return (x - eps).clamp(0, 1), (x + eps).clamp(0, 1)
-        reach = eps * torch.from_numpy(self.unit > 0).to(x)
+        reach = eps * self.movable()
         return x - reach, x + reach
 
-    def raw(self, moved: Tensor, block: np.ndarray, eps: float) -> np.ndarray:
-        """Inputs in raw units and of their original type; whole numbers stay within the box.
+    def raw(self, moved: Tensor, block: np.ndarray, eps: float | None) -> np.ndarray:
+        """Inputs in raw units and of their original type; whole numbers stay within the ball.
 
         Args:
             moved: (b, ...) inputs of the network.
             block: (b, ...) raw inputs before the attack.
-            eps: radius of the box.
+            eps: radius of the box; None where the ball is another, and whole numbers are rounded towards the original.
         """
         values = (moved.permute(0, 2, 3, 1) if self.image else moved).double().numpy() * self.unit + self.shift
         values = np.where(self.unit > 0, values, block)
         if block.dtype.kind not in "iub":
             return values.astype(block.dtype)
+        if eps is None:
+            return np.clip(block + np.trunc(values - block), *_range(block.dtype)).astype(block.dtype)
         reach = np.floor(eps * self.unit)
         whole = np.clip(np.rint(values), block - reach, block + reach)
         return np.clip(whole, *_range(block.dtype)).astype(block.dtype)
