@@ -9,15 +9,18 @@ import numpy as np
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.deficits import DECAYING, FIXED, RESTARTED, SCHEDULES, depriving
-from noisewise.studies.harness.statistics import spearman
+from noisewise.studies.harness.drawing import draw_runs
+from noisewise.studies.harness.statistics import difference, mean, spearman
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+INK = "#1d1e20"
 OTHERS = ("noise", "permute", "vflip")
 
 
@@ -28,14 +31,15 @@ def runs(scale: Scale) -> list[Task]:
     tasks = [task for seed in range(scale.seeds) for task in _of_net(scale, {**own, "seed": seed})]
     if "model" in scale.chosen:
         return tasks
-    compared = [({**images, "model": net}, scale.blur) for net in scale.depths]
-    compared.append(({**scale.perceptron, **scale.chosen}, scale.perceptron_blur))
-    return tasks + [
-        _from_start(scale, {**shared, "seed": seed}, FIXED, blur, length)
+    compared = [({**images, "model": net}, scale.depth_schedule, scale.blur) for net in scale.depths]
+    compared.append(({**scale.perceptron, **scale.chosen}, FIXED, scale.perceptron_blur))
+    tasks += [
+        _from_start(scale, {**shared, "seed": seed}, schedule, blur, length)
         for seed in range(scale.seeds)
-        for shared, blur in compared
+        for shared, schedule, blur in compared
         for length in (0, scale.middle)
     ]
+    return list({task.key: task for task in tasks}.values())
 
 
 def deficits(scale: Scale) -> tuple[str, ...]:
@@ -44,14 +48,16 @@ def deficits(scale: Scale) -> tuple[str, ...]:
 
 
 def lengths(scale: Scale) -> tuple[int, ...]:
-    """For how many epochs there is blur from the start, rising from none."""
+    """For how many epochs there is a deficit from the start, rising from none."""
     return (0, *scale.shorter, scale.longest)
 
 
 def _of_net(scale: Scale, shared: dict[str, Any]) -> list[Task]:
     """Both experiments with one network and seed."""
-    tasks = [_from_start(scale, shared, DECAYING, scale.blur, length) for length in lengths(scale)]
-    tasks += [_from_start(scale, shared, DECAYING, name, scale.middle) for name in OTHERS]
+    tasks = [_from_start(scale, shared, DECAYING, scale.blur, 0)]
+    tasks += [
+        _from_start(scale, shared, DECAYING, name, length) for name in deficits(scale) for length in lengths(scale)[1:]
+    ]
     for schedule in (RESTARTED, FIXED):
         tasks += [_from_start(scale, shared, schedule, name, scale.middle) for name in deficits(scale)]
         tasks.append(_from_start(scale, shared, schedule, scale.blur, scale.longest))
@@ -80,9 +86,9 @@ def _later(scale: Scale, schedule: str, onset: int | None) -> dict[str, Any]:
 
 def _timed(scale: Scale, schedule: str, deficit: str, window: tuple[int, int], epochs: int) -> dict[str, Any]:
     start, stop = window
-    rate = {"rate": scale.rate} if schedule == FIXED else {}
+    rate = scale.fixed_rate if schedule == FIXED else scale.rate
     named = {"deficit": deficit} if stop > start else {}
-    return {"start": start, "stop": stop, "epochs": epochs, "schedule": schedule, **rate, **named}
+    return {"start": start, "stop": stop, "epochs": epochs, "schedule": schedule, "rate": rate, **named}
 
 
 @dataclass(frozen=True)
@@ -108,38 +114,54 @@ class Found:
         schedule = DECAYING if schedule == RESTARTED and not length else schedule
         return self._where(_early(self.scale, schedule, deficit, length))
 
-    def drop(self, schedule: str, deficit: str, length: int) -> float:
-        """Mean accuracy of experiment I without a deficit minus that with it."""
-        return float(self.accuracies(schedule, deficit, 0).mean() - self.accuracies(schedule, deficit, length).mean())
+    def drop(self, schedule: str, deficit: str, length: int) -> Estimate:
+        """Accuracy of experiment I without a deficit minus that with it."""
+        return mean(self.drops(schedule, deficit, length))
+
+    def drops(self, schedule: str, deficit: str, length: int) -> np.ndarray:
+        """(seeds,) the same by seed."""
+        return self.accuracies(schedule, deficit, 0) - self.accuracies(schedule, deficit, length)
 
     def late(self, schedule: str) -> np.ndarray:
-        """(onsets,) mean accuracy of experiment II without a deficit minus that with it."""
+        """(onsets, seeds) accuracy of experiment II without a deficit minus that with it."""
         scale = self.scale
-        base, *found = (self._where(_later(scale, schedule, onset)).mean() for onset in (None, *scale.onsets))
+        base, *found = (self._where(_later(scale, schedule, onset)) for onset in (None, *scale.onsets))
         return base - np.array(found)
 
     def _where(self, timed: dict[str, Any]) -> np.ndarray:
         return self.results.where(model=self.model, **{"deficit": None, **timed}).numbers("test_accuracy")
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, float | Estimate]:
     """The paper's two experiments, and how much of the loss a learning rate that does not decay leaves."""
     scale, found = results.scale, Found(results, results.scale.model)
     curve = np.array([found.accuracies(DECAYING, scale.blur, length).mean() for length in lengths(scale)])
-    blur, noise, flip = (found.drop(DECAYING, name, scale.middle) for name in (scale.blur, "noise", "vflip"))
+    by_deficit = {name: found.drops(DECAYING, name, scale.middle) for name in deficits(scale)}
+    blur, noise = by_deficit[scale.blur], by_deficit["noise"]
     late, onsets = found.late(DECAYING), np.array(scale.onsets)
     before, after = late[onsets < scale.middle], late[onsets >= scale.middle]
-    decaying, restarted = (found.drop(schedule, scale.blur, scale.longest) for schedule in (DECAYING, RESTARTED))
-    return {
-        "blur-stays": blur,
+    decaying, restarted = (found.drops(schedule, scale.blur, scale.longest) for schedule in (DECAYING, RESTARTED))
+    lost = decaying.mean()
+    claims: dict[str, float | Estimate] = {
+        "blur-stays": mean(blur),
         "longer-costs-more": spearman(np.array(lengths(scale)), curve),
-        "early-window": before.max() - after.max() if len(after) else np.nan,
-        "blur-over-noise": blur - noise,
-        "noise-over-flip": noise - flip,
-        "restart-helps": decaying - restarted,
-        "restart-closes": (decaying - restarted) / decaying if decaying > 0 else np.nan,
+        "early-window": difference(before.mean(axis=0), after.mean(axis=0)),
+        "blur-over-noise": difference(blur, noise),
+        "noise-over-flip": difference(noise, by_deficit["vflip"]),
+        **{f"{name}-hardly-hurts": difference(blur / 2, by_deficit[name]) for name in ("permute", "vflip")},
+        "restart-helps": difference(decaying, restarted),
+        "restart-closes": (lost - restarted.mean()) / lost if lost > 0 else np.nan,
         "fixed-rate": found.drop(FIXED, scale.blur, scale.middle),
     }
+    if "model" not in scale.chosen:
+        claims["deeper"] = difference(_by_depth(results)[-1], _by_depth(results)[0])
+    return claims
+
+
+def _by_depth(results: Results) -> np.ndarray:
+    """(depths, seeds) what blur costs in the networks of the sweep over depth."""
+    scale = results.scale
+    return np.array([Found(results, net).drops(scale.depth_schedule, scale.blur, scale.middle) for net in scale.depths])
 
 
 def figure(results: Results) -> Figure:
@@ -158,7 +180,7 @@ def figure(results: Results) -> Figure:
 def _draw_lengths(axes: Axes, found: Found) -> None:
     scale = found.scale
     for name, colour in zip(deficits(scale), COLOURS, strict=False):
-        x = lengths(scale) if name == scale.blur else (0, scale.middle)
+        x = lengths(scale)
         _line(axes, x, [found.accuracies(DECAYING, name, length) for length in x], name, colour)
     axes.set(xlabel="epochs with the deficit, from the start", ylabel="final accuracy (%)", title="a: decaying rate")
     axes.legend(loc="lower left")
@@ -184,8 +206,9 @@ def _draw_bars(axes: Axes, found: Found) -> None:
     scale, names, width = found.scale, deficits(found.scale), 0.8 / len(SCHEDULES)
     for k, (schedule, colour) in enumerate(zip(SCHEDULES, COLOURS, strict=False)):
         places = np.arange(len(names)) + (k - (len(SCHEDULES) - 1) / 2) * width
-        drops = [100 * found.drop(schedule, name, scale.middle) for name in names]
-        axes.bar(places, drops, 0.9 * width, color=colour, label=schedule)
+        drops = np.array([100 * found.drops(schedule, name, scale.middle) for name in names])
+        axes.bar(places, drops.mean(axis=1), 0.9 * width, color=colour, label=schedule)
+        axes.plot(np.repeat(places, drops.shape[1]), drops.ravel(), "_", color=INK)
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(names)), names)
     axes.set(ylabel="points of accuracy lost", title=f"c: {scale.middle} epochs of each deficit")
@@ -195,7 +218,7 @@ def _draw_bars(axes: Axes, found: Found) -> None:
 
 def _draw_onsets(axes: Axes, found: Found) -> None:
     for schedule, colour in ((DECAYING, COLOURS[0]), (FIXED, COLOURS[2])):
-        axes.plot(found.scale.onsets, 100 * found.late(schedule), "o-", color=colour, label=schedule)
+        draw_runs(axes, found.scale.onsets, 100 * found.late(schedule).T, "o-", color=colour, label=schedule)
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set(xlabel="onset (epochs)", ylabel="points of accuracy lost")
     axes.set_title(f"d: a window of {found.scale.window} blurred epochs")
@@ -206,17 +229,19 @@ def _draw_depths(axes: Axes, results: Results) -> None:
     scale = results.scale
     own = "model" in scale.chosen
     nets = [scale.model] if own else scale.depths
-    drops = [100 * Found(results, net).drop(FIXED, scale.blur, scale.middle) for net in nets]
-    axes.bar(range(len(nets)), drops, 0.6, color=COLOURS[2])
+    schedule = DECAYING if own else scale.depth_schedule
+    drops = np.array([100 * Found(results, net).drops(schedule, scale.blur, scale.middle) for net in nets])
+    axes.bar(range(len(nets)), drops.mean(axis=1), 0.6, color=COLOURS[SCHEDULES.index(schedule)])
+    axes.plot(np.repeat(np.arange(len(nets)), drops.shape[1]), drops.ravel(), "_", color=INK)
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(nets)), nets if own else [net.rpartition("=")[2] for net in nets])
     axes.set(xlabel="model" if own else "depth (times the size is halved)", ylabel="points of accuracy lost")
-    axes.set_title(f"e: {scale.middle} epochs of blur, fixed rate")
+    axes.set_title(f"e: {scale.middle} epochs of blur, {schedule} rate")
 
 
 def _draw_perceptron(axes: Axes, results: Results) -> None:
     scale = results.scale
-    axes.set_title(f"f: {scale.middle} epochs of blur, perceptron")
+    axes.set_title(f"f: {scale.middle} epochs of blur, perceptron, fixed rate")
     axes.set(ylabel="final accuracy (%)")
     if "model" in scale.chosen:
         axes.set_axis_off()

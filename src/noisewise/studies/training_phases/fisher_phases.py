@@ -9,9 +9,11 @@ import pandas as pd
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.deficits import depriving
+from noisewise.studies.harness.statistics import difference, mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,16 +59,18 @@ def phases(history: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def measured(results: Results) -> dict[str, float]:
-    """Without a deficit the trace rises and falls while accuracy still rises; the worst training counts."""
+def measured(results: Results) -> dict[str, Estimate]:
+    """Without a deficit the trace rises and falls while accuracy still rises; blur moves it to later layers."""
     clean = pd.DataFrame([phases(history) for history in results.where(stop=0).table["history"]])
-    least, largest = clean.min(skipna=False), clean.max(skipna=False)
-    return {
-        "rises": least["rises"],
-        "early-peak": largest["early-peak"],
-        "falls": largest["falls"],
-        "learns-on": least["learns-on"],
-    }
+    late = [_late(results.where(stop=stop)) for stop in (results.scale.blurred, 0)]
+    return {**{name: mean(clean[name]) for name in clean}, "later-layers": difference(*late)}
+
+
+def _late(runs: Results) -> pd.Series:
+    """The share of the later half of the layers in the trace at the end, by source and seed."""
+    shares = [_shares(item["history"]) for item in runs]
+    keys = pd.MultiIndex.from_frame(runs.table[["source", "seed"]])
+    return pd.Series([one[(len(one) + 1) // 2 :].sum() for one in shares], keys)
 
 
 def figure(results: Results) -> Figure:

@@ -11,11 +11,13 @@ import pandas as pd
 
 from noisewise.compute import Result, Task
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import sample, unit
 from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.noisy_fits import PROBED, noisy_fit
+from noisewise.studies.harness.statistics import mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,16 +120,14 @@ def phases(history: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def measured(results: Results) -> dict[str, float]:
-    """The phases of the worst training; and what a kernel shows of the first of them."""
+def measured(results: Results) -> dict[str, Estimate]:
+    """The phases, as means over trainings; and what a kernel shows of the first of them."""
     nets = pd.DataFrame([phases(item["history"]) for item in results.of("followed")])
-    least, largest = nets.min(skipna=False), nets.max(skipna=False)
-    found = {name: least[name] for name in ("clean-first", "corrected")}
-    found |= {name: largest[name] for name in ("half-fits", "diffusion", "fisher-first")}
+    found = {name: mean(nets[name]) for name in nets}
     kernels = results.of("kernel_descent")
     if len(kernels):
-        saved = np.mean([item["test"][:, -1] - stopped(item) for item in kernels], axis=0)
-        found["kernel"] = saved[1:].min()
+        saved = np.array([item["test"][:, -1] - stopped(item) for item in kernels])
+        found |= {f"kernel-{rate:g}".replace(".", "-"): mean(saved[:, RATES.index(rate)]) for rate in RATES if rate}
     return found
 
 
