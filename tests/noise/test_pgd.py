@@ -52,6 +52,35 @@ def test_the_same_spec_and_seed_give_the_same_noise_and_spend_no_random_number(d
     assert torch.equal(state, torch.get_rng_state())
 
 
+def test_one_step_without_a_start_moves_every_pixel_to_the_end(digits):
+    """The fast gradient sign method: each pixel moves by eps, or to the end of its range."""
+    few = subset(digits, 200, seed=0)
+    moved = corrupt(few, "pgd:0.1,steps=1,start=input,batches=50").inputs[:].astype(int)
+    x = few.inputs[:].astype(int)
+    at_end = (moved == np.minimum(x + 25, 255)) | (moved == np.maximum(x - 25, 0))
+    assert at_end.mean() > 0.99
+
+
+def test_euclidean_balls_hold(digits):
+    few = subset(digits, 200, seed=0)
+    moved = corrupt(few, "pgd:0.5,norm=l2,steps=5,batches=50").inputs[:].astype(float)
+    lengths = np.sqrt(np.square((moved - few.inputs[:]) / 255).sum(axis=(1, 2, 3)))
+    assert lengths.max() <= 0.5 + 1e-9
+    assert lengths.mean() > 0.4
+
+
+def test_targeted_noise_leads_to_the_next_class(digits):
+    few = subset(digits, 300, seed=0)
+    net = train_surrogate(few, Scale.of(few), 200, np.random.default_rng(5))
+    shares = {}
+    for target in ("away", "next"):
+        moved = corrupt(few, f"pgd:0.3,target={target},batches=200")
+        with torch.no_grad():
+            chosen = net(Scale.of(moved).scaled(moved.inputs[:])).argmax(dim=1).numpy()
+        shares[target] = (chosen == (few.given + 1) % 10).mean()
+    assert shares["next"] > shares["away"] + 0.2
+
+
 def test_vectors_move_by_standard_deviations_of_their_columns():
     rng = np.random.default_rng(0)
     x = (rng.standard_normal((200, 3)) * [1, 10, 0] + [5, 0, 2]).astype(np.float32)
@@ -73,7 +102,9 @@ def test_input_gradient_of_a_linear_network():
     torch.testing.assert_close(found, ((p - torch.tensor([1.0, 0.0])) @ net.weight.detach())[None])
 
 
-@pytest.mark.parametrize("spec", ["pgd", "pgd:-1", "pgd:0.1,steps=0", "pgd:0.1,batches=0"])
+@pytest.mark.parametrize(
+    "spec", ["pgd", "pgd:-1", "pgd:0.1,steps=0", "pgd:0.1,batches=0", "pgd:0.1,norm=l1", "pgd:0.1,target=all"]
+)
 def test_what_cannot_be_asked_is_refused(digits, spec):
     with pytest.raises(BadInput, match="pgd"):
         corrupt(digits, spec)

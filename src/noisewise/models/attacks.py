@@ -2,10 +2,10 @@
 
     x <- Proj(x + step d(grad_x L(w, x, y))),   |x - x_0| <= eps
 
-The direction d is the sign of the gradient for the maximum norm, and the gradient divided by its length for the Euclidean
-norm (Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR
-2018, section 2.1). One step from the input itself in the maximum norm is the fast gradient sign method (Goodfellow,
-Shlens and Szegedy, Explaining and Harnessing Adversarial Examples, ICLR 2015).
+The direction d is the sign of the gradient for the maximum norm, and the gradient divided by its length for the
+Euclidean norm (Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial
+Attacks, ICLR 2018, section 2.1). One step from the input itself in the maximum norm is the fast gradient sign method
+(Goodfellow, Shlens and Szegedy, Explaining and Harnessing Adversarial Examples, ICLR 2015).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 NORMS = ("inf", "l2")
-STARTS = ("random", "none")
-TARGETS = ("none", "next", "random")
+STARTS = ("random", "input")
+TARGETS = ("away", "next", "random")
 LOSSES = ("ce", "margin")
 PACE = 2.5  # length of all steps together, in units of eps
 KAPPA = 50.0
@@ -117,10 +117,10 @@ def aimed(labels: Tensor, classes: int, target: str, draws: torch.Generator | No
     Args:
         labels: (B,) given classes.
         classes: K.
-        target: "next" or "random"; "none" returns the labels.
+        target: "next" or "random"; "away" returns the labels.
         draws: for the random ones.
     """
-    if target == "none":
+    if target == "away":
         return labels
     shift = torch.ones_like(labels)
     if target == "random":

@@ -11,7 +11,14 @@ from noisewise.errors import BadInput
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.data import draw
-from noisewise.studies.training_phases.adversarial_training import EPS, RADII, as_noise, robust, settings
+from noisewise.studies.training_phases.adversarial_training import (
+    EPS,
+    OTHER_ATTACKS,
+    RADII,
+    as_noise,
+    robust,
+    settings,
+)
 from noisewise.studies.training_phases.attacks import (
     Defence,
     as_bytes,
@@ -27,7 +34,7 @@ from noisewise.training.networks import Networks
 AT = RADII.index(EPS)
 
 
-def planted(plain=(0.98, 0.05), trained=(0.95, 0.85), noise=None, robustly=None):
+def planted(plain=(0.98, 0.05), trained=(0.95, 0.85), noise=None, robustly=None, defended=None):
     study = find("adversarial-training")
     items = []
     for task in study.tasks("cpu"):
@@ -35,9 +42,19 @@ def planted(plain=(0.98, 0.05), trained=(0.95, 0.85), noise=None, robustly=None)
             values = {"clean": 0.96, "random": np.array([0.96, 0.95, 0.93]), "adversarial": np.array([0.9, 0.85, 0.8])}
             values |= noise or {}
         else:
-            clean, attacked = plain if task.arguments.get("eps") is None else trained
+            plainly = task.arguments.get("eps") is None
+            clean, attacked = plain if plainly else trained
             accuracy = np.where(np.arange(len(RADII)) == AT, attacked, clean)
-            values = {"accuracy": accuracy, "losses": np.linspace(0.1, 2, 21), "excess": 1e-8} | (robustly or {})
+            other = 0.1 if plainly else 0.9
+            values = {
+                "accuracy": accuracy,
+                "euclidean_accuracy": np.full(5, other),
+                **dict.fromkeys(OTHER_ATTACKS, other),
+                "losses": np.linspace(0.1, 2, 21),
+                "excess": 1e-8,
+                "pictures": np.zeros((3, 6, 8, 8, 1)),
+            }
+            values |= (robustly or {}) | ({} if plainly else defended or {})
         items.append(Result(task, values, 1.0, "here"))
     return study, Results(study.scale("cpu"), tuple(items))
 
@@ -56,11 +73,16 @@ def test_each_claim_can_hold_and_fail():
     assert failing(robustly={"losses": np.linspace(2, 0.1, 21)}) == {"ascends"}
     assert failing(noise={"adversarial": np.array([0.5, 0.5, 0.92])}) == {"worse-noise"}
     assert failing(noise={"clean": 0.99}) == {"random-is-mild"}
+    assert failing(defended={"fgsm": 0.84}) == {"fgsm-is-weaker"}
+    assert failing(defended={"cw": 0.1}) == {"against-cw"}
+    assert failing(defended={"targeted": 0.05}) == {"against-targeted"}
+    assert failing(defended={"euclidean_accuracy": np.full(5, 0.05)}) == {"against-l2"}
+    assert failing(defended={"fgsm": 0.05}) == {"fgsm-is-weaker", "against-fgsm"}
 
 
 def test_the_figure_has_its_panels():
     study, results = planted()
-    assert len(study.figure(results).axes) == 3
+    assert len(study.figure(results).axes) == 6
 
 
 class Slope(nn.Module):
@@ -93,6 +115,25 @@ def test_an_attack_goes_to_the_end_of_the_box_by_hand():
     still = attack(training, Networks([Slope()]), "test", 0.0, 1)
     assert still.largest == 0
     assert still.inputs[:, 0, :, 0] == pytest.approx(np.array([[0.2, 1.0], [0.8, 0.0]]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "eps", "ends"),
+    [
+        ("fgsm", 0.3, [[0.5, 1.0], [0.5, 0.0]]),
+        ("cw", 0.3, [[0.5, 1.0], [0.5, 0.0]]),
+        ("targeted", 0.3, [[0.5, 1.0], [0.5, 0.0]]),
+        ("l2", 0.1, [[0.3, 1.0], [0.7, 0.0]]),
+    ],
+)
+def test_other_attacks_by_hand(kind, eps, ends):
+    """All raise the sum of the pixels of class 0; in the Euclidean norm a pixel at its end leaves all to the other."""
+    training = Training(two_images(), lambda shape, classes: Slope(), settings(1, 2, 0.001, 0))
+    found = attack(training, Networks([Slope()]), "test", eps, 20, kind=kind)
+    assert found.inputs[:, 0, :, 0] == pytest.approx(np.array(ends), abs=1e-3)
+    assert found.largest == pytest.approx(eps, abs=1e-3)
+    assert found.largest <= eps + 1e-6
+    assert len(found.losses) == (2 if kind == "fgsm" else 21)
 
 
 def test_the_radius_grows_to_its_end():
@@ -137,8 +178,11 @@ def test_tasks_give_what_claims_ask(tmp_path):
         "steps": 2,
         "seed": 0,
     }
-    one = robust("digits", **sizes, scratch=tmp_path, eps=0.3, train_steps=1, warm=1)
+    one = robust("digits", **sizes, scratch=tmp_path, eps=0.3, train_steps=1, warm=1, euclidean=[0.5, 1.0])
     assert one["accuracy"].shape == (len(RADII),)
+    assert one["euclidean_accuracy"].shape == (2,)
+    assert one["pictures"].shape == (3, 6, 8, 8, 1)
+    assert all(0 <= one[kind] <= 1 for kind in OTHER_ATTACKS)
     assert one["losses"].shape == (3,)
     assert one["excess"] <= 1e-6
     other = as_noise("digits", **sizes)

@@ -13,7 +13,7 @@ from noisewise.studies.training_phases.critical_periods import Found, lengths
 PLAN = find("critical-periods").scale("cpu")
 MIDDLE, LONGEST = PLAN.middle, PLAN.longest
 EPOCHS_OF_PAPER = 10
-COSTS = {"blur": 0.06, "noise": 0.04, "permute": 0.03, "vflip": 0.01}
+COSTS = {"blur": 0.06, "noise": 0.04, "permute": 0.02, "vflip": 0.01}
 
 
 def cost(arguments):
@@ -22,6 +22,8 @@ def cost(arguments):
     if start == stop:
         return 0.0
     whole = COSTS[arguments["deficit"].partition(":")[0]]
+    if arguments["model"] in PLAN.depths:
+        whole *= (1 + PLAN.depths.index(arguments["model"])) / 2
     if arguments["epochs"] == PLAN.whole and stop - start == PLAN.window:
         return whole * math.exp(-start / 4)
     return whole * stop / MIDDLE * {DECAYING: 1.0, RESTARTED: 0.4, FIXED: 0.5}[schedule]
@@ -50,7 +52,7 @@ def where(cost_there, **wanted):
 
 
 def test_each_claim_can_hold_and_fail():
-    blur, first = PLAN.blur, {"start": 0, "stop": MIDDLE}
+    blur, first = PLAN.blur, {"start": 0, "stop": MIDDLE, "model": PLAN.model}
     assert failing() == set()
     assert failing(where(0.005, deficit="noise", **first, schedule=DECAYING)) == {"noise-over-flip"}
     assert failing(where(0.07, deficit="noise", **first, schedule=DECAYING)) == {"blur-over-noise"}
@@ -59,7 +61,15 @@ def test_each_claim_can_hold_and_fail():
     assert failing(where(0.07, **longest, schedule=RESTARTED)) == {"restart-closes"}
     assert failing(where(0.13, **longest, schedule=RESTARTED)) == {"restart-helps", "restart-closes"}
     assert failing(where(0.06, deficit=blur, start=8, epochs=PLAN.whole, schedule=DECAYING)) == {"early-window"}
-    assert failing(where(0.029, deficit=blur, **first, schedule=DECAYING)) == {"blur-stays", "blur-over-noise"}
+    assert failing(where(0.029, deficit=blur, **first, schedule=DECAYING)) == {
+        "blur-stays",
+        "longer-costs-more",
+        "blur-over-noise",
+        "permute-hardly-hurts",
+    }
+    assert failing(where(0.04, deficit="permute", **first, schedule=DECAYING)) == {"permute-hardly-hurts"}
+    assert failing(where(0.035, deficit="vflip", **first, schedule=DECAYING)) == {"vflip-hardly-hurts"}
+    assert failing(where(0.2, deficit=blur, model=PLAN.depths[0], schedule=DECAYING)) == {"deeper"}
 
 
 def test_longer_must_cost_more():
@@ -76,16 +86,17 @@ def test_drops_are_means_over_seeds_by_hand():
         return 0.02 * arguments["seed"] if arguments["stop"] == 0 else 0.1
 
     found = Found(planted(uneven), PLAN.model)
-    assert found.drop(DECAYING, PLAN.blur, MIDDLE) == pytest.approx(0.1 - 0.01)
-    assert found.drop(RESTARTED, PLAN.blur, MIDDLE) == pytest.approx(0.1 - 0.01)
-    assert found.late(FIXED) == pytest.approx([0.1 - 0.01] * len(PLAN.onsets))
+    assert found.drops(DECAYING, PLAN.blur, MIDDLE) == pytest.approx([0.1, 0.08, 0.06])
+    assert found.drop(DECAYING, PLAN.blur, MIDDLE).value == pytest.approx(0.08)
+    assert found.drop(RESTARTED, PLAN.blur, MIDDLE).error == pytest.approx(0.02 / 3**0.5)
+    assert found.late(FIXED).mean(axis=1) == pytest.approx([0.08] * len(PLAN.onsets))
 
 
 @pytest.mark.parametrize("scale", ["smoke", "cpu", "paper"])
 def test_every_claim_finds_its_runs_and_the_figure_is_drawn(scale):
     results = planted(lambda arguments, cost: 0.01 * arguments["stop"], scale)
     claims = find("critical-periods").judged(results)
-    assert len(claims) == 8
+    assert len(claims) == 11
     assert len(find("critical-periods").figure(results).axes) == 6
 
 
@@ -96,7 +107,7 @@ def test_a_model_of_ones_own_is_followed_alone():
     assert {task.arguments["source"] for task in tasks} == {"mnist"}
     items = tuple(Result(task, {"test_accuracy": 0.5, "parameters": 1}, 1.0, "here") for task in tasks)
     results = Results(study.scale("cpu", model="fast", source="mnist"), items)
-    assert len(study.judged(results)) == 8
+    assert len(study.judged(results)) == 10
     assert study.figure(results).axes
 
 

@@ -6,9 +6,9 @@ eps and the step size are in units of the raw input range [0, 1] for images, and
 column for vectors; images stay in their range. The attack runs the networks in evaluation mode (`mode=train` uses
 batch statistics).
 
-Other attacks are settings: `steps=1,start=none` is the fast gradient sign method (Goodfellow et al., 2015), `norm=l2` the
-attack within a Euclidean ball, `target=next` one that aims at a class, and `loss=margin` raises the margin of Carlini and
-Wagner (2017) rather than the cross entropy.
+Other attacks are settings: `steps=1,start=input` is the fast gradient sign method (Goodfellow et al., 2015), `norm=l2`
+the attack within a Euclidean ball, `target=next` one that aims at a class, and `loss=margin` raises the margin of
+Carlini and Wagner (2017) rather than the cross entropy.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class PGDTraining(Method):
         steps: steps of the attack (the paper: 40 for MNIST, 7 for CIFAR-10).
         mode: "eval" or "train", the mode of the networks during the attack.
         norm: in which eps is measured: "inf", the largest change of a number, or "l2", the Euclidean length of all.
-        start: "random" in the ball, or "none", at the input itself.
-        target: "none" raises the loss of the given class; "next" and "random" lower that of the next or another class.
+        start: "random" in the ball, or "input", at the input itself.
+        target: "away" raises the loss of the given class; "next" and "random" lower that of the next or another class.
         loss: "ce", the cross entropy, or "margin", the largest other logit minus that of the class, at most 50.
     """
 
@@ -73,12 +73,13 @@ class PGDTraining(Method):
         mode: str = "eval",
         norm: str = "inf",
         start: str = "random",
-        target: str = "none",
+        target: str = "away",
         loss: str = "ce",
     ) -> None:
         super().__init__()
         self.ascent = Ascent(eps, steps, step_size, norm)
-        self.eps, self.mode, self.start, self.target, self.loss = eps, mode, start, target, loss
+        self.eps, self.mode, self.start = eps, mode, start
+        self.aim, self.raised = target, loss  # `target` and `loss` are stations
 
     def prepare(self, task: LearningTask) -> None:
         """Store the smallest and largest legal input, (C, 1, 1) each; None for vectors."""
@@ -88,9 +89,9 @@ class PGDTraining(Method):
         draws = generator_on(batch.x.device, rng)
         x, y = batch.x, batch.y
         start = self.unit * self.ascent.random(x, draws) if self.start == "random" else torch.zeros_like(x)
-        if self.target != "none":
+        if self.aim != "away":
             classes = y.shape[-1]
-            y = one_hot(aimed(y.argmax(dim=-1), classes, self.target, draws), classes).to(y)
+            y = one_hot(aimed(y.argmax(dim=-1), classes, self.aim, draws), classes).to(y)
         return replace(batch, x=self.attack(nets, x, y, start))
 
     @property
@@ -115,7 +116,7 @@ class PGDTraining(Method):
             moved = moved.detach().requires_grad_()
             with torch.enable_grad():
                 logits = eval_forward(nets, moved) if self.mode == "eval" else stateless_forward(nets, moved)
-                (found,) = torch.autograd.grad(loss_of(logits, y, self.loss), moved)
-            return found if self.target == "none" else -found
+                (found,) = torch.autograd.grad(loss_of(logits, y, self.raised), moved)
+            return found if self.aim == "away" else -found
 
         return self.ascent.climb(slope, x, x + start, self.unit, self.box)

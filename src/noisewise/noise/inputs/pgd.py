@@ -6,8 +6,8 @@ Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resista
 section 2.1. The attacked network (the surrogate) is trained here first, by cross entropy on the given labels, and its
 weights are fixed during the attack. The same spec, seed and data thus give the same noise for any later training.
 
-Other attacks are settings: `steps=1,start=none` is the fast gradient sign method (Goodfellow et al., 2015), `norm=l2` the
-attack within a Euclidean ball, and `target=next` one that aims at a class.
+Other attacks are settings: `steps=1,start=input` is the fast gradient sign method (Goodfellow et al., 2015), `norm=l2`
+the attack within a Euclidean ball, and `target=next` one that aims at a class.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BATCH = 128
 RATE = 2e-3  # learning rate of the surrogate
 # The words of `noisewise.models.attacks`, which imports torch.
-NORMS, STARTS, TARGETS = ("inf", "l2"), ("random", "none"), ("none", "next", "random")
+NORMS, STARTS, TARGETS = ("inf", "l2"), ("random", "input"), ("away", "next", "random")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class PGD(Checked):
         steps: number of steps of the attack, each of size 2.5 eps / steps.
         batches: number of batches, of about 128 rows, on which the surrogate is trained.
         norm: "inf", the largest change of a number, or "l2", the Euclidean length of all changes of a row.
-        start: of the attack: "random" in the ball, or "none", at the input itself.
-        target: "none" raises the loss of the given class; "next" and "random" lower that of the next or another class.
+        start: of the attack: "random" in the ball, or "input", at the input itself.
+        target: "away" raises the loss of the given class; "next" and "random" lower that of the next or another class.
     """
 
     eps: float
@@ -55,7 +55,7 @@ class PGD(Checked):
     batches: int = 500
     norm: str = "inf"
     start: str = "random"
-    target: str = "none"
+    target: str = "away"
 
     card: ClassVar[CorruptionCard] = CorruptionCard(
         name="pgd",
@@ -99,9 +99,7 @@ class PGD(Checked):
                 changed += count_changed(block, inputs[positions])
         return reinput(data, inputs, {"step": "corrupt", "inputs_changed": changed / len(data)})
 
-    def _attack(
-        self, net: nn.Module, block: np.ndarray, labels: np.ndarray, classes: int, scale: Scale
-    ) -> np.ndarray:
+    def _attack(self, net: nn.Module, block: np.ndarray, labels: np.ndarray, classes: int, scale: Scale) -> np.ndarray:
         """(b, ...) adversarial inputs in raw units."""
         import torch
 
@@ -110,12 +108,12 @@ class PGD(Checked):
         ascent = Ascent(self.eps, self.steps, norm=self.norm)
         x, unit = scale.scaled(block), scale.movable()
         wanted = aimed(torch.from_numpy(labels), classes, self.target)
-        sign = 1.0 if self.target == "none" else -1.0
+        sign = 1.0 if self.target == "away" else -1.0
 
         def slope(moved: Tensor) -> Tensor:
             return sign * input_gradient(net, moved, wanted)
 
-        if self.start == "none":
+        if self.start == "input":
             moved = x
         elif self.norm == "inf":
             low, high = scale.box(x, self.eps)

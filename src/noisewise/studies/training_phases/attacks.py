@@ -1,7 +1,7 @@
-"""Networks trained with or without adversarial examples, and projected gradient descent against them, step by step.
+"""Networks trained with or without adversarial examples, and attacks on them, step by step.
 
 Madry, Makelov, Schmidt, Tsipras and Vladu, Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018,
-section 2.1. Radii are in the maximum norm and in units of the raw range [0, 1] of pixels.
+section 2.1. Radii are in units of the raw range [0, 1] of pixels.
 """
 
 from __future__ import annotations
@@ -18,12 +18,20 @@ from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.methods.inputs.pgd_training import PGDTraining
 from noisewise.models import checks
+from noisewise.models.attacks import PACE, Ascent, aimed
 from noisewise.training import Config, Learner, Training
 from noisewise.training.method import Method
 from noisewise.training.networks import Networks, eval_forward
 
 BLOCK = 250
-PACE = 2.5
+# By name, the options that make an attack of projected gradient descent in the maximum norm from a random start.
+ATTACKS: dict[str, dict[str, str]] = {
+    "pgd": {},
+    "fgsm": {"start": "input"},
+    "cw": {"loss": "margin"},
+    "targeted": {"target": "next"},
+    "l2": {"norm": "l2"},
+}
 
 
 def challenge_net(shape: tuple[int, ...], classes: int, width: int = 32, hidden: int = 1024) -> nn.Sequential:
@@ -117,8 +125,8 @@ class Attacked:
     Attributes:
         inputs: (n, H, W, C) from 0 to 1.
         accuracy: Share of rows whose predicted class is the given one.
-        losses: (steps + 1,) mean cross entropy, at the random start and after every step.
-        largest: The largest distance of any pixel from where it was.
+        losses: (steps + 1,) mean cross entropy with the given classes, at the start and after every step.
+        largest: The largest distance of any input from where it was, in the norm of the attack.
     """
 
     inputs: np.ndarray
@@ -127,10 +135,12 @@ class Attacked:
     largest: float
 
 
-def attack(training: Training, nets: Networks, split: str, eps: float, steps: int, seed: int = 0) -> Attacked:
-    """Projected gradient descent on the inputs of a split, in evaluation mode, from a random start.
+def attack(
+    training: Training, nets: Networks, split: str, eps: float, steps: int, seed: int = 0, kind: str = "pgd"
+) -> Attacked:
+    """Attack the inputs of a split, in evaluation mode.
 
-    A step is 2.5 eps / steps long. A radius of 0 leaves inputs as they are.
+    A step is 2.5 eps / steps long; the fast gradient sign method takes one. A radius of 0 leaves inputs as they are.
 
     Args:
         training: For the rows and their preparation.
@@ -139,28 +149,33 @@ def attack(training: Training, nets: Networks, split: str, eps: float, steps: in
         eps: Radius.
         steps: How many, at least 1.
         seed: Random seed of the start.
+        kind: A name of `ATTACKS`.
     """
-    rows = training.rows if split == "train" else training.split(split)
-    one = PGDTraining(eps=eps, step_size=PACE * eps / steps, steps=1)
-    still = PGDTraining(eps=eps, steps=0)
-    for method in (one, still):
-        method.prepare(training.task)
+    rows, options = training.rows if split == "train" else training.split(split), ATTACKS[kind]
+    steps = 1 if kind == "fgsm" else steps
+    one = PGDTraining(eps=eps, step_size=PACE * eps / steps, steps=1, **options)
+    one.prepare(training.task)
+    ascent, wanted_class = Ascent(eps, 0, norm=one.ascent.norm), one.aim
     rng = torch.Generator().manual_seed(seed)
     parts, losses, right, largest = [], torch.zeros(steps + 1, dtype=torch.float64), 0, 0.0
     for at, raw in rows.stream(torch.arange(len(rows)), BLOCK):
         x, given = rows.prepare(raw, None), rows.given[at]
-        y = one_hot(given, training.classes).float()
-        scale = rows.normalise.std.reshape(-1, 1, 1).to(x.device)
-        noise = torch.rand(x.shape, generator=rng).to(x.device) * 2 - 1
-        moved = still.attack(nets, x, y, eps / scale * noise)
-        losses[0] += _loss(nets, moved, given)[0]
+        y = one_hot(aimed(given, training.classes, wanted_class), training.classes).float()
+        scale, middle = (v.reshape(-1, 1, 1).to(x.device) for v in (rows.normalise.std, rows.normalise.mean))
+        moved = x
+        if one.start == "random":
+            noise = ascent.random(x.cpu(), rng).to(x.device)
+            moved = ascent.project(x + one.unit * noise, x, one.unit, one.box)
+        loss, hits = _loss(nets, moved, given)
+        losses[0] += loss
         for step in range(1, steps + 1):
             moved = one.attack(nets, x, y, moved - x)
             loss, hits = _loss(nets, moved, given)
             losses[step] += loss
         right += hits
-        largest = max(largest, float(((moved - x) * scale).abs().max()))
-        middle = rows.normalise.mean.reshape(-1, 1, 1).to(x.device)
+        change = ((moved - x) * scale).flatten(1)
+        far = change.norm(dim=1) if ascent.norm == "l2" else change.abs().amax(dim=1)
+        largest = max(largest, float(far.max()))
         parts.append((moved * scale + middle).permute(0, 2, 3, 1).cpu().numpy())
     return Attacked(np.concatenate(parts), right / len(rows), (losses / len(rows)).numpy(), largest)
 

@@ -63,7 +63,7 @@ def measured(results: Results) -> dict[str, Estimate]:
     """Without a deficit the trace rises and falls while accuracy still rises; blur moves it to later layers."""
     clean = pd.DataFrame([phases(history) for history in results.where(stop=0).table["history"]])
     late = [_late(results.where(stop=stop)) for stop in (results.scale.blurred, 0)]
-    return {**{name: mean(clean[name]) for name in clean}, "later-layers": difference(*late)}
+    return {**{str(name): mean(clean[name]) for name in clean}, "later-layers": difference(*late)}
 
 
 def _late(runs: Results) -> pd.Series:

@@ -123,7 +123,7 @@ def phases(history: pd.DataFrame) -> dict[str, float]:
 def measured(results: Results) -> dict[str, Estimate]:
     """The phases, as means over trainings; and what a kernel shows of the first of them."""
     nets = pd.DataFrame([phases(item["history"]) for item in results.of("followed")])
-    found = {name: mean(nets[name]) for name in nets}
+    found = {str(name): mean(nets[name]) for name in nets}
     kernels = results.of("kernel_descent")
     if len(kernels):
         saved = np.array([item["test"][:, -1] - stopped(item) for item in kernels])
