@@ -10,7 +10,7 @@ from noisewise.data import load, subset
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 from noisewise.noise import corrupt
-from noisewise.noise.inputs.pgd import Scale, input_gradient, train_surrogate
+from noisewise.noise.inputs.pgd import PGD, Scale, input_gradient, train_surrogate
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +69,18 @@ def test_euclidean_balls_hold(digits):
     assert lengths.mean() > 0.4
 
 
-def test_targeted_noise_leads_to_the_next_class(digits):
+def test_a_targeted_attack_leads_to_the_next_class(digits):
+    """Against the attacked network itself; of an attack away from the class few rows end there."""
     few = subset(digits, 300, seed=0)
-    net = train_surrogate(few, Scale.of(few), 200, np.random.default_rng(5))
+    scale = Scale.of(few)
+    net = train_surrogate(few, scale, 200, np.random.default_rng(5))
     shares = {}
     for target in ("away", "next"):
-        moved = corrupt(few, f"pgd:0.3,target={target},batches=200")
+        moved = PGD(0.3, target=target)._attack(net, few.inputs[:], few.given, 10, scale)
         with torch.no_grad():
-            chosen = net(Scale.of(moved).scaled(moved.inputs[:])).argmax(dim=1).numpy()
+            chosen = net(scale.scaled(moved)).argmax(dim=1).numpy()
         shares[target] = (chosen == (few.given + 1) % 10).mean()
-    assert shares["next"] > shares["away"] + 0.2
+    assert shares["next"] > shares["away"] + 0.5
 
 
 def test_vectors_move_by_standard_deviations_of_their_columns():
