@@ -86,13 +86,13 @@ class Ascent:
         low, high = (torch.as_tensor(end).to(x) for end in box)
         return torch.maximum(torch.minimum(near, high), low)
 
-    def random(self, x: Tensor, draws: torch.Generator | None = None) -> Tensor:
-        """(B, ...) a random change in units of a change of 1: uniform in the cube, or in the Euclidean ball."""
+    def random(self, x: Tensor, draws: torch.Generator | None = None, unit: Tensor | float = 1.0) -> Tensor:
+        """(B, ...) a random change in units of `x`, uniform in the cube or in the Euclidean ball; see `climb`."""
         if self.norm == "inf":
-            return self.eps * (torch.rand(x.shape, generator=draws, device=x.device) * 2 - 1)
+            return self.eps * unit * (torch.rand(x.shape, generator=draws, device=x.device) * 2 - 1)
         ray = torch.randn(x.shape, generator=draws, device=x.device)
         share = torch.rand(_per_row(x), generator=draws, device=x.device) ** (1 / max(x[0].numel(), 1))
-        return self.eps * share * ray / self.length(ray, 1.0)
+        return self.eps * unit * share * ray / self.length(ray, 1.0)
 
     @staticmethod
     def length(change: Tensor, unit: Tensor | float) -> Tensor:

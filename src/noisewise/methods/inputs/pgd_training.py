@@ -88,7 +88,7 @@ class PGDTraining(Method):
     def edit(self, batch: Batch, nets: Networks, rng: torch.Generator) -> Batch:
         draws = generator_on(batch.x.device, rng)
         x, y = batch.x, batch.y
-        start = self.unit * self.ascent.random(x, draws) if self.start == "random" else torch.zeros_like(x)
+        start = self.ascent.random(x, draws, self.unit) if self.start == "random" else torch.zeros_like(x)
         if self.aim != "away":
             classes = y.shape[-1]
             y = one_hot(aimed(y.argmax(dim=-1), classes, self.aim, draws), classes).to(y)

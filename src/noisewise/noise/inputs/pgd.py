@@ -119,7 +119,7 @@ class PGD(Checked):
             low, high = scale.box(x, self.eps)
             moved = low + (high - low) * torch.rand_like(x)
         else:
-            moved = x + unit * ascent.random(x)
+            moved = x + ascent.random(x, unit=unit)
         found = ascent.climb(slope, x, moved, unit, (0.0, 1.0) if scale.image else None)
         return scale.raw(found, block, self.eps if self.norm == "inf" else None)
 
