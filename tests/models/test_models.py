@@ -192,7 +192,7 @@ def large_filters(name):
     return [m.weight for m in build(name, CIFAR, 10).modules() if isinstance(m, nn.Conv2d) and m.weight.numel() > 9000]
 
 
-@pytest.mark.parametrize("name", ["cnn9", "wide-resnet"])
+@pytest.mark.parametrize("name", ["cnn9", "wide-resnet", "mlp", "alexnet-small", "inception-small"])
 def test_dropout_acts_in_training_only_and_must_be_a_share(name):
     for bad in ("1", "-0.1", "true", "much"):
         with pytest.raises(BadInput, match=r"dropout=.* must be at least 0 and below 1"):

@@ -19,6 +19,7 @@ from noisewise.studies.harness.interpolation import (
     is_fitted,
     seen_shape,
     standardised,
+    varied,
     window,
 )
 from noisewise.training import resume
@@ -190,3 +191,44 @@ def test_vectors_are_neither_cut_nor_cropped(tmp_path):
     assert interpolate(**own, scratch=tmp_path / "runs")["parameters"] == 64 * 128 + 128 + 128 * 10 + 10
     with pytest.raises(BadInput, match="kind 'vector', but only images can be cropped, varied or shrunk"):
         interpolate(**own, scratch=tmp_path / "runs", crop=True)
+
+
+def test_varied_images_are_flipped_turned_and_recoloured_in_training_alone():
+    torch.manual_seed(0)
+    x = torch.rand(64, 3, 16, 16)
+    behind = Window(torch.nn.Identity(), vary=True)
+    assert torch.equal(behind.eval()(x), standardised(x[:, :, 1:15, 1:15]))
+    assert not torch.allclose(behind.train()(x), standardised(x[:, :, 1:15, 1:15]), atol=0.1)
+    seen = varied(x)
+    assert seen.shape == x.shape
+    assert (float(seen.min()), float(seen.max())) >= (0.0, 0.0)
+    assert float(seen.max()) <= 1.0
+    bright = varied(torch.full((400, 3, 4, 4), 0.5)).mean(dim=(1, 2, 3))
+    assert 0.29 < float(bright.min()) < 0.32 < 0.68 < float(bright.max()) < 0.71, "by factors from 0.6 to 1.4"
+
+
+def test_half_of_varied_images_are_flipped():
+    ramp = torch.linspace(0.2, 0.8, 16).expand(400, 3, 16, 16)
+    seen = varied(ramp)[:, 0]
+    flipped = (seen[:, 8, 4] > seen[:, 8, 12]).float().mean()
+    assert float(flipped) == pytest.approx(0.5, abs=0.1)
+
+
+def test_dropout_reaches_the_network(tmp_path):
+    plain, dropped = (
+        interpolate(**QUICK, epochs=3, scratch=tmp_path / str(p), stop=False, dropout=p) for p in (0.0, 0.9)
+    )
+    assert dropped["parameters"] == plain["parameters"]
+    assert dropped["train_loss"] > 1.5 * plain["train_loss"]
+    with pytest.raises(BadInput, match="dropout"):
+        interpolate(**QUICK, epochs=1, scratch=tmp_path / "bad", dropout=1.0)
+
+
+def test_half_precision_fits_as_well(tmp_path):
+    whole, half = (
+        interpolate(**QUICK, epochs=8, scratch=tmp_path / p, stop=False, precision=p) for p in ("fp32", "bf16")
+    )
+    assert half["train_loss"] != whole["train_loss"]
+    assert half["train_accuracy"] == pytest.approx(whole["train_accuracy"], abs=0.02)
+    assert half["test_accuracy"] == pytest.approx(whole["test_accuracy"], abs=0.05)
+    assert half["test_rows"] == whole["test_rows"] == 100

@@ -223,6 +223,7 @@ class Interpolation:
             "noise_rate": 0.0 if data.noise_rate is None else data.noise_rate,
             "parameters": models.parameter_count(net),
             "rows": len(data),
+            "test_rows": len(training.split("test").given),
             "classes": len(data.classes),
         }
 
@@ -259,7 +260,7 @@ def interpolate(scratch: Path, **fields: Any) -> dict[str, Any]:
         `history`: per epoch the `epoch`, `steps` so far, `train_loss`, `train_accuracy` and, if requested,
         `test_accuracy`; `epochs`, `train_loss`, `train_accuracy` and `test_accuracy` at the end; `to_accuracy` and
         `to_fit`, the epochs until the accuracy was 0.99 and until the loss was below 0.01 as well, None where it was
-        not; `noise_rate`, the realised share of wrong given labels; `parameters`, `rows` and `classes`.
+        not; `noise_rate`, the realised share of wrong given labels; `parameters`, `rows`, `test_rows` and `classes`.
 
     Raises:
         BadInput: an argument is not legal.
@@ -306,7 +307,7 @@ def fitting(**arguments: Any) -> Task:
     Raises:
         BadInput: an argument is not plain data.
     """
-    return task(interpolate, "fit", version=2, **arguments)
+    return task(interpolate, "fit", version=3, **arguments)
 
 
 def redrawn(corrupt: pd.Series) -> pd.Series:
