@@ -36,6 +36,7 @@ STUDIES = Catalogue(
         # robust early learning
         "early-learning-memorization": "noisewise.studies.robust_early_learning.early_learning_memorization:STUDY",
         "lottery-tickets": "noisewise.studies.robust_early_learning.lottery_tickets:STUDY",
+        "effective-parameters": "noisewise.studies.robust_early_learning.effective_parameters:STUDY",
         "cdr-denoising": "noisewise.studies.robust_early_learning.cdr_denoising:STUDY",
         "cdr-ablation": "noisewise.studies.robust_early_learning.cdr_ablation:STUDY",
         "cdr-table": "noisewise.studies.robust_early_learning.cdr_table:STUDY",

@@ -8,7 +8,7 @@ from noisewise.compute import Result
 from noisewise.figures import write_figure
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.robust_early_learning.cdr_denoising import grids
+from noisewise.studies.robust_early_learning.cdr_denoising import by_seed
 from noisewise.studies.robust_early_learning.robust_early import accuracies, corruption, spec
 
 
@@ -54,28 +54,37 @@ def only(*cells, values):
 
 def test_each_claim_can_hold_and_fail():
     assert failing() == set()
-    assert failing(only((0.2, 0.0), values=(0.75, 0.735, 0.2))) == {"later-accuracy"}
+    assert failing(only((0.2, 0.0), values=(0.75, 0.735, 0.2))) == {"later-0-2"}
     assert failing(only((0.4, 0.0), values=(0.75, 0.71, 0.4))) == {"gain-at-40"}
     assert failing(only((0.4, 0.0), values=(0.739, 0.6, 0.4))) == {"best-alike"}
     assert failing(lambda rate, tau: (*as_published(rate, tau)[:2], rate * (tau > 0))) == {"fits-less"}
-    assert failing(only((0.6, 0.8), values=(0.71, 0.70, 0.1))) == {"insensitive"}
-    assert failing(only((0.6, 0.8), values=(0.75, 0.745, 0.1))) == {"share-is-rate"}
+    assert failing(lambda rate, tau: (0.71, *as_published(rate, tau)[1:]) if tau == 0.8 else None) == {"insensitive"}
+    higher = lambda rate, tau: (0.75, 0.76, rate * (1 - tau)) if tau not in (0, rate) and rate else None  # noqa: E731
+    assert failing(higher) == {"share-is-rate"}
     assert failing(only((0.0, 0.4), values=(0.75, 0.72, 0.0))) == {"no-cost-without-noise"}
 
 
-def test_cells_are_means_over_seeds():
+def test_cells_hold_a_number_per_seed():
     study, results = planted()
-    scale, found = study.scale("cpu"), grids(results)
-    assert found["best"].shape == (len(scale.rates), len(scale.taus))
-    assert found["last"].loc[0.4, 0.0] == pytest.approx(0.75 - 0.12)
-    assert found["noisy_fit"].loc[0.0].isna().all()
-    one = results.where(seed=0, corrupt="symmetric:0.2", method="ce").items[0]
-    other = Result(one.task, {"history": history(0.5, 0.4, 0.2)}, 1.0, "here")
-    both = Results(scale, (one, other))
-    assert grids(both)["best"].loc[0.2, 0.0] == pytest.approx((0.75 + 0.5) / 2)
-    assert grids(both)["last"].loc[0.2, 0.0] == pytest.approx((0.69 + 0.4) / 2)
-    assert accuracies(both)["noisy_fit"].tolist() == [0.2, 0.2]
+    scale, found = study.scale("cpu"), by_seed(results, "best")
+    assert found.shape == (len(scale.rates) * len(scale.taus), scale.seeds)
+    assert by_seed(results, "last").loc[(0.4, 0.0)].tolist() == pytest.approx([0.75 - 0.12] * 3)
+    assert by_seed(results, "noisy_fit").loc[0.0].isna().all(axis=None)
+    one, other = results.where(corrupt="symmetric:0.2", method="ce").items[:2]
+    both = Results(scale, (one, Result(other.task, {"history": history(0.5, 0.4, 0.2)}, 1.0, "here")))
+    assert by_seed(both, "best").loc[(0.2, 0.0)].tolist() == [0.75, 0.5]
+    assert accuracies(both)["noisy_fit"].tolist() == [0.2 * 1, 0.2]
     assert accuracies(both)["best_epoch"].tolist() == [2, 2]
+
+
+def test_a_gain_within_the_spread_of_seeds_is_undecided():
+    study, results = planted()
+    scale, items = study.scale("cpu"), list(results.items)
+    for at, item in enumerate(items):
+        if cell_of(item.task) == (0.4, 0.4) and item.task.arguments["seed"] == 0:
+            items[at] = Result(item.task, {"history": history(0.75, 0.4)}, 1.0, "here")
+    found = {claim.id: claim.verdict for claim in study.judged(Results(scale, tuple(items)))}
+    assert found["later-0-4"] == "undecided"
 
 
 def test_a_share_of_zero_is_plain_training_and_a_rate_of_zero_no_corruption():

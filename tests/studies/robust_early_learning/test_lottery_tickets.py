@@ -20,7 +20,7 @@ from noisewise.studies.robust_early_learning.lottery_tickets import (
 )
 from noisewise.theory.decay import share_left
 
-ACCURACIES = {0.995: 0.96, 0.999: 0.75, 0.9999: 0.4}
+ACCURACIES = {0.995: 0.97, 0.999: 0.75, 0.9999: 0.4}
 
 
 def item_of(task, rows, accuracy, kept, slower=1.0):
@@ -49,12 +49,13 @@ def planted(accuracies=None, slower=1.0, twice_slower=1.0, kept=lambda tau: 1 - 
 def test_each_claim_can_hold_and_fail():
     assert planted() == set()
     assert planted({0.995: 0.94}) == {"ticket"}
-    assert planted({0.999: 0.69}) == {"few"}
-    assert planted({0.9999: 0.8}) == {"too-few"}
+    assert planted({0.999: 0.65}) == {"few"}
+    assert planted({0.999: 0.702}) == {"few"}
+    assert planted({0.9999: 0.9}) == {"too-few"}
     assert planted(kept=lambda tau: tau) == {"fewer"}
-    assert planted(slower=1.06, twice_slower=1.06) == {"knees"}
+    assert planted(slower=1.06, twice_slower=1.06) >= {"knees"}
     assert planted(slower=1.6, twice_slower=1.6) >= {"knees", "decay"}
-    assert planted(twice_slower=1.2) == {"decay"}
+    assert planted(twice_slower=1.2) == {"decay", "knees"}
 
 
 def test_knees_by_hand():
@@ -74,11 +75,11 @@ def test_knees_by_hand():
 
 
 def test_the_closed_form_of_the_runs():
-    """94 steps of 12,000 rows, 0.05 x 0.005 / 0.1 each: 0.235 per epoch, and ln(1000 / 20) / 0.235 = 16.6."""
+    """375 steps of 12,000 rows, 0.02 x 0.001 / 0.1 each: 0.075 per epoch, and ln(1000 / 20) / 0.075 = 52.2."""
     task = find("lottery-tickets").tasks("cpu")[0]
     item = Result(task, {"rows": 12_000}, 1.0, "here")
-    assert decay_of(item) == pytest.approx(0.235, rel=0.03)
-    assert expected_knee(item, "fc1") == pytest.approx(16.6, rel=0.03)
+    assert decay_of(item) == pytest.approx(0.075, rel=0.03)
+    assert expected_knee(item, "fc1") == pytest.approx(52.2, rel=0.03)
 
 
 def test_weights_are_those_of_the_layers(tmp_path):

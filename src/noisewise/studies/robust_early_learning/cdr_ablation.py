@@ -6,16 +6,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.gradients.cdr import CDR
-from noisewise.studies.frame.results import Results, means
+from noisewise.studies.frame.claim import slug
+from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.fit import following
-from noisewise.studies.robust_early_learning.robust_early import PLAIN, accuracies, corruption, spec
+from noisewise.studies.harness.statistics import difference, mean
+from noisewise.studies.robust_early_learning.robust_early import accuracies, corruption, spec
 from noisewise.training.batch import Batch, Clock, one_hot
 from noisewise.training.method import LearningTask
 
@@ -23,23 +24,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RATE, MANY, SAMPLED = 0.4, 0.8, 2000
-CORE, HIGH = spec(RATE), spec(MANY)
+MANY, SAMPLED, TIMED = 0.8, 2000, 0.4
 NO_DECAY: dict[str, Any] = {"weight_decay": 0.0}
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "plain training": (PLAIN, {}),
-    "plain, slower": (PLAIN, {"slower": 1 - RATE}),
-    "CDR": (CORE, {}),
-    "without the factor": (f"{CORE},scale=false", {}),
-    "L1 decay, 1e-4": (f"{CORE},l1=0.0001", NO_DECAY),
-    "L1 decay, 1e-3": (f"{CORE},l1=0.001", NO_DECAY),
-    "|g| + |w|": (f"{CORE},criterion=sum", {}),
-    "fixed random mask": (f"{CORE},criterion=fixed", {}),
-    "by tensor": (f"{CORE},ordering=tensor", {}),
-    "sampled threshold": (f"{CORE},sampled={SAMPLED}", {}),
-    "supplement's rule": (f"{CORE},compat_supplement=true", {}),
-    "80 % held still": (HIGH, {}),
-    "80 %, no factor": (f"{HIGH},scale=false", {}),
+# By name: the share held still (None: the noise rate), the options of CDR, and other settings.
+VARIANTS: dict[str, tuple[float | None, str, dict[str, Any]]] = {
+    "plain training": (0.0, "", {}),
+    "plain, slower": (0.0, "", {"slower": True}),
+    "CDR": (None, "", {}),
+    "without the factor": (None, ",scale=false", {}),
+    "L1 decay, 1e-4": (None, ",l1=0.0001", NO_DECAY),
+    "L1 decay, 1e-3": (None, ",l1=0.001", NO_DECAY),
+    "|g| + |w|": (None, ",criterion=sum", {}),
+    "fixed random mask": (None, ",criterion=fixed", {}),
+    "by tensor": (None, ",ordering=tensor", {}),
+    "sampled threshold": (None, f",sampled={SAMPLED}", {}),
+    "supplement's rule": (None, ",compat_supplement=true", {}),
+    "80 % held still": (MANY, "", {}),
+    "80 %, no factor": (MANY, ",scale=false", {}),
 }
 RULES: dict[str, dict[str, Any]] = {
     "exact": {},
@@ -50,15 +51,17 @@ REPEATS = 7
 WIDTH = 100
 
 
-def settings(scale: Scale, name: str) -> dict[str, Any]:
-    """The settings of a variant at a scale."""
-    changed = dict(VARIANTS[name][1])
-    slower = changed.pop("slower", 1.0)
-    return {**scale.training, **changed, "lr": round(slower * scale.training["lr"], 6)}
+def arm(scale: Scale, name: str, rate: float) -> dict[str, Any]:
+    """The corruption, the method and the settings of a variant at a noise rate."""
+    tau, options, changed = VARIANTS[name]
+    slower = 1 - rate if changed.get("slower") else 1.0
+    others = {key: value for key, value in changed.items() if key != "slower"}
+    settings = {**scale.training, **others, "lr": round(slower * scale.training["lr"], 6)}
+    return {"corrupt": corruption(rate), "method": f"{spec(rate if tau is None else tau)}{options}", **settings}
 
 
 def rule_seconds(entries: int, rule: str, repeats: int, seed: int) -> dict[str, Any]:
-    """Time CDR's gradient of one weight matrix, the least seconds of some repeats, and the share of weights it keeps.
+    """Time CDR's gradient of one weight matrix, the seconds of every repeat, and the share of weights it keeps.
 
     Args:
         entries: number of entries of the matrix, 100 per row.
@@ -68,7 +71,7 @@ def rule_seconds(entries: int, rule: str, repeats: int, seed: int) -> dict[str, 
     """
     rng = torch.Generator().manual_seed(seed)
     params, gradients = ({"weight": torch.randn(entries // WIDTH, WIDTH, generator=rng)} for _ in range(2))
-    method = CDR(RATE, **RULES[rule])
+    method = CDR(TIMED, **RULES[rule])
     method.prepare(LearningTask(2, 2, torch.zeros(2, dtype=torch.int64)))
     y, weights = one_hot(torch.zeros(2, dtype=torch.int64), 2), torch.ones(2)
     unused: Any = None  # CDR asks for no other gradient
@@ -79,87 +82,96 @@ def rule_seconds(entries: int, rule: str, repeats: int, seed: int) -> dict[str, 
         found = method.gradient(gradients, params, unused, batch)
         seconds.append(time.perf_counter() - started)
         kept = float((found["weight"] != 0).double().mean())
-    return {"least": min(seconds), "kept": kept}
+    return {"seconds": seconds, "kept": kept}
 
 
 def runs(scale: Scale) -> list[Task]:
     """Every variant under symmetric noise, over seeds; then every rule of the threshold on matrices."""
-    shared = {"source": scale.source, "model": scale.model, "corrupt": corruption(RATE)}
     return [
         *(
-            following(method=method, seed=seed, **shared, **settings(scale, name))
+            following(seed=seed, source=scale.source, model=scale.model, **arm(scale, name, rate))
             for seed in range(scale.seeds)
-            for name, (method, _) in VARIANTS.items()
+            for rate in scale.rates
+            for name in VARIANTS
         ),
         *(
-            Task.of(rule_seconds, entries=entries, rule=rule, repeats=REPEATS, seed=0)
+            Task.of(rule_seconds, version=2, entries=entries, rule=rule, repeats=REPEATS, seed=0)
             for entries in scale.entries
             for rule in RULES
         ),
     ]
 
 
-def variants(results: Results) -> pd.DataFrame:
-    """`best` and `last` test accuracy by variant, averaged over seeds."""
-    names = {(method, settings(results.scale, name)["lr"]): name for name, (method, _) in VARIANTS.items()}
-    runs = accuracies(results)
-    named = [names[key] for key in zip(runs["method"], runs["lr"], strict=True)]
-    return means(runs.assign(variant=named), "variant", ["best", "last"])
+def variants(results: Results, rate: float) -> dict[str, Any]:
+    """`best` and `last` test accuracy at a noise rate: a row per variant, a column per seed."""
+    arms = {name: arm(results.scale, name, rate) for name in VARIANTS}
+    runs = accuracies(results.where(corrupt=corruption(rate)))
+    names = {(one["method"], one["lr"]): name for name, one in arms.items()}
+    named = runs.assign(variant=[names[key] for key in zip(runs["method"], runs["lr"], strict=True)])
+    return {epoch: named.pivot(index="variant", columns="seed", values=epoch) for epoch in ("best", "last")}
 
 
 def measured(results: Results) -> dict[str, Any]:
     """The gain by each part, in the end and at the best epoch, and the time that a threshold from a sample saves."""
-    found: Any = variants(results)
-    best, last = found["best"], found["last"]
+    found: dict[str, Any] = {}
+    for rate in results.scale.rates:
+        found |= {f"{claim}-{slug(f'{rate:g}')}": value for claim, value in _at(results, rate).items()}
     timed = results.of("rule_seconds").table
-    spent = timed[timed["entries"] == results.scale.largest].set_index("rule")["least"].clip(lower=1e-9)
-    sampled = (found.loc["CDR"] - found.loc["sampled threshold"]).abs().max(skipna=False)
-    supplement = (found.loc["without the factor"] - found.loc["supplement's rule"]).max(skipna=False)
+    spent = timed[timed["entries"] == results.scale.largest].set_index("rule")["seconds"].map(np.array)
+    ratios = {rule: mean(spent["exact"] / np.maximum(spent[rule], 1e-9)) for rule in ("sampled", "supplement")}
+    return found | {f"{rule}-speed": ratio for rule, ratio in ratios.items()}
+
+
+def _at(results: Results, rate: float) -> dict[str, Any]:
+    best, last = variants(results, rate).values()
+
+    def ends(one: str, other: str) -> Any:
+        return difference(last.loc[one], last.loc[other])
+
+    weaker, stronger = last.loc["L1 decay, 1e-4"], last.loc["L1 decay, 1e-3"]
+    sampled = (best + last).loc["sampled threshold"] - (best + last).loc["CDR"]
+    supplement = (best + last).loc["without the factor"] - (best + last).loc["supplement's rule"]
     return {
-        "more-than-slower": last["CDR"] - last["plain, slower"],
-        "mask-alone": last["without the factor"] - last["plain training"],
-        "factor-small": round(abs(last["CDR"] - last["without the factor"]), 6),
-        "factor-at-80": last["80 % held still"] - last["80 %, no factor"],
-        "l1-later": max(last["L1 decay, 1e-4"], last["L1 decay, 1e-3"]) - last["CDR"],
-        "l1-best": best["CDR"] - best["L1 decay, 1e-3"],
-        "product-over-fixed": last["CDR"] - last["fixed random mask"],
-        "product-over-sum": last["CDR"] - last["|g| + |w|"],
-        "ordering": round(abs(last["CDR"] - last["by tensor"]), 6),
-        "sampled-accuracy": round(sampled, 6),
-        "supplement-accuracy": round(supplement, 6),
-        "sampled-speed": spent["exact"] / spent["sampled"],
-        "supplement-speed": spent["exact"] / spent["supplement"],
+        "more-than-slower": ends("CDR", "plain, slower"),
+        "mask-alone": ends("without the factor", "plain training"),
+        "factor-small": ends("CDR", "without the factor"),
+        "factor-at-80": ends("80 % held still", "80 %, no factor"),
+        "l1-later": difference(stronger if stronger.mean() > weaker.mean() else weaker, last.loc["CDR"]),
+        "l1-best": difference(best.loc["CDR"], best.loc["L1 decay, 1e-3"]),
+        "product-over-fixed": ends("CDR", "fixed random mask"),
+        "product-over-sum": ends("CDR", "|g| + |w|"),
+        "ordering": ends("CDR", "by tensor"),
+        "sampled-accuracy": mean(sampled / 2),
+        "supplement-accuracy": mean(supplement / 2),
     }
 
 
 def figure(results: Results) -> Figure:
-    """Draw best and last test accuracy by variant; the time of a threshold by the number of weights."""
-    drawn, (left, right) = subplots(1, 2, width_ratios=(1.5, 1))
-    drawn.set_size_inches(10.4, 4.4)
-    _points(left, results)
+    """Draw best and last test accuracy by variant, a panel per noise rate; the time of a threshold by size."""
+    rates = results.scale.rates
+    drawn, axes = subplots(1, len(rates) + 1, width_ratios=(*[1.2] * len(rates), 1))
+    drawn.set_size_inches(4.6 * len(rates) + 4.2, 4.6)
+    for at, (panel, rate) in enumerate(zip(axes, rates, strict=False)):
+        _points(panel, results, rate)
+        panel.set_title(f"{'abc'[at]}: {rate:.0%} of the labels wrong")
     timed = results.of("rule_seconds").table.groupby("rule", sort=False)
     for (rule, some), colour in zip(timed, COLOURS, strict=False):
-        right.loglog(some["entries"], 1000 * some["least"], "o-", color=colour, label=rule)
-    right.set(xlabel="weights in the matrix", ylabel="milliseconds per step", title="b: masking one matrix")
-    right.legend(loc="upper left", title="threshold")
+        axes[-1].loglog(some["entries"], 1000 * some["seconds"].map(min), "o-", color=colour, label=rule)
+    axes[-1].set(xlabel="weights in the matrix", ylabel="milliseconds per step", title="Masking one matrix")
+    axes[-1].legend(loc="upper left", title="threshold")
     return drawn
 
 
-def _points(axes: Axes, results: Results) -> None:
-    found: Any = 100 * variants(results).loc[list(VARIANTS)]
-    rows = np.arange(len(found))
-    axes.hlines(rows, found.min(axis=1), found.max(axis=1), color=GREY, linewidth=1.2)
-    axes.plot(found["best"], rows, "o", color=COLOURS[0], fillstyle="none", label="best epoch")
-    axes.plot(found["last"], rows, "o", color=COLOURS[0], label="last epoch")
-    axes.set_yticks(rows, list(found.index))
-    axes.axvline(found.loc["CDR", "last"], color=COLOURS[1], linewidth=1, linestyle=":")
-    axes.set(
-        xlabel="test accuracy, %",
-        ylabel="arm",
-        title=f"a: {RATE:.0%} of the labels wrong",
-        ylim=(len(found) - 0.4, -1.6),
-    )
-    axes.legend(loc="upper left", ncols=2)
+def _points(axes: Axes, results: Results, rate: float) -> None:
+    best, last = (100 * found.loc[list(VARIANTS)] for found in variants(results, rate).values())
+    rows = np.arange(len(last))
+    axes.hlines(rows, last.min(axis=1), last.max(axis=1), color=COLOURS[0], linewidth=1.2, label="range of seeds")
+    axes.plot(best.mean(axis=1), rows, "o", color=GREY, fillstyle="none", label="best epoch")
+    axes.plot(last.mean(axis=1), rows, "o", color=COLOURS[0], label="last epoch")
+    axes.set_yticks(rows, list(last.index))
+    axes.axvline(last.loc["CDR"].mean(), color=COLOURS[1], linewidth=1, linestyle=":", label="CDR, last epoch")
+    axes.set(xlabel="test accuracy, %", ylabel="variant", ylim=(len(last) - 0.4, -2.2))
+    axes.legend(loc="upper left", ncols=2, fontsize=8)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)

@@ -13,6 +13,7 @@ from noisewise.figures import subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.fit import following
+from noisewise.studies.harness.statistics import difference, mean, share
 from noisewise.studies.robust_early_learning.robust_early import PLAIN, accuracies, corruption
 
 if TYPE_CHECKING:
@@ -83,22 +84,26 @@ def table(results: Results, epoch: str) -> pd.DataFrame:
 
 
 def measured(results: Results) -> dict[str, Any]:
-    """CDR against plain training by cell, and against the others on average over cells."""
+    """CDR against plain training and against every other method, over the cells of the table."""
     best: Any = table(results, "best")
     last: Any = table(results, "last")
-    lead, rates = last.loc[CORE] - last.loc[PLAIN], last.columns.get_level_values(2)
-    others = [name for name in last.index if name not in (*ABOVE, CORE)]
-    found = {
-        "above-plain-last": lead.mean(),
-        "above-plain-often": (lead > 0).mean(),
-        "more-noise-more-gain": lead[rates == rates.max()].mean() - lead.mean(),
-        "above-all-last": last.loc[CORE].mean() - last.loc[others].mean(axis=1).max(),
-        "above-all-best": best.loc[CORE].mean() - best.loc[others].mean(axis=1).max(),
+    scale = results.scale
+    lead: Any = last.loc[CORE] - last.loc[PLAIN]
+    low, high = (lead.xs(rate, level=2) for rate in (scale.rates[0], scale.rates[-1]))
+    found: dict[str, Any] = {
+        "above-plain-last": mean(lead),
+        "above-plain-often": share(int((lead > 0).sum()), len(lead)),
+        "more-noise-more-gain": difference(high, low),
     }
+    named = {name.partition(":")[0]: name for name in last.index}
+    for method in scale.others:
+        for epoch, cells in (("last", last), ("best", best)):
+            found[f"above-{method}-{epoch}"] = difference(cells.loc[CORE], cells.loc[named[method]])
     if EASY in best:
-        found["mnist-alike"] = abs((best.loc[CORE, EASY] - best.loc[PLAIN, EASY]).mean())
-    if ABOVE[0] in best.index:
-        found["below-ensembles"] = best.loc[list(ABOVE)].mean(axis=1).min() - best.loc[CORE].mean()
+        found["mnist-alike"] = difference(best.loc[CORE, EASY], best.loc[PLAIN, EASY])
+    for method in ABOVE:
+        if method in best.index:
+            found[f"below-{method}"] = difference(best.loc[method], best.loc[CORE])
     return found
 
 

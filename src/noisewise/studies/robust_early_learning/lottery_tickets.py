@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.fit import following, last
-from noisewise.studies.harness.statistics import spearman
+from noisewise.studies.harness.statistics import accuracies, gap, jackknife, mean, spearman
 from noisewise.theory.decay import decay_rate, knee, share_left
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KEPT = {"conv2": "4.weight", "fc1": "8.weight"}
 FAN_IN = {"conv2": 150, "fc1": 400}
+TESTED = 10_000  # test rows of MNIST
 
 
 def spec(tau: float) -> str:
@@ -79,19 +80,20 @@ def expected_knee(item: Result, part: str) -> float:
     return knee(FAN_IN[part], decay_of(item), item.task.arguments["effective"])
 
 
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Any]:
     """The note's statements about clean MNIST, and the closed form for its knees."""
     (once, twice), scale = by_tau(results), results.scale
+    tested = scale.training["tested"]
+    rows = TESTED if tested is None else tested
     ticket, fewest = once[scale.ticket], once[scale.fewest]
-    kept = np.array([effective(item)[-1] for item in once.values()])
-    errors = [measured_knee(fewest, part) / expected_knee(fewest, part) - 1 for part in KEPT]
-    few = {"few": last(once[scale.few])} if scale.few in once else {}
-    return few | {
-        "ticket": last(ticket),
-        "too-few": last(ticket) - last(fewest),
-        "fewer": spearman(np.array(scale.taus), kept),
-        "knees": np.abs(errors).max(),
-        "decay": measured_knee(fewest, "fc1") / measured_knee(twice, "fc1"),
+    kept = [(tau, effective(item)[-1]) for tau, item in once.items()]
+    errors = [measured_knee(item, part) / expected_knee(item, part) - 1 for item in (fewest, twice) for part in KEPT]
+    return ({"few": accuracies(last(once[scale.few]), rows)} if scale.few in once else {}) | {
+        "ticket": accuracies(last(ticket), rows),
+        "too-few": gap(last(ticket), last(fewest), rows),
+        "fewer": jackknife(lambda pairs: spearman(*np.array(pairs).T), kept),
+        "knees": mean(np.abs(errors)),
+        "decay": mean([measured_knee(fewest, part) / measured_knee(twice, part) for part in KEPT]),
     }
 
 
@@ -111,7 +113,8 @@ def figure(results: Results) -> Figure:
         axes.set_xticks([100, 10, 1, 0.1, 0.01], labels=["100", "10", "1", "0.1", "0.01"])
         axes.invert_xaxis()
     _draw_falls(falls, once[scale.fewest], twice, scale.fewest)
-    _draw_weights((conv, plain, sparse), once[0.0], once[scale.ticket], scale.ticket)
+    shown = scale.few if scale.few in once else scale.ticket
+    _draw_weights((conv, plain, sparse), once[0.0], once[shown], shown)
     return drawn
 
 
