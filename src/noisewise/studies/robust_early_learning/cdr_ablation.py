@@ -169,7 +169,7 @@ def _points(axes: Axes, results: Results, rate: float) -> None:
     axes.plot(best.mean(axis=1), rows, "o", color=GREY, fillstyle="none", label="best epoch")
     axes.plot(last.mean(axis=1), rows, "o", color=COLOURS[0], label="last epoch")
     axes.set_yticks(rows, list(last.index))
-    axes.axvline(last.loc["CDR"].mean(), color=COLOURS[1], linewidth=1, linestyle=":", label="CDR, last epoch")
+    axes.vlines(last.loc["CDR"].mean(), -0.5, len(last) - 0.5, COLOURS[1], ":", linewidth=1, label="CDR, last epoch")
     axes.set(xlabel="test accuracy, %", ylabel="variant", ylim=(len(last) - 0.4, -2.2))
     axes.legend(loc="upper left", ncols=2, fontsize=8)
 
