@@ -39,7 +39,7 @@ def test_all_hold_when_all_is_as_in_the_note():
         ({"at_80": {"test": lambda n: [0.5, *[0.84] * (n - 2), 0.54]}}, {"best"}),
         ({"at_80": {"train": lambda n: [0.36] * (n - 1) + [0.5]}}, {"train-then"}),
         ({"at_40": {"test": lambda n: [0.6] * (n - 2) + [0.9, 0.6]}}, {"early"}),
-        ({"at_60": {"test": lambda n: [0.9] * (n - 1) + [0.86]}}, {"falls"}),
+        ({f"at_{rate}": {"test": lambda n: [0.9] * (n - 1) + [0.87]} for rate in (40, 60, 80)}, {"falls"}),
         ({"at_80": {"train": lambda n: [0.3] * n}}, {"late"}),
         ({"at_0": {"train": lambda n: [0.99] * n}}, set()),
         ({"at_0": {"test": lambda n: [0.99] * (n - 1) + [0.96]}}, {"clean"}),

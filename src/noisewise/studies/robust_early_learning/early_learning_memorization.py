@@ -14,7 +14,7 @@ from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.drawing import draw_runs
 from noisewise.studies.harness.fit import following
 from noisewise.studies.harness.statistics import accuracies as rates
-from noisewise.studies.harness.statistics import difference, gap, mean
+from noisewise.studies.harness.statistics import gap, mean
 from noisewise.studies.robust_early_learning.robust_early import accuracies, corruption
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def measured(results: Results) -> dict[str, Any]:
         "best": rates(heavy["best"], rows),
         "train-then": rates(then, int(heavy["result.rows"])),
         "early": mean(noisy["best_epoch"] / len(heavy["history"])),
-        "falls": difference(noisy["best"], noisy["last"]),
+        "falls": gap(noisy["best"], noisy["last"], rows),
         "clean": gap(clean["best"], clean["last"], rows),
         "late": mean(leads(results)),
     }
