@@ -10,48 +10,43 @@ import pandas as pd
 from noisewise.compute import Task
 from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.studies.frame.claim import slug
+from noisewise.studies.frame.estimate import Estimate
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.drawing import draw_groups
 from noisewise.studies.harness.interpolation import fitting, redrawn
-from noisewise.studies.harness.statistics import spearman
+from noisewise.studies.harness.statistics import accuracies, by_seed, spearman
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TRUE, RANDOM, PIXELS, GAUSSIAN = "true labels", "random labels", "random pixels", "gaussian"
+TRUE, RANDOM, SHUFFLED = "true labels", "random labels", "shuffled pixels"
+PIXELS, GAUSSIAN = "random pixels", "Gaussian images"
 CORRUPTIONS = {
     TRUE: None,
     RANDOM: "uniform:1",
-    "shuffled pixels": "shuffled-pixels",
+    SHUFFLED: "shuffled-pixels",
     PIXELS: "random-pixels",
     GAUSSIAN: "gaussian",
 }
 
 
 def runs(scale: Scale) -> list[Task]:
-    """Five kinds of data, and shares of redrawn labels, each with some networks."""
-    swept = scale.swept if "model" not in scale.chosen else {scale.model: 1}
-    wanted: list[tuple[str, str | None, int]] = [
-        (net, spec, 0) for net in scale.models for spec in CORRUPTIONS.values()
-    ]
-    wanted += [
-        (net, f"uniform:{share:g}" if share else None, seed)
-        for net, seeds in swept.items()
-        for share in scale.shares
-        for seed in range(seeds)
-    ]
+    """Every network on five kinds of data and on shares of redrawn labels; shuffled pixels with the first seed only."""
+    specs = list(dict.fromkeys([*CORRUPTIONS.values(), *(f"uniform:{share:g}" for share in scale.shares if share)]))
+    sizes = {net: scale.values.get(f"sizes_of_{net.partition(':')[0]}", scale.sizes) for net in scale.models}
     return [
-        fitting(source=scale.source, model=net, corrupt=spec, seed=seed, **_sizes(scale, net))
-        for net, spec, seed in wanted
+        fitting(source=scale.source, model=net, corrupt=spec, seed=seed, **_without(sizes[net], "seeds"))
+        for seed in range(max(of_net["seeds"] for of_net in sizes.values()))
+        for net in scale.models
+        for spec in specs
+        if seed < sizes[net]["seeds"] and not (seed and spec == CORRUPTIONS[SHUFFLED])
     ]
 
 
-def _sizes(scale: Scale, net: str) -> dict[str, Any]:
-    """Sizes of a training: those for the kind of network, or those for any."""
-    sizes: dict[str, Any] = scale.values.get(f"sizes_of_{net.partition(':')[0]}", scale.sizes)
-    return sizes
+def _without(sizes: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in sizes.items() if key != name}
 
 
 def shares(results: Results) -> pd.DataFrame:
@@ -67,33 +62,39 @@ def by_share(results: Results) -> pd.DataFrame:
     return found.sort_index(key=lambda keys: keys.map(order) if keys.name == "model" else keys)
 
 
-def measured(results: Results) -> dict[str, float]:
-    """The statements of figure 1 of the paper, for every network."""
-    runs, mean = results.table, by_share(results)
-    random, true = (mean.xs(share, level="share") for share in (1.0, 0.0))
-    later, guessing = random / true, 1 - 1 / runs["classes"].iloc[0]
-    swept = [of_net.droplevel("model") for _, of_net in mean.groupby("model", sort=False)]
-    fitted = runs["corrupt"].isna() | runs["corrupt"].str.startswith("uniform", na=False)
-    found = {
-        "random-labels-fitted": runs["train_accuracy"][runs["corrupt"] == CORRUPTIONS[RANDOM]].min(skipna=False),
-        "all-fitted": 1 - runs["train_accuracy"][fitted].min(skipna=False),
-        "chance": (1 - random["test_accuracy"] - guessing).abs().max(skipna=False),
-        "slower": np.min([spearman(one.index.to_numpy(), one["to_accuracy"].to_numpy()) for one in swept]),
-        "later": np.min(later["to_accuracy"].to_numpy()),
-        "not-much-later": np.max(later["to_accuracy"].to_numpy()),
-        "later-loss": np.min(later["to_fit"].to_numpy()),
-        "error-rises": np.max([np.diff(one["test_accuracy"]).max() for one in swept]),
+def measured(results: Results) -> dict[str, Any]:
+    """The statements of figure 1 of the paper, for every network: of the runs of a seed, then the mean over seeds."""
+    nets = {net: results.where(model=net) for net in results.scale.models}
+    found = {net: by_seed(_of_seed, runs) | {"chance": _guessing(runs)} for net, runs in nets.items()}
+    return {slug(f"{claim}-{net}"): value for net, claims in found.items() for claim, value in claims.items()}
+
+
+def _of_seed(results: Results) -> dict[str, float]:
+    """What is measured on the runs of one network and seed."""
+    mean = by_share(results).droplevel("model")
+    time = {
+        name: results.where(corrupt=CORRUPTIONS[name]).mean("to_accuracy") for name in (TRUE, RANDOM, PIXELS, GAUSSIAN)
     }
-    for net in results.scale.models:
-        if net.partition(":")[0] != "mlp":  # perceptrons do not know which pixels are neighbours
-            time = {name: results.where(model=net, corrupt=spec, seed=0) for name, spec in CORRUPTIONS.items()}
-            mean_time = {name: of_kind.mean("to_accuracy") for name, of_kind in time.items()}
-            found |= {
-                slug(f"true-first-{net}"): mean_time[TRUE] / np.min([mean_time[PIXELS], mean_time[GAUSSIAN]]),
-                slug(f"pixels-before-labels-{net}"): mean_time[PIXELS] / mean_time[RANDOM],
-                slug(f"gaussian-before-labels-{net}"): mean_time[GAUSSIAN] / mean_time[RANDOM],
-            }
+    found = {
+        "random-labels-fitted": mean["train_accuracy"][1.0],
+        "all-fitted": 1 - mean["train_accuracy"].min(skipna=False),
+        "slower": spearman(mean.index.to_numpy(), mean["to_accuracy"].to_numpy()),
+        "later": time[RANDOM] / time[TRUE],
+        "later-loss": mean["to_fit"][1.0] / mean["to_fit"][0.0],
+        "error-rises": np.diff(mean["test_accuracy"]).max(),
+        "pixels-before-labels": time[PIXELS] / time[RANDOM],
+        "gaussian-before-labels": time[GAUSSIAN] / time[RANDOM],
+    }
+    if not results.items[0].task.arguments["model"].startswith("mlp"):  # which do not know what pixels are neighbours
+        found["true-first"] = time[TRUE] / np.min([time[PIXELS], time[GAUSSIAN]])
     return found
+
+
+def _guessing(results: Results) -> Estimate:
+    """Test accuracy after random labels less that of guessing, of the runs of one network."""
+    runs = results.where(corrupt=CORRUPTIONS[RANDOM])
+    found = accuracies(runs.numbers("test_accuracy"), runs.items[0]["test_rows"])
+    return Estimate(float(found) - 1 / runs.items[0]["classes"], found.error, found.n)
 
 
 def figure(results: Results) -> Figure:
@@ -131,6 +132,7 @@ def _curves(axes: Axes, results: Results, model: str, letter: str) -> None:
         history = results.where(model=model, corrupt=spec, seed=0).items[0]["history"]
         axes.plot(history["epoch"], history["train_loss"], label=name)
     axes.set(xlabel="epoch", ylabel="training loss", title=f"{letter}: {model}", ylim=(0, None))
+    axes.locator_params(axis="x", integer=True)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)
