@@ -28,3 +28,12 @@ def test_best_weights_by_hand():
     assert best == pytest.approx([1, 0.75, 0])
     assert value == pytest.approx([-1, 0.375 + 2 * (0.28125 - 0.75), 0])
     assert self_paced.heaviest(np.array([0.5, 3.0]), 2 * v, v) == pytest.approx([0, 1])
+
+
+def test_boosting_by_hand():
+    """At p = 1 / 5 the loss is log 5 and the odds against the label are 4, of which AdaBoost takes the root."""
+    assert self_paced.boosting_weights(np.log([1.0, 5.0])) == pytest.approx([0, 2])
+    v = np.linspace(0.1, 5, 20)
+    slope = (self_paced.boosting(v + 1e-6) - self_paced.boosting(v - 1e-6)) / 2e-6
+    assert slope == pytest.approx(np.log1p(v**2), rel=1e-6)
+    assert self_paced.boosting(np.zeros(1)) == 0

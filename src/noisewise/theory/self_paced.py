@@ -12,10 +12,14 @@ Multimedia 2014):
 with zeta = l1 l2 / (l1 - l2) for the mixture.
 
 An increasing one is the v that maximises v l - H(v). For the focal weight H is the integral of its inverse,
-l = -log(1 - sqrt v), which is our own derivation:
+l = -log(1 - sqrt v), and for boosting that of l = log(1 + v^2), which are our own derivations:
 
     hard mining  H = lambda v                               v = 1[l >= lambda]
     focal        H = (1 - v) log(1 - sqrt v) + v / 2 + sqrt v    v = (1 - e^-l)^2
+    boosting     H = v log(1 + v^2) - 2 v + 2 arctan v      v = sqrt(e^l - 1)
+
+AdaBoost weights a row by e^(-y F), and F is half the log odds (Friedman, Hastie and Tibshirani, Additive Logistic
+Regression, Annals of Statistics 2000, section 4.1), so that l = log(1 + e^(-2 y F)) and the weight is sqrt(e^l - 1).
 """
 
 from __future__ import annotations
@@ -49,6 +53,16 @@ def focal(v: np.ndarray) -> np.ndarray:
     root = np.sqrt(v)
     left = np.where(v < 1, 1 - root, 1.0)
     return (1 - v) * np.log(left) + v / 2 + root
+
+
+def boosting_weights(losses: np.ndarray) -> np.ndarray:
+    """Weights of AdaBoost, sqrt(e^l - 1), of losses l of any shape; they have no largest value."""
+    return np.sqrt(np.expm1(losses))
+
+
+def boosting(v: np.ndarray) -> np.ndarray:
+    """Of weights v >= 0 of any shape: v log(1 + v^2) - 2 v + 2 arctan v."""
+    return v * np.log1p(v**2) - 2 * v + 2 * np.arctan(v)
 
 
 def lightest(losses: np.ndarray, penalties: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

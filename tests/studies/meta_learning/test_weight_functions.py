@@ -1,61 +1,89 @@
 """The study of weight functions, on planted results and on its closed forms."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness.weighting import GRID
+from noisewise.studies.meta_learning.meta_weight_net import CASES
 from noisewise.studies.meta_learning.weight_functions import (
     FALLING,
+    FORMS,
+    NOISE,
     RISING,
-    VARIANCE,
+    TAIL,
+    TRAINED,
     forms,
-    grouped,
     hump,
+    spec,
 )
 
-LOSSES = np.linspace(0.1, 5, 100)
+STUDY = find("weight-functions")
+CPU = STUDY.scale("cpu")
+LOSSES = np.linspace(0.1, 5, 1000)
 MIDDLE = np.where((LOSSES > 2) & (LOSSES < 3), 1.5, 0.9)
-FORMS = forms(200, 401)
+MIXED = np.random.default_rng(0).uniform(size=1000)  # weights that do not depend on the loss
+CLOSED = forms(200, 401)
+SCORES = {
+    (NOISE, "self-paced"): 0.8,
+    (NOISE, "focal-weighting"): 0.6,
+    (TAIL, "focal-weighting"): 0.75,
+    "other": 0.7,
+}
 
 
-def results(closed=None, noisy=-GRID, tailed=GRID, varying=MIDDLE):
-    study, items = find("weight-functions"), []
-    for task in study.tasks("cpu"):
-        values = {**FORMS, **(closed or {})}
-        if task.name == "weighted":
-            curves = tailed if "longtail" in task.arguments["corrupt"] else noisy
-            values = {"losses": LOSSES, "history": pd.DataFrame()}
-            values |= {"weights": varying} if task.arguments["method"] == VARIANCE else {"curves": curves[None]}
-        items.append(Result(task, values, 1.0, "here"))
-    return Results(study.scale("cpu"), tuple(items))
+def values_of(task, plan):
+    if task.name == "forms":
+        return {**CLOSED, **plan.get("closed", {})}
+    case = next(case for case, corrupt in CASES.items() if corrupt == task.arguments["corrupt"])
+    name = next(name for name in TRAINED if spec(name, CPU) == task.arguments["method"])
+    weights = {"prediction-variance": MIDDLE, "reweighted": MIXED}.get(name, np.exp(-LOSSES))
+    curves = np.tile(plan.get((case, name, "curve"), GRID if case == TAIL else -GRID), (5, 1))
+    return {
+        "losses": LOSSES,
+        "weights": plan.get(name, weights),
+        "curves": curves,
+        "recalls": np.full((1, 10), plan.get((case, name), SCORES.get((case, name), SCORES["other"]))),
+        "sizes": np.arange(10, 0, -1),
+    }
 
 
-def failed(**planted):
-    claims = find("weight-functions").judged(results(**planted))
+def results(plan):
+    items = (Result(task, values_of(task, plan), 1.0, "here") for task in STUDY.tasks("cpu"))
+    return Results(CPU, tuple(items))
+
+
+def failed(closed, at=(), **plan):
+    claims = STUDY.judged(results({"closed": closed, **plan, **dict(at)}))
+    assert all(claim.error is not None for claim in claims)
     return {claim.id for claim in claims if not claim.holds}
 
 
 def changed(row, by):
-    weights = FORMS["weights"].copy()
+    weights = CLOSED["weights"].copy()
     weights[row] += by
     return {"weights": weights, "best": weights}
 
 
 def test_each_claim_can_hold_and_fail():
-    exact = {"best": FORMS["weights"]}
-    assert failed(closed=exact) == set()
-    assert failed(closed={"best": FORMS["weights"] + 0.001}) == {"best-weight"}
-    assert failed(closed={**exact, "constant": 1e-4}) == {"robust-loss"}
-    assert failed(closed=changed(1, 0.02 * np.sin(np.arange(200)))) == {"falls"}
-    assert failed(closed=changed(4, 0.02 * np.sin(np.arange(200)))) == {"rises"}
-    assert failed(closed=exact, noisy=GRID) == {"learned-falls"}
-    assert failed(closed=exact, tailed=-GRID) == {"learned-rises"}
-    assert failed(closed=exact, varying=LOSSES) == {"variance-peaks"}
-    assert failed(closed=exact, varying=-LOSSES + 6) == {"variance-peaks"}
+    exact = {"best": CLOSED["weights"]}
+    assert failed(exact) == set()
+    assert failed({"best": CLOSED["weights"] + 0.001}) == {"best-weight"}
+    assert failed({**exact, "constant": 1e-4}) == {"robust-loss"}
+    assert failed(changed(1, 0.02 * np.sin(np.arange(200)))) == {"falls"}
+    assert failed(changed(4, 0.02 * np.sin(np.arange(200)))) == {"rises"}
+    assert failed(exact, {(NOISE, "self-paced"): 0.705}) == {"falling-under-noise"}
+    assert failed(exact, {(NOISE, "focal-weighting"): 0.71}) == {"rising-under-noise"}
+    assert failed(exact, {(TAIL, "focal-weighting"): 0.69}) == {"rising-under-tail"}
+    for form in FORMS:
+        assert failed(exact, {(NOISE, form, "curve"): GRID}) == {f"{form}-falls"}
+        assert failed(exact, {(TAIL, form, "curve"): -GRID}) == {f"{form}-rises"}
+    assert failed(exact, authors=MIXED) == {"of-loss"}
+    assert failed(exact, reweighted=np.exp(-LOSSES)) == {"not-of-loss"}
+    assert failed(exact, {"prediction-variance": LOSSES}) == {"variance-peaks"}
+    assert failed(exact, {"prediction-variance": 6 - LOSSES}) == {"variance-peaks"}
 
 
 def test_closed_forms_by_hand():
@@ -69,6 +97,7 @@ def test_closed_forms_by_hand():
     assert names["mixture"].tolist() == [1, 0, 0, 0]
     assert names["focal"] == pytest.approx((1 - np.exp(-found["losses"])) ** 2)
     assert names["hard mining"].tolist() == [0, 1, 1, 1]
+    assert names["boosting"] == pytest.approx(np.sqrt((np.exp(found["losses"]) - 1) / (np.exp(8) - 1)))
 
 
 def test_closed_forms_are_the_best_weights():
@@ -78,14 +107,11 @@ def test_closed_forms_are_the_best_weights():
     assert 0 < found["constant"] <= 1e-5
 
 
-def test_groups_by_hand():
-    item = next(i for i in results().of("weighted").where(method=VARIANCE))
-    losses, weights = grouped(item)
-    assert losses == pytest.approx(LOSSES.reshape(10, 10).mean(axis=1))
-    assert weights[0] == 0.9
-    assert hump(item) == pytest.approx(MIDDLE.reshape(10, 10).mean(axis=1)[1:-1].max() / 0.9)
+def test_the_hump_by_hand():
+    item = Result(None, {"losses": LOSSES, "weights": MIDDLE}, 1.0, "here")
+    assert hump(item) == pytest.approx(MIDDLE.reshape(10, 100).mean(axis=1)[1:-1].max() / 0.9)
 
 
 def test_the_figure_can_be_drawn():
-    drawn = find("weight-functions").figure(results())
-    assert len(drawn.axes) == 4
+    drawn = STUDY.figure(results({}))
+    assert len(drawn.axes) == 6
