@@ -16,6 +16,7 @@ from noisewise.studies.harness.data import draw, of_classes
 from noisewise.studies.harness.statistics import auroc
 from noisewise.studies.harness.weighting import (
     GRID,
+    SHUFFLED,
     Kept,
     balanced,
     course,
@@ -162,3 +163,21 @@ def test_the_course_of_a_learned_weight_by_hand():
     item = result(curves=np.stack([GRID / 10, 1 - GRID / 20]))
     assert course(item, 3.0) == pytest.approx([0.3, 0.85])
     assert lowest(item) == pytest.approx(0.5)
+
+
+def test_the_seed_draws_which_classes_are_rare(tmp_path):
+    """Classes of digits are equally large, so the order is seen in the recalls of the same network's rows."""
+    found = [
+        weighted(
+            **{**SMALL, "seed": seed},
+            **SETTINGS,
+            scratch=tmp_path / str(seed),
+            classes=SHUFFLED,
+            corrupt="longtail:4",
+            method="ce",
+        )
+        for seed in (0, 1)
+    ]
+    for one in found:
+        assert list(one["sizes"]) == sorted(one["sizes"], reverse=True)
+    assert not np.array_equal(found[0]["recalls"], found[1]["recalls"])

@@ -15,8 +15,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from noisewise.bounds import check, one_of
 from noisewise.compute import Result, Task
-from noisewise.data import load
+from noisewise.data import Dataset, load
 from noisewise.methods import METHODS
 from noisewise.methods.build import compose
 from noisewise.methods.learned.meta_weight_net import WeightNet
@@ -38,6 +39,7 @@ GRID = np.linspace(0.0, 10.0, 101)
 TAIL = 3
 GROUPS = 10  # of rows in the order of their losses
 FEW, MUCH = 0.1, 3.0  # a small and a large loss, at which a learned weight function is followed
+SHUFFLED = "shuffled"
 
 
 class Kept(Method):
@@ -125,7 +127,7 @@ def _method(spec: str) -> Method | None:
 
 
 def weighted(
-    source: str, scratch: Path, *, method: str, classes: list[int] | None = None, **fields: Any
+    source: str, scratch: Path, *, method: str, classes: list[int] | str | None = None, **fields: Any
 ) -> dict[str, Any]:
     """Train a network on rows known to be right or wrong, and measure weights and tests after every epoch.
 
@@ -133,7 +135,8 @@ def weighted(
         source: Of the data.
         scratch: For checkpoints.
         method: A spec.
-        classes: The numbers of the classes to take, in their new order; None takes all.
+        classes: The numbers of the classes to take, in their new order; `SHUFFLED` takes all in an order that the seed
+            draws, so that it draws which classes are rare; None takes all as they are.
         **fields: Further ones of `Experiment` and `Config`.
 
     Returns:
@@ -147,7 +150,7 @@ def weighted(
         BadInput: an argument is not legal.
         Diverged: the loss became infinite or NaN.
     """
-    rows = source if classes is None else of_classes(load(source), classes)
+    rows = source if classes is None else _ordered(load(source), classes, fields.get("seed", 0))
     experiment = on_drawn(Experiment.of(rows, **{"validation": 0.0, "precision": "fp32", **fields}))
     data = vouched(experiment.data())
     assert data.truth is not None
@@ -162,6 +165,15 @@ def weighted(
         values |= {"weights": kept.now.cpu().numpy()[data.index], "losses": kept.lost.cpu().numpy()[data.index]}
         values |= {"wrong": wrong[data.index]}
     return {**values, **_followed(training.history)}
+
+
+def _ordered(data: Dataset, classes: list[int] | str, seed: int) -> Dataset:
+    """The rows of the classes in their new order; of all classes in an order that the seed draws for `SHUFFLED`."""
+    if not isinstance(classes, str):
+        return of_classes(data, classes)
+    check(None, "classes", classes, one_of(SHUFFLED))
+    order: list[int] = np.random.default_rng(seed).permutation(len(data.classes)).tolist()
+    return of_classes(data, order)
 
 
 def _followed(history: list[dict[str, Any]]) -> dict[str, Any]:
