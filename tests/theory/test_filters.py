@@ -64,3 +64,10 @@ def test_random_filters_are_invariant_to_brightness():
 def test_vectors_are_refused(function):
     with pytest.raises(BadInput, match="are not images"):
         function(np.zeros((3, 10), dtype=np.float32))
+
+
+def test_a_coarser_grid_averages_a_finer_one():
+    images = np.random.default_rng(0).random((3, 8, 8, 2)).astype(np.float32)
+    fine = random_convolution(images, 4, cells=2).reshape(3, 4, 4)
+    assert random_convolution(images, 4, cells=1) == pytest.approx(fine.mean(axis=2), abs=1e-6)
+    assert (random_convolution(images, 4) == fine.reshape(3, 16)).all()

@@ -73,13 +73,16 @@ def gabor(images: np.ndarray) -> np.ndarray:
     return _map(images, moduli, single=True)
 
 
-def random_convolution(images: np.ndarray, filters: int = FILTERS, seed: int = 0) -> np.ndarray:
+def random_convolution(
+    images: np.ndarray, filters: int = FILTERS, seed: int = 0, cells: int | None = None
+) -> np.ndarray:
     """(n, filters x grid) float32: mean rectified response to random filters of 5 x 5 pixels, per cell of a grid.
 
     Args:
-        images: (n, H, W, C). The grid has a cell per 4 x 4 pixels.
+        images: (n, H, W, C).
         filters: number of filters; each has normal weights, centred to sum zero per channel and scaled to norm one.
         seed: random seed of the weights.
+        cells: number of cells a side; by default the grid has a cell per 4 x 4 pixels.
 
     Raises:
         BadInput: the inputs are not images.
@@ -88,7 +91,7 @@ def random_convolution(images: np.ndarray, filters: int = FILTERS, seed: int = 0
     weights = torch.randn(filters, channels, PATCH, PATCH, generator=torch.Generator().manual_seed(seed))
     weights -= weights.mean(dim=(2, 3), keepdim=True)
     weights /= weights.flatten(1).norm(dim=1)[:, None, None, None]
-    return _map(images, lambda x: torch.relu(F.conv2d(x, weights, padding=PATCH // 2)), single=False)
+    return _map(images, lambda x: torch.relu(F.conv2d(x, weights, padding=PATCH // 2)), False, cells)
 
 
 MAPS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -98,12 +101,14 @@ MAPS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _map(images: np.ndarray, responses: Callable[[Tensor], Tensor], single: bool) -> np.ndarray:
+def _map(
+    images: np.ndarray, responses: Callable[[Tensor], Tensor], single: bool, cells: int | None = None
+) -> np.ndarray:
     """Responses to blocks of images, averaged per cell; with `single`, every channel is filtered separately."""
     if images.ndim != 4:
         raise BadInput(f"inputs of shape {images.shape} are not images (n, H, W, C)")
     n, *sides, channels = images.shape
-    grid = (max(1, sides[0] // 4), max(1, sides[1] // 4))
+    grid = (cells, cells) if cells else (max(1, sides[0] // 4), max(1, sides[1] // 4))
     parts = []
     with torch.no_grad():
         for start in range(0, n, BLOCK):

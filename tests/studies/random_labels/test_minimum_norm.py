@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 
+from noisewise import allowance
 from noisewise.compute import Result
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
-from noisewise.studies.random_labels.minimum_norm import EPOCHS, WIDTHS, descent, digits, kernel, mapped, misled
+from noisewise.studies.random_labels.minimum_norm import (
+    EPOCHS,
+    WIDTHS,
+    convolved,
+    descent,
+    digits,
+    kernel,
+    mapped,
+    misled,
+)
 
 
 def planted(**changes):
@@ -25,6 +35,7 @@ def planted(**changes):
                 "norms": np.arange(6.0) + (given.get("features") == "gabor"),
                 "errors": np.full(6, 0.1 if given.get("features") == "gabor" else 0.3) - 0.001 * np.arange(6),
             },
+            "convolved": {"errors": np.array([0.2, 0.5]) + 0.01 * given["seed"], "tested": 5000},
             "descent": {"distances": np.geomspace(1, 1e-8, len(EPOCHS)), "elsewhere": 0.9},
         }[task.name]
         items.append(Result(task, {**values, **changes.get(task.name, {})}, 1.0, "here"))
@@ -49,6 +60,7 @@ def test_all_hold_when_all_is_as_published():
         ({"descent": {"elsewhere": 0.0}}, {"start"}),
         ({"mapped": {"norms": np.arange(6.0)}}, {"gabor-norm"}),
         ({"mapped": {"errors": np.arange(6) / 10 + 0.1}}, {"gabor-error"}),
+        ({"convolved": {"errors": np.array([0.5, 0.4])}}, {"convolution"}),
     ],
 )
 def test_each_claim_can_fail(changes, broken):
@@ -79,3 +91,17 @@ def test_runs_compute_what_they_say():
     steps = descent("digits", 30, 0)
     assert steps["distances"][-1] < 1e-6 < 0.1 < steps["elsewhere"]
     assert steps["elsewhere_residual"] < 1e-6
+
+
+def test_an_interrupted_gram_matrix_is_continued(tmp_path, monkeypatch):
+    whole = convolved("digits", 80, 192, 60, 0)
+    assert whole["train_error"] == 0
+    assert whole["errors"].max() < 0.5
+    moments = iter(range(1000))
+    monkeypatch.setattr(allowance, "now", lambda: float(next(moments)))
+    with allowance.allowing(allowance.Allowance(until=1.5)), pytest.raises(allowance.OutOfTime):
+        convolved("digits", 80, 192, 60, 0, scratch=tmp_path)
+    with np.load(tmp_path / "grams.npz") as state:
+        assert 0 < state["bank"] < 3
+    again = convolved("digits", 80, 192, 60, 0, scratch=tmp_path)
+    assert again["errors"] == pytest.approx(whole["errors"])

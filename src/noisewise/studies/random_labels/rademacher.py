@@ -87,10 +87,10 @@ def network(source: str, points: int, draw: int, model: str) -> dict[str, Any]:
     """Fit random signs by a network, in evaluation mode.
 
     Returns:
-        `correlation`: the mean of sign times sign of the network. `beyond`: the share of points at which sign times
-        output is 1 or more, an output being half the difference of the two logits. `margin`: what sign times output
-        is at 99 % of the points or more. `norm`: the product of the Frobenius norms of the layers' weights and of the
-        root mean square length of the inputs, which are scaled to mean square 1 each. `parameters`: their number.
+        `correlation`: the mean of sign times sign of the network. `margin`: what sign times output is at 99 % of the
+        points or more, an output being half the difference of the two logits. `norm`: the product of the Frobenius
+        norms of the layers' weights and of the root mean square length of the inputs, which are scaled to mean square
+        1 each. `parameters`: their number.
     """
     from noisewise.run.train import train
 
@@ -112,10 +112,9 @@ def network(source: str, points: int, draw: int, model: str) -> dict[str, Any]:
     )
     chances = np.clip(run.predict_proba(rows.x)[:, 1].astype(np.float64), TINY, 1 - TINY)
     reached = (2 * signs - 1) * np.log(chances / (1 - chances)) / 2
-    layers = [float(weights.norm()) for weights in run.model.parameters() if weights.ndim > 1]
+    layers = [float(weights.detach().norm()) for weights in run.predictor.parameters() if weights.ndim > 1]
     return {
         "correlation": 2 * float((run.predict(rows.x) == signs).mean()) - 1,
-        "beyond": float((reached >= 1).mean()),
         "margin": float(np.quantile(reached, 0.01)),
         "norm": math.prod(layers) * math.sqrt(math.prod(data.shape)),
         "parameters": parameter_count(build(model, data.shape, 2)),
@@ -167,7 +166,6 @@ def measured(results: Results) -> dict[str, Estimate]:
     beyond = size >= results.scale.beyond * planes["d"]
     found = {
         "networks": average(means(nets[room], "draw", "correlation")),
-        "fat-networks": average(means(nets[room], "draw", "beyond")),
         "fat-hyperplanes": exact((margins["margin"] / margins["bound"]).max(skipna=False)),
         "fat-limited": average([_kept(some) for _, some in nets.groupby(["draw", "model"])]),
         "cover": exact(mean[general].min(skipna=False)),
