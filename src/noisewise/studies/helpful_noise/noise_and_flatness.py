@@ -12,7 +12,7 @@ import torch
 
 from noisewise.compute import Task
 from noisewise.data import Dataset
-from noisewise.figures import COLOURS, subplots
+from noisewise.figures import COLOURS, GREY, subplots
 from noisewise.methods.catalogue import METHODS
 from noisewise.probes import Subject
 from noisewise.probes.curvature import Curvature
@@ -231,8 +231,9 @@ def figure(results: Results) -> Figure:
     panels[1].set_xscale("log")
     panels[0].set_yticks(range(len(ARMS)), list(ARMS))
     panels[0].invert_yaxis()
+    panels[0].plot([], [], "|", color=GREY, markersize=13, markeredgewidth=2.5, label="mean over seeds")
     handles, named = panels[0].get_legend_handles_labels()
-    drawn.legend(handles, named, loc="outside lower center", ncols=2)
+    drawn.legend(handles, named, loc="outside lower center", ncols=3)
     return drawn
 
 

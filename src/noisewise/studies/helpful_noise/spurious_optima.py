@@ -121,11 +121,15 @@ def _landscape(axes: Axes, results: Results) -> None:
                       alpha=0.9, label=label if not k else None)  # fmt: skip
             axes.plot(np.degrees(path[0, 0]), path[0, 1], "o", color=colour, markersize=4)
     axes.grid(visible=False)
-    axes.plot(0, 1, "*", color=COLOURS[2], markersize=13, clip_on=False, zorder=5)
-    axes.plot(180, 0, "X", color=COLOURS[6], markersize=9, clip_on=False, zorder=5)
+    axes.plot(
+        0, 1, "*", color=COLOURS[2], markersize=13, linestyle="none", label="true optimum", clip_on=False, zorder=5
+    )
+    axes.plot(
+        180, 0, "X", color=COLOURS[6], markersize=9, linestyle="none", label="spurious optimum", clip_on=False, zorder=5
+    )
     axes.set(xlim=(0, 180), ylim=(-1.2, 1.8), xticks=(0, 45, 90, 135, 180), xlabel="angle between w and w* (degrees)",
-             ylabel="a, from spurious (0) to true (1)", title="a: paths over the loss (star: truth)")  # fmt: skip
-    axes.legend(loc="lower left")
+             ylabel="a, from spurious (0) to true (1)", title="a: paths over the loss (dots: starts)")  # fmt: skip
+    axes.legend(loc="lower left", fontsize=8)
 
 
 def _bars(axes: Axes, results: Results) -> None:
@@ -137,7 +141,10 @@ def _bars(axes: Axes, results: Results) -> None:
     axes.barh(places - 0.2, shares["found"], 0.38, color=COLOURS[2], label="at the truth")
     axes.set_yticks(places, list(shares.index))
     axes.set(
-        xlabel="share of starts", ylabel="noise", xlim=(0, 1), title=f"b: by noise (k = {SMALL[0]}, ratio {RATIO:g})"
+        xlabel="share of starts (rest: neither)",
+        ylabel="noise",
+        xlim=(0, 1),
+        title=f"b: by noise (k = {SMALL[0]}, ratio {RATIO:g})",
     )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
@@ -149,7 +156,7 @@ def _ratios(axes: Axes, results: Results) -> None:
         axes.plot(by_ratio[arm], "o-", color=colour, label=label)
     axes.axvline(threshold(LARGE[0]), color=GREY, linestyle="--", label="threshold")
     axes.set(xlabel="(1 . a*)$^2$ / |a*|$^2$", ylabel="share trapped", ylim=(-0.02, None))
-    axes.set(title=f"c: by ratio (k = {LARGE[0]})")
+    axes.set(title=f"c: by ratio, theory's threshold (k = {LARGE[0]})")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.21), ncols=3, columnspacing=1.0, handlelength=1.5)
 
 

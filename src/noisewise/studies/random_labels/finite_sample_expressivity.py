@@ -68,13 +68,15 @@ def figure(results: Results) -> Figure:
     """Draw the error by size, and width against depth."""
     wide, deep = _wide_and_deep(results)
     drawn, (left, right) = subplots(1, 2)
-    left.loglog(wide["error"], "o-")
+    left.loglog(wide["error"], "o-", label="largest error over the points")
     left.axhline(np.finfo(np.float64).eps, linestyle="--", color=GREY, label="resolution of float64")
-    left.legend()
+    left.legend(loc="center right")
     left.set(xlabel="points n", ylabel="largest error, relative", title="2n + d weights, two layers (float64)")
-    right.semilogy(deep["depth"], deep["width"], "o-", label="widest layer")
-    right.semilogy(deep["depth"], deep["weights"], "s-", label="weights")
-    right.set(xlabel="layers k", ylabel="number", title=f"Any depth, n = {results.scale.deep_points:,}")
+    right.semilogy(deep["depth"], deep["width"], "o-", label="units of the widest layer")
+    right.semilogy(deep["depth"], deep["weights"], "s-", label="weights of the network")
+    right.set(
+        xlabel="layers k", ylabel="number of units or weights", title=f"Any depth, n = {results.scale.deep_points:,}"
+    )
     right.legend()
     return drawn
 

@@ -202,7 +202,7 @@ def runs(scale: Scale) -> list[Task]:
 
 def _by_size(results: Results, value: str) -> pd.DataFrame:
     """A value of the kernels, a mean over seeds: a row per number of points, a column per kind of labels."""
-    return means(results.of("kernel").table, ["points", "labels"], value).unstack("labels")
+    return means(results.of("kernel").table, ["points", "labels"], value).unstack("labels").sort_index()
 
 
 def measured(results: Results) -> dict[str, Estimate]:

@@ -253,7 +253,9 @@ def figure(results: Results) -> Figure:
     cost.legend(loc="upper left")
     for line, name in (("-", "kernel H"), ("--", "network")):
         errors.plot([], [], line, color=GREY, label=name)
-    errors.set(xlabel="random labels (%)", ylabel="wrong on clean test rows (%)", title="Test error")
+    errors.set(
+        xlabel="random labels (%)", ylabel="wrong on clean test rows (%)", title="Test error (colours as on the left)"
+    )
     errors.legend(loc="upper left")
     _draw_rivals(rivals, *next(iter(by_share(results).items())))
     _draw_bars(bars, results)
@@ -279,7 +281,7 @@ def _draw_bars(axes: Axes, results: Results) -> None:
         axes.barh(places + offset, found, 0.36, color=colour, label=label)
     axes.set_yticks(places, [WORDS[name] for name in COMPARED])
     axes.invert_yaxis()
-    axes.set(xlabel="rank correlation with the network's error", ylabel="measure", title="All problems together")
+    axes.set(xlabel="rank correlation with the network's error", ylabel="measure", title="Problems and shares together")
     axes.set_xlim(0, 1.02)
     axes.grid(visible=False, axis="y")
     axes.set_ylim(len(COMPARED) - 0.5, -1.6)

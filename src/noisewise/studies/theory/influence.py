@@ -199,7 +199,7 @@ def figure(results: Results) -> Figure:
         left.plot(item["found"].ravel(), item["predicted"].ravel(), "o", label=name, **style)
         solver.plot(item["predicted"].ravel(), item["by_lissa"].ravel(), "o", label=name, **style)
     for axes in (left, solver):
-        axes.axline((0, 0), slope=1, linestyle="--", color=GREY, linewidth=1)
+        axes.axline((0, 0), slope=1, linestyle="--", color=GREY, linewidth=1, label="equal")
         axes.legend(loc="upper left")
         axes.locator_params(axis="x", nbins=5)
     left.set(xlabel="change of a test loss by retraining", ylabel="predicted", title="A row is left out")
@@ -220,7 +220,7 @@ def _draw_recalls(axes: Axes, results: Results) -> None:
             draw_runs(axes, inspected, [found[k] for found in recalls], style, scale=100, color=colour, label=line)
     axes.set(xlabel="rows inspected (%)", ylabel="flipped labels found (%)", ylim=(-4, 104))
     axes.set_title(f"{results.scale.flipped:.0%} of the labels flipped")
-    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.5), fontsize=8, handlelength=3.2)
 
 
 def _draw_detectors(axes: Axes, nets: Results) -> None:
@@ -231,7 +231,7 @@ def _draw_detectors(axes: Axes, nets: Results) -> None:
         places = np.arange(len(found)) + (k - (len(names) - 1) / 2) * width
         axes.bar(places, found[column], 0.9 * width, color=colour, label=name)
     axes.set_xticks(range(len(found)), [f"{share:.0%} flipped" for share in found.index])
-    axes.set(ylim=(0, 1.3), yticks=(0, 0.2, 0.4, 0.6, 0.8, 1.0), ylabel="AUROC", title="Networks")
+    axes.set(ylim=(0, 1.3), yticks=(0, 0.2, 0.4, 0.6, 0.8, 1.0), ylabel="AUROC", title="Detectors of networks")
     axes.legend(loc="upper center", ncols=2, fontsize=8)
 
 

@@ -233,11 +233,11 @@ def figure(results: Results) -> Figure:
     shares = np.mean([one["wrong"] for one in labels], axis=0)
     draw_runs(wrong, 100 * shares, [one["energies"] for one in labels], "o-", scale=100, color=COLOURS[0])
     wrong.set(xlabel="wrong labels (%)", ylabel="energy in high frequencies (%)", ylim=(0, 104))
-    wrong.set_title("Wrong labels are high frequencies")
+    wrong.set_title(f"Wrong labels are high frequencies (width {WIDTH:g})")
     for name, colour in zip(LABELS, COLOURS, strict=False):
         draw_runs(widths, WIDTHS, [one[name] for one in labels], "o-", scale=100, color=colour, label=f"{name} labels")
     widths.set_xscale("log")
-    widths.axvline(WIDTH, linestyle="--", color=GREY, label="taken elsewhere")
+    widths.axvline(WIDTH, linestyle="--", color=GREY, label="width in the other panels")
     widths.set(xlabel="width of the smoothing", ylabel="energy in high frequencies (%)", ylim=(0, 104))
     widths.set_title("At every width")
     widths.legend(loc="lower right")
@@ -256,8 +256,11 @@ def _draw_ratios(axes: Axes, item: Result) -> None:
             offset, side = ((-2, 3), "right") if k == frequencies[0] else ((6, -14), "left")
             where: Any = {"xytext": offset, "textcoords": "offset points", "ha": side}
             axes.annotate(f"k = {k}", place, color=colour, fontsize=9, **where)
-    axes.axhline(HALF, linestyle="--", color=GREY, linewidth=1)
-    axes.set(xlabel="steps of Adam", ylabel="amplitude, of the target's", title="A sum of sines")
+    axes.axhline(HALF, linestyle="--", color=GREY, linewidth=1, label="half of it")
+    axes.legend(loc="upper left")
+    axes.set(
+        xlabel="steps of Adam", ylabel="amplitude, of the target's", title="A sum of sines, a line per frequency k"
+    )
 
 
 def _draw_moves(axes: Axes, lines: Results) -> None:
@@ -278,7 +281,7 @@ def _draw_errors(axes: Axes, clouds: Results) -> None:
         item = clouds.one(labels=labels, seed=0)
         for part, colour, name in (("low", COLOURS[0], "slow part"), ("high", COLOURS[1], "the rest")):
             axes.semilogx(item["times"][1:], item[part][1:], style, color=colour, label=f"{name}, {labels}")
-    axes.axhline(LOW, linestyle="--", color=GREY, linewidth=1)
+    axes.axhline(LOW, linestyle="--", color=GREY, linewidth=1, label="fitted")
     axes.set(xlabel="steps of Adam", ylabel="relative error", title="Data: the slow part first")
     axes.set_ylim(0, 1.6)
     axes.legend(loc="upper right", ncols=2, fontsize=8)

@@ -143,12 +143,14 @@ def _draw_picks(axes: Axes, found: Results, noise: str) -> None:
         runs = [one["label_precision"] for one in histories]
         draw_runs(axes, histories[0]["epoch"], runs, "o-", ms=3, scale=100, color=colour, label=str(source))
     items = found.items
-    axes.axhline(100 * (1 - float(np.mean([item["noise_rate"] for item in items]))), linestyle="--", color=GREY)
-    axes.axvline(ramp(items[0].task.arguments["epochs"]), linestyle=":", color=GREY)
+    right = 100 * (1 - float(np.mean([item["noise_rate"] for item in items])))
+    axes.axhline(right, linestyle="--", color=GREY, label="among all rows")
+    axes.axvline(ramp(items[0].task.arguments["epochs"]), linestyle=":", color=GREY, label="dropped share is full")
     axes.set(xlabel="epoch", ylabel="right labels (%)", title=f"Rows that co-teaching picks, {noise}")
     axes.set_ylim(None, 101)
     axes.locator_params(axis="x", integer=True)
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.08))
+    if noise == next(iter(NOISES)):
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.08))
 
 
 STUDY = Study.load(__file__, runs, measured, figure)

@@ -200,7 +200,7 @@ def figure(results: Results) -> Figure:
     noises = zip((*SYMMETRIC.values(), PAIR), (*titles, "40 % pair noise"), strict=True)
     for axes, (name, title) in zip((fewer, more, pairs), noises, strict=True):
         _draw_areas(axes, results.of("watched").where(noise=name), title)
-        axes.axvline(results.scale.early, linestyle=":", color=GREY, linewidth=1)
+        axes.axvline(results.scale.early, linestyle=":", color=GREY, linewidth=1, label="early")
     fewer.legend(loc="lower right", ncols=2, fontsize=8)
     _draw_fits(fits, results.of("watched").where(noise=noise))
     own = results.of("halves").where(noise=noise).mean("incv")
@@ -229,13 +229,13 @@ def _draw_bars(axes: Axes, areas: pd.DataFrame, early: int, own: float) -> None:
     """The AUROC of every score early and at the end, and that of INCV, `own`."""
     places = np.arange(len(SCORES))
     axes.barh(places - 0.2, areas.loc[early], 0.36, color=COLOURS[0], label=f"epoch {early}")
-    axes.barh(places + 0.2, areas.iloc[-1], 0.36, color=COLOURS[4], label="last")
-    axes.barh(len(SCORES), own, 0.5, color=GREY, label="other half")
+    axes.barh(places + 0.2, areas.iloc[-1], 0.36, color=COLOURS[4], label="last epoch")
+    axes.barh(len(SCORES), own, 0.5, color=GREY, label="from the other half")
     axes.set_yticks([*places, len(SCORES)], [*SCORES, "incv"])
     axes.set(xlabel="AUROC", ylabel="score", xlim=(0, 1.02), ylim=(len(SCORES) + 0.5, -1.3))
     axes.set_title("40 %: early and late")
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="upper left", ncols=3, fontsize=8, columnspacing=1)
+    axes.legend(loc="upper left", ncols=3, fontsize=7.5, columnspacing=0.8, handlelength=1.5)
 
 
 def _draw_halves(axes: Axes, some: Results) -> None:
@@ -248,10 +248,10 @@ def _draw_halves(axes: Axes, some: Results) -> None:
         axes.plot([], [], "s", color=colour, fillstyle=fill, label=noise.replace(":", " "))
     for name, mark in marks.items():
         axes.plot([], [], mark, color=GREY, label=name)
-    axes.axline((0.5, 0.5), slope=1, linestyle="--", color=GREY, linewidth=1)
+    axes.axline((0.5, 0.5), slope=1, linestyle="--", color=GREY, linewidth=1, label="equal")
     axes.set(xlabel="predicted from the noise rate", ylabel="found", xlim=(0.3, 1.03), ylim=(0.3, 1.03))
     axes.set_title("INCV: selected from the other half")
-    axes.legend(loc="lower right", fontsize=8, ncols=2, columnspacing=1)
+    axes.legend(loc="upper left", fontsize=8, ncols=2, columnspacing=1)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)

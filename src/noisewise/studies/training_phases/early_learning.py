@@ -73,8 +73,15 @@ def figure(results: Results) -> Figure:
     _epochs(left, symmetric)
     for (kind, some), colour in zip(runs.groupby("kind", sort=False), COLOURS, strict=False):
         mean = some.groupby("rate")[["true_noise_rate", "gain"]].mean()
-        middle.plot(mean["true_noise_rate"], 100 * mean["gain"], "-", color=colour, label=kind)
-        middle.plot(some["true_noise_rate"], 100 * some["gain"], "o", color=colour, markerfacecolor="white")
+        middle.plot(mean["true_noise_rate"], 100 * mean["gain"], "-", color=colour, label=f"{kind}, mean")
+        middle.plot(
+            some["true_noise_rate"],
+            100 * some["gain"],
+            "o",
+            color=colour,
+            markerfacecolor="white",
+            label=f"{kind}, seeds",
+        )
     middle.axhline(0, color=GREY, linewidth=1)
     middle.set(xlabel="share of wrong labels", ylabel="points", title="b: gain of the best epoch over the last")
     middle.legend(loc="upper left")
@@ -83,6 +90,7 @@ def figure(results: Results) -> Figure:
     for rule, colour in zip(RULES, COLOURS[2:], strict=False):
         right.plot(100 * mean[rule], "o-", color=colour, label=rule)
         right.plot(symmetric["true_noise_rate"], 100 * symmetric[rule], "o", color=colour, ms=3, fillstyle="none")
+    right.plot([], [], "o", color=GREY, ms=3, fillstyle="none", label="seeds")
     right.set(xlabel="share of wrong labels", ylabel="points", title="c: gain of rules without clean labels")
     low, high = right.get_ylim()
     right.set_ylim(low, high + 0.3 * (high - low))
@@ -98,7 +106,9 @@ def _epochs(axes: Axes, runs: pd.DataFrame) -> None:
         epochs, tests = table["epoch"], table["test_accuracy"]
         axes.plot(epochs, tests, color=colour, label=f"{rate:g}")
         axes.fill_between(epochs, tests, tests.cummax(), color=colour, alpha=0.25, linewidth=0)
-    axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.12), title="a: by rate of symmetric noise")
+    axes.set(
+        xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.12), title="a: by rate of noise; shade: lost since the best"
+    )
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.legend(loc="upper left", ncols=len(shown), columnspacing=0.8, handlelength=1.0)
 
