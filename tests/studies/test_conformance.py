@@ -59,6 +59,26 @@ def test_what_was_measured_is_what_is_claimed(study):
         assert all(claim.optional for claim in listed.values()), "these were never measured"
 
 
+# Results that are older than the errors of claims, by study and scale.
+WITHOUT_ERRORS: set[tuple[str, str]] = {
+    ("minimum-norm", "cpu"),
+    ("minimum-norm", "paper"),
+    ("weight-functions", "cpu"),
+    ("learned-loss", "cpu"),
+    ("trusted-data", "cpu"),
+    ("imbalance", "cpu"),
+    ("hypergradient", "cpu"),
+}
+
+
+def test_every_measured_claim_states_its_error(study):
+    name = study.card.name
+    for scale in shown(measured().get(name, {})):
+        claims = measured()[name][scale]["claims"]
+        without = [one["claim"] for one in claims if one["measured"] is not None and one.get("error") is None]
+        assert not without or (name, scale) in WITHOUT_ERRORS
+
+
 def test_runs_can_be_sent_and_found_again(study):
     for scale in SCALES:
         if scale in study.card.scales:

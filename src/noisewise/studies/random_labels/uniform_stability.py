@@ -135,12 +135,13 @@ def _by_size(results: Results, function: str, value: str) -> pd.DataFrame:
     return results.of(function).table.pivot(index="points", columns="labels", values=value)
 
 
-def measured(results: Results) -> dict[str, float | Estimate]:
+def measured(results: Results) -> dict[str, Estimate]:
     """Networks are not uniformly stable, and less stable with random labels; the reference stays within its bound."""
     nets, reference, scale = results.of("twins").table, results.of("regularised").table, results.scale
     own, largest = _by_size(results, "twins", "own"), _by_size(results, "regularised", "largest")
     # The mean change at the example that went and the one that came, by twin.
     twin = own.map(lambda changes: np.mean(changes, axis=1))
+    growth = scale.most / scale.fewest
     return {
         "control": exact(nets["control"].max(skipna=False)),
         "fitted": share(float((nets["fitted"] * nets["points"]).sum()), int(nets["points"].sum())),
@@ -148,7 +149,7 @@ def measured(results: Results) -> dict[str, float | Estimate]:
         "no-decay": ratio(twin["random"][scale.most], twin["random"][scale.fewest]),
         "labels": ratio(np.concatenate(twin["random"].tolist()), np.concatenate(twin["true"].tolist())),
         "bound": exact((reference["largest"] / reference["bound"]).max(skipna=False)),
-        "decay": (largest.loc[scale.most] / largest.loc[scale.fewest]).max(skipna=False) * scale.most / scale.fewest,
+        "decay": exact((largest.loc[scale.most] / largest.loc[scale.fewest]).max(skipna=False) * growth),
     }
 
 
