@@ -1,9 +1,9 @@
 """Collect results of studies and generate the gallery: `python tools/gallery.py DOCS [DIR ...]`.
 
-Every DIR is an output folder of `noisewise study --out DIR`. Its claims and times are added to the package's
-`studies/measured.json`, which `noisewise study --list` reads, and its figures to `DOCS/gallery/`. Of scale smoke only
-the times are kept where a larger scale was measured. Then the page `DOCS/gallery.md` is written. Without a DIR only
-the page is written, from earlier results.
+Every DIR is an output folder of `noisewise study --out DIR`, or the folder of one study in it. Its claims and times are
+added to the package's `studies/measured.json`, which `noisewise study --list` reads, and its figures to
+`DOCS/gallery/`. Of scale smoke only the times are kept where a larger scale was measured. Then the page
+`DOCS/gallery.md` is written. Without a DIR only the page is written, from earlier results.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def collect(
 
     Args:
         known: earlier results.
-        folders: output folders of studies.
+        folders: output folders of studies, or folders of single ones.
         studies: all studies by name; results of others are dropped.
 
     Raises:
@@ -66,7 +66,8 @@ def collect(
     found: Measured = {name: dict(scales) for name, scales in known.items() if name in studies}
     figures = {}
     for folder in folders:
-        there = [path for path in sorted(folder.glob("*/timings.json")) if path.parent.name in studies]
+        inside = [folder / "timings.json", *sorted(folder.glob("*/timings.json"))]
+        there = [path for path in inside if path.exists() and path.parent.name in studies]
         if not there:
             raise BadInput(f"there is no finished study in {folder}")
         for path in there:

@@ -49,6 +49,12 @@ def test_the_gallery_shows_finished_studies(finished, tmp_path):
     assert (docs / "gallery.md").read_text() == text
 
 
+def test_the_folder_of_one_study_is_enough(finished):
+    assert collect({}, [finished / "mean-error"], STUDIES) == collect({}, [finished], STUDIES)
+    with pytest.raises(BadInput, match="no finished study"):
+        collect({}, [finished / "runs"], STUDIES)
+
+
 def test_the_largest_scale_is_shown_and_a_failure_stands_out(finished):
     known, _ = collect({}, [finished], STUDIES)
     entry = known["mean-error"]["smoke"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from noisewise import allowance
 from noisewise.errors import BadInput
 from noisewise.theory import minimum_norm
 from noisewise.theory.minimum_norm import ConjugateGradients, descend, gaussian_gram, interpolate, least_norm
@@ -104,3 +105,21 @@ def test_gradient_descent_keeps_the_component_orthogonal_to_the_points():
     x, y = np.array([[1.0, 0.0, 0.0]]), np.array([[2.0]])
     found = descend(x, y, epochs=5, start=np.array([[7.0], [3.0], [-1.0]]))
     assert found[:, 0] == pytest.approx([2.0, 3.0, -1.0])
+
+
+def test_interrupted_iterations_go_on_to_the_same_bits(monkeypatch, tmp_path):
+    monkeypatch.setattr(minimum_norm, "DIRECT", 10)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)), rng.normal(size=(60, 2))
+    whole = interpolate(x, y, 0.5, ConjugateGradients(rank=5, steps=30))
+    assert whole.steps > 10
+    moments = iter(range(1000))
+    monkeypatch.setattr(allowance, "now", lambda: float(next(moments)))
+    solver = ConjugateGradients(rank=5, steps=30, checkpoint=tmp_path / "iterations.npz")
+    with allowance.allowing(allowance.Allowance(until=5.5)), pytest.raises(allowance.OutOfTime):
+        interpolate(x, y, 0.5, solver)
+    with np.load(solver.checkpoint) as state:
+        assert 0 < state["step"] < whole.steps
+    again = interpolate(x, y, 0.5, solver)
+    assert (again.alpha == whole.alpha).all()
+    assert again.steps == whole.steps

@@ -7,13 +7,18 @@ has one solution; with a kernel in place of X X^T it is the interpolant of minim
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
+from noisewise.allowance import Pace
 from noisewise.errors import BadInput
+from noisewise.files import whole
 
 BLOCK = 4096  # rows of a Gram matrix computed at a time
 DIRECT = 12_000  # largest system solved directly: 2.3 GB for two copies of the Gram matrix
@@ -78,6 +83,8 @@ class ConjugateGradients:
         tolerance: the iterations end when the residual relative to y is below this value.
         seed: random seed of the choice of columns for the approximation.
         on_step: called with the number of the step and the relative residual.
+        checkpoint: a file from which interrupted iterations continue, to the same bits; None keeps none. It is
+            written where there is no time for another iteration (`noisewise.allowance`).
     """
 
     rank: int = 1000
@@ -85,6 +92,7 @@ class ConjugateGradients:
     tolerance: float = 1e-3
     seed: int = 0
     on_step: Callable[[int, float], None] | None = None
+    checkpoint: Path | None = None
 
     def solve(self, gram: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
         """Solve gram alpha = y.
@@ -102,8 +110,15 @@ class ConjugateGradients:
         z = precondition(left)
         direction, energy = z, (left * z).sum(axis=0)
         scale = np.linalg.norm(y)
-        step = 0
-        for step in range(1, self.steps + 1):
+        done = step = 0
+        if self.checkpoint is not None and self.checkpoint.exists():
+            with np.load(self.checkpoint) as state:
+                done = int(state["step"])
+                alpha, left, direction, energy = (state[name] for name in ("alpha", "left", "direction", "energy"))
+        pace = Pace()
+        for step in range(done + 1, self.steps + 1):
+            state = {"step": step - 1, "alpha": alpha, "left": left, "direction": direction, "energy": energy}
+            pace.begin(functools.partial(self._store, state))
             applied = gram @ direction
             length = energy / np.maximum((direction * applied).sum(axis=0), 1e-30)
             alpha += length * direction
@@ -117,6 +132,11 @@ class ConjugateGradients:
             energy, before = (left * z).sum(axis=0), energy
             direction = z + energy / np.maximum(before, 1e-30) * direction
         return alpha, step
+
+    def _store(self, state: Mapping[str, Any]) -> None:
+        if self.checkpoint is not None:
+            with whole(self.checkpoint) as path, path.open("wb") as file:
+                np.savez(file, **state)
 
 
 def interpolate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -60,12 +61,21 @@ def digits(labels: str, seed: int) -> dict[str, Any]:
     }
 
 
-def kernel(source: str, points: int, labels: str, seed: int) -> dict[str, Any]:
-    """A Gaussian kernel on pixels in [0, 1] through all labels, without a regulariser."""
+def kernel(source: str, points: int, labels: str, seed: int, scratch: Path | None = None) -> dict[str, Any]:
+    """A Gaussian kernel on pixels in [0, 1] through all labels, without a regulariser.
+
+    Args:
+        source: Of the rows.
+        points: Number of rows to fit.
+        labels: "true" or "random".
+        seed: Random seed of the rows and of random labels.
+        scratch: For a checkpoint of the iterations; None keeps none.
+    """
     rows = sample(source, points, seed=seed)
     x, test = (MAPS["pixels"](unit(part)) for part in (rows.x, rows.test_x))
     targets = rows.targets(None if labels == "true" else seed)
-    found = interpolate(x, targets, GAMMA, ConjugateGradients(steps=STEPS))
+    kept_in = None if scratch is None else scratch / "iterations.npz"
+    found = interpolate(x, targets, GAMMA, ConjugateGradients(steps=STEPS, checkpoint=kept_in))
     return {
         "train_error": float((found(x).argmax(axis=1) != targets.argmax(axis=1)).mean()),
         "test_error": float((found(test).argmax(axis=1) != rows.test_y).mean()),
@@ -209,7 +219,7 @@ def measured(results: Results) -> dict[str, Estimate]:
     """Interpolants generalise, random labels need larger norms, descent finds them, and norms do not order errors."""
     found = by_seed(_of_seed, results)
     fits, colours = results.of("kernel").table, results.of("convolved").table
-    on_filters, on_pixels = np.stack(colours["errors"]).T
+    on_filters, on_pixels = np.stack(colours["errors"].tolist()).T
     found["convolution"] = mean(on_filters / on_pixels)
     if len(colours) == 1:
         found["convolution"] = Estimate(*_ratio(on_filters[0], on_pixels[0], colours["tested"][0]))
@@ -228,7 +238,7 @@ def measured(results: Results) -> dict[str, Estimate]:
 def _ratio(p: float, q: float, n: int) -> tuple[float, float, int]:
     """The ratio of two error rates on n rows each, its standard error (as if the rows were others), and n."""
     spread = [float(accuracies(rate, n).error or np.nan) / rate for rate in (p, q)]
-    return p / q, p / q * float(np.hypot(*spread)), n
+    return p / q, p / q * math.hypot(*spread), n
 
 
 def _of_seed(results: Results) -> dict[str, float]:

@@ -203,11 +203,11 @@ def _draw_signs(axes: Axes, lines: pd.DataFrame, nets: pd.DataFrame) -> None:
     axes.plot(planes["bound"], ":", color=COLOURS[0], label="hyperplanes, bound by counting")
     for (name, some), colour, marker in zip(nets.groupby("model", sort=False), COLOURS[1:], "o^", strict=False):
         net = _by_size(some)
-        style = {"fmt": f"{marker}-", "color": colour, "label": name, "mfc": "none", "ms": 9, "lw": 1}
+        style: dict[str, Any] = {"fmt": f"{marker}-", "color": colour, "label": name, "mfc": "none", "ms": 9, "lw": 1}
         axes.errorbar(net.index, net["correlation"], net["error"], **style)
     dimensions = int(lines["dimensions"].max())
     axes.axvline(dimensions, linestyle="--", color=GREY, linewidth=1, label=f"n = d = {dimensions:,}")
-    _sizes(axes, planes.index)
+    _sizes(axes, planes.index.tolist())
     axes.set_ylim(0, 1.06)
     axes.set(ylabel="correlation with signs", title="Fitting random signs")
     axes.legend(loc="lower left", fontsize=8, frameon=True, facecolor="white", edgecolor="none", framealpha=1)
