@@ -44,6 +44,7 @@ STUDIES = Catalogue(
         "weight-functions": "noisewise.studies.meta_learning.weight_functions:STUDY",
         "meta-weight-net": "noisewise.studies.meta_learning.meta_weight_net:STUDY",
         "learned-loss": "noisewise.studies.meta_learning.learned_loss:STUDY",
+        "weighting-table": "noisewise.studies.meta_learning.weighting_table:STUDY",
         "trusted-data": "noisewise.studies.meta_learning.trusted_data:STUDY",
         "imbalance": "noisewise.studies.meta_learning.imbalance:STUDY",
         "hypergradient": "noisewise.studies.meta_learning.hypergradient:STUDY",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from noisewise.compute import Task
 from noisewise.data import Dataset, load, split
 from noisewise.errors import BadInput
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.methods.transition.forward import ForwardCorrection
 from noisewise.methods.transition.glc import GoldLossCorrection
 from noisewise.noise import corrupt as corrupted
 from noisewise.studies.frame.results import Results, means
@@ -21,22 +22,26 @@ from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.data import draw
 from noisewise.studies.harness.drawing import draw_groups
 from noisewise.studies.harness.fit import follow, following
-from noisewise.studies.harness.statistics import spearman
+from noisewise.studies.harness.statistics import Estimate, difference, mean
 from noisewise.training import Training
+from noisewise.training.method import Method
+from noisewise.training.observer import Observer, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+GLC, FORWARD = "glc:first=1", "forward:first=1"
 METHODS = {
-    "glc": "GLC",
+    GLC: "GLC",
     "l2rw": "L2RW",
     "meta-weight-net": "Meta-Weight-Net",
     "fwl": "FWL",
     "mentornet:curriculum=data-driven": "MentorNet",
 }
 REFERENCES = {"joined": "only joined", "alone": "alone"}
-FLIP, TENTH = "pair:0.4", 0.1
+TOLD = ("glc", "l2rw", "fwl")  # of which the papers say that they beat the trusted rows alone
+FLIP = "pair:0.4"
 LONGER = 4
 RARE_METHODS = {"ce": "plain", "l2rw:cap=none": "L2RW"}
 GOLD, CLASSES = 10, (4, 9)
@@ -65,6 +70,48 @@ def reference(kind: str, corrupt: str, trusted: int, seed: int, scratch: Path, *
     return follow(
         alone(data), method="ce", seed=seed, scratch=scratch, **{**settings, "epochs": LONGER * settings["epochs"]}
     )
+
+
+def forward_corrected(corrupt: str, trusted: int, seed: int, scratch: Path, **settings: Any) -> dict[str, Any]:
+    """Forward correction, which estimates the confusion of the classes without trusted rows.
+
+    Args:
+        corrupt: As in `draw`.
+        trusted: As in `draw`; these rows are not used.
+        seed: As in `draw`.
+        scratch: For checkpoints.
+        **settings: source, rows, tested, model and epochs; further fields of `Config`.
+
+    Returns:
+        What `follow` gives, with the `transition_error` of its matrix, as it is measured for GLC.
+    """
+    shape = {name: settings.pop(name) for name in ("source", "rows", "tested")}
+    data = draw(**shape, corrupt=corrupt, trusted=trusted, seed=seed, redraw=True)
+    untrusted = replace(data, trusted=None)
+    watching = Matrix(untrusted)
+    return follow(untrusted, method=FORWARD, seed=seed, scratch=scratch, observers=[watching], **settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix(Observer):
+    """Measures `transition_error` of forward correction: the mean over true classes of the L1 distance of the rows.
+
+    Attributes:
+        data: What is trained on, with its truth.
+    """
+
+    data: Dataset
+
+    def after_epoch(self, training: Training, method: Method) -> Row:
+        """The error, where the method has a matrix."""
+        if not isinstance(method, ForwardCorrection) or self.data.transition is None:
+            return {}
+        return {"transition_error": distance(method.transition.double().cpu().numpy(), self.data.transition)}
+
+
+def distance(found: np.ndarray, true: np.ndarray) -> float:
+    """The mean over classes of the L1 distance between rows of two (K, K) transition matrices."""
+    return float(np.abs(found - true).sum(axis=1).mean())
 
 
 def joined(training: Training) -> None:
@@ -155,6 +202,7 @@ def runs(scale: Scale) -> list[Task]:
         ),
         *(following(redraw=True, method=method, **cell) for method in METHODS for cell in cells),
         *(Task.of(reference, kind=kind, **cell) for kind in REFERENCES for cell in cells),
+        *(Task.of(forward_corrected, **cell) for cell in cells if cell["corrupt"] == FLIP),
     ]
 
 
@@ -164,41 +212,53 @@ def named_runs(results: Results) -> pd.DataFrame:
     return pd.concat([taught.assign(name=taught["method"]), plain.assign(name=plain["kind"])])
 
 
-def by_count(results: Results) -> pd.DataFrame:
-    """Mean test accuracy over seeds, by method or reference and noise; a column for every number of trusted rows."""
-    found: pd.Series[float] = means(named_runs(results), ["name", "corrupt", "trusted"], "test_accuracy")
-    return found.unstack("trusted")
+def transition_errors(results: Results) -> pd.DataFrame:
+    """Mean error per row of the transition matrix for flipped pairs: by `name` of the method, `trusted` and `seed`."""
+    gold = results.of("followed").where(method=GLC, corrupt=FLIP).table
+    blind = results.of("forward_corrected").table
+    return pd.concat([gold.assign(name=METHODS[GLC]), blind.assign(name="Forward")])
 
 
-def transition_errors(results: Results) -> pd.Series[float]:
-    """Mean error per row of GLC's transition matrix for flipped pairs, by the number of trusted rows."""
-    glc = results.of("followed").where(method="glc", corrupt=FLIP).table
-    found: pd.Series[float] = means(glc, "trusted", "transition_error")
+def by_seed(runs: pd.DataFrame, name: str, trusted: int, column: str = "test_accuracy") -> pd.Series[float]:
+    """A column of the runs of that name, with that many trusted rows; by seed, the mean over noises."""
+    chosen = runs[(runs["name"] == name) & (runs["trusted"] == trusted)]
+    found: pd.Series[float] = means(chosen, "seed", column)
     return found
 
 
-def rare_accuracies(results: Results) -> pd.DataFrame:
-    """Mean accuracy on balanced test rows where a class is rare, by method; a column for every share of the other."""
-    found: pd.Series[float] = means(results.of("rare").table, ["method", "share"], "test_accuracy")
-    return found.unstack("share")
-
-
-def measured(results: Results) -> dict[str, float]:
+def measured(results: Results) -> dict[str, Estimate]:
     """The gain from trusted rows for each method, and from ten of them when a class is rare."""
-    scale, found = results.scale, by_count(results)
-    errors, scarce = transition_errors(results), rare_accuracies(results)
-    over_noises = means(found, "name", [*found.columns])
-    methods, some = over_noises.loc[[*METHODS]], over_noises[scale.some]
+    scale, runs, errors = results.scale, named_runs(results), transition_errors(results)
+    few, some, many = min(scale.trusted), scale.some, scale.many
+    flips, gold = runs[runs["corrupt"] == FLIP], METHODS[GLC]
+
+    def five(trusted: int) -> pd.Series[float]:
+        return means(runs[runs["name"].isin(METHODS) & (runs["trusted"] == trusted)], "seed", "test_accuracy")
+
+    def error(name: str, trusted: int) -> pd.Series[float]:
+        return by_seed(errors, name, trusted, "transition_error")
+
+    def gains(name: str) -> dict[str, Estimate]:
+        return {spec: difference(by_seed(runs, spec, some), by_seed(runs, name, some)) for spec in METHODS}
+
+    above, alone = gains("joined"), gains("alone")
+    scarce = results.of("rare").where(share=scale.frequent).table
+    ends = {method: mean(scarce["test_accuracy"][scarce["method"] == method]) for method in RARE_METHODS}
     return {
-        "glc-flips": found.loc[("glc", FLIP), scale.many] - found.loc[("joined", FLIP), scale.many],
-        "transition": errors[scale.many],
-        "transition-improves": spearman(errors.index.to_numpy(), errors),
-        "more-is-better": spearman(methods.columns.to_numpy(), methods.mean(skipna=False)),
-        "beat-joining": methods[scale.some].min(skipna=False) - some["joined"],
-        "beat-alone": methods[scale.some].min(skipna=False) - some["alone"],
-        "rare-class": scarce.loc["l2rw:cap=none", scale.frequent],
-        "rare-class-plain": scarce.loc["ce", scale.frequent],
+        "glc-flips": difference(by_seed(flips, GLC, many), by_seed(flips, "joined", many)),
+        "transition": difference(error(gold, many), error("Forward", many)),
+        "transition-improves": difference(error(gold, many), error(gold, few)),
+        "more-is-better": difference(five(many), five(few)),
+        **{f"{short(spec)}-beats-joining": found for spec, found in above.items()},
+        **{f"{short(spec)}-beats-alone": alone[spec] for spec in METHODS if short(spec) in TOLD},
+        "rare-class": ends["l2rw:cap=none"],
+        "rare-class-plain": ends["ce"],
     }
+
+
+def short(spec: str) -> str:
+    """The name of a method without its options."""
+    return spec.partition(":")[0]
 
 
 def figure(results: Results) -> Figure:
@@ -208,11 +268,16 @@ def figure(results: Results) -> Figure:
     *curves, matrix, scarce = panels.ravel()
     for axes, noise in zip(curves, noises, strict=True):
         _draw_curves(axes, runs[runs["corrupt"] == noise], noise)
-    matrix.semilogx(errors, "o-", color=COLOURS[0])
-    matrix.axhline(TENTH, color=GREY, linestyle="--", linewidth=1)
-    matrix.set(ylabel="L1 error per class", title="GLC: confusion of the classes", ylim=(0, None))
+    for name, colour in ((METHODS[GLC], COLOURS[0]), ("Forward", COLOURS[5])):
+        label = name if name != "Forward" else "Forward (uses none)"
+        draw_groups(matrix, errors[errors["name"] == name], "trusted", "transition_error", color=colour, label=label)
+    none = 2 * float(FLIP.partition(":")[2])
+    matrix.axhline(none, color=GREY, linestyle="--", linewidth=1, label="no confusion assumed")
+    matrix.set(xscale="log", ylabel="L1 error per class", title="Confusion of the classes, 40% flips", ylim=(0, None))
+    matrix.legend(loc="lower left", fontsize=8)
     for axes in (*curves, matrix):
-        axes.set_xticks(errors.index, [str(count) for count in errors.index])
+        counts = results.scale.trusted
+        axes.set_xticks(counts, [str(count) for count in counts])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("trusted rows")
     _draw_rare(scarce, results.of("rare").table)
