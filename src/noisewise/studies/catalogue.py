@@ -29,6 +29,7 @@ STUDIES = Catalogue(
         "neural-tangent-kernel": "noisewise.studies.theory.neural_tangent_kernel:STUDY",
         "dataset-complexity": "noisewise.studies.theory.dataset_complexity:STUDY",
         "spectral-bias": "noisewise.studies.theory.spectral_bias:STUDY",
+        "noise-frequency": "noisewise.studies.theory.noise_frequency:STUDY",
         "influence": "noisewise.studies.theory.influence:STUDY",
         # noise that helps
         "spurious-optima": "noisewise.studies.helpful_noise.spurious_optima:STUDY",
