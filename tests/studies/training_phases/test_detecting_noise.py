@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from noisewise import allowance
 from noisewise.auditing.evidence import Evidence
+from noisewise.auditing.gathering.crossfit import train_folds
 from noisewise.compute import Result
 from noisewise.data import Dataset
 from noisewise.errors import BadInput
 from noisewise.studies import find
 from noisewise.studies.frame.results import Results
 from noisewise.studies.harness import data as samples
+from noisewise.studies.training_phases import detecting_noise
 from noisewise.studies.training_phases.detecting_noise import (
     LAST,
     MEAN,
@@ -130,3 +133,25 @@ def test_texts_are_refused(monkeypatch):
 
 def test_the_scale_of_the_paper_builds():
     assert {task.arguments["model"] for task in find("detecting-noise").tasks("paper")} == {"resnet32"}
+
+
+def test_a_half_that_was_trained_is_not_trained_again(tmp_path, monkeypatch):
+    given = {"source": "digits", "noise": "symmetric:0.2", "epochs": 3, **SMALL}
+    whole = halves(**given)
+    moments = iter(range(1000))
+    with monkeypatch.context() as clock:
+        clock.setattr(allowance, "now", lambda: float(next(moments)))
+        with allowance.allowing(allowance.Allowance(until=1.5)), pytest.raises(allowance.OutOfTime):
+            halves(scratch=tmp_path, **given)
+    assert [path.name for path in tmp_path.iterdir()] == ["fold-0.npz"]
+    numbers = []
+
+    def counted(data, fit, chosen):
+        numbers.extend(chosen)
+        return train_folds(data, fit, chosen)
+
+    monkeypatch.setattr(detecting_noise, "train_folds", counted)
+    again = halves(scratch=tmp_path, **given)
+    assert numbers == [1]
+    assert again.keys() == whole.keys()
+    assert all(np.array_equal(again[name], whole[name]) for name in whole)

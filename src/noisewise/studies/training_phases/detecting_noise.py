@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from noisewise.allowance import Pace
 from noisewise.auditing.detectors.catalogue import DETECTORS
 from noisewise.auditing.detectors.predictions.incv import agrees
 from noisewise.auditing.evidence import Evidence
-from noisewise.auditing.gathering.crossfit import CrossFit, cross_fit
+from noisewise.auditing.gathering.crossfit import CrossFit, train_folds
+from noisewise.auditing.gathering.fold import Fold, gathered
 from noisewise.compute import Task
 from noisewise.data import Dataset
 from noisewise.figures import COLOURS, GREY, subplots
+from noisewise.files import whole
 from noisewise.noise import corrupt
 from noisewise.studies.frame.claim import Estimate
 from noisewise.studies.frame.results import Results
@@ -37,6 +40,7 @@ BY_PACKAGE = ("aum", "forgetting", "loss-mixture")
 SCORES = (LAST, MEAN, *BY_PACKAGE)
 COLUMNS = (*(f"auroc of {name}" for name in SCORES), "all predicted", "right predicted", "wrong predicted")
 FOLDS = 2
+KEPT = ("held", "probabilities")  # of a fold, besides its statistics
 
 
 def watched(
@@ -91,7 +95,9 @@ def scores(evidence: Evidence) -> dict[str, np.ndarray]:
     return losses | {name: DETECTORS[name](evidence) for name in BY_PACKAGE}
 
 
-def halves(source: str, noise: str, points: int, model: str, seed: int, **training: Any) -> dict[str, Any]:
+def halves(
+    source: str, noise: str, points: int, model: str, seed: int, scratch: Path | None = None, **training: Any
+) -> dict[str, Any]:
     """What INCV selects, one network per half, against what `memorised` predicts from the share of wrong labels.
 
     Args:
@@ -100,6 +106,7 @@ def halves(source: str, noise: str, points: int, model: str, seed: int, **traini
         points: Number of rows.
         model: A catalogue name with its options.
         seed: Random seed of rows, noise and training.
+        scratch: For the networks that were trained before an interruption; None keeps none.
         **training: As of `watched`.
 
     Returns:
@@ -108,7 +115,11 @@ def halves(source: str, noise: str, points: int, model: str, seed: int, **traini
         labels; `incv`: the AUROC of the detector.
     """
     data, wrong = _corrupted(source, noise, points, seed)
-    evidence = cross_fit(data, CrossFit(model, config=_config(seed=seed, **training), folds=FOLDS))
+    fit, pace, folds = CrossFit(model, config=_config(seed=seed, **training), folds=FOLDS), Pace(), []
+    for number in range(FOLDS):
+        pace.begin(lambda: None)
+        folds.append(_fold(data, fit, number, None if scratch is None else scratch / f"fold-{number}.npz"))
+    evidence = gathered(data, folds)
     assert evidence.probabilities is not None
     kept, share = agrees(evidence.probabilities, data.given), float(wrong.mean())
     found = (kept.mean(), (~wrong)[kept].mean(), kept[~wrong].mean())
@@ -116,6 +127,20 @@ def halves(source: str, noise: str, points: int, model: str, seed: int, **traini
     pairs = zip(("kept", "precision", "recall"), predicted, found, strict=True)
     own = {"incv": auroc(wrong, DETECTORS["incv"](evidence))}
     return {"wrong": share, **own, **{name: np.array([theory, real], dtype=float) for name, theory, real in pairs}}
+
+
+def _fold(data: Dataset, fit: CrossFit, number: int, kept_in: Path | None) -> Fold:
+    """One of the networks of a cross-fitting, read where it was trained before."""
+    if kept_in is not None and kept_in.exists():
+        with np.load(kept_in) as found:
+            return Fold(
+                **{name: found[name] for name in KEPT}, statistics={n: found[n] for n in found if n not in KEPT}
+            )
+    [fold] = train_folds(data, fit, [number])
+    if kept_in is not None:
+        with whole(kept_in) as path, path.open("wb") as file:
+            np.savez(file, **{name: getattr(fold, name) for name in KEPT}, **fold.statistics)
+    return fold
 
 
 def memorised(share: float, others: int) -> tuple[float, float, float]:
