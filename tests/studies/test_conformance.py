@@ -63,10 +63,7 @@ def test_what_was_measured_is_what_is_claimed(study):
 WITHOUT_ERRORS: set[tuple[str, str]] = {
     ("minimum-norm", "cpu"),
     ("minimum-norm", "paper"),
-    ("weight-functions", "cpu"),
     ("learned-loss", "cpu"),
-    ("trusted-data", "cpu"),
-    ("imbalance", "cpu"),
     ("hypergradient", "cpu"),
 }
 

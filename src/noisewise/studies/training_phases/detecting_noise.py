@@ -139,7 +139,8 @@ def _fold(data: Dataset, fit: CrossFit, number: int, kept_in: Path | None) -> Fo
     [fold] = train_folds(data, fit, [number])
     if kept_in is not None:
         with whole(kept_in) as path, path.open("wb") as file:
-            np.savez(file, **{name: getattr(fold, name) for name in KEPT}, **fold.statistics)
+            arrays: dict[str, Any] = {name: getattr(fold, name) for name in KEPT} | fold.statistics
+            np.savez(file, **arrays)
     return fold
 
 
