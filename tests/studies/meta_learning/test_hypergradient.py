@@ -142,7 +142,7 @@ def test_rates_are_learned_on_true_labels_and_decays_under_noise():
 
 def test_unrolled_slopes_are_those_of_the_training():
     drawn = {"source": "digits", "rows": 80, "trusted": 40, "tested": 50, "corrupt": NOISE, "seed": 0, "pool": 2}
-    found = slopes([0.01, 1.0], 60, 0.1, **drawn)["slopes"]
+    found = slopes([0.01, 1.0], 60, 0.1, 0.5, **drawn)["slopes"]
     assert found["unrolled"].to_numpy() == pytest.approx(found["difference"].to_numpy(), rel=0.01)
     assert (found["one-step"].abs() < 0.5 * found["difference"].abs()).all()
     assert (found["accuracy"] > 0.3).all()
@@ -150,6 +150,6 @@ def test_unrolled_slopes_are_those_of_the_training():
 
 def test_a_decay_is_tuned_from_training_to_training():
     drawn = {"source": "digits", "rows": 80, "trusted": 40, "tested": 50, "corrupt": NOISE, "seed": 0, "pool": 2}
-    path = descended("unrolled", 0.001, True, 8, 60, 0.1, **drawn)["path"]
+    path = descended("unrolled", 0.001, True, 8, 60, 0.1, 0.5, **drawn)["path"]
     assert path["loss"].iloc[-1] < path["loss"].iloc[0]
     assert path["decay"].iloc[0] == pytest.approx(0.001)

@@ -165,14 +165,14 @@ def figure(results: Results) -> Figure:
     loss.set(xscale="log", yscale="log")
     loss.legend(loc="upper center")
     _draw_paths(path, clean[clean["rule"] == "multiplicative"], "lr", "lr")
-    path.set(xlabel="epoch", ylabel="learning rate", title="Rate on true labels, multiplicative rule")
+    path.set(xlabel="epoch", ylabel="learning rate", title="Rate, multiplicative, by start")
     tried = fixed[fixed["start"].isin(results.scale.decays)]
     for runs, colour, label in ((tried, GREY, "fixed"), (learned, COLOURS[0], "learned from there")):
         draw_groups(decay, runs, "start", "test_accuracy", scale=100, color=colour, label=label)
     decay.set(xlabel="weight decay", ylabel="test accuracy (%)", title="40 % noise", xscale="log")
     decay.legend(loc="best")
     _draw_paths(fall, learned, "start", "decay")
-    fall.set(xlabel="epoch", ylabel="weight decay", title="Decay, learned on trusted rows")
+    fall.set(xlabel="epoch", ylabel="weight decay", title="Decay, learned on trusted rows, by start")
     _draw_slopes(slope, seen(results))
     _draw_tuning(tuned, results.of("descended").table)
     return drawn
@@ -183,9 +183,9 @@ def _draw_slopes(axes: Axes, found: pd.DataFrame) -> None:
     for form, (style, colour) in STYLES.items():
         draw_groups(axes, found, "decay", form, style, color=colour, label=form)
     axes.axhline(0, color=GREY, linewidth=1)
-    axes.set(xlabel="weight decay", ylabel="slope by its logarithm", title="Trusted loss of softmax regression")
+    axes.set(xlabel="weight decay", ylabel="slope by log decay", title="Softmax regression, trusted loss")
     axes.set_xscale("log")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
 
 
 def _draw_tuning(axes: Axes, runs: pd.DataFrame) -> None:

@@ -78,13 +78,14 @@ def _logits(w: Tensor, rows: Tensor) -> Tensor:
     return rows @ w.view(rows.shape[1], -1)
 
 
-def slopes(decays: list[float], steps: int, lr: float, **drawn: Any) -> dict[str, Any]:
+def slopes(decays: list[float], steps: int, lr: float, momentum: float, **drawn: Any) -> dict[str, Any]:
     """The slope of the trusted loss after a training, by the logarithm of the weight decay, by every form.
 
     Args:
         decays: at which it is measured.
         steps: of full-batch gradient descent.
         lr: its learning rate.
+        momentum: of the descent.
         **drawn: see `regression`.
 
     Returns:
@@ -95,8 +96,9 @@ def slopes(decays: list[float], steps: int, lr: float, **drawn: Any) -> dict[str
     problem, found = case.problem, []
     for decay in decays:
         at = torch.tensor([np.log(decay)], dtype=torch.float64)
-        w, unrolled = problem.by_forward(case.start, at, steps, lr)
-        around = [float(problem.goal(problem.descend(case.start, at + side, steps, lr))) for side in (-STEP, STEP)]
+        w, unrolled = problem.by_forward(case.start, at, steps, lr, momentum)
+        ends = [problem.descend(case.start, at + side, steps, lr, momentum) for side in (-STEP, STEP)]
+        around = [float(problem.goal(end)) for end in ends]
         found.append(
             {
                 "decay": decay,
@@ -111,7 +113,9 @@ def slopes(decays: list[float], steps: int, lr: float, **drawn: Any) -> dict[str
     return {"slopes": pd.DataFrame(found)}
 
 
-def descended(form: str, start: float, each: bool, rounds: int, steps: int, lr: float, **drawn: Any) -> dict[str, Any]:
+def descended(
+    form: str, start: float, each: bool, rounds: int, steps: int, lr: float, momentum: float, **drawn: Any
+) -> dict[str, Any]:
     """Tune the decay by one form: train, take the derivative, change the logarithm of the decay by Adam, and again.
 
     Args:
@@ -121,6 +125,7 @@ def descended(form: str, start: float, each: bool, rounds: int, steps: int, lr: 
         rounds: how many trainings.
         steps: of each.
         lr: of the trainings.
+        momentum: of the trainings.
         **drawn: see `regression`.
 
     Returns:
@@ -134,9 +139,9 @@ def descended(form: str, start: float, each: bool, rounds: int, steps: int, lr: 
     for _ in range(rounds):
         at = logs.detach()
         if form == "unrolled":
-            w, slope = problem.by_reverse(case.start, at, steps, lr)
+            w, slope = problem.by_reverse(case.start, at, steps, lr, momentum)
         else:
-            w = problem.descend(case.start, at, steps, lr)
+            w = problem.descend(case.start, at, steps, lr, momentum)
             slope = problem.at_minimum(w, at) if form == "implicit" else problem.of_last_step(w, at, lr)
         path.append({"decay": float(at.mean().exp()), "loss": float(problem.goal(w)), "accuracy": case.accuracy(w)})
         logs.grad = slope.clone()
