@@ -158,7 +158,9 @@ def _draw_curves(axes: Axes, results: Results, names: dict[str, str]) -> None:
         found = results.where(method=all_specs[name], corrupt=SHOWN, source=source)
         curves = [item["history"]["test_accuracy"] for item in found]
         draw_runs(axes, np.arange(1, len(curves[0]) + 1), curves, scale=100, color=colour, label=label)
-    axes.set(xlabel="epoch", ylabel="test accuracy (%)")
+    axes.set(xlabel="epoch (fine-tuning goes on with trusted rows)" if names is TRUSTED else "epoch")
+    axes.set_ylabel("test accuracy (%)")
+    axes.locator_params(axis="x", integer=True)
     axes.legend(loc="lower right", fontsize=8, ncols=2)
 
 
