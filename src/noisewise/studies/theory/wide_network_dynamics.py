@@ -14,7 +14,7 @@ from noisewise.studies.frame.results import Results
 from noisewise.studies.frame.study import Scale, Study
 from noisewise.studies.harness.drawing import draw_groups, draw_runs
 from noisewise.studies.harness.pairs import Pair, pair
-from noisewise.studies.harness.statistics import by_seed, exact
+from noisewise.studies.harness.statistics import by_seed, exact, mean
 from noisewise.theory.wide import Spectrum, TwoLayer, descend_two_layer, infinite_gram, sampled_gram
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def runs(scale: Scale) -> list[Task]:
         ),
         *(
             Task.of(trained, source=scale.source, labels="random", kappa=1.0, seed=seed, **scale.fitted)
-            for seed in range(scale.seeds)
+            for seed in range(scale.fits)
         ),
         *(
             Task.of(trained, labels="random", width=WIDE, kappa=SMALL_START, seed=seed, **given)
@@ -111,23 +111,29 @@ def networks(results: Results) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame
 def measured(results: Results) -> dict[str, Estimate]:
     """Wider networks follow the prediction more closely; true labels are learned faster than random ones."""
     diagonal = results.of("known").table["diagonal"].max(skipna=False)
-    return {**by_seed(_measured, results), "diagonal": exact(diagonal)}
+    fitted = networks(results)[2]
+    # More seeds fit random labels than are trained at every width.
+    shared = tuple(item for item in results if item.task.arguments["seed"] < results.scale.seeds)
+    real, predicted = ([_losses(norms) for norms in fitted[name]] for name in ("real", "predicted"))
+    return {
+        **by_seed(_measured, Results(results.scale, shared)),
+        "zero": mean([losses[-1] for losses in real]),
+        "zero-steps": mean([_fell(losses) / _fell(closed) for losses, closed in zip(real, predicted, strict=True)]),
+        "diagonal": exact(diagonal),
+    }
 
 
 def _measured(results: Results) -> dict[str, float]:
     """Those of one seed."""
-    (nets, small, fitted), before = networks(results), results.of("known").one()
+    (nets, small, _), before = networks(results), results.of("known").one()
     deviation = nets.pivot(index="width", columns="labels", values="deviation")
     widest = nets[nets["width"] == nets["width"].max()].set_index("labels")
     last = widest["real"].map(lambda norms: norms[-1])
     true, random, worst = (float(steps) for steps in before["steps"])
     top = before["energies"][:, : before["energies"].shape[1] // 10].sum(axis=1)
-    real, predicted = (_losses(fitted[name].iloc[0]) for name in ("real", "predicted"))
     return {
         "trajectory": deviation[deviation.index >= WIDE].to_numpy().max(),
-        "wider": (deviation / deviation.shift()).iloc[1:].to_numpy().max(),
-        "zero": real[-1],
-        "zero-steps": _fell(real) / _fell(predicted),
+        "wider": float(np.exp(np.diff(np.log(deviation.to_numpy()), axis=0).mean())),
         "small-start": small["deviation"].iloc[0] / deviation.loc[WIDE, "random"],
         "distance": (nets["distance"] / nets["farthest"]).max(skipna=False),
         "order": min(last["random"] - last["true"], last["worst"] - last["random"]),
@@ -151,7 +157,7 @@ def _fell(losses: np.ndarray) -> float:
 
 
 def figure(results: Results) -> Figure:
-    """Draw losses and predictions, random labels for longer, labels along eigenvectors, and deviation by width."""
+    """Draw losses and predictions, random labels until fitted, labels along eigenvectors, and deviation by width."""
     nets, small, fitted = networks(results)
     first = nets[nets["seed"] == 0]
     drawn, ((losses, zero, shares), (widths, control, distances)) = subplots(2, 3)
@@ -195,8 +201,14 @@ def _draw_zero(axes: Any, fitted: pd.DataFrame) -> None:
             axes.semilogy(_losses(item[values]), line, color=colour, label=label if not k else None)
     axes.axhline(FITTED, linestyle=":", color=GREY, label="a thousandth")
     width = fitted["width"].max()
-    axes.set(xlabel="steps k", ylabel="loss, relative", title=f"Random labels, longer (m = {width:,})")
-    axes.legend(loc="upper right")
+    axes.set(
+        xlabel="steps k", ylabel="loss, relative", title=f"Random labels of {_points(fitted)} points (m = {width:,})"
+    )
+    axes.legend(loc="lower left")
+
+
+def _points(fitted: pd.DataFrame) -> int:
+    return int(fitted["points"].iloc[0])
 
 
 def _draw_losses(axes: Any, widest: pd.DataFrame) -> None:
