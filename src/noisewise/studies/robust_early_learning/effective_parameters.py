@@ -163,7 +163,7 @@ def _curves(axes: Any, results: Results) -> None:
             epochs = np.arange(1, len(runs[0]) + 1)
             draw_runs(axes, epochs, runs, style, scale=100, color=colour, label=f"{decay}, tau = {tau:g}")
     axes.set(xlabel="epoch", ylabel="test accuracy, %", title=f"{scale.rate:.0%} of the labels wrong", ylim=(0, 101))
-    axes.legend(loc="lower right", fontsize=8, handlelength=4)
+    axes.legend(loc="center right", fontsize=8, handlelength=4)
 
 
 STUDY = Study.load(__file__, runs, measured, figure)
