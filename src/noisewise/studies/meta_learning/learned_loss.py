@@ -161,15 +161,15 @@ def measured(results: Results) -> dict[str, float]:
     by_loss = means(accuracies(results), "base", ["ce", "frozen", "tuned", "replayed", "learned"])
     histories = results.of("learned").where(base="gce").table["history"]
     gains = {
-        "beats-ce": by_loss["learned"] - by_loss["ce"],
         "beats-tuned": by_loss["learned"] - by_loss["tuned"],
         "frozen-below-tuned": by_loss["tuned"] - by_loss["frozen"],
         "path-above-frozen": by_loss["replayed"] - by_loss["frozen"],
         "joint-above-path": by_loss["learned"] - by_loss["replayed"],
     }
     return {
-        **{name: gain.min(skipna=False) for name, gain in gains.items()},
-        "moves": np.min([np.ptp(values(history, "gce")[:, 0]) for history in histories]),
+        **(by_loss["learned"] - by_loss["ce"]).add_suffix("-beats-ce"),
+        **{name: gain.mean(skipna=False) for name, gain in gains.items()},
+        "moves": np.mean([np.ptp(values(history, "gce")[:, 0]) for history in histories]),
         "not-the-optimum": off_optimum(results).mean(skipna=False),
         **cost(results).add_prefix("cost-"),
     }
