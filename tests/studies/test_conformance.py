@@ -63,8 +63,6 @@ def test_what_was_measured_is_what_is_claimed(study):
 WITHOUT_ERRORS: set[tuple[str, str]] = {
     ("minimum-norm", "cpu"),
     ("minimum-norm", "paper"),
-    ("learned-loss", "cpu"),
-    ("hypergradient", "cpu"),
 }
 
 
