@@ -49,6 +49,7 @@ def draw_groups(
 
 
 def _draw(axes: Axes, x: Any, mean: Any, low: Any, high: Any, style: str, options: dict[str, Any], band: bool) -> None:
-    (line,) = axes.plot(x, mean, style, **options)
+    # a line style of its own, such as a tuple of dashes, cannot stand in the short style
+    (line,) = axes.plot(x, mean, *(() if "linestyle" in options else (style,)), **options)
     if band:
         axes.fill_between(x, low, high, color=line.get_color(), alpha=_SHADE, linewidth=0)

@@ -88,7 +88,9 @@ def measured(results: Results) -> dict[str, Estimate]:
         "fine-tuning": difference(overall["fine-tuning"], overall["ce"]),
         "plain-falls": mean(falls["ce"]),
         "learned-stays": difference(falls[LEARNED], falls["ce"]),
-        "trusted-stay": difference(falls[steady].mean(axis=1), falls[[*UNTRUSTED]].mean(axis=1)),
+        "trusted-stay": difference(
+            falls[steady].mean(axis=1, skipna=False), falls[[*UNTRUSTED]].mean(axis=1, skipna=False)
+        ),
         "order": _order(cells, scale.published),
     }
 

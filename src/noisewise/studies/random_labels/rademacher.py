@@ -215,7 +215,7 @@ def _draw_signs(axes: Axes, lines: pd.DataFrame, nets: pd.DataFrame) -> None:
 
 def _draw_margins(axes: Axes, planes: pd.DataFrame, nets: pd.DataFrame) -> None:
     """Margins per unit of norm, with the law of classes of limited norm: one over the root of n."""
-    draw_groups(axes, planes, "points", "margin", "s-", color=COLOURS[0], label="hyperplanes, largest margin")
+    draw_groups(axes, planes, "points", "margin", "D-", color=COLOURS[0], label="hyperplanes, largest margin")
     sizes = sorted({*planes["points"], *nets["points"]})
     axes.plot(sizes, 1 / np.sqrt(sizes), "--", color=GREY, linewidth=1, label="1 / root of n")
     for (name, some), colour, marker in zip(nets.groupby("model", sort=False), COLOURS[1:], "o^", strict=False):
