@@ -61,7 +61,6 @@ def test_what_was_measured_is_what_is_claimed(study):
 
 # Results that are older than the errors of claims, by study and scale.
 WITHOUT_ERRORS: set[tuple[str, str]] = {
-    ("minimum-norm", "cpu"),
     ("minimum-norm", "paper"),
 }
 

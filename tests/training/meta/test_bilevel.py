@@ -2,16 +2,46 @@
 
 import pytest
 import torch
+from torch import Tensor
 from torch.testing import assert_close
 
 from noisewise.errors import BadInput
-from noisewise.training.meta.bilevel import Bilevel, conjugate_gradients, ridge
+from noisewise.training.meta.bilevel import Bilevel, conjugate_gradients
 
 LR, MOMENTUM = 0.2, 0.8
 
 
 def drawn(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def ridge(x: Tensor, y: Tensor, trusted_x: Tensor, trusted_y: Tensor, decays: Tensor) -> tuple[Bilevel, Tensor, Tensor]:
+    """Ridge regression with a decay for every weight: a problem whose hypergradient has a closed form.
+
+    L(w, h) = |x w - y|^2 / 2n + sum_p h_p w_p^2 / 2 and E(w) = |x' w - y'|^2 / 2n', so that w* = A^-1 x^T y / n with
+    A = x^T x / n + diag(h), and dE/dh_p = -w*_p (A^-1 grad E(w*))_p.
+
+    Args:
+        x: (n, P).
+        y: (n,).
+        trusted_x: (n', P).
+        trusted_y: (n',).
+        decays: (P,) h, or (1,) for all weights.
+
+    Returns:
+        The problem, (P,) w* and (M,) the derivative of the goal at w*.
+    """
+
+    def loss(w: Tensor, h: Tensor) -> Tensor:
+        return (x @ w - y).square().mean() / 2 + (h * w.square()).sum() / 2
+
+    def goal(w: Tensor) -> Tensor:
+        return (trusted_x @ w - trusted_y).square().mean() / 2
+
+    system = x.T @ x / len(x) + torch.diag(decays.expand(x.shape[1]))
+    w = torch.linalg.solve(system, x.T @ y / len(x))
+    by_decay = -w * torch.linalg.solve(system, trusted_x.T @ (trusted_x @ w - trusted_y) / len(trusted_x))
+    return Bilevel(loss, goal), w, by_decay if len(decays) > 1 else by_decay.sum()[None]
 
 
 @pytest.fixture(params=[torch.tensor([0.3]), torch.tensor([0.1, 0.4, 0.2])], ids=["one", "each"])
