@@ -42,6 +42,22 @@ class MaxPool(nn.Module):
         return x.amax(dim=(2, 3))
 
 
+class MaxPool2x2(nn.MaxPool2d):
+    """(B, C, H, W) to (B, C, H // 2, W // 2), the largest of every 2x2 square; an odd last row or column is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H // 2, W // 2) maxima."""
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            return super().forward(x)
+        # The same numbers without their places, which only a gradient needs: up to ten times as fast on a CPU.
+        even = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2]
+        across = torch.maximum(even[..., ::2], even[..., 1::2])
+        return torch.maximum(across[..., ::2, :], across[..., 1::2, :])
+
+
 def dropped(dropout: float) -> list[nn.Module]:
     """The layer of dropout, or none where the probability is 0."""
     return [nn.Dropout(dropout)] if dropout else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from noisewise.studies.catalogue import STUDIES, find
 from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.estimate import Estimate
-from noisewise.studies.frame.perform import Outcome, perform
+from noisewise.studies.frame.perform import Outcome, perform, perform_all
 from noisewise.studies.frame.results import Results, means
 from noisewise.studies.frame.study import SCALES, Scale, Study, StudyCard
 from noisewise.studies.harness.fit import training
@@ -23,5 +23,6 @@ __all__ = [
     "find",
     "means",
     "perform",
+    "perform_all",
     "training",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from noisewise.compute import Done
     from noisewise.studies import Claim, Outcome, Study
 
-# The exit code where the minutes were over, and what is left to a study that comes after: time to see what is done.
-_LEFT, _LEAST_MINUTES = 3, 1e-6
+_LEFT = 3  # the exit code where the minutes were over
 
 
 @click.command(
@@ -85,7 +84,6 @@ def study(
     NAME is one of `--list`, or module:attribute for a study of your own. Runs that are done are not repeated. A claim
     is undecided where its threshold lies within the sampling error. The exit code is 1 when a run or a gated claim
     fails, and 3 when the minutes were over first."""
-    began = time.monotonic()
     if bool(names) + everything + (listing and not names and not everything) != 1:
         raise BadInput("say which studies: NAME..., or --all, or --list")
     if listing:
@@ -97,31 +95,25 @@ def study(
     if out is None:
         raise BadInput("--out is missing: the folder for the studies and their runs")
     from noisewise.run.engines import engine_of
-    from noisewise.studies import perform
+    from noisewise.studies import perform_all
 
     chosen = _chosen(names, scale)
-    for one in chosen:
-        one.tasks(scale, source=source, model=model)
-    ended = []
-    for one in chosen:
-        with _reporter(one) as report:
-            where = engine_of(engine, workers, devices=[device], say=lambda line: click.echo(line, err=True))
-            spent = (time.monotonic() - began) / 60
-            left = None if minutes is None else max(minutes - spent, _LEAST_MINUTES)
-            ended.append(
-                perform(
-                    one,
-                    scale,
-                    out=out,
-                    source=source,
-                    model=model,
-                    panels=panels,
-                    engine=where,
-                    minutes=left,
-                    device=device,
-                    on_done=report,
-                )
+    where = engine_of(engine, workers, devices=[device], say=lambda line: click.echo(line, err=True))
+    with _reporter(sum(len(one.tasks(scale, source=source, model=model)) for one in chosen)) as report:
+        ended = list(
+            perform_all(
+                chosen,
+                scale,
+                out=out,
+                source=source,
+                model=model,
+                panels=panels,
+                engine=where,
+                minutes=minutes,
+                device=device,
+                on_done=report,
             )
+        )
     _show(ended, as_json)
     if any(outcome.left for outcome in ended):
         return _LEFT
@@ -147,20 +139,20 @@ def _chosen(names: tuple[str, ...], scale: str) -> list[Study]:
 
 
 @contextlib.contextmanager
-def _reporter(one: Study) -> Iterator[Callable[[Done, int], None]]:
-    """Report every run of a study as it ends."""
+def _reporter(runs: int) -> Iterator[Callable[[Study, Done, int], None]]:
+    """Report every run of a study as it ends, of so many over all studies."""
     from noisewise.cli.progress import progress
 
-    ended = 0
-    with progress(one.card.name, tenths=False) as meter:
+    ended: Counter[str] = Counter()
+    with progress("studies", tenths=False) as meter:
 
-        def report(done: Done, count: int) -> None:
-            nonlocal ended
-            ended += 1
+        def report(one: Study, done: Done, count: int) -> None:
+            name = one.card.name
+            ended[name] += 1
             ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
             ending = "left for the next call" if done.left else ending
-            meter.say(printable(f"{one.card.name} {ended}/{count}: {done.task.title}: {ending}"), one.card.name)
-            meter(ended / count)
+            meter.say(printable(f"{name} {ended[name]}/{count}: {done.task.title}: {ending}"), name)
+            meter(ended.total() / runs)
 
         yield report
 

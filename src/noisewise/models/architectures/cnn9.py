@@ -12,7 +12,7 @@ from torch import nn
 
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MeanPool, PadTo
+from noisewise.models.layers import MaxPool2x2, MeanPool, PadTo
 
 SMALLEST = 28
 
@@ -44,10 +44,10 @@ def cnn9(shape: tuple[int, ...], classes: int, dropout: float = 0.25) -> nn.Sequ
     return nn.Sequential(
         PadTo(SMALLEST),
         *_block(channels, (128, 128, 128), padding=1),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         nn.Dropout2d(dropout),
         *_block(128, (256, 256, 256), padding=1),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         nn.Dropout2d(dropout),
         *_block(256, (512, 256, 128), padding=0),
         MeanPool(),

@@ -12,7 +12,7 @@ from torch import nn
 from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MaxPool, PadTo, Residual, conv3x3
+from noisewise.models.layers import MaxPool, MaxPool2x2, PadTo, Residual, conv3x3
 
 SMALLEST = 8
 
@@ -46,11 +46,11 @@ def fast(shape: tuple[int, ...], classes: int, width: int = 16) -> nn.Sequential
         nn.Conv2d(channels, w, 4, stride=2, padding=1, bias=False),
         *_normalised(w),
         conv3x3(w, 2 * w),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         *_normalised(2 * w),
         _block(2 * w),
         conv3x3(2 * w, 4 * w),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         *_normalised(4 * w),
         _block(4 * w),
         MaxPool(),

@@ -11,7 +11,7 @@ from torch import nn
 from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import PadTo
+from noisewise.models.layers import MaxPool2x2, PadTo
 
 SMALLEST = 28
 
@@ -45,10 +45,10 @@ def lenet(shape: tuple[int, ...], classes: int, padding: int = 2) -> nn.Sequenti
         PadTo(SMALLEST),
         nn.Conv2d(channels, 6, 5, padding=padding),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         nn.Conv2d(6, 16, 5),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         nn.Flatten(),
         nn.Linear(16 * (down // 2) * (across // 2), 120),
         nn.ReLU(),

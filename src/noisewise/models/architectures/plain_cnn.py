@@ -11,7 +11,7 @@ from torch import nn
 
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import PadTo
+from noisewise.models.layers import MaxPool2x2, PadTo
 
 NORMALISED = "Ma, Huang, Wang, Romano, Erfani and Bailey, ICML 2020"
 
@@ -109,5 +109,5 @@ def _stages(name: str, shape: tuple[int, ...], widths: tuple[tuple[int, ...], ..
         for outputs in stage:
             layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
             channels = outputs
-        layers.append(nn.MaxPool2d(2))
+        layers.append(MaxPool2x2())
     return layers, channels * (max(height, halved) // halved) * (max(width, halved) // halved)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from noisewise.bounds import whole
 from noisewise.models import checks
 from noisewise.models.card import ModelCard, with_card
-from noisewise.models.layers import MaxPool, PadTo, Residual, Whitening, conv3x3
+from noisewise.models.layers import MaxPool, MaxPool2x2, PadTo, Residual, Whitening, conv3x3
 
 SMALLEST = 9
 PATCH = 2  # pixels
@@ -79,7 +79,7 @@ def speedy(shape: tuple[int, ...], classes: int, width: int = 32) -> nn.Sequenti
     inputs = stem.outputs
     for stage in range(STAGES):
         outputs = width << stage
-        layers += [_identity(inputs, outputs), nn.MaxPool2d(2), *_normalised(outputs)]
+        layers += [_identity(inputs, outputs), MaxPool2x2(), *_normalised(outputs)]
         layers += [Residual(_identity(outputs, outputs), *_normalised(outputs))]
         inputs = outputs
     return nn.Sequential(*layers, MaxPool(), Scaled(SCALE), nn.Linear(inputs, classes))

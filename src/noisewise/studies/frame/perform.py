@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from noisewise.allowance import AUTO, Allowance, now
 from noisewise.bounds import Bound, at_least, check
 from noisewise.catalogue import load as named
-from noisewise.compute import Done, Engine, Result, run
+from noisewise.compute import Done, Engine, Result, Task, run
 from noisewise.data import load
 from noisewise.figures import styled, write_figure, write_panels
 from noisewise.files import to_json, whole_folder
@@ -94,22 +94,87 @@ def perform(
             cannot be built for it; an unwritable folder; a device that is not here; minutes that are not positive, or
             with an engine of other machines.
     """
+    report = None if on_done is None else lambda _, done, count: on_done(done, count)
+    [outcome] = perform_all(
+        [study],
+        scale,
+        out=out,
+        source=source,
+        model=model,
+        panels=panels,
+        engine=engine,
+        minutes=minutes,
+        device=device,
+        on_done=report,
+    )
+    return outcome
+
+
+def perform_all(
+    studies: Sequence[Study],
+    scale: str = "cpu",
+    *,
+    out: str | Path,
+    source: str | None = None,
+    model: str | None = None,
+    panels: bool = False,
+    engine: Engine | None = None,
+    minutes: float | None = None,
+    device: str = AUTO,
+    on_done: Callable[[Study, Done, int], None] | None = None,
+) -> Iterator[Outcome]:
+    """Run several studies, without a pause between them: the next one begins while the last runs of one are computed.
+
+    Args:
+        studies: From `find`.
+        scale: As in `perform`.
+        out: As in `perform`.
+        source: As in `perform`, for all of them.
+        model: As in `perform`, for all of them.
+        panels: As in `perform`.
+        engine: As in `perform`.
+        minutes: As in `perform`, for all of them together.
+        device: As in `perform`.
+        on_done: Called with every run that ended, after its study and before the number of the study's runs.
+
+    Yields:
+        The outcome of every study, when its last run has ended.
+
+    Raises:
+        BadInput: as in `perform`.
+    """
     until = None if minutes is None else now() + 60 * check(None, "minutes", minutes, _MINUTES)
     _ = Config(device=device).torch_device  # refuses one that is not here
-    tasks = study.tasks(scale, source=source, model=model)
+    tasks = [study.tasks(scale, source=source, model=model) for study in studies]
     _check(source, model)
-    folder = Path(out) / study.card.name
-    failed, left = [], []
-    for done in run(tasks, Path(out) / RUNS, engine or usual([device]), Allowance(until, device)):
-        if on_done is not None:
-            on_done(done, len(tasks))
-        failed.extend([done] if done.error else [])
-        left.extend([done] if done.left else [])
+    ended: list[list[Done]] = [[] for _ in studies]
+    owners: dict[str, list[int]] = {}  # by the key of a run, which several studies may have
+    first: dict[str, Task] = {}
+    for number, of_study in enumerate(tasks):
+        for task in of_study:
+            first.setdefault(task.key, task)
+            owners.setdefault(task.key, []).append(number)
+    for done in run(list(first.values()), Path(out) / RUNS, engine or usual([device]), Allowance(until, device)):
+        for number in owners[done.task.key]:
+            ended[number].append(done)
+            if on_done is not None:
+                on_done(studies[number], done, len(tasks[number]))
+            if len(ended[number]) == len(tasks[number]):
+                about = {"scale": scale, "source": source, "model": model}
+                yield _concluded(studies[number], about, tasks[number], ended[number], Path(out), panels)
+
+
+def _concluded(
+    study: Study, chosen: dict[str, Any], tasks: list[Task], ended: list[Done], out: Path, panels: bool
+) -> Outcome:
+    """Judge the claims of a study whose runs have ended, and write its files; `chosen` are its scale and input."""
+    folder, scale = out / study.card.name, chosen["scale"]
+    failed, left = [done for done in ended if done.error], [done for done in ended if done.left]
     if failed or left:
         return Outcome(study, scale, [], failed, 0.0, folder, left=left)
-    results = Results.read(study.scale(scale, source=source, model=model), tasks, Path(out) / RUNS)
+    results = Results.read(study.scale(scale, source=chosen["source"], model=chosen["model"]), tasks, out / RUNS)
     claims, seconds = study.judged(results), sum(item.seconds for item in results)
-    about = {"study": study.card.name, "scale": scale, "source": source, "model": model}
+    about = {"study": study.card.name, **chosen}
     with whole_folder(folder) as writing:
         with styled():
             figure = study.figure(results)

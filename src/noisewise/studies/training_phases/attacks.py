@@ -19,6 +19,7 @@ from noisewise.errors import BadInput
 from noisewise.methods.inputs.pgd_training import PGDTraining
 from noisewise.models import checks
 from noisewise.models.attacks import PACE, Ascent, aimed
+from noisewise.models.layers import MaxPool2x2
 from noisewise.training import Config, Learner, Training
 from noisewise.training.method import Method
 from noisewise.training.networks import Networks, eval_forward
@@ -50,10 +51,10 @@ def challenge_net(shape: tuple[int, ...], classes: int, width: int = 32, hidden:
     return nn.Sequential(
         nn.Conv2d(channels, width, 5, padding=2),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         nn.Conv2d(width, 2 * width, 5, padding=2),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2x2(),
         nn.Flatten(),
         nn.Linear(2 * width * (down // 4) * (across // 4), hidden),
         nn.ReLU(),
