@@ -51,6 +51,15 @@ def test_a_claim_that_fails_ends_with_1(run, example, monkeypatch, tmp_path):
     assert "FAILS" in out
 
 
+def test_a_sentence_that_many_runs_fail_with_is_printed_once(run, example, monkeypatch, tmp_path):
+    failing = [Task("mean_error:none", arguments={"k": k}) for k in range(3)]
+    monkeypatch.setattr(example, "STUDY", replace(example.STUDY, runs=lambda scale: failing))
+    code, _, err = run("mean_error:STUDY", "--scale", "smoke", "--out", tmp_path, "--workers", 1)
+    assert code == 1
+    assert err.count("has no attribute 'none'") == 1
+    assert err.count("failed, as one before") == 2
+
+
 def test_a_run_that_fails_ends_with_1_and_claims_nothing(run, example, monkeypatch, tmp_path):
     def runs(scale):
         return [Task("mean_error:none"), *example.runs(scale)]

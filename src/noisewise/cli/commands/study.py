@@ -144,13 +144,16 @@ def _reporter(runs: int) -> Iterator[Callable[[Study, Done, int], None]]:
     from noisewise.cli.progress import progress
 
     ended: Counter[str] = Counter()
+    errors: set[str] = set()
     with progress("studies", tenths=False) as meter:
 
         def report(one: Study, done: Done, count: int) -> None:
             name = one.card.name
             ended[name] += 1
-            ending = f"failed: {done.error}" if done.error else ("was done" if done.cached else "done")
-            ending = "left for the next call" if done.left else ending
+            ending = "left for the next call" if done.left else "was done" if done.cached else "done"
+            if done.error:
+                ending = "failed, as one before" if done.error in errors else f"failed: {done.error}"
+                errors.add(done.error)
             meter.say(printable(f"{name} {ended[name]}/{count}: {done.task.title}: {ending}"), name)
             meter(ended.total() / runs)
 
