@@ -136,7 +136,7 @@ def test_runs_on_a_former_content_of_a_file_are_not_taken_for_others(tmp_path, m
     assert len(bench(spec, "out", engine=Never())) == 1
     frame.iloc[::-1].to_csv("table.csv", index=False)
     with pytest.raises(
-        BadInput, match=r"table.csv has changed since runs in out/runs were trained on it: give another"
+        BadInput, match=r"table.csv has changed since runs in out/runs were computed from it: give another"
     ):
         bench(spec, "out", engine=Never())
     assert len(bench(spec, "other", engine=SerialEngine())) == 1

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from noisewise.bench.grid import expand, read_spec
-from noisewise.bench.inputs import check_unchanged
 from noisewise.bench.leaderboard import collect, tables, to_html, to_markdown, tuned_table
 from noisewise.bench.rehearsal import rehearse
 from noisewise.bench.tune import read_cases, tune
 from noisewise.bounds import FUNCTION, PATH, Bound, bounded
 from noisewise.compute import Done, Engine, RayEngine, run
 from noisewise.compute.engine import ENGINE
+from noisewise.compute.inputs import check_unchanged
 from noisewise.files import whole_folder
 from noisewise.run.engines import usual
 

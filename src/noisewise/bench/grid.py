@@ -26,8 +26,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from noisewise.bench.inputs import note
 from noisewise.bounds import Bound, a, check
+from noisewise.compute.inputs import note
 from noisewise.data import Dataset
 from noisewise.data.portable import portable
 from noisewise.data.reading import Reading

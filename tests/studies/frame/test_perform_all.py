@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from noisewise.compute import SerialEngine
-from noisewise.studies import perform_all
+from noisewise.errors import BadInput
+from noisewise.studies import find, perform_all
 
 
 def _named(study, name):
@@ -38,3 +41,18 @@ def test_when_the_time_is_over_every_study_says_what_is_left(example, tmp_path):
     assert len(outcomes) == 2
     assert all(len(outcome.left) == len(example.STUDY.tasks("smoke")) for outcome in outcomes)
     assert not (tmp_path / "one").exists()
+
+
+def test_runs_on_a_former_content_of_a_source_are_not_taken_for_others(tmp_path):
+    study, table = find("early-learning"), tmp_path / "own.csv"
+    chosen = {"out": tmp_path / "out", "source": str(table), "engine": SerialEngine()}
+    lines = [f"{k % 7},{k % 5},{int(k % 7 > 3)}" for k in range(200)]
+    table.write_text("\n".join(["a,b,label", *lines]) + "\n")
+    (outcome,) = perform_all([study], "smoke", **chosen)
+    assert outcome.claims
+    told = []
+    list(perform_all([study], "smoke", **chosen, on_done=lambda study, done, count: told.append(done.cached)))
+    assert all(told)
+    table.write_text("\n".join(["a,b,label", *lines[::-1]]) + "\n")
+    with pytest.raises(BadInput, match=r"own.csv has changed since runs in .* were computed from it"):
+        list(perform_all([study], "smoke", **chosen))

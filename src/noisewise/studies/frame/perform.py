@@ -11,6 +11,7 @@ from noisewise.allowance import AUTO, Allowance, now
 from noisewise.bounds import Bound, at_least, check
 from noisewise.catalogue import load as named
 from noisewise.compute import Done, Engine, Result, Task, run
+from noisewise.compute.inputs import check_unchanged, note
 from noisewise.data import load
 from noisewise.figures import styled, write_figure, write_panels
 from noisewise.files import to_json, whole_folder
@@ -90,9 +91,9 @@ def perform(
         on_done: Called with every run that ended, and the number of runs.
 
     Raises:
-        BadInput: a scale, source or model that the study does not take; a source that cannot be read, a model that
-            cannot be built for it; an unwritable folder; a device that is not here; minutes that are not positive, or
-            with an engine of other machines.
+        BadInput: a scale, source or model that the study does not take; a source that cannot be read, or that has
+            changed since runs in `out` were computed from it; a model that cannot be built for it; an unwritable
+            folder; a device that is not here; minutes that are not positive, or with an engine of other machines.
     """
     report = None if on_done is None else lambda _, done, count: on_done(done, count)
     [outcome] = perform_all(
@@ -147,6 +148,8 @@ def perform_all(
     _ = Config(device=device).torch_device  # refuses one that is not here
     tasks = [study.tasks(scale, source=source, model=model) for study in studies]
     _check(source, model)
+    folder = Path(out) / RUNS
+    _check_source(source, [task for of_study in tasks for task in of_study], folder)
     ended: list[list[Done]] = [[] for _ in studies]
     owners: dict[str, list[int]] = {}  # by the key of a run, which several studies may have
     first: dict[str, Task] = {}
@@ -154,7 +157,9 @@ def perform_all(
         for task in of_study:
             first.setdefault(task.key, task)
             owners.setdefault(task.key, []).append(number)
-    for done in run(list(first.values()), Path(out) / RUNS, engine or usual([device]), Allowance(until, device)):
+    for done in run(list(first.values()), folder, engine or usual([device]), Allowance(until, device)):
+        if source is not None and not (done.cached or done.error or done.left):
+            note(source, done.folder)
         for number in owners[done.task.key]:
             ended[number].append(done)
             if on_done is not None:
@@ -187,6 +192,13 @@ def _concluded(
         page = render(study.card, claims, timings, (writing / "figure.svg").read_bytes())
         (writing / "report.html").write_text(page, encoding="utf-8")
     return Outcome(study, scale, claims, [], seconds, folder, timings["cpu_seconds"])
+
+
+def _check_source(source: str | None, tasks: Sequence[Task], folder: Path) -> None:
+    """Check that no finished run was computed from a former content of a person's own source."""
+    if source is not None:
+        done = [(source, folder / task.key) for task in tasks if task.finished(folder / task.key)]
+        check_unchanged(done)
 
 
 def _check(source: str | None, model: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Which file or folder a run was trained on: a bench does not take runs on a former content of it for its own."""
+"""Which file or folder a run was computed from: a former content's runs are not taken for those of the present one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def note(source: str, folder: Path) -> None:
 
 
 def check_unchanged(runs: Iterable[tuple[str, Path]]) -> None:
-    """Check that finished runs were trained on what their sources hold now; earlier versions did not note it.
+    """Check that finished runs were computed from what their sources hold now; earlier versions did not note it.
 
     Args:
         runs: the source and the folder of each.
@@ -54,5 +54,5 @@ def check_unchanged(runs: Iterable[tuple[str, Path]]) -> None:
         if source not in now:
             now[source] = content(source)
         if now[source] is not None and known != now[source]:
-            said = f"{source} has changed since runs in {folder.parent} were trained on it"
+            said = f"{source} has changed since runs in {folder.parent} were computed from it"
             raise BadInput(f"{said}: give another --out, or remove these runs")
