@@ -130,6 +130,12 @@ def test_leaderboards_escape_and_show_spread():
     found = tables(pd.DataFrame(rows))
     assert found[0][1].iloc[0]["last"] == "55.00 ± 7.07"
     assert "<b>" not in to_html("<b>", found)
+    assert "default-src 'none'" in to_html("n", found)
+    hostile = pd.DataFrame({"<img src=x>": ["[a](javascript:1) | `b`\n# c"]})
+    lines = to_markdown("<b>\n# d", [("*e*", hostile)]).splitlines()
+    assert [line for line in lines if line.startswith("#")] == [r"# \<b\> # d", r"## \*e\*"]
+    assert lines[-1] == r"| \[a\](javascript:1) \| \`b\` # c |"
+    assert r"| \<img src=x\> |" in lines
     assert "55.00 ± 7.07" in to_markdown("n", found)
 
 

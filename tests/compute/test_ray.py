@@ -90,6 +90,21 @@ def test_the_cluster_that_runs_here_is_found_and_one_that_was_killed_is_not(pret
     assert [asked["address"] for asked in pretend.asked] == [listening, "local"]
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="this system has no owners of files")
+def test_a_cluster_that_another_user_wrote_down_is_not_believed(pretend, nothing_runs, listening, monkeypatch):
+    (nothing_runs / "ray").mkdir()
+    (nothing_runs / "ray" / "ray_current_cluster").write_text(listening + "\n")
+    known = os.fstat
+
+    def of(owner):
+        monkeypatch.setattr(os, "fstat", lambda file: os.stat_result([*known(file)[:4], owner, *known(file)[5:]]))
+        connected()
+        return pretend.asked[-1]["address"]
+
+    assert of(os.getuid() + 1000) == "local"
+    assert of(0) == of(os.getuid()) == listening
+
+
 @pytest.mark.usefixtures("nothing_runs")
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "127.0.0.1:99999999"])
 def test_an_address_where_nobody_answers_is_refused_before_ray_waits_for_it(monkeypatch, pretend, address):

@@ -176,12 +176,20 @@ def _named() -> str | None:
 
 
 def _running() -> str | None:
-    """The address that `ray start` wrote down, if somebody answers there; a killed cluster leaves it behind."""
+    """The address that `ray start` wrote down, if somebody answers there; a killed cluster leaves it behind.
+
+    What another user of this machine wrote is not believed: data would be sent to a cluster of theirs, and what comes
+    back from it is unpickled.
+    """
     if os.environ.get(ADDRESS) == "local":
         return None
+    path = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
     try:
-        address = (Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster").read_text().strip()
-    except OSError:
+        with path.open() as file:
+            if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid not in (0, os.getuid()):
+                return None
+            address = file.read().strip()
+    except (OSError, UnicodeDecodeError):
         return None
     return address if _answers(address) else None
 
