@@ -5,6 +5,8 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -27,6 +29,28 @@ def project(tmp_path, write_images):
 def test_paths_are_below_the_folder(project):
     root, data = project
     assert pd.read_parquet(root / "out" / "cleaned.parquet")["file"].tolist() == data.described["file"].tolist()
+
+
+def test_pictures_that_a_saved_file_takes_from_elsewhere_are_told(project):
+    root, _ = project
+    (note,) = load(root / "out" / "cleaned.parquet").notes
+    assert note.startswith("6 pictures that cleaned.parquet names lie elsewhere, the first in ")
+    assert note.endswith(os.path.join("project", "photos", "cat"))
+    again = save(load(root / "out" / "cleaned.parquet"), root / "beside.parquet")
+    assert load(again).notes == ()
+
+
+@pytest.mark.parametrize("leaving", ["../secret/1.png", "/secret/1.png"])
+def test_a_crafted_file_cannot_name_pictures_beyond_the_folder_it_states(project, leaving):
+    root, _ = project
+    path = root / "out" / "cleaned.parquet"
+    table = pq.read_table(path)
+    files = table["file"].to_pylist()
+    at = table.column_names.index("file")
+    crafted = table.set_column(at, table.field("file"), pa.array([leaving, *files[1:]], table.field("file").type))
+    pq.write_table(crafted, path)
+    with pytest.raises(BadInput, match=f"{leaving}' is not below its pictures' folder"):
+        load(path)
 
 
 def test_everything_moved(project):

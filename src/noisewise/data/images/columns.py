@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from noisewise.data.images.tree import SUFFIXES
 from noisewise.data.readers.saved import FILE, IMAGE
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput
+from noisewise.formatting import count
 
 _STARTS = (
     b"\x89PNG",
@@ -107,9 +109,34 @@ def saved_pictures(described: pd.DataFrame, head: Mapping[str, Any], path: Path)
         pictures = Pictures([one["path"] for one in structs], contents=[one["bytes"] for one in structs])
     else:
         files = [_unshown(file) for file in described[FILE]]
+        leaving = next((file for file in files if os.path.isabs(file) or os.pardir in Path(file).parts), None)
+        if place and leaving is not None:
+            raise BadInput(
+                f"{path} is a damaged noisewise file: {shown(leaving)!r} is not below its pictures' folder"
+            )
         pictures = Pictures(files, _folder_of(files, place, path) if place else "")
     pictures = replace(pictures, white=place.get("white"))
     return ImageFiles(pictures, (height, width, channels), (int(own[0]), int(own[1])))
+
+
+def pictures_from_elsewhere(inputs: Inputs, path: Path) -> str | None:
+    """A sentence that says so where a saved file names pictures that are not in its own folder or below it.
+
+    Whoever wrote the file chose what is read, and reports show these pictures.
+
+    Args:
+        inputs: of the data set that was read from the file.
+        path: the saved file.
+    """
+    if not isinstance(inputs, ImageFiles) or inputs.pictures.contents is not None:
+        return None
+    home = path.absolute().parent.resolve()
+    folders = Counter(os.path.dirname(inputs.pictures.path(at)) for at in range(len(inputs)))
+    away = [folder for folder in folders if home not in (place := Path(folder).resolve()).parents and home != place]
+    if not away:
+        return None
+    number = sum(folders[folder] for folder in away)
+    return f"{count(number, 'picture')} that {path.name} names lie elsewhere, the first in {shown(away[0])}"
 
 
 def _folder_of(files: Sequence[str], place: Mapping[str, Any], path: Path) -> str:

@@ -17,7 +17,7 @@ from noisewise.data.columns.recognise import recognise
 from noisewise.data.columns.tidy import tidy, with_index, without
 from noisewise.data.dataset import UNLABELLED, Dataset, Inputs, Kind, select
 from noisewise.data.features import encode_features
-from noisewise.data.images.columns import IMAGE, picture_rows, saved_pictures
+from noisewise.data.images.columns import IMAGE, picture_rows, pictures_from_elsewhere, saved_pictures
 from noisewise.data.images.files import resized
 from noisewise.data.readers import frames
 from noisewise.data.readers.labels import (
@@ -38,6 +38,7 @@ from noisewise.errors import BadInput, nearest
 
 TRUTH = "truth"
 _PICTURES = ("size", "skip_broken")
+_PICTURES_FOUND = "find pictures"  # a step of the provenance
 _READ = ("labels", "text", "columns", "ignore", "id", "na", "trusted")
 _REMEMBERED = ("text", "columns", "ignore", "na")  # which a saved table is read by again
 
@@ -342,7 +343,10 @@ def _read_saved(frame: pd.DataFrame, head: Mapping[str, Any], path: Path, readin
         for name in names.unique().tolist()
     }
     main = parts.pop("")
-    return Dataset(**{**vars(main), **parts, "encoding": encoding})
+    note = pictures_from_elsewhere(inputs, path)
+    earlier = tuple(record for record in main.provenance if record.get("step") != _PICTURES_FOUND)
+    provenance = (*earlier, {"step": _PICTURES_FOUND, "notes": [note]}) if note else earlier
+    return Dataset(**{**vars(main), **parts, "provenance": provenance, "encoding": encoding})
 
 
 def _encoded_again(
