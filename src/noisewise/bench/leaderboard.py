@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from noisewise.auditing.report.markup import source_hash
 from noisewise.bench.grid import Trial
 from noisewise.doors import parsing
 
@@ -107,27 +109,35 @@ def _spread(values: pd.Series) -> str:
 
 
 def to_markdown(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
-    """The leaderboard as Markdown."""
-    parts = [f"# {name}\n", _LEGEND + "\n"]
+    """The leaderboard as Markdown; markup in names and settings is shown as text."""
+    parts = [f"# {_plain(name)}\n", _LEGEND + "\n"]
     for title, table in found:
         head = "| " + " | ".join(table.columns) + " |"
         rule = "|" + "---|" * len(table.columns)
-        body = [
-            "| " + " | ".join(str(v).replace("|", "\\|") for v in row) + " |" for row in table.itertuples(index=False)
-        ]
-        parts.append("\n".join([f"\n## {title}\n", head, rule, *body]) + "\n")
+        body = ["| " + " | ".join(map(_plain, row)) + " |" for row in table.itertuples(index=False)]
+        parts.append("\n".join([f"\n## {_plain(title)}\n", head, rule, *body]) + "\n")
     return "\n".join(parts)
 
 
+def _plain(text: object) -> str:
+    """Text for Markdown, on one line, that is neither HTML nor a link, nor ends a cell."""
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), " ".join(str(text).split()))
+
+
 def to_html(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
-    """The leaderboard as one self-contained page; everything from data is escaped."""
+    """The leaderboard as one self-contained page; everything from data is escaped, and it may load and run nothing."""
     body = "".join(f"<h2>{html.escape(title)}</h2>{table.to_html(index=False, border=0)}" for title, table in found)
+    policy = f"default-src 'none'; style-src {source_hash(_STYLE)}; base-uri 'none'"
     return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(name)}</title><style>{_STYLE}</style>"
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{html.escape(name)}</title><style>{_STYLE}</style>"
         f"<h1>{html.escape(name)}</h1><p>{_LEGEND}</p>{body}</html>\n"
     )
 
 
+_MARKUP = re.compile(r"[&<>\\`|\[\]]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LEGEND = (
     "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epochs chosen on "
     "noisy validation labels (selected), by Label Wave and by the plateau of agreement. Label precision and recall of "
