@@ -4,6 +4,7 @@ import json
 import pandas as pd
 import pytest
 
+from noisewise.auditing.report.markup import source_hash
 from noisewise.bench.bench import bench
 from noisewise.bench.grid import expand, read_spec
 from noisewise.bench.leaderboard import tables, to_html, to_markdown
@@ -130,13 +131,21 @@ def test_leaderboards_escape_and_show_spread():
     found = tables(pd.DataFrame(rows))
     assert found[0][1].iloc[0]["last"] == "55.00 ± 7.07"
     assert "<b>" not in to_html("<b>", found)
-    assert "default-src 'none'" in to_html("n", found)
-    hostile = pd.DataFrame({"<img src=x>": ["[a](javascript:1) | `b`\n# c"]})
-    lines = to_markdown("<b>\n# d", [("*e*", hostile)]).splitlines()
-    assert [line for line in lines if line.startswith("#")] == [r"# \<b\> # d", r"## \*e\*"]
-    assert lines[-1] == r"| \[a\](javascript:1) \| \`b\` # c |"
-    assert r"| \<img src=x\> |" in lines
     assert "55.00 ± 7.07" in to_markdown("n", found)
+
+
+def test_names_on_a_leaderboard_are_no_markup():
+    frame = pd.DataFrame([{"source": "<img src=x>", "method": "[x](y)|`z`\\", "seconds": 1.0}])
+    text = to_markdown("<b>\n# x", tables(frame))
+    assert "# &lt;b&gt; # x\n" in text
+    assert "## &lt;img src=x&gt; · none · default" in text
+    assert "| \\[x\\](y)\\|\\`z\\`\\\\ |" in text
+
+
+def test_a_leaderboard_may_load_nothing_but_its_own_style():
+    page = to_html("n", [])
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert f"default-src 'none'; style-src {source_hash(style)};" in page
 
 
 def test_a_failed_job_says_why(tmp_path):

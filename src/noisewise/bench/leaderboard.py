@@ -109,33 +109,35 @@ def _spread(values: pd.Series) -> str:
 
 
 def to_markdown(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
-    """The leaderboard as Markdown."""
-    parts = [f"# {_literal(name)}\n", _LEGEND + "\n"]
+    """The leaderboard as Markdown; markup in names and settings is shown as text."""
+    parts = [f"# {_plain(name)}\n", _LEGEND + "\n"]
     for title, table in found:
-        rows = ["| " + " | ".join(map(_literal, row)) + " |" for row in (table.columns, *table.itertuples(index=False))]
+        head = "| " + " | ".join(map(_plain, table.columns)) + " |"
         rule = "|" + "---|" * len(table.columns)
-        parts.append("\n".join([f"\n## {_literal(title)}\n", rows[0], rule, *rows[1:]]) + "\n")
+        body = ["| " + " | ".join(map(_plain, row)) + " |" for row in table.itertuples(index=False)]
+        parts.append("\n".join([f"\n## {_plain(title)}\n", head, rule, *body]) + "\n")
     return "\n".join(parts)
 
 
-def _literal(text: object) -> str:
-    """Text that may come from a spec or from data, as one line of Markdown in which no markup or HTML is live."""
-    return _LIVE.sub(r"\\\g<0>", " ".join(str(text).split()))
+def _plain(text: object) -> str:
+    """Text for Markdown, on one line, that is neither HTML nor a link, nor ends a cell."""
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), " ".join(str(text).split()))
 
 
 def to_html(name: str, found: list[tuple[str, pd.DataFrame]]) -> str:
-    """The leaderboard as one self-contained page that loads nothing; everything from data is escaped."""
-    policy = f"default-src 'none'; style-src {source_hash(_STYLE)}; base-uri 'none'"
+    """The leaderboard as one self-contained page; everything from data is escaped, and it may load and run nothing."""
     body = "".join(f"<h2>{html.escape(title)}</h2>{table.to_html(index=False, border=0)}" for title, table in found)
+    policy = f"default-src 'none'; style-src {source_hash(_STYLE)}; base-uri 'none'"
     return (
-        f"<!doctype html><html lang=en><meta charset=utf-8>"
+        "<!doctype html><html lang=en><meta charset=utf-8>"
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{html.escape(name)}</title><style>{_STYLE}</style>"
         f"<h1>{html.escape(name)}</h1><p>{_LEGEND}</p>{body}</html>\n"
     )
 
 
-_LIVE = re.compile(r"[\\`*\[\]<>|~&]")
+_MARKUP = re.compile(r"[&<>\\`|\[\]]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LEGEND = (
     "Test accuracy in percent: best epoch (an oracle), last epoch, mean of the last ten, and the epochs chosen on "
     "noisy validation labels (selected), by Label Wave and by the plateau of agreement. Label precision and recall of "

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.data.columns.column import Column
-from noisewise.errors import BadInput
+from noisewise.errors import BadInput, shown
 
 if TYPE_CHECKING:
     from noisewise.data.columns.encoding import Encoding
@@ -124,7 +124,7 @@ class Dataset:
     repeats: bool = False
 
     def __post_init__(self) -> None:
-        n, k = len(self.inputs), len(self.classes)
+        n, k = _length("inputs", self.inputs, "an array of rows"), _length("classes", self.classes, "names")
         put = object.__setattr__
         put(self, "given", _labels("given", self.given, n, k))
         if self.truth is not None:
@@ -227,6 +227,13 @@ class Dataset:
         """The same data set without the truth, in all splits, as methods and detectors receive it."""
         hidden: dict[str, Any] = {name: part.blind() for name, part in self.parts.items()}
         return replace(self, truth=None, encoding=None, **hidden)
+
+
+def _length(name: str, value: Any, must: str) -> int:
+    try:
+        return len(value)
+    except TypeError as error:
+        raise BadInput(f"{name}={shown(value)} must be {must}") from error
 
 
 def _labels(name: str, values: np.ndarray, n: int, k: int) -> np.ndarray:

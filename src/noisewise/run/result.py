@@ -16,6 +16,7 @@ from noisewise._version import __version__
 from noisewise.auditing.evidence import Evidence
 from noisewise.auditing.judgement.judge import judge
 from noisewise.auditing.judgement.judgement import Judgement
+from noisewise.bounds import PATH, check
 from noisewise.data import Dataset
 from noisewise.data.dataset import UNLABELLED
 from noisewise.data.row_names import named, predicted_rows
@@ -102,7 +103,7 @@ class Run:
         Raises:
             BadInput: the folder holds no run, its files are damaged, or the networks cannot be built again.
         """
-        folder = Path(folder)
+        folder = Path(check(None, "folder", folder, PATH))
         metrics = read_metrics(folder)
         predictor, inputs, normalise = read_model(folder, metrics, model, method)
         try:

@@ -18,6 +18,8 @@ from noisewise.errors import BadInput
         (np.array([3, 1], dtype=object), [1, 0], ("1", "3")),
         (np.array([[7], [5]]), [1, 0], ("5", "7")),
         (np.array([1, "a"], dtype=object), [0, 1], ("1", "a")),
+        (np.array([b"x", "\u00e4".encode()]), [0, 1], ("x", "\u00e4")),
+        (np.array([b"x", "y"], dtype=object), [0, 1], ("x", "y")),
     ],
 )
 def test_labels_as_people_write_them(labels, numbers, classes):
@@ -37,6 +39,8 @@ def test_columns_share_their_classes():
 @pytest.mark.parametrize(
     "labels, said",
     [
+        ([b"\xff", b"x"], "no text in UTF-8"),
+        (np.array([b"\xff", b"x"], dtype=object), r"has the label b'\\xff'"),
         ([1, 1, 1], "only the class '1'"),
         ([], "no labels"),
         ([0.5, 1.0], "0.5, but numbers as labels must be whole"),

@@ -17,10 +17,22 @@ from noisewise.auditing.review.exchange.decisions import WORDS
 from noisewise.auditing.review.folder import numbers, positions, read_issues, unaudited, without_label
 from noisewise.auditing.review.queue import check_base, per_hundred, review_queue, simulated_gain
 from noisewise.auditing.reviewed import record as reviewed_record
+from noisewise.bounds import PATH, Bound, a, bounded
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput
 
 
+def _is_decisions(value: object) -> bool:
+    return isinstance(value, pd.DataFrame) or PATH.allows(value)
+
+
+_DECISIONS = Bound(
+    "be a table, a path, or a list of these",
+    lambda value: _is_decisions(value) or (isinstance(value, (list, tuple)) and all(map(_is_decisions, value))),
+)
+
+
+@bounded(None, {"data": a(Dataset), "decisions": _DECISIONS, "findings_folder": PATH | None})
 def decide(
     data: Dataset,
     decisions: Decisions | Sequence[Decisions],

@@ -111,9 +111,7 @@ def saved_pictures(described: pd.DataFrame, head: Mapping[str, Any], path: Path)
         files = [_unshown(file) for file in described[FILE]]
         leaving = next((file for file in files if os.path.isabs(file) or os.pardir in Path(file).parts), None)
         if place and leaving is not None:
-            raise BadInput(
-                f"{path} is a damaged noisewise file: {shown(leaving)!r} is not below its pictures' folder"
-            )
+            raise BadInput(f"{path} is a damaged noisewise file: {shown(leaving)!r} is not below its pictures' folder")
         pictures = Pictures(files, _folder_of(files, place, path) if place else "")
     pictures = replace(pictures, white=place.get("white"))
     return ImageFiles(pictures, (height, width, channels), (int(own[0]), int(own[1])))

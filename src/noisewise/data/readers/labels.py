@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from noisewise.data.columns.numbers import parse_numbers
-from noisewise.errors import BadInput, nearest
+from noisewise.errors import BadInput, nearest, shown
 
 LABELS = ("label", "labels", "target", "class", "y")
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,999}")
@@ -146,7 +146,7 @@ def number_labels(where: str, values: Any, classes: tuple[str, ...]) -> np.ndarr
     Raises:
         BadInput: a label does not belong to the classes.
     """
-    labels = np.asarray(values)
+    labels = _decoded(where, np.asarray(values))
     if labels.dtype.kind in "iu":
         if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
             bad = labels[(labels < 0) | (labels >= len(classes))][0]
@@ -170,9 +170,20 @@ def _plain(where: str, labels: np.ndarray) -> np.ndarray:
     missing = int(pd.isna(labels).sum())
     if missing:
         raise BadInput(f"{where} has {missing} missing label(s) in {len(labels)} rows: fill them in or remove the rows")
+    labels = _decoded(where, labels)
     if labels.dtype.kind == "O":
         labels = _narrow(labels)
     return _whole(where, labels) if labels.dtype.kind == "f" else labels
+
+
+def _decoded(where: str, labels: np.ndarray) -> np.ndarray:
+    """Labels that are bytes as the text that they are in UTF-8."""
+    if labels.dtype.kind not in "OS" or not any(isinstance(label, bytes) for label in labels):
+        return labels
+    try:
+        return np.array([one.decode() if isinstance(one, bytes) else one for one in labels], dtype=object).astype(str)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{where} has the label {shown(error.object)}, which is no text in UTF-8") from error
 
 
 def _narrow(labels: np.ndarray) -> np.ndarray:
