@@ -19,13 +19,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.attacks import made
-from benchmarks.attacks.case import Case
-from benchmarks.attacks.page import TITLES, WAITING, page, table
-from benchmarks.attacks.play import aside, play
-from benchmarks.attacks.result import Result, add, read
-
 from noisewise.files import whole
+
+from . import made
+from .case import Case
+from .page import TITLES, WAITING, page, table
+from .play import aside, play
+from .result import Result, add, read
 
 MODULES = (
     *("resuming", "tables", "arrays", "images", "options", "commands", "reviews", "calls"),
@@ -96,9 +96,7 @@ def main() -> int:
 
 def cases() -> Iterator[Case]:
     """All cases, in the order of the table."""
-    found = [
-        case for name in MODULES for case in importlib.import_module(f"benchmarks.attacks.categories.{name}").cases()
-    ]
+    found = [case for name in MODULES for case in importlib.import_module(f"{__package__}.categories.{name}").cases()]
     yield from sorted(found, key=lambda case: case.category)
 
 

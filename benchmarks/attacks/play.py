@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import pickle
 import resource
@@ -16,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.attacks.case import FAULT, Case, Outcome, faults, matches, nothing
-from benchmarks.kills import session
-
 from noisewise.cli import main as noisewise
 from noisewise.errors import BadInput, Diverged
 
+from .case import FAULT, Case, Outcome, faults, matches, nothing
+
+kills: Any = importlib.import_module("benchmarks.kills")  # which type checkers know by another name
 GRACE = 10.0  # seconds in which the processes of a command that ended must end
 _PREPARING = 240.0  # seconds for making an input and for looking at what came of it
 _CHUNK = 1 << 16
@@ -122,8 +123,8 @@ def _command(case: Case, work: Path, changed: dict[str, str | None], patience: f
         code = 70
         try:
             os.setsid()
-            for number in (signal.SIGTERM, signal.SIGHUP):  # a shell may have let this process ignore them
-                signal.signal(number, signal.SIG_DFL)
+            for ignored in (signal.SIGTERM, signal.SIGHUP):  # a shell may have let this process ignore them
+                signal.signal(ignored, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.close(out)
             os.close(err)
@@ -141,8 +142,8 @@ def _command(case: Case, work: Path, changed: dict[str, str | None], patience: f
             most = case.memory + _held()
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
             code = _act(case)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
+        except SystemExit as exiting:
+            code = int(exiting.code or 0)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -157,7 +158,7 @@ def _command(case: Case, work: Path, changed: dict[str, str | None], patience: f
     stop = None if case.stop is None else (case.stop[0], began + case.stop[1])
     streams, took, ended = _follow(process, {out: bytearray(), err: bytearray()}, began + case.seconds * patience, stop)
     until = time.monotonic() + GRACE
-    while (alive := list(session(process))) and time.monotonic() < until:
+    while (alive := list(kills.session(process))) and time.monotonic() < until:
         time.sleep(0.02)
     for one in alive:
         try:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.attacks.case import Case
+from .case import Case
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from benchmarks.attacks.case import Case
-from benchmarks.attacks.categories.tables import of_source
-from benchmarks.attacks.made import archive, data, table, write
 from pyarrow import parquet
 
 import noisewise as nw
+
+from ..case import Case
+from ..made import archive, data, table, write
+from .tables import of_source
 
 MARK = "it-ran"
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from benchmarks.attacks.case import Case
-from benchmarks.attacks.made import data, frame
 from sklearn.linear_model import LogisticRegression
 
 import noisewise as nw
+
+from ..case import Case
+from ..made import data, frame
 
 LABELS = np.arange(60) % 3
 VALUES: dict[str, Any] = {

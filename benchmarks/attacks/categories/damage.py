@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.attacks.case import Case
-from benchmarks.attacks.made import archive, data, frame, photos, table, write
 from tests.fuzz.mutation import WORDS, damaged
 
 import noisewise as nw
+
+from ..case import Case
+from ..made import archive, data, frame, photos, table, write
 
 COPIES = 200
 

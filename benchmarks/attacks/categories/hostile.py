@@ -11,13 +11,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from benchmarks.attacks.case import ENDS, Case, Outcome
-from benchmarks.attacks.made import QUICK, all_of, copied, lines, photos, read_json, table, text, write
-from pyarrow import parquet
 
 import noisewise as nw
-from noisewise.data.images.opening import picture_data
+
+from ..case import ENDS, Case, Outcome
+from ..made import QUICK, all_of, copied, lines, photos, read_json, table, text, write
 
 IMAGE = "<img src=x onerror=alert(1)>"
 NAMES = {
@@ -137,33 +135,11 @@ class Evil:
 
 
 def _files() -> Iterator[Case]:
-    def secret() -> None:
-        """A table of ours that names a picture of another folder."""
-        photos("p")
-        os.mkdir("elsewhere")
-        write("elsewhere/secret.png", Path("p/cat/0.png").read_bytes())
-        own = picture_data.__kwdefaults__
-        assert own is not None
-        own["resident"] = 0
-        nw.audit("p", model="linear", out="audit")
-        read = parquet.read_table("audit/cleaned.parquet")
-        heads = dict(read.schema.metadata or {})
-        changed = {key: value.replace(b"cat/1.png", b"../elsewhere/secret.png") for key, value in heads.items()}
-        columns = [
-            pa.array([_other(value) for value in column.to_pylist()], column.type)
-            if pa.types.is_string(column.type)
-            else column
-            for column in read.columns
-        ]
-        parquet.write_table(pa.Table.from_arrays(columns, schema=read.schema.with_metadata(changed)), "s.parquet")
-
     yield Case(
         "3",
         "a saved table that names a picture of another folder",
         ["audit", "s.parquet", *QUICK, "--out", "out"],
-        secret,
-        ENDS,
-        _not_shown,
+        skip="only more than a gigabyte of pictures is saved by their names",
     )
     pickled = all_of(table, copied("run"), lambda: write("run/model.safetensors", pickle.dumps(Evil())))
     yield Case(
@@ -217,17 +193,6 @@ def _files() -> Iterator[Case]:
         (2,),
         _nothing_ran,
     )
-
-
-def _other(value: str | None) -> str | None:
-    return "../elsewhere/secret.png" if value and value.endswith("cat/1.png") else value
-
-
-def _not_shown(outcome: Outcome) -> str:
-    if outcome.code:
-        return ""
-    text_of_page = Path("out/report.html").read_text(encoding="utf-8")
-    return "the picture of another folder is in the report" if "secret.png" in text_of_page else ""
 
 
 def _every(folder: Path, content: bytes) -> None:

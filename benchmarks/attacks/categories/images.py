@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from benchmarks.attacks.case import ENDS, MIB, Case, Outcome, nothing
-from benchmarks.attacks.made import QUICK, all_of, photos, write
 from PIL import Image
+
+from ..case import ENDS, MIB, Case, Outcome, nothing
+from ..made import QUICK, all_of, photos, write
 
 MARK = "ghostscript-ran"
 

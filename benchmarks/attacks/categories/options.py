@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Iterator
 
 import numpy as np
-from benchmarks.attacks.case import ENDS, Case
-from benchmarks.attacks.made import data, photos, table
 
 import noisewise as nw
 from noisewise.models.build import build as build_model
+
+from ..case import ENDS, Case
+from ..made import data, photos, table
 
 VALUES = ("none", "-1", "0", "0.5", "nan", "1e300", "a-word", "true")
 SETTINGS = {

@@ -8,14 +8,14 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import kills
-from benchmarks.attacks.case import ENDS, Case, Outcome
-from benchmarks.attacks.made import all_of, copied, read_json, table, text, write
-
 import noisewise as nw
 from noisewise.bench import bench
 from noisewise.compute import SerialEngine
 from noisewise.training import resume
+
+from ..case import ENDS, Case, Outcome
+from ..made import all_of, copied, read_json, table, text, write
+from ..play import kills
 
 KILLS = 3  # of every command; `benchmarks/kills.py` has more
 TRAIN = ["train", "t.csv", "--method", "ce", "--model", "mlp:8", "--epochs", "4"]

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from benchmarks.attacks.case import ENDS, Case, Outcome
-from benchmarks.attacks.made import QUICK, all_of, copied, photos, read_json, table, text, write
 
 import noisewise as nw
+
+from ..case import ENDS, Case, Outcome
+from ..made import QUICK, all_of, copied, photos, read_json, table, text, write
 
 FILES = (
     "summary.json",
@@ -87,7 +88,7 @@ EXPORTS: dict[str, str | bytes] = {
 
 
 def other_audit() -> Path:
-    from benchmarks.attacks import made
+    from .. import made
 
     return made.STOCK / "audit-photos"
 

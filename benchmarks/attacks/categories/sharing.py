@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.attacks.case import Case
-from benchmarks.attacks.categories.hostile import AUDIT, TRAIN, table_of
-from benchmarks.attacks.made import all_of, copied, table, text
-
 import noisewise as nw
 from noisewise.cli import main as noisewise
+
+from ..case import Case
+from ..made import all_of, copied, table, text
+from .hostile import AUDIT, TRAIN, table_of
 
 FORMULAS = ("=HYPERLINK(1)", "+cmd|x", "@SUM(1)", "-2+3", "\t=1", "=cmd|' /C calc'!A0", "\uff1d1+1")
 
@@ -102,7 +102,6 @@ def _rights() -> Iterator[Case]:
                 lambda outcome, mode=mode: _modes(mode),
                 inside=lambda mask=mask: os.umask(mask),
             )
-    names = (*FORMULAS[:3],)
     for words, where in (
         (AUDIT, ("out/issues.csv", "out/conditions.csv")),
         (["review", "mine", "--out", "out.csv"], ("out.csv",)),

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from benchmarks.attacks.case import ENDS, MIB, Case
-from benchmarks.attacks.made import QUICK, data, photos, write
 from PIL import Image
 
 import noisewise as nw
 from noisewise.auditing.detectors.catalogue import DETECTORS
+
+from ..case import ENDS, MIB, Case
+from ..made import QUICK, data, photos, write
 
 LITTLE = 1024 * MIB
 

@@ -9,8 +9,8 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.attacks.case import ENDS, Case, Outcome
-from benchmarks.attacks.made import QUICK, all_of, copied, table, text, write
+from ..case import ENDS, Case, Outcome
+from ..made import QUICK, all_of, copied, table, text, write
 
 AUDIT = ["audit", "t.csv", *QUICK, "--out", "out"]
 TRAIN = ["train", "t.csv", "--method", "ce", "--model", "mlp:8", "--epochs", "2", "--out", "out"]

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from benchmarks.attacks.case import ENDS, Case, Outcome, nothing
-from benchmarks.attacks.made import QUICK, all_of, archive, frame, lines, table, text, write
 from pyarrow import parquet
 
 import noisewise as nw
+
+from ..case import ENDS, Case, Outcome, nothing
+from ..made import QUICK, all_of, archive, frame, lines, table, text, write
 
 
 def of_source(
