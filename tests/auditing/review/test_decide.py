@@ -389,16 +389,3 @@ def test_issues_of_an_audit_without_the_expected_gain_are_read(audited):
     pd.read_parquet(folder / "issues.parquet").drop(columns="is_issue").to_parquet(folder / "issues.parquet")
     with pytest.raises(BadInput, match="it has no column is_issue"):
         read_issues(folder)
-
-
-def test_at_least_one_row_stays(audited):
-    data, folder = audited
-    with pytest.raises(BadInput, match="all 6 rows are removed"):
-        decide(data, choices(*((index, "remove", "") for index in data.index)), findings_folder=folder)
-
-
-def test_a_column_of_decisions_stands_once(audited, tmp_path):
-    data, folder = audited
-    (tmp_path / "d.csv").write_text("index,decision,decision\n5,keep,remove\n")
-    with pytest.raises(BadInput, match="has the column 'decision' twice"):
-        decide(data, tmp_path / "d.csv", findings_folder=folder)
