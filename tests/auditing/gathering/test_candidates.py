@@ -205,3 +205,9 @@ def test_few_rows_are_no_error(n):
     assert np.isfinite(found.suspicion).all()
     notes = {one.name: one.note for one in found.candidates}
     assert notes["networks"] == "not run: it needs at least 30 rows"
+
+
+def test_an_encoder_is_refused_for_rows_that_it_cannot_read():
+    rows = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    with pytest.raises(BadInput, match="embed='mine' is for texts and images, but data is a vector"):
+        nw.audit(nw.Dataset(rows, np.arange(60) % 3, ("a", "b", "c")), embed="mine")

@@ -87,6 +87,8 @@ def decide(
     labels = before.copy()
     removed = np.zeros(len(data), dtype=bool)
     removed[rows] = review.labels == REMOVED
+    if removed.all():
+        raise BadInput(f"all {len(data)} rows are removed: nothing is left of the data")
     labels[rows] = np.where(removed[rows], data.given[rows], review.labels)
     left = positions(pd.Series(review.unsure, dtype=np.int64), data.index, "the data set")
     labels[left] = data.given[left]

@@ -17,6 +17,7 @@ from noisewise.data import Dataset
 from noisewise.data.columns.words import DIRECTIONS
 from noisewise.data.features import matrix
 from noisewise.data.images.files import LARGEST, own_size
+from noisewise.errors import BadInput
 
 EMBEDDED = 0.015  # seconds per image on one core
 PACKAGED_WIDTH, VISUAL_WIDTH, WORDS_WIDTH = 1280, 192, 1500
@@ -110,13 +111,20 @@ def is_photographs(data: Dataset) -> bool:
 
 
 def views_of(task: Task) -> list[View]:
-    """The views of the rows: given features alone; else what the kind of data has."""
+    """The views of the rows: given features alone; else what the kind of data has.
+
+    Raises:
+        BadInput: the plan names an encoder of texts or images, and the rows are neither.
+    """
     if task.features is not None:
         return [FEATURES]
     if task.data.kind == "image":
         return [EMBEDDINGS, *([] if is_photographs(task.data) else [VISUAL]), ROWS]
     if task.data.kind == "text":
         return [*([] if task.plan.embed is None else [EMBEDDINGS]), WORDS, WORD_DIRECTIONS, ROWS]
+    if task.plan.embed is not None:
+        said = f"is for texts and images, but {task.data.name} is a {task.data.kind}"
+        raise BadInput(f"embed={task.plan.embed!r} {said}; --text COL reads a column of texts alone")
     return [COLUMNS, RANKS, *([COLUMNS_AND_WORDS] if _has_words(task.data) else []), ROWS]
 
 

@@ -43,7 +43,10 @@ def read_decisions(path: str | Path, issues: pd.DataFrame) -> pd.DataFrame:
     """
     text = decoded(path)
     if text.lstrip()[:1] not in ("[", "{"):
-        frame = named(read_csv(text, path, {*COLUMNS, *map(str.lower, _keys(issues)), ID, REVIEWER, SUGGESTED}), issues)
+        read = {*COLUMNS, *map(str.lower, _keys(issues)), ID, REVIEWER, SUGGESTED}
+        frame = named(read_csv(text, path, read), issues)
+        if len(twice := frame.columns[frame.columns.duplicated() & frame.columns.isin(read)]):
+            raise BadInput(f"{path} has the column {twice[0]!r} twice")
         if "decision" not in frame:
             return frame
         filled = [frame[column].str.strip() != "" for column in ("decision", "label") if column in frame]
