@@ -12,7 +12,7 @@ from noisewise.bounds import Bound, at_least, check
 from noisewise.catalogue import load as named
 from noisewise.compute import Done, Engine, Result, run
 from noisewise.data import load
-from noisewise.figures import styled, write_figure, write_panels
+from noisewise.figures import PANELS, styled, write_figure, write_panels
 from noisewise.files import to_json, whole_folder
 from noisewise.models import MODELS, build
 from noisewise.run.engines import usual
@@ -110,7 +110,7 @@ def perform(
     results = Results.read(study.scale(scale, source=source, model=model), tasks, Path(out) / RUNS)
     claims, seconds = study.judged(results), sum(item.seconds for item in results)
     about = {"study": study.card.name, "scale": scale, "source": source, "model": model}
-    with whole_folder(folder) as writing:
+    with whole_folder(folder, stale=(PANELS,), last="claims.json") as writing:
         with styled():
             figure = study.figure(results)
         write_figure(figure, writing)
