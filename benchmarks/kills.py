@@ -186,7 +186,7 @@ def contents(folder: Path) -> dict[str, Any]:
     return {
         str(path.relative_to(folder)): readers[path.suffix](path)
         for path in sorted(folder.rglob("*"))
-        if path.suffix in readers and not {".work", "checkpoint"} & set(path.parts) and ".writing." not in str(path)
+        if path.suffix in readers and not {".work", "checkpoint"} & set(path.parts) and ".noisewise-" not in str(path)
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import noisewise
 from noisewise.errors import BadInput
-from noisewise.files import whole, write_json
+from noisewise.files import recover, whole, write_json
 from noisewise.studies.catalogue import STUDIES
 from noisewise.studies.frame.claim import Claim
 from noisewise.studies.frame.fields import CAUSES
@@ -66,6 +66,8 @@ def collect(
     found: Measured = {name: dict(scales) for name, scales in known.items() if name in studies}
     figures = {}
     for folder in folders:
+        for place in (folder, *folder.glob("*/")):
+            recover(place)
         inside = [folder / "timings.json", *sorted(folder.glob("*/timings.json"))]
         there = [path for path in inside if path.exists() and path.parent.name in studies]
         if not there:

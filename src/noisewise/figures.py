@@ -19,6 +19,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 GREY = "#6b6e74"
 MARKERS = dict(zip(COLOURS, ("o", "s", "^", "D", "v", "P", "X"), strict=True))
 HATCHES = dict(zip(COLOURS, ("", "///", "...", "xxx", "\\\\\\", "++", ""), strict=True))
+PANELS = "figure-[a-z].png"  # what `write_panels` writes
 _MARK_EVERY = 0.12  # of the diagonal of a panel, along lines that have no markers of their own
 _THIN = 1.0  # points; thinner lines are a background of single runs and get no markers
 _INK, _LINE = "#1d1e20", "#d9d6d0"

@@ -6,8 +6,8 @@ import pytest
 
 from noisewise.compute import SerialEngine, read, run
 from noisewise.compute.computation import WORK
-from noisewise.compute.lease import lease
 from noisewise.errors import BadInput
+from noisewise.files import lease
 
 
 class Away(SerialEngine):

@@ -13,8 +13,8 @@ import pytest
 
 from noisewise.compute import LocalEngine, Lost, Unsendable, read, run
 from noisewise.compute.computation import WORK
-from noisewise.compute.lease import lease
 from noisewise.errors import BadInput
+from noisewise.files import lease
 
 SCRIPT = """
 import sys
@@ -125,16 +125,6 @@ def test_what_another_holds_is_waited_for_while_the_rest_goes_on(work):
     last = next(running)
     assert (last.task, last.cached) == (held_up, True)
     running.close()
-
-
-def test_a_lock_is_given_to_one_and_free_after_its_holder(tmp_path):
-    with lease(tmp_path / "a") as first:
-        with lease(tmp_path / "a") as second:
-            assert (first, second) == (True, False)
-        with lease(tmp_path / "b") as other:
-            assert other
-    with lease(tmp_path / "a") as again:
-        assert again
 
 
 def test_processes_share_the_cores(work, monkeypatch):

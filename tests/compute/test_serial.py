@@ -7,8 +7,8 @@ import pytest
 from noisewise.compute import SerialEngine, read, run
 from noisewise.compute.build import build
 from noisewise.compute.computation import WORK
-from noisewise.compute.lease import lease
 from noisewise.errors import BadInput
+from noisewise.files import lease
 
 
 def test_everything_is_computed_once_in_this_process(work):

@@ -9,6 +9,7 @@ import pytest
 from gallery import collect, page, write
 from noisewise.compute import SerialEngine
 from noisewise.errors import BadInput
+from noisewise.files.publishing import PUBLISHING
 from noisewise.studies import STUDIES, perform
 from noisewise.studies.frame.measured import measured, shown, wall
 from noisewise.studies.frame.report import duration
@@ -53,6 +54,15 @@ def test_the_folder_of_one_study_is_enough(finished):
     assert collect({}, [finished / "mean-error"], STUDIES) == collect({}, [finished], STUDIES)
     with pytest.raises(BadInput, match="no finished study"):
         collect({}, [finished / "runs"], STUDIES)
+
+
+def test_a_study_that_was_interrupted_is_read_whole(finished):
+    before = json.loads((finished / "mean-error" / "timings.json").read_text())
+    room = finished / "mean-error" / f"{PUBLISHING}{'0' * 16}" / "new"
+    room.mkdir(parents=True)
+    (room / "timings.json").write_text(json.dumps({**before, "scale": "cpu"}))
+    assert list(collect({}, [finished], STUDIES)[0]["mean-error"]) == ["cpu"]
+    assert not room.exists()
 
 
 def test_the_largest_scale_is_shown_and_a_failure_stands_out(finished):

@@ -94,7 +94,7 @@ def report(name: str, results: pd.DataFrame, folder: Path, tried: Sequence[pd.Da
     found = tables(results)
     if tried:
         found.append(("Tuned on held-out given labels", tuned_table(tried)))
-    with whole_folder(folder) as temporary:
+    with whole_folder(folder, stale=("tuning.parquet",), last="results.parquet") as temporary:
         results.to_parquet(temporary / "results.parquet", index=False)
         if tried:
             pd.concat(tried, ignore_index=True).to_parquet(temporary / "tuning.parquet", index=False)

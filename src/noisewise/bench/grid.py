@@ -32,7 +32,7 @@ from noisewise.data import Dataset
 from noisewise.data.portable import portable
 from noisewise.data.reading import Reading
 from noisewise.errors import BadInput, nearest, shown
-from noisewise.files import digest, is_whole
+from noisewise.files import digest, is_whole, recover
 from noisewise.methods import METHODS, card
 from noisewise.models import side_of
 from noisewise.run.experiment import BOUNDS, Experiment
@@ -95,6 +95,7 @@ class Trial:
 
     def finished(self, folder: Path) -> bool:
         """Whether the folder holds the results."""
+        recover(folder)
         return is_whole(folder / "run.json")
 
     def compute(self, folder: Path) -> None:

@@ -17,9 +17,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from noisewise.allowance import Allowance, OutOfTime, allowing
 from noisewise.compute.engine import Engine, Lost, Unsendable
-from noisewise.compute.lease import lease
 from noisewise.compute.local import LocalEngine
 from noisewise.errors import BadInput
+from noisewise.files import flush_all, flush_folder, lease
 from noisewise.threads import launched
 
 WORK = ".work"
@@ -290,9 +290,11 @@ def emptied(folder: Path) -> Path:
 
 
 def publish(writing: Path, folder: Path) -> None:
-    """Put a written folder in the place of whatever was there, with one rename."""
+    """Put a written folder in the place of whatever was there, with one rename, when all of it is on the disk."""
+    flush_all(writing)
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(writing, folder)
+    flush_folder(folder.parent)
 
 
 def _sentence(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from noisewise.data.objects.memory import KINDS, in_memory, name_of
 from noisewise.data.reading import FIELDS, Reading
 from noisewise.data.sources import read
 from noisewise.errors import BadInput, nearest, shown
-from noisewise.files import digest
+from noisewise.files import digest, occupied
 from noisewise.methods import METHODS, build
 from noisewise.methods.presets import preset as named_preset
 from noisewise.noise import corrupt
@@ -361,20 +361,22 @@ class Experiment:
             loaded: the data set of the source, if it has been loaded already.
 
         Raises:
-            BadInput: an argument is not legal.
+            BadInput: an argument is not legal, or another process writes to the folder.
             Diverged: the loss became infinite or NaN.
         """
         distributed.join()
-        folder, data = None if folder is None else Path(folder), self.data(loaded)
-        distributed.expect_equal("experiment", (repr(self) if self._written() else "", len(data)))
-        with distributed.together():
-            training = self.training(data, observers, folder=folder and folder / "checkpoint", resume=resume)
-            build(self.method)(training)
-            training.finish()
-        about = {"method": self.method_name, "preset": self.preset, "experiment": self._written()}
-        run = result(training, data, about)
-        if folder is not None and distributed.writes():
-            run.save(folder, report=report)
+        folder = None if folder is None else Path(folder)
+        with occupied(folder if distributed.writes() else None):
+            data = self.data(loaded)
+            distributed.expect_equal("experiment", (repr(self) if self._written() else "", len(data)))
+            with distributed.together():
+                training = self.training(data, observers, folder=folder and folder / "checkpoint", resume=resume)
+                build(self.method)(training)
+                training.finish()
+            about = {"method": self.method_name, "preset": self.preset, "experiment": self._written()}
+            run = result(training, data, about)
+            if folder is not None and distributed.writes():
+                run.save(folder, report=report)
         return run
 
     def _written(self) -> dict[str, Any] | None:

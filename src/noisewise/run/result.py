@@ -22,7 +22,7 @@ from noisewise.data.dataset import UNLABELLED
 from noisewise.data.row_names import named, predicted_rows
 from noisewise.data.rows import Normalise, Rows
 from noisewise.errors import BadInput
-from noisewise.files import to_json, whole_folder
+from noisewise.files import recover, to_json, whole_folder
 from noisewise.formatting import html_table, percent
 from noisewise.probes.observer import SECONDS
 from noisewise.reports.run import render
@@ -171,7 +171,7 @@ class Run:
             BadInput: the folder cannot be written or the disk is full.
         """
         folder = Path(folder)
-        with whole_folder(folder, last="run.json") as temporary:
+        with whole_folder(folder, stale=("report.html",), last="run.json") as temporary:
             (temporary / "run.json").write_text(to_json(self.metrics), encoding="utf-8")
             self.history.to_parquet(temporary / "history.parquet", index=False)
             self.samples.to_parquet(temporary / "samples.parquet", index=False)
@@ -188,6 +188,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: there is none, or it was not written by a training.
     """
+    recover(folder)
     path = folder / "run.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

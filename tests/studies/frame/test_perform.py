@@ -51,6 +51,14 @@ def test_a_study_writes_its_files_and_an_extended_one_goes_on(example, tmp_path)
     assert engine.ran == 4, "the larger scale computes only what the smaller had not"
 
 
+def test_panels_of_an_earlier_time_go_and_other_pictures_stay(example, tmp_path):
+    perform(example.STUDY, "smoke", out=tmp_path, engine=Here(), panels=True)
+    (tmp_path / "mean-error" / "figure-mine.png").touch()
+    assert (tmp_path / "mean-error" / "figure-a.png").exists()
+    perform(example.STUDY, "smoke", out=tmp_path, engine=Here())
+    assert {path.name for path in (tmp_path / "mean-error").iterdir()} == FILES | {"figure-mine.png"}
+
+
 def test_the_same_results_give_the_same_bytes(example, tmp_path):
     for _ in range(2):
         perform(example.STUDY, "smoke", out=tmp_path, engine=Here())

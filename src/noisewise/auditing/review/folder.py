@@ -19,6 +19,7 @@ from noisewise.data.row_names import named
 from noisewise.data.sources import load
 from noisewise.doors import place
 from noisewise.errors import BadInput, nearest
+from noisewise.files import recover
 
 ISSUES = {
     "index": "whole numbers",
@@ -43,6 +44,7 @@ def original_data(folder: str | Path, source: str | Path | None = None) -> Datas
         BadInput: the folder was not written by an audit, or its files do not belong together.
     """
     folder = place(folder)
+    recover(folder)
     issues, summary = read_issues(folder), read_summary(_file(folder, "summary.json"))
     file = _file(folder, "cleaned.npz", "cleaned.parquet")
     moved = source is not None and Path(source).is_dir() and file.suffix == ".parquet"
@@ -81,8 +83,9 @@ def is_audit(folder: str | Path) -> bool:
     folder = place(folder)
     if not folder.is_dir():
         return not folder.is_file()
+    recover(folder)
     return any((folder / name).is_file() for name in ("issues.parquet", "summary.json")) or not any(
-        entry.is_dir() for entry in folder.iterdir()
+        entry.is_dir() and not entry.name.startswith(".noisewise-") for entry in folder.iterdir()
     )
 
 
@@ -92,7 +95,9 @@ def read_issues(folder: str | Path) -> pd.DataFrame:
     Raises:
         BadInput: there is none, or it was not written by an audit.
     """
-    path = _file(place(folder), "issues.parquet")
+    folder = place(folder)
+    recover(folder)
+    path = _file(folder, "issues.parquet")
     frame = read_table(path, ISSUES)
     return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
 
@@ -114,8 +119,10 @@ def without_label(data: Dataset, folder: str | Path | None = None) -> pd.DataFra
     Raises:
         BadInput: its `unlabelled.parquet` was not written by an audit.
     """
-    if folder is not None and (path := place(folder) / "unlabelled.parquet").is_file():
-        return read_table(path, {"index": "whole numbers"})
+    if folder is not None:
+        recover(place(folder))
+        if (path := place(folder) / "unlabelled.parquet").is_file():
+            return read_table(path, {"index": "whole numbers"})
     rest = data.unlabelled
     return None if rest is None else named(pd.DataFrame({"index": rest.index}), rest)
 

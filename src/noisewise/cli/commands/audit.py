@@ -153,17 +153,19 @@ def audit(
     from noisewise.cli.output import print_json
     from noisewise.cli.progress import progress
     from noisewise.data.readers.matrices import read_given
+    from noisewise.files import occupied
 
     arrays: dict[str, Any] = {
         "probs": [read_given(file, "--probs") for file in probs] or None,
         "features": None if features is None else read_given(features, "--features"),
     }
     plan = AuditPlan(source=source, settings={"device": device, **read_settings(settings)}, **arguments)
-    with progress("audit") as meter:
-        where = fold_engine(engine, workers, meter.say, gpu=device != "cpu")
-        found = run_audit(plan, **arrays, engine=where, progress=Progress(meter))
-    found = replace(found, command=command_line(ctx, leave_out=("as_json", "summary")))
-    found.save(out)
+    with occupied(out):
+        with progress("audit") as meter:
+            where = fold_engine(engine, workers, meter.say, gpu=device != "cpu")
+            found = run_audit(plan, **arrays, engine=where, progress=Progress(meter))
+        found = replace(found, command=command_line(ctx, leave_out=("as_json", "summary")))
+        found.save(out)
     if summary is not None:
         _append(summary, found)
     if as_json:

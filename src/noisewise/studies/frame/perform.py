@@ -13,7 +13,7 @@ from noisewise.catalogue import load as named
 from noisewise.compute import Done, Engine, Result, Task, run
 from noisewise.compute.inputs import check_unchanged, note
 from noisewise.data import load
-from noisewise.figures import styled, write_figure, write_panels
+from noisewise.figures import PANELS, styled, write_figure, write_panels
 from noisewise.files import to_json, whole_folder
 from noisewise.models import MODELS, build
 from noisewise.run.engines import usual
@@ -180,7 +180,7 @@ def _concluded(
     results = Results.read(study.scale(scale, source=chosen["source"], model=chosen["model"]), tasks, out / RUNS)
     claims, seconds = study.judged(results), sum(item.seconds for item in results)
     about = {"study": study.card.name, **chosen}
-    with whole_folder(folder) as writing:
+    with whole_folder(folder, stale=(PANELS,), last="claims.json") as writing:
         with styled():
             figure = study.figure(results)
         write_figure(figure, writing)

@@ -10,6 +10,7 @@ import pandas as pd
 from noisewise.auditing.review.certify.design import design
 from noisewise.auditing.review.stored import read_table
 from noisewise.errors import BadInput
+from noisewise.files import recover
 
 FILE = "certify.parquet"
 COLUMNS = {
@@ -62,6 +63,7 @@ def read_sample(folder: str | Path) -> pd.DataFrame:
     Raises:
         BadInput: there is none, or it was not written by an audit.
     """
+    recover(folder)
     path = Path(folder) / FILE
     if not path.is_file():
         raise BadInput(f"{folder} has no {FILE}, which audits of this version write: audit the data again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pandas as pd
 from noisewise.auditing.review.giving.changes import Changes
 from noisewise.data.reviews.kept import beside, reviews, written_beside
 from noisewise.errors import BadInput
-from noisewise.files import write_csv
+from noisewise.files import fresh_folder, write_csv
 
 DEPTH = 2  # folders from the top within which the class stands: photos/cat/1.jpg or photos/train/cat/1.jpg
 
@@ -43,29 +42,21 @@ def write_folder(
     source, out = source.resolve(), out.absolute()
     _check_out(source, out)
     target, renamed = _targets(source, changed, files)
-    temporary: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        for name, place in target.items():
-            path = temporary / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if copies:
-                shutil.copy2(source / name, path)
-            else:
-                path.symlink_to(source / name)
-        new_name = {index: target.get(name) for index, name in files.items()}
-        if reviewed := reviews(changed.reviewed, new_name.get):
-            beside(temporary).write_text(written_beside(temporary, reviewed), encoding="utf-8")
-        temporary.chmod(0o777 & ~_umask())
-        os.replace(temporary, out)
-        temporary = None
-    except OSError as error:
-        hint = "" if copies else "; where links are not possible, --copy copies the files"
-        raise BadInput(f"cannot write {out}: {error.strerror or error}{hint}") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with fresh_folder(out) as temporary:
+        try:
+            for name, place in target.items():
+                path = temporary / place
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if copies:
+                    shutil.copy2(source / name, path)
+                else:
+                    path.symlink_to(source / name)
+            new_name = {index: target.get(name) for index, name in files.items()}
+            if reviewed := reviews(changed.reviewed, new_name.get):
+                beside(temporary).write_text(written_beside(temporary, reviewed), encoding="utf-8")
+        except OSError as error:
+            hint = "" if copies else "; where links are not possible, --copy copies the files"
+            raise BadInput(f"cannot write {out}: {error.strerror or error}{hint}") from error
     return {
         "files": len(target),
         "moved": sum(name != place for name, place in target.items()),
@@ -147,9 +138,3 @@ def _check_out(source: Path, out: Path) -> None:
         raise BadInput(f"{out} is there already: give a folder that does not exist yet")
     if source == out.resolve() or source in out.resolve().parents:
         raise BadInput(f"{out} lies in {source}, which would then hold every image twice: give another folder")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

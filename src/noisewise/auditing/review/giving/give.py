@@ -19,6 +19,7 @@ from noisewise.data.reviews.kept import ROWS
 from noisewise.data.row_names import FILE
 from noisewise.data.save import check_suffix, save
 from noisewise.errors import BadInput
+from noisewise.files import recover
 from noisewise.formatting import count
 
 UNAUDITED = "what was reviewed is not kept, since that needs the audit: give its folder in place of the data"
@@ -117,6 +118,7 @@ def _own_format(out: Path, origin: Path | None, plan: dict[str, Any]) -> bool:
 def _plan(audit: str | Path | None) -> dict[str, Any]:
     if audit is None:
         return {}
+    recover(audit)
     try:
         found = json.loads((Path(audit) / "summary.json").read_text(encoding="utf-8")).get("plan")
     except (OSError, ValueError, AttributeError):
