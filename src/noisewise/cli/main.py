@@ -19,7 +19,7 @@ from typing import NoReturn
 import click
 
 import noisewise
-from noisewise.cli import streams, torchrun
+from noisewise.cli import signals, streams, torchrun
 from noisewise.cli.command import SETTINGS, Group
 from noisewise.cli.commands.audit import audit
 from noisewise.cli.commands.bench import bench
@@ -74,8 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     try:
         _check_folder()
-        with torchrun.joined(arguments):
+        with signals.unwinding(), torchrun.joined(arguments):
             return group.main(arguments, prog_name="noisewise", standalone_mode=False) or 0
+    except signals.Told as told:
+        streams.flush()
+        signals.end_by(told.number)
     except torchrun.Said as error:
         return _ending(error.error)[0]
     except (click.Abort, KeyboardInterrupt):

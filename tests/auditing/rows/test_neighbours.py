@@ -130,3 +130,13 @@ def test_the_largest_are_those_of_a_sort(width):
 def test_bad_input_is_one_sentence(features, options, words):
     with pytest.raises(BadInput, match=words):
         find_neighbours(features, **options)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_huge_numbers_have_the_neighbours_of_small_ones(metric):
+    features = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    usual, huge = (find_neighbours(x, 4, metric=metric) for x in (features, features * np.float32(1e37)))
+    np.testing.assert_array_equal(huge.positions, usual.positions)
+    factor = 1.0 if metric == "cosine" else 1e37
+    np.testing.assert_allclose(huge.distances, usual.distances * factor, rtol=1e-4)

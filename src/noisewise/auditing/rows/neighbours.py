@@ -15,6 +15,7 @@ LIMIT = 100_000  # rows up to which neighbours are found exactly
 BLOCK_NUMBERS = 2**23  # numbers held at a time
 COLUMNS = 2**15  # rows that a block is compared with at a time
 SMALLEST_NORM = 1e-12
+LARGEST = 1e15  # of a number whose square may be added up in float32
 METRICS = ("cosine", "euclidean")
 INDICES = ("auto", "exact", "cells")
 
@@ -85,10 +86,17 @@ def neighbour_shares(features: np.ndarray, labels: np.ndarray, classes: int, k: 
 
 
 class _Rows:
-    """Blocks of the features as float32, scaled to length one for the cosine."""
+    """Blocks of the features as float32, scaled to length one for the cosine.
+
+    Attributes:
+        scale: what the numbers are divided by, so that sums of their squares are finite; 1 but for huge ones.
+    """
 
     def __init__(self, features: np.ndarray, metric: str) -> None:
-        self.features, self.cosine = features, metric == "cosine"
+        self.features, self.cosine, self.scale = features, metric == "cosine", 1.0
+        largest = max(float(np.abs(block).max(initial=0.0)) for _, block in self._read(COLUMNS))
+        if largest > LARGEST:
+            self.scale = largest
 
     def __len__(self) -> int:
         return len(self.features)
@@ -99,6 +107,8 @@ class _Rows:
 
     def __getitem__(self, chosen: slice | np.ndarray) -> np.ndarray:
         block = np.array(self.features[chosen], dtype=np.float32, order="C")
+        if self.scale != 1.0:
+            block /= np.float32(self.scale)
         if self.cosine:
             block /= np.maximum(np.linalg.norm(block, axis=-1, keepdims=True), SMALLEST_NORM)
         return block
@@ -107,6 +117,11 @@ class _Rows:
         """Each block with its first position."""
         for start in range(0, len(self), size):
             yield start, self[start : start + size]
+
+    def _read(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The features as they are, likewise."""
+        for start in range(0, len(self), size):
+            yield start, self.features[start : start + size]
 
 
 def _exact(rows: _Rows, k: int) -> Neighbours:
@@ -155,6 +170,9 @@ def _measured(rows: _Rows, positions: np.ndarray) -> Neighbours:
     for start, block in rows.blocks(size):
         others = rows[positions[start : start + len(block)].ravel()].reshape(len(block), k, -1)
         distances[start : start + len(block)] = np.linalg.norm(others - block[:, None], axis=2)
+    if not rows.cosine and rows.scale != 1.0:
+        with np.errstate(over="ignore"):  # of numbers near the largest there are
+            distances *= np.float32(rows.scale)
     order = np.argsort(distances, axis=1, kind="stable")
     return Neighbours(np.take_along_axis(positions, order, axis=1), np.take_along_axis(distances, order, axis=1))
 
