@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from noisewise.bench.bench import bench
-from noisewise.bench.grid import KEYS, expand
+from noisewise.bench.grid import KEYS, expand, read_spec
 from noisewise.compute import SerialEngine
 from noisewise.errors import BadInput
 
@@ -148,3 +148,9 @@ def test_runs_on_a_former_content_of_a_file_are_not_taken_for_others(tmp_path, m
 def test_lists_of_columns_are_one_value_and_not_an_axis():
     (trial,) = expand({**SPEC, "source": "t.csv", "columns": ["a", "b"], "na": ["?"]})
     assert (trial.experiment.columns, trial.experiment.na) == (("a", "b"), ("?",))
+
+
+def test_a_spec_that_is_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "grid.toml").write_text("x = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(BadInput, match="nested too deeply"):
+        read_spec(tmp_path / "grid.toml")

@@ -44,11 +44,31 @@ def test_usage_errors_are_one_sentence(run, arguments, expected):
     assert sentence(ended) == expected
 
 
+@pytest.mark.parametrize("option", ["--method", "--model", "--corrupt"])
+def test_a_text_of_any_length_is_refused_in_a_sentence_that_can_be_read(run, option):
+    ended = run("train", "digits", option, "x" * 100_000, "--out", "out")
+    assert ended.code == 2
+    assert len(sentence(ended)) < 2100
+
+
 @pytest.mark.parametrize("share", ["nan", "-0.1", "1.5"])
 def test_a_share_lies_between_0_and_1(run, share):
     ended = run("audit", "digits", f"--fail-above={share}", "--out", "x")
     assert ended.code == 2
     assert "must lie between 0 and 1" in sentence(ended)
+
+
+@pytest.mark.parametrize("source", ["os.path:join", "sys:exit", "json:loads"])
+def test_a_source_that_is_no_function_of_ones_own(run, source):
+    ended = run("audit", source, "--out", "out")
+    assert ended.code == 2
+    assert sentence(ended).startswith(f"source {source} failed when it was called: ")
+
+
+def test_a_null_character_in_a_path(run):
+    ended = run("review", "a\0b", "--out", "a\0b")
+    assert ended.code == 2
+    assert "null" in sentence(ended)
 
 
 @pytest.mark.parametrize("error", [BadInput("no such thing"), Diverged("no such thing")])

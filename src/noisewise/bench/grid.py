@@ -118,6 +118,8 @@ def read_spec(path: str | Path) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"cannot read the bench spec {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise BadInput(f"the bench spec {path} is nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"the bench spec {path} is not TOML: {error}") from error
 

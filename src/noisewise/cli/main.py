@@ -35,6 +35,7 @@ from noisewise.cli.text import printable
 from noisewise.errors import BadInput, Diverged, ProcessEnded, nearest
 
 BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
+_LONGEST = 2000  # characters of an error
 _NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 COMMANDS = (
     *(audit, train, predict, corrupt, probe, review, decide, study, bench),
@@ -93,8 +94,14 @@ def _run(arguments: list[str]) -> int:
         with streams.forgiving():
             if "--debug" in arguments:
                 traceback.print_exc()
-            click.echo(f"error: {printable(sentence)}", err=True)
+            click.echo(f"error: {printable(_bounded(sentence))}", err=True)
         return code
+
+
+def _bounded(sentence: str) -> str:
+    """The sentence without its middle, where it repeats a text of somebody that is too long to be read."""
+    half = _LONGEST // 2
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[:half]} [...] {sentence[-half:]}"
 
 
 def _check_folder() -> None:
@@ -117,6 +124,8 @@ def _ending(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, str(error)
     if isinstance(error, ProcessEnded):
         return INTERRUPTED, str(error)
+    if isinstance(error, ValueError) and "embedded null byte" in str(error):
+        return BAD_INPUT, "no path can hold a null character"
     if streams.is_of_stream(error):
         return BAD_INPUT, _unwritten(error)
     if _is_memory(error):

@@ -151,9 +151,17 @@ def _called(source: str) -> Dataset:
     """The data set that a function of a person's own returns.
 
     Raises:
-        BadInput: there is no such function, or it returns something else.
+        BadInput: there is no such function, it fails, or it returns something else.
     """
-    found = SOURCES[source]()
+    function = SOURCES[source]
+    try:
+        found = function()
+    except BadInput:
+        raise
+    except (Exception, SystemExit) as error:
+        if source in SOURCES.own:
+            raise
+        raise BadInput(f"source {source} failed when it was called: {type(error).__name__}: {error}") from error
     if not isinstance(found, Dataset):
         raise BadInput(f"{source} returns a {type(found).__name__}; it must return a noisewise.Dataset")
     return found
