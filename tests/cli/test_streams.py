@@ -94,3 +94,14 @@ def test_too_little_memory_is_one_sentence(run, tmp_path, monkeypatch, error):
     ended = run("corrupt", "digits", "symmetric:0.1", "--out", tmp_path / "x.npz")
     assert ended.code == 2
     assert ended.err.startswith("error: there is not enough memory")
+
+
+@pytest.mark.parametrize("command", ["methods", "corrupt t.csv symmetric:0.1 --out n.csv"])
+def test_nobody_reads_the_output(tmp_path, command):
+    (tmp_path / "t.csv").write_text(TABLE, encoding="utf-8")
+    arguments = [sys.executable, "-m", "noisewise", *command.split()]
+    process = subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read().count(b"Traceback") == 0
+    assert process.wait() == 141
+    process.stderr.close()

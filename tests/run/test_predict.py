@@ -191,9 +191,10 @@ def test_folders_that_hold_no_run(tmp_path):
     (tmp_path / "inputs.safetensors").unlink()
     with pytest.raises(BadInput, match=r"has no inputs.safetensors"):
         nw.Run.load(tmp_path)
-    (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(BadInput, match="was not written by a training"):
-        nw.Run.load(tmp_path)
+    for other in ("{}", "[1, 2]", "null"):
+        (tmp_path / "run.json").write_text(other)
+        with pytest.raises(BadInput, match="was not written by a training"):
+            nw.Run.load(tmp_path)
 
 
 LAB = pd.DataFrame(

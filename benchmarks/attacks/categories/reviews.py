@@ -251,7 +251,7 @@ def _exported() -> Iterator[Case]:
         ["review", "audit-photos", "--to", "fiftyone", "--out", "."],
         all_of(copied("audit-photos"), mine),
         ENDS,
-        ours=("data/*.png", "samples.json", "metadata.json"),
+        ours=("data/*.png", "samples.json", "metadata.json", "labels.json"),
     )
     yield Case(
         "2c",
@@ -259,7 +259,7 @@ def _exported() -> Iterator[Case]:
         ["review", "audit-photos", "--to", "label-studio", "--images", "folder", "--out", "tasks.json"],
         all_of(copied("audit-photos"), images),
         ENDS,
-        ours=("tasks.json", "tasks-images/[1-9]*.png", "tasks-images/*-*", "tasks-images/*_*"),
+        ours=("tasks.json", "tasks.xml", "tasks-images/[1-9]*.png", "tasks-images/*-*", "tasks-images/*_*"),
     )
     yield Case(
         "2c",

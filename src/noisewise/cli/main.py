@@ -89,6 +89,11 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         streams.flush()
         return BROKEN_PIPE
+    except SystemExit as ended:  # which click raises where nobody reads the output
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        streams.flush()
+        return BROKEN_PIPE
     except Exception as error:
         code, sentence = _ending(error)
         with streams.forgiving():

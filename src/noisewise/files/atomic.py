@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -125,6 +126,23 @@ def occupied(path: str | Path | None) -> Iterator[None]:
         if not held:
             raise BadInput(f"{path} is being written by another process: wait until it ends, or give another folder")
         yield
+
+
+def check_new(written: Path, path: Path) -> None:
+    """Check that files which go to a folder below `path` overwrite none of another content, which may be somebody's.
+
+    Args:
+        written: the folder that `whole_folder` gave.
+        path: where its entries go.
+
+    Raises:
+        BadInput: one would.
+    """
+    for folder in written.iterdir():
+        for file in folder.rglob("*") if folder.is_dir() and not folder.is_symlink() else ():
+            target = path / file.relative_to(written)
+            if target.is_file() and file.is_file() and not filecmp.cmp(file, target, shallow=False):
+                raise BadInput(f"{target} exists and is another file: remove it, or give another place to write to")
 
 
 def check_writable(path: str | Path) -> None:

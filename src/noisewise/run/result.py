@@ -194,7 +194,8 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{folder} is not the folder of a run: cannot read {path.name} ({error})") from error
-    missing = [name for name in ("classes", "model", "method", "config", "precision") if name not in dict(found or {})]
+    known = found if isinstance(found, dict) else {}
+    missing = [name for name in ("classes", "model", "method", "config", "precision") if name not in known]
     if missing:
         raise BadInput(f"{path} was not written by a training: it has no {missing[0]}")
     return dict(found)

@@ -43,6 +43,16 @@ def test_the_folder_is_an_image_classification_dataset_in_the_order_of_the_queue
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "queue" / "data" / "1_3.png")), PIXELS[2, ..., 0])
 
 
+def test_a_persons_picture_is_not_overwritten_and_the_same_export_can_be_made_again(folder, tmp_path):
+    export_review(folder, "fiftyone", tmp_path / "queue", limit=3)
+    export_review(folder, "fiftyone", tmp_path / "queue", limit=3)
+    one = min((tmp_path / "queue" / "data").iterdir())
+    one.write_bytes(b"mine")
+    with pytest.raises(BadInput, match="exists and is another file"):
+        export_review(folder, "fiftyone", tmp_path / "queue", limit=3)
+    assert one.read_bytes() == b"mine"
+
+
 def test_names_sort_in_the_order_of_the_queue(folder, tmp_path):
     data = Dataset(np.zeros((120, 4, 4, 1), np.uint8), np.zeros(120, int), CLASSES, kind="image")
     suspicion = np.linspace(0, 1, 120)

@@ -17,7 +17,7 @@ from noisewise.auditing.review.exchange.content import picture
 from noisewise.auditing.review.exchange.queue import Queue
 from noisewise.data.row_names import name_columns
 from noisewise.errors import BadInput
-from noisewise.files import to_json, whole_folder
+from noisewise.files import check_new, to_json, whole_folder
 
 EDGE = 2048
 NAME = re.compile(r"\d+_(-?\d{1,18})")
@@ -58,6 +58,7 @@ def export(queue: Queue, out: Path) -> list[Path]:
             labels[name] = {"label": numbers[row["suggested"]], "attributes": attributes}
         text = to_json({"classes": list(data.classes), "labels": labels})
         (temporary / "labels.json").write_text(text, encoding="utf-8")
+        check_new(temporary, out)
     return [out / "data", out / "labels.json"]
 
 

@@ -19,7 +19,7 @@ from noisewise.auditing.review.exchange.content import cells, picture
 from noisewise.auditing.review.exchange.queue import Queue
 from noisewise.data.dataset import Dataset
 from noisewise.errors import BadInput, nearest
-from noisewise.files import to_json, whole_folder
+from noisewise.files import check_new, to_json, whole_folder
 
 CONTROL, OBJECT = "label", "input"
 IMAGES = ("embed", "folder")
@@ -61,6 +61,7 @@ def export(queue: Queue, out: Path, *, images: str = "embed", document_root: str
         (temporary / out.with_suffix(".xml").name).write_text(config, encoding="utf-8")
         made = _tasks(queue, temporary / pictures.name, served)
         (temporary / out.name).write_text(to_json(made), encoding="utf-8")
+        check_new(temporary, out.parent)
         return [out.parent / entry.name for entry in sorted(temporary.iterdir())]
 
 
