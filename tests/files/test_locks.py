@@ -57,6 +57,20 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypat
         assert len(calls) == 2
 
 
+def test_a_forked_copy_does_not_keep_what_is_released(tmp_path):
+    file = os.open(tmp_path / "a", os.O_CREAT | os.O_RDWR)
+    assert locks.lock(file)
+    child = os.fork()
+    if not child:
+        signal.pause()
+    locks.release(file)
+    other = os.open(tmp_path / "a", os.O_RDWR)
+    assert locks.lock(other)
+    locks.release(other)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
     def refused(file, *, wait=False):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

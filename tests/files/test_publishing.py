@@ -13,13 +13,13 @@ from tests.files.killing import contents, hidden, killed_at, write
 from noisewise.errors import BadInput
 from noisewise.files import publishing, recover, whole_folder
 
-OLD = {"issues": "old", "report": "old", "summary": "old", "figure-a.png": "old", "gone": "old", "data/0": "old"}
-NEW = {"issues": "new", "report": "new", "summary": "new", "figure-b.png": "new", "data/0": "new", "data/1": "new"}
+OLD = {"issues": "old", "report": "old", "complete": "old", "figure-a.png": "old", "gone": "old", "data/0": "old"}
+NEW = {"issues": "new", "report": "new", "complete": "new", "figure-b.png": "new", "data/0": "new", "data/1": "new"}
 MINE = {"thesis": "mine", "figure-me.png": "mine", "data/mine": "mine"}
 STALE = ("gone", "never", "figure-[a-z].png")
 
 
-def publish(folder: Path, files: dict[str, str], stale=STALE, last="summary") -> None:
+def publish(folder: Path, files: dict[str, str], stale=STALE, last="complete") -> None:
     """Write files to a folder, all or none."""
     with whole_folder(folder, stale=stale, last=last) as writing:
         write(writing, files)
@@ -78,7 +78,7 @@ def test_every_moment_of_a_kill(tmp_path):
         write(folder, OLD | MINE)
         killed = killed_at(k, lambda folder=folder: publish(folder, NEW))
         left = contents(folder)
-        if "summary" in left:  # what others take for complete is so, before it is recovered
+        if "complete" in left:  # what others take for complete is so, before it is recovered
             assert left in (OLD | MINE, NEW | MINE)
         recover(folder)
         found = contents(folder)
@@ -117,13 +117,13 @@ def test_an_exception_on_the_way_frees_the_folder(tmp_path, monkeypatch, k):
     with pytest.raises(Killed):
         publish(tmp_path, NEW)
     monkeypatch.undo()
-    assert contents(tmp_path) == OLD | MINE if k == 0 else "summary" not in contents(tmp_path)
+    assert contents(tmp_path) == OLD | MINE if k == 0 else "complete" not in contents(tmp_path)
     recover(tmp_path)
     assert contents(tmp_path) == (NEW | MINE if k else OLD | MINE)
     assert hidden(tmp_path) == []
 
 
-NAMES = st.sampled_from(["a", "b", "c", "summary", "d/a", "d/b", "d/e/a", "figure-a.png", "figure-b.png"])
+NAMES = st.sampled_from(["a", "b", "c", "complete", "d/a", "d/b", "d/e/a", "figure-a.png", "figure-b.png"])
 FILES = st.dictionaries(NAMES, st.text(max_size=3).filter(lambda text: "\r" not in text), max_size=6)
 
 
@@ -132,7 +132,7 @@ FILES = st.dictionaries(NAMES, st.text(max_size=3).filter(lambda text: "\r" not 
     old=FILES,
     new=FILES,
     stale=st.sets(st.sampled_from(["a", "b", "figure-?.png", "*"]), max_size=3),
-    last=st.sampled_from(["", "summary", "a", "d"]),
+    last=st.sampled_from(["", "complete", "a", "d"]),
     k=st.integers(0, 30),
     again=st.integers(0, 15),
 )

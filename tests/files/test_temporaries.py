@@ -3,12 +3,13 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from tests.files.killing import contents, hidden, write
 
-from noisewise.files import fresh_folder, temporaries, whole, whole_folder
+from noisewise.files import fresh_folder, publishing, temporaries, whole, whole_folder
 from noisewise.files.temporaries import WRITING
 
 
@@ -80,6 +81,28 @@ def test_many_writers_at_once_leave_no_mixture(tmp_path):
     assert set(found) == set("abcdef")
     assert len(set(found.values())) == 1
     assert hidden(tmp_path) == []
+
+
+def test_one_publishes_after_the_other(tmp_path, monkeypatch):
+    finish, order = publishing._finish, []
+
+    def slow(room):
+        order.append("begins")
+        time.sleep(0.1)
+        finish(room)
+        order.append("ends")
+
+    def work():
+        with whole_folder(tmp_path) as folder:
+            write(folder, {"a": "", "b": ""})
+
+    monkeypatch.setattr(publishing, "_finish", slow)
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order == ["begins", "ends"] * 2
 
 
 def test_what_only_looks_like_ours_stays(tmp_path):
