@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
+    stdout = sys.stdout
     try:
         _check_folder()
         with signals.unwinding(), torchrun.joined(arguments):
@@ -89,10 +90,10 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         streams.flush()
         return BROKEN_PIPE
-    except SystemExit as ended:  # which click raises where nobody reads the output
-        if not isinstance(ended.__context__, BrokenPipeError):
+    except SystemExit as ended:
+        # Where nobody reads the output click puts another stream in its place and exits; rich exits.
+        if sys.stdout is stdout and not isinstance(ended.__context__, BrokenPipeError):
             raise
-        streams.flush()
         return BROKEN_PIPE
     except Exception as error:
         code, sentence = _ending(error)
