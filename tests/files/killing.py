@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CHANGES = ("replace", "rename", "unlink", "rmdir", "mkdir")
@@ -25,6 +26,26 @@ def killed_at(k: int, work: Callable[[], object]) -> bool:
     ended = os.waitstatus_to_exitcode(status)
     assert ended in (0, -signal.SIGKILL)
     return ended != 0
+
+
+@contextmanager
+def waiting(work: Callable[[Callable[[], None]], object]) -> Iterator[None]:
+    """A process in which `work` has come to where it calls its argument, and waits there; it is killed at the end."""
+    there, gone = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            work(lambda: (os.write(gone, b"!"), signal.pause()))
+        finally:
+            os._exit(1)
+    os.close(gone)
+    try:
+        assert os.read(there, 1) == b"!"
+        yield
+    finally:
+        os.close(there)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def _counted(change: Callable[..., object], left: list[int]) -> Callable[..., object]:

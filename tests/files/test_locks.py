@@ -2,10 +2,10 @@
 
 import errno
 import os
-import signal
 import threading
 
 import pytest
+from tests.files.killing import waiting
 
 from noisewise.errors import BadInput
 from noisewise.files import lease, locks, occupied
@@ -60,15 +60,11 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypat
 def test_a_forked_copy_does_not_keep_what_is_released(tmp_path):
     file = os.open(tmp_path / "a", os.O_CREAT | os.O_RDWR)
     assert locks.lock(file)
-    child = os.fork()
-    if not child:
-        signal.pause()
-    locks.release(file)
-    other = os.open(tmp_path / "a", os.O_RDWR)
-    assert locks.lock(other)
-    locks.release(other)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    with waiting(lambda wait: wait()):
+        locks.release(file)
+        other = os.open(tmp_path / "a", os.O_RDWR)
+        assert locks.lock(other)
+        locks.release(other)
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
@@ -94,19 +90,12 @@ def test_a_folder_is_written_by_one(tmp_path):
 
 
 def test_a_folder_is_free_when_its_writer_was_killed(tmp_path):
-    there, gone = os.pipe()
-    child = os.fork()
-    if not child:
+    def work(wait):
         with occupied(tmp_path):
-            os.write(gone, b"!")
-            signal.pause()
-    assert os.read(there, 1) == b"!"
-    with pytest.raises(BadInput, match="another process"), occupied(tmp_path):
+            wait()
+
+    with waiting(work), pytest.raises(BadInput, match="another process"), occupied(tmp_path):
         pass
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     with occupied(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [".noisewise-lock"]
     assert list(tmp_path.iterdir()) == []
-    os.close(there)
-    os.close(gone)

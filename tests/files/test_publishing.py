@@ -158,7 +158,9 @@ def is_stale(name, stale, new):
 def test_the_next_writer_finishes_what_was_interrupted(tmp_path):
     write(tmp_path, OLD | MINE)
     interrupt(tmp_path)
-    publish(tmp_path, {"issues": "third"}, ())
+    with whole_folder(tmp_path) as folder:
+        assert contents(tmp_path) == NEW | MINE
+        write(folder, {"issues": "third"})
     assert contents(tmp_path) == NEW | MINE | {"issues": "third"}
     assert hidden(tmp_path) == []
 

@@ -1,13 +1,11 @@
 """What killed writers left is removed; living writers and people's files are left alone."""
 
-import os
-import signal
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from tests.files.killing import contents, hidden, write
+from tests.files.killing import contents, hidden, waiting, write
 
 from noisewise.files import fresh_folder, publishing, temporaries, whole, whole_folder
 from noisewise.files.temporaries import WRITING
@@ -31,24 +29,18 @@ def beside(folder):
 @pytest.mark.parametrize("begin", [in_folder, in_file, beside])
 @pytest.mark.parametrize("next_one", [in_folder, in_file, beside])
 def test_a_living_writer_is_left_alone_and_a_killed_one_is_swept(tmp_path, begin, next_one):
-    there, gone = os.pipe()
-    child = os.fork()
-    if not child:
+    def work(wait):
         with begin(tmp_path):
-            os.write(gone, b"!")
-            signal.pause()
-    assert os.read(there, 1) == b"!"
-    (before,) = hidden(tmp_path)
-    with next_one(tmp_path):
-        assert before in hidden(tmp_path)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+            wait()
+
+    with waiting(work):
+        (before,) = hidden(tmp_path)
+        with next_one(tmp_path):
+            assert before in hidden(tmp_path)
     assert before in hidden(tmp_path)
     with next_one(tmp_path):
         assert before not in hidden(tmp_path)
     assert hidden(tmp_path) == []
-    os.close(there)
-    os.close(gone)
 
 
 def test_two_writers_of_one_folder(tmp_path):
