@@ -152,13 +152,16 @@ def _write_parquet(data: Dataset, path: Path) -> None:
         "roles": roles,
         "provenance": {split: list(part.provenance) for split, part in parts.items()},
     }
+    whole = []
     for frame, (split, part) in zip(frames, parts.items(), strict=True):
-        frame[roles["index"]], frame[roles["split"]] = part.index, split
+        added: dict[str, Any] = {roles["index"]: part.index, roles["split"]: split}
         if part.weights is not None:
-            frame[roles["weights"]] = part.weights
+            added[roles["weights"]] = part.weights
         if data.ids is not None:
-            frame[roles["ids"]] = None if part.ids is None else part.ids
-    table = pa.Table.from_pandas(storable(pd.concat(frames, ignore_index=True)), preserve_index=False)
+            added[roles["ids"]] = None if part.ids is None else part.ids.to_numpy()
+        # All at once: a table of many columns that grows by one at a time is slow.
+        whole.append(pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1))
+    table = pa.Table.from_pandas(storable(pd.concat(whole, ignore_index=True)), preserve_index=False)
     metadata = {**(table.schema.metadata or {}), HEAD: to_json(head).encode()}
     parquet.write_table(table.replace_schema_metadata(metadata), path)
 
