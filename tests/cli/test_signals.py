@@ -10,7 +10,7 @@ import pytest
 from noisewise.cli import main
 from noisewise.cli.signals import Told, unwinding
 
-TRAIN = "audit digits --rows 400 --model mlp:16 --epochs 600 --workers 2 --out out"
+TRAIN = "audit digits --rows 300 --model mlp:16 --epochs 100 --workers 2 --out out"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
