@@ -73,7 +73,7 @@ def cases() -> Iterator[Case]:
                 copied("v.npz"), table, copied("audit-npz", "out"), lambda number=number: _until_rename(number, _audit)
             ),
             after=_of_one_audit,
-            ours=("queue.csv",),
+            ours=("queue.csv", "out/*"),  # a reader finishes what the killed one had decided
         )
         yield Case(
             "1c",
@@ -88,7 +88,7 @@ def cases() -> Iterator[Case]:
             f"training over an older one, killed before its rename {number}, then used",
             ["predict", "out", "t.csv", "--out", "p.csv"],
             all_of(table, copied("run", "out"), lambda number=number: _until_rename(number, _train)),
-            ours=("p.csv",),
+            ours=("p.csv", "out/*"),
         )
     for name, (words, change) in OTHERS.items():
         yield Case(
