@@ -91,24 +91,16 @@ def cases() -> Iterator[Case]:
             ours=("p.csv", "out/*"),
         )
     for name, (words, change) in OTHERS.items():
-        yield Case(
-            "1d",
-            f"{name}, after all epochs",
-            [*TRAIN, *words, "--resume", "--out", "out"],
-            all_of(table, lambda: _begun(4), change, lambda words=words: _fresh(words)),
-            after=_as_fresh,
-            ours=("out/*",),
-            kept=True,
-        )
-        yield Case(
-            "1d",
-            f"{name}, after two epochs",
-            [*TRAIN, *words, "--resume", "--out", "out"],
-            all_of(table, lambda: _begun(2), change, lambda words=words: _fresh(words)),
-            after=_as_fresh,
-            ours=("out/*",),
-            kept=True,
-        )
+        for when, epochs in (("all epochs", 4), ("two epochs", 2)):
+            yield Case(
+                "1d",
+                f"{name}, after {when}",
+                [*TRAIN, *words, "--resume", "--out", "out"],
+                all_of(table, lambda epochs=epochs: _begun(epochs), change, lambda words=words: _fresh(words)),
+                after=_as_fresh,
+                ours=("out/*",),
+                kept=True,
+            )
     for name, edit in (
         ("inputs", lambda: table_with("1.234", "9.876")),
         ("labels", lambda: table_with(",ash", ",fir")),

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from noisewise.bounds import Bound, a, check
-from noisewise.compute.inputs import note
+from noisewise.compute.inputs import content, note
 from noisewise.data import Dataset
 from noisewise.data.portable import portable
 from noisewise.data.reading import Reading
@@ -104,7 +104,7 @@ class Trial:
 
     def compute_from(self, folder: Path, given: Dataset | None) -> None:
         """`compute`, with the data set of the source if it is given."""
-        note(self.experiment.source_name, folder)
+        note(self.experiment.source_name, folder, content(self.experiment.source_name))
         self.experiment.run(folder, resume=True, report=False, loaded=given)
 
 

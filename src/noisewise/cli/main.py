@@ -5,6 +5,9 @@
 2    bad input
 70   an error inside noisewise
 130  interrupted; of several processes that `torchrun` started, another one ended
+141  nobody reads the output any more
+
+SIGTERM and SIGHUP end it by the signal, after it has cleaned up (see `signals`).
 """
 
 from __future__ import annotations

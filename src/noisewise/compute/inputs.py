@@ -26,9 +26,14 @@ def content(source: str) -> str | None:
     return hashlib.sha256(repr(named).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def note(source: str, folder: Path) -> None:
-    """Write into the folder of a run what its source holds, if that is a file or a folder."""
-    found = content(source)
+def note(source: str, folder: Path, found: str | None) -> None:
+    """Write into the folder of a run what its source held when it began, if that is a file or a folder.
+
+    Args:
+        source: of the run.
+        folder: of the run.
+        found: the `content` of the source.
+    """
     if found is not None:
         write_json(folder / FILE, {"source": source, KEY: found})
 

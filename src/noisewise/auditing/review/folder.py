@@ -43,8 +43,7 @@ def original_data(folder: str | Path, source: str | Path | None = None) -> Datas
     Raises:
         BadInput: the folder was not written by an audit, or its files do not belong together.
     """
-    folder = place(folder)
-    recover(folder)
+    folder = _settled(folder)
     issues, summary = read_issues(folder), read_summary(_file(folder, "summary.json"))
     file = _file(folder, "cleaned.npz", "cleaned.parquet")
     moved = source is not None and Path(source).is_dir() and file.suffix == ".parquet"
@@ -78,6 +77,13 @@ def _with_images_in(file: Path, source: Path) -> Dataset:
         return load(copy)
 
 
+def _settled(folder: str | Path) -> Path:
+    """The folder, in which what a killed audit had completed is put into its place."""
+    found = place(folder)
+    recover(found)
+    return found
+
+
 def is_audit(folder: str | Path) -> bool:
     """Whether a path is a folder that holds the summary or the rows of an audit, or nothing that could be data."""
     folder = place(folder)
@@ -95,8 +101,7 @@ def read_issues(folder: str | Path) -> pd.DataFrame:
     Raises:
         BadInput: there is none, or it was not written by an audit.
     """
-    folder = place(folder)
-    recover(folder)
+    folder = _settled(folder)
     path = _file(folder, "issues.parquet")
     frame = read_table(path, ISSUES)
     return frame.assign(given=frame["given"].astype(str), suggested=frame["suggested"].astype(str))
@@ -119,10 +124,8 @@ def without_label(data: Dataset, folder: str | Path | None = None) -> pd.DataFra
     Raises:
         BadInput: its `unlabelled.parquet` was not written by an audit.
     """
-    if folder is not None:
-        recover(place(folder))
-        if (path := place(folder) / "unlabelled.parquet").is_file():
-            return read_table(path, {"index": "whole numbers"})
+    if folder is not None and (path := _settled(folder) / "unlabelled.parquet").is_file():
+        return read_table(path, {"index": "whole numbers"})
     rest = data.unlabelled
     return None if rest is None else named(pd.DataFrame({"index": rest.index}), rest)
 

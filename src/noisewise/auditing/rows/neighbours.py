@@ -94,7 +94,8 @@ class _Rows:
 
     def __init__(self, features: np.ndarray, metric: str) -> None:
         self.features, self.cosine, self.scale = features, metric == "cosine", 1.0
-        largest = max(float(np.abs(block).max(initial=0.0)) for _, block in self._read(COLUMNS))
+        blocks = [block for _, block in self._read(COLUMNS) if block.size]
+        largest = max((float(max(block.max(), -block.min())) for block in blocks), default=0.0)
         if largest > LARGEST:
             self.scale = largest
 

@@ -11,7 +11,7 @@ from noisewise.allowance import AUTO, Allowance, now
 from noisewise.bounds import Bound, at_least, check
 from noisewise.catalogue import load as named
 from noisewise.compute import Done, Engine, Result, Task, run
-from noisewise.compute.inputs import check_unchanged, note
+from noisewise.compute.inputs import check_unchanged, content, note
 from noisewise.data import load
 from noisewise.figures import PANELS, styled, write_figure, write_panels
 from noisewise.files import to_json, whole_folder
@@ -150,6 +150,7 @@ def perform_all(
     _check(source, model)
     folder = Path(out) / RUNS
     _check_source(source, [task for of_study in tasks for task in of_study], folder)
+    held = None if source is None else content(source)
     ended: list[list[Done]] = [[] for _ in studies]
     owners: dict[str, list[int]] = {}  # by the key of a run, which several studies may have
     first: dict[str, Task] = {}
@@ -159,7 +160,7 @@ def perform_all(
             owners.setdefault(task.key, []).append(number)
     for done in run(list(first.values()), folder, engine or usual([device]), Allowance(until, device)):
         if source is not None and not (done.cached or done.error or done.left):
-            note(source, done.folder)
+            note(source, done.folder, held)
         for number in owners[done.task.key]:
             ended[number].append(done)
             if on_done is not None:
